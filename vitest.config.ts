@@ -1,0 +1,48 @@
+/** How the tests run: the same files in Node and in a cross-origin isolated Chromium. */
+import { fileURLToPath } from "node:url";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { chromiumArguments, chromiumPath } from "./tools/chromium.ts";
+import { crossOriginIsolation } from "./tools/cross-origin-isolation.ts";
+
+const source = (entry: string): string => fileURLToPath(new URL(`./src/${entry}`, import.meta.url));
+
+const alias = [
+  { find: /^mlx-ts$/, replacement: source("index.ts") },
+  { find: /^mlx-ts\/(nn|optimizers|train|worker)$/, replacement: source("$1/index.ts") },
+];
+
+const config: ViteUserConfig = defineConfig({
+  resolve: { alias },
+  plugins: [crossOriginIsolation()],
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: { name: "node", environment: "node", include: ["test/**/*.test.ts"] },
+      },
+      {
+        extends: true,
+        test: {
+          name: "chromium",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.node.test.ts"],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            instances: [{ browser: "chromium" }],
+            provider: playwright({
+              launchOptions: { executablePath: chromiumPath, args: [...chromiumArguments] },
+            }),
+          },
+        },
+      },
+    ],
+  },
+});
+
+export default config;
