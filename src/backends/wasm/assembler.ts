@@ -1,0 +1,430 @@
+/** Writes WebAssembly modules byte by byte. Knows the binary format; knows nothing of arrays and kernels. */
+
+import { ByteWriter } from "./byte-writer.ts";
+import { type LaneOpName, type MemoryLaneOpName, type MemoryOpName, type OpName, opcodeOf } from "./opcodes.ts";
+
+export type { LaneOpName, MemoryLaneOpName, MemoryOpName, OpName } from "./opcodes.ts";
+
+/** Type of a WebAssembly value. */
+export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
+
+/** Parameters and results of a function. */
+export interface FunctionType {
+  readonly params: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
+
+const VALUE_TYPE_CODE = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
+const NO_RESULT = 0x40;
+
+/** Views of one 16-byte scratch through which constants are turned into bytes (WebAssembly and its hosts: little-endian). */
+const scratchBytes = new Uint8Array(16);
+const scratch = new DataView(scratchBytes.buffer);
+
+/** A hoisted vector constant: its local and its bytes. */
+interface VectorConstant {
+  readonly local: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Writes one function's body. Methods push instructions in order and return the builder.
+ *
+ * Locals are numbers, parameters first. A branch depth counts enclosing `block`, `loop` and `if` from the innermost, 0.
+ */
+export class FunctionBuilder {
+  /** The function's type. */
+  readonly type: FunctionType;
+  readonly #code = new ByteWriter();
+  readonly #localTypes: ValueType[];
+  readonly #free = new Map<ValueType, number[]>();
+  readonly #constants = new Map<string, VectorConstant>();
+  /** Pairs: offset into the code, handle of the function called there. */
+  readonly #calls: number[] = [];
+
+  constructor(type: FunctionType) {
+    this.type = type;
+    this.#localTypes = [...type.params];
+  }
+
+  /** Index of a local that nobody else uses. Its value is undefined until set: a released local may come back. */
+  local(type: ValueType): number {
+    return this.#free.get(type)?.pop() ?? this.#localTypes.push(type) - 1;
+  }
+
+  /** Gives a local back for reuse by {@link local}. */
+  release(local: number): void {
+    const type = this.#localTypes[local];
+    if (type === undefined) throw new Error(`there is no local ${local} to release`);
+    const free = this.#free.get(type);
+    if (free === undefined) this.#free.set(type, [local]);
+    else if (free.includes(local)) throw new Error(`local ${local} was released twice`);
+    else free.push(local);
+  }
+
+  /** Pushes locals, the last on top. */
+  get(...locals: number[]): this {
+    for (const local of locals) this.#withIndex(0x20, local);
+    return this;
+  }
+
+  /** Pops into a local. */
+  set(local: number): this {
+    return this.#withIndex(0x21, local);
+  }
+
+  /** Stores the top of the stack in a local and leaves it there. */
+  tee(local: number): this {
+    return this.#withIndex(0x22, local);
+  }
+
+  /** Pushes an i32 constant. */
+  i32(value: number): this {
+    this.#code.byte(0x41);
+    this.#code.signed(value);
+    return this;
+  }
+
+  /** Pushes an i64 constant. */
+  i64(value: bigint): this {
+    this.#code.byte(0x42);
+    this.#code.signedBig(value);
+    return this;
+  }
+
+  /** Pushes an f32 constant, rounded to float32. */
+  f32(value: number): this {
+    scratch.setFloat32(0, value, true);
+    this.#code.byte(0x43);
+    this.#code.append(scratchBytes.subarray(0, 4));
+    return this;
+  }
+
+  /** Pushes an f64 constant. */
+  f64(value: number): this {
+    scratch.setFloat64(0, value, true);
+    this.#code.byte(0x44);
+    this.#code.append(scratchBytes.subarray(0, 8));
+    return this;
+  }
+
+  /** Writes an instruction that has no immediates. */
+  op(name: OpName): this {
+    this.#opcode(opcodeOf(name).opcode);
+    return this;
+  }
+
+  /** Writes a load, a store or an atomic instruction; `offset` is in bytes and added to the address on the stack. */
+  memory(name: MemoryOpName, offset = 0): this {
+    return this.#access(name, offset);
+  }
+
+  /** Writes a load or store of one lane. */
+  memoryLane(name: MemoryLaneOpName, offset: number, lane: number): this {
+    this.#access(name, offset);
+    this.#code.byte(lane);
+    return this;
+  }
+
+  /** Reads or replaces one lane. */
+  lane(name: LaneOpName, lane: number): this {
+    this.#opcode(opcodeOf(name).opcode);
+    this.#code.byte(lane);
+    return this;
+  }
+
+  /** `i8x16.shuffle`: sixteen byte numbers, 0–15 of the lower operand, 16–31 of the upper. */
+  shuffle(...lanes: number[]): this {
+    if (lanes.length !== 16) throw new Error(`a shuffle takes 16 lanes, not ${lanes.length}`);
+    this.#opcode(0xfd00d);
+    for (const lane of lanes) this.#code.byte(lane);
+    return this;
+  }
+
+  /**
+   * Pushes a vector constant of 16 bytes.
+   *
+   * The constant is set once at function entry and read from a local here: engines rebuild an inline constant at each use.
+   */
+  v128(bytes: Uint8Array): this {
+    if (bytes.length !== 16) throw new Error(`a vector constant has 16 bytes, not ${bytes.length}`);
+    const key = String.fromCharCode(...bytes);
+    let constant = this.#constants.get(key);
+    if (constant === undefined) {
+      // A fresh local, never a released one: the body may have written to that before this point.
+      constant = { local: this.#localTypes.push("v128") - 1, bytes: bytes.slice() };
+      this.#constants.set(key, constant);
+    }
+    return this.get(constant.local);
+  }
+
+  /** Pushes four copies of a float32 through {@link v128}. */
+  splatF32(value: number): this {
+    for (let at = 0; at < 16; at += 4) scratch.setFloat32(at, value, true);
+    return this.v128(scratchBytes);
+  }
+
+  /** Pushes four copies of a 32-bit integer through {@link v128}. */
+  splatI32(value: number): this {
+    for (let at = 0; at < 16; at += 4) scratch.setInt32(at, value, true);
+    return this.v128(scratchBytes);
+  }
+
+  /** Pushes two copies of a float64 through {@link v128}. */
+  splatF64(value: number): this {
+    for (let at = 0; at < 16; at += 8) scratch.setFloat64(at, value, true);
+    return this.v128(scratchBytes);
+  }
+
+  /** Pushes two copies of a 64-bit integer through {@link v128}. */
+  splatI64(value: bigint): this {
+    for (let at = 0; at < 16; at += 8) scratch.setBigInt64(at, value, true);
+    return this.v128(scratchBytes);
+  }
+
+  /** A block: a branch to it leaves it. */
+  block(body: () => void, result?: ValueType): this {
+    return this.#structured(0x02, body, undefined, result);
+  }
+
+  /** A loop: a branch to it starts it again. */
+  loop(body: () => void, result?: ValueType): this {
+    return this.#structured(0x03, body, undefined, result);
+  }
+
+  /** Pops an i32; runs `then` if it is not 0, `otherwise` if it is. */
+  if(then: () => void, otherwise?: () => void, result?: ValueType): this {
+    return this.#structured(0x04, then, otherwise, result);
+  }
+
+  /** Branches to the `depth`-th enclosing structure. */
+  br(depth: number): this {
+    return this.#withIndex(0x0c, depth);
+  }
+
+  /** Pops an i32 and branches if it is not 0. */
+  brIf(depth: number): this {
+    return this.#withIndex(0x0d, depth);
+  }
+
+  /** Calls a function by the handle that the module builder gave. */
+  call(handle: number): this {
+    this.#code.byte(0x10);
+    this.#calls.push(this.#code.length, handle);
+    for (let i = 0; i < 5; i++) this.#code.byte(0); // its index is known when the module is built
+    return this;
+  }
+
+  /** Pops a value. */
+  drop(): this {
+    this.#code.byte(0x1a);
+    return this;
+  }
+
+  /** Returns from the function. */
+  return(): this {
+    this.#code.byte(0x0f);
+    return this;
+  }
+
+  /** `memory.copy`: pops target, source and byte count. */
+  memoryCopy(): this {
+    this.#opcode(0xfc00a);
+    this.#code.byte(0);
+    this.#code.byte(0);
+    return this;
+  }
+
+  /** `memory.fill`: pops target, byte value and byte count. */
+  memoryFill(): this {
+    this.#opcode(0xfc00b);
+    this.#code.byte(0);
+    return this;
+  }
+
+  /** `atomic.fence`. */
+  atomicFence(): this {
+    this.#opcode(0xfe003);
+    this.#code.byte(0);
+    return this;
+  }
+
+  /** Appends the function's entry of the code section to `out`; `indexOf` turns a handle into a function index. */
+  finish(out: ByteWriter, indexOf: (handle: number) => number): void {
+    for (let i = 0; i < this.#calls.length; i += 2) {
+      this.#code.patch(this.#calls[i] ?? 0, indexOf(this.#calls[i + 1] ?? 0));
+    }
+    const head = new ByteWriter();
+    // Local declarations: runs of equal types.
+    const runs: { type: ValueType; count: number }[] = [];
+    for (const type of this.#localTypes.slice(this.type.params.length)) {
+      const last = runs.at(-1);
+      if (last?.type === type) last.count++;
+      else runs.push({ type, count: 1 });
+    }
+    head.unsigned(runs.length);
+    for (const { type, count } of runs) {
+      head.unsigned(count);
+      head.byte(VALUE_TYPE_CODE[type]);
+    }
+    for (const { local, bytes } of this.#constants.values()) {
+      head.byte(0xfd);
+      head.byte(0x0c);
+      head.append(bytes);
+      head.byte(0x21);
+      head.unsigned(local);
+    }
+    out.unsigned(head.length + this.#code.length + 1);
+    out.append(head.view());
+    out.append(this.#code.view());
+    out.byte(0x0b);
+  }
+
+  #opcode(opcode: number): void {
+    if (opcode < 0x100) {
+      this.#code.byte(opcode);
+    } else {
+      this.#code.byte(opcode >>> 12);
+      this.#code.unsigned(opcode & 0xfff);
+    }
+  }
+
+  #withIndex(opcode: number, index: number): this {
+    this.#code.byte(opcode);
+    this.#code.unsigned(index);
+    return this;
+  }
+
+  #access(name: MemoryOpName | MemoryLaneOpName, offset: number): this {
+    const { opcode, alignment } = opcodeOf(name);
+    this.#opcode(opcode);
+    this.#code.byte(alignment);
+    this.#code.unsigned(offset);
+    return this;
+  }
+
+  #structured(opcode: number, body: () => void, otherwise?: () => void, result?: ValueType): this {
+    this.#code.byte(opcode);
+    this.#code.byte(result === undefined ? NO_RESULT : VALUE_TYPE_CODE[result]);
+    body();
+    if (otherwise !== undefined) {
+      this.#code.byte(0x05);
+      otherwise();
+    }
+    this.#code.byte(0x0b);
+    return this;
+  }
+}
+
+/** The memory that a module imports as "e"."m". */
+export interface MemoryOptions {
+  readonly shared: boolean;
+  /** In pages of 64 KiB. */
+  readonly minimumPages: number;
+  /** In pages of 64 KiB. */
+  readonly maximumPages: number;
+}
+
+/** Writes one module: functions over one imported 32-bit memory. */
+export class ModuleBuilder {
+  readonly #memory: MemoryOptions;
+  readonly #types = new Map<string, { readonly index: number; readonly type: FunctionType }>();
+  readonly #imports: { readonly name: string; readonly typeIndex: number }[] = [];
+  readonly #functions: {
+    readonly name: string;
+    readonly typeIndex: number;
+    readonly builder: FunctionBuilder;
+    readonly isExported: boolean;
+  }[] = [];
+
+  constructor(options: MemoryOptions) {
+    this.#memory = options;
+  }
+
+  /** Handle of the function imported from module "e" under `name`. A second import of a name gives the first's handle. */
+  importFunction(name: string, type: FunctionType): number {
+    const typeIndex = this.#typeIndex(type);
+    const known = this.#imports.findIndex((entry) => entry.name === name);
+    if (known < 0) return -this.#imports.push({ name, typeIndex }); // handles below 0 are imports
+    if (this.#imports[known]?.typeIndex !== typeIndex) throw new Error(`"${name}" is imported with two types`);
+    return -1 - known;
+  }
+
+  /** Adds a function, written by `body`, and returns its handle. It is exported as `name` unless `export` is false. */
+  addFunction(
+    name: string,
+    type: FunctionType,
+    body: (f: FunctionBuilder) => void,
+    options: { readonly export?: boolean } = {},
+  ): number {
+    const builder = new FunctionBuilder(type);
+    const isExported = options.export ?? true;
+    const handle = this.#functions.push({ name, typeIndex: this.#typeIndex(type), builder, isExported }) - 1;
+    body(builder);
+    return handle;
+  }
+
+  /** The module's bytes. */
+  build(): Uint8Array<ArrayBuffer> {
+    const out = new ByteWriter();
+    out.append(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)); // "\0asm", version 1
+    const section = (id: number, count: number, write: (content: ByteWriter) => void): void => {
+      const content = new ByteWriter();
+      content.unsigned(count);
+      write(content);
+      out.byte(id);
+      out.unsigned(content.length);
+      out.append(content.view());
+    };
+
+    section(1, this.#types.size, (content) => {
+      for (const { type } of this.#types.values()) {
+        content.byte(0x60);
+        for (const list of [type.params, type.results]) {
+          content.unsigned(list.length);
+          for (const valueType of list) content.byte(VALUE_TYPE_CODE[valueType]);
+        }
+      }
+    });
+    section(2, 1 + this.#imports.length, (content) => {
+      content.name("e");
+      content.name("m");
+      content.byte(0x02);
+      content.byte(this.#memory.shared ? 0x03 : 0x01);
+      content.unsigned(this.#memory.minimumPages);
+      content.unsigned(this.#memory.maximumPages);
+      for (const { name, typeIndex } of this.#imports) {
+        content.name("e");
+        content.name(name);
+        content.byte(0x00);
+        content.unsigned(typeIndex);
+      }
+    });
+    section(3, this.#functions.length, (content) => {
+      for (const { typeIndex } of this.#functions) content.unsigned(typeIndex);
+    });
+    const indexOf = (handle: number): number => (handle < 0 ? -1 - handle : this.#imports.length + handle);
+    const exported = [...this.#functions.entries()].filter(([, { isExported }]) => isExported);
+    section(7, exported.length, (content) => {
+      for (const [handle, { name }] of exported) {
+        content.name(name);
+        content.byte(0x00);
+        content.unsigned(indexOf(handle));
+      }
+    });
+    section(10, this.#functions.length, (content) => {
+      for (const { builder } of this.#functions) builder.finish(content, indexOf);
+    });
+    return out.copy();
+  }
+
+  #typeIndex(type: FunctionType): number {
+    const key = `${type.params}:${type.results}`;
+    let entry = this.#types.get(key);
+    if (entry === undefined) {
+      entry = { index: this.#types.size, type };
+      this.#types.set(key, entry);
+    }
+    return entry.index;
+  }
+}
