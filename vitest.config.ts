@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { chromiumArguments, chromiumPath } from "./tools/chromium.ts";
-import { crossOriginIsolation } from "./tools/cross-origin-isolation.ts";
 
 const source = (entry: string): string => fileURLToPath(new URL(`./src/${entry}`, import.meta.url));
 
@@ -12,9 +11,15 @@ const alias = [
   { find: /^mlx-ts\/(nn|optimizers|train|worker)$/, replacement: source("$1/index.ts") },
 ];
 
+/** Under these headers a page gets a real `SharedArrayBuffer`, so that WebAssembly threads run in the browser's tests. */
+const crossOriginIsolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
 const config: ViteUserConfig = defineConfig({
   resolve: { alias },
-  plugins: [crossOriginIsolation()],
   test: {
     testTimeout: 30_000,
     hookTimeout: 30_000,
@@ -26,6 +31,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         extends: true,
+        server: { headers: crossOriginIsolation },
         test: {
           name: "chromium",
           include: ["test/**/*.test.ts"],
