@@ -1,0 +1,67 @@
+/** What a backend must offer to the layers above; nothing about how it does it. */
+import type { Dtype, TypedArray } from "../base/dtype.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** A block of memory with elements in it. */
+export interface Allocation {
+  readonly byteLength: number;
+  /** The bytes as they are now; a view that memory growth may invalidate, so do not keep it. */
+  bytes(): Uint8Array;
+  /** One more holder, so that `release` must be called once more. */
+  retain(): void;
+  /** Lets go; the memory returns when the last holder did. */
+  release(): void;
+}
+
+/** Bytes in use, their greatest value so far, and bytes kept for reuse. */
+export interface MemoryReport {
+  readonly active: number;
+  readonly peak: number;
+  readonly cache: number;
+}
+
+/** One kernel of a plan, made ready to run. */
+export interface Step {
+  readonly kernel: Kernel;
+  /** For each slot of the kernel the buffer of the plan it is bound to. */
+  readonly buffers: readonly number[];
+  /** For each argument of the kernel the constant of the plan it is bound to. */
+  readonly constants: readonly number[];
+}
+
+/** Kernels in order, with the buffers they share. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Element types of the constants. */
+  readonly constants: readonly Dtype[];
+  /** Bytes of each buffer; inputs come first, then outputs, then scratch. */
+  readonly bufferBytes: readonly number[];
+  readonly inputCount: number;
+  readonly outputCount: number;
+}
+
+/** A plan in a backend's own form. */
+export interface Executable {
+  /** Runs with the given inputs; resolves (or returns at once) with the outputs, which the caller owns. */
+  run(
+    inputs: readonly Allocation[],
+    constants: readonly (number | bigint)[],
+  ): Promise<readonly Allocation[]> | readonly Allocation[];
+  /** Lets go of what the plan holds. */
+  dispose(): void;
+}
+
+/** A place to compute. */
+export interface Backend {
+  readonly name: string;
+  /** An allocation holding a copy of `data`. @throws {OutOfMemoryError} */
+  upload(data: TypedArray): Allocation;
+  /** Room for `byteLength` bytes, contents undefined. @throws {OutOfMemoryError} */
+  allocate(byteLength: number): Allocation;
+  prepare(plan: Plan): Executable;
+  memory(): MemoryReport;
+  resetPeak(): void;
+  clearCache(): void;
+  /** Sets the limits in bytes; undefined leaves one as it is. */
+  setLimits(limits: { readonly memory?: number; readonly cache?: number }): void;
+}

@@ -1,0 +1,81 @@
+/** Turning what users pass (arrays and number literals) into arrays of one dtype and shape. */
+import type { Dtype } from "../base/dtype.ts";
+import { atLeastFloat, promote } from "../base/dtype.ts";
+import { DtypeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { broadcastShapes } from "../base/shape.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { castTo } from "./cast.ts";
+import { constant, literalDtype, weakPromote } from "./leaf.ts";
+import { broadcastTo } from "./views.ts";
+
+/** An array, or a number literal that takes the dtype of the arrays beside it. */
+export type ArrayLike = MLXArray | number | bigint | boolean;
+
+/** `value` as an array; a literal on its own is int32, int64, float32 or bool. @throws {DtypeError} if it is neither. */
+export function asArray(operation: string, value: ArrayLike): MLXArray {
+  if (value instanceof MLXArray) return value;
+  checkLiteral(operation, value);
+  return constant(value, literalDtype(value));
+}
+
+/** The dtype that all operands are promoted to. Literals are weak. */
+export function commonDtype(operation: string, operands: readonly ArrayLike[]): Dtype {
+  let dtype: Dtype | null = null;
+  for (const operand of operands)
+    if (operand instanceof MLXArray) dtype = dtype === null ? operand.dtype : promote(dtype, operand.dtype);
+  for (const operand of operands) {
+    if (operand instanceof MLXArray) continue;
+    checkLiteral(operation, operand);
+    dtype = dtype === null ? literalDtype(operand) : weakPromote(dtype, operand);
+  }
+  return dtype ?? "float32";
+}
+
+/** All operands as arrays of `dtype` (their common one unless given). */
+export function promoted(
+  operation: string,
+  operands: readonly ArrayLike[],
+  dtype: Dtype = commonDtype(operation, operands),
+): MLXArray[] {
+  return operands.map((operand) => {
+    if (operand instanceof MLXArray) return castTo(operand, dtype);
+    checkLiteral(operation, operand);
+    return constant(operand, dtype);
+  });
+}
+
+/** All operands promoted to one dtype (at least a floating one if `floating`) and broadcast to one shape. */
+export function aligned(
+  operation: string,
+  operands: readonly ArrayLike[],
+  options: { readonly floating?: boolean } = {},
+): MLXArray[] {
+  const common = commonDtype(operation, operands);
+  const arrays = promoted(operation, operands, options.floating ? atLeastFloat(common) : common);
+  return broadcasted(operation, arrays);
+}
+
+/** Arrays broadcast to their common shape. @throws {ShapeError} */
+export function broadcasted(operation: string, arrays: readonly MLXArray[]): MLXArray[] {
+  let shape: Shape = [];
+  for (const array of arrays) shape = broadcastShapes(operation, shape, array.shape);
+  return arrays.map((array) => broadcastTo(array, shape));
+}
+
+function checkLiteral(operation: string, value: unknown): void {
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return;
+  throw new DtypeError(
+    operation,
+    `got ${describe(value)} where an array or a number is needed; make an array with array(…)`,
+  );
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return Array.isArray(value)
+    ? "a list"
+    : typeof value === "object"
+      ? `a ${value.constructor?.name ?? "object"}`
+      : `a ${typeof value}`;
+}
