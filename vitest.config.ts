@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { chromiumArguments, chromiumPath } from "./tools/chromium.ts";
+import { CountReporter } from "./tools/count-reporter.ts";
 
 const source = (entry: string): string => fileURLToPath(new URL(`./src/${entry}`, import.meta.url));
 
@@ -24,6 +25,7 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
+    reporters: ["default", new CountReporter()],
     projects: [
       {
         extends: true,

@@ -1,0 +1,2 @@
+/** Pending. */
+export function generateDocumentationTests(): void {}
