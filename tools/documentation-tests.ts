@@ -1,2 +1,116 @@
-/** Pending. */
-export function generateDocumentationTests(): void {}
+/**
+ * Turns the documentation into tests: every `@example` in src and every ```ts block of README.md becomes a test of
+ * `test/.generated/documentation.test.ts`. CONTRIBUTING.md says how an example states what it expects.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import ts from "typescript";
+import { type Example, findDocstringExamples, findMarkdownExamples } from "./documentation-examples.ts";
+import { listTypeScriptFiles, rootPath } from "./root.ts";
+import { translateExample } from "./translate-example.ts";
+
+/** Where the generated tests lie, from the repository's root. */
+export const generatedPath = "test/.generated/documentation.test.ts";
+
+const entryPath = "src/index.ts";
+
+/** The namespaces that every docstring's example sees; a README block writes its own imports. */
+const namespaces: readonly (readonly [name: string, module: string, path: string])[] = [
+  ["mx", "mlx-ts", entryPath],
+  ["nn", "mlx-ts/nn", "src/nn/index.ts"],
+  ["optim", "mlx-ts/optimizers", "src/optimizers/index.ts"],
+  ["train", "mlx-ts/train", "src/train/index.ts"],
+];
+
+/**
+ * Writes the generated tests.
+ *
+ * @throws {Error} if there is no entry file yet, or an example is malformed, naming its file and line
+ */
+export function generateDocumentationTests(): void {
+  if (!existsSync(join(rootPath, entryPath)))
+    throw new Error(`${entryPath} does not exist: there is nothing to document`);
+  const examples = listTypeScriptFiles("src").flatMap((path) =>
+    findDocstringExamples(path, readFileSync(join(rootPath, path), "utf8")),
+  );
+  const readmePath = "README.md";
+  examples.push(...findMarkdownExamples(readmePath, readFileSync(join(rootPath, readmePath), "utf8")));
+
+  const generated = join(rootPath, generatedPath);
+  mkdirSync(dirname(generated), { recursive: true });
+  writeFileSync(generated, assemble(examples));
+}
+
+function assemble(examples: readonly Example[]): string {
+  const publicNames = listPublicNames();
+  const imports = new ImportTable();
+  for (const [name, module, path] of namespaces) {
+    if (existsSync(join(rootPath, path))) imports.add(name, `import * as ${name} from "${module}";`, "the generator");
+  }
+  const tests = examples.map((example) => {
+    const { statements, imported, usedNames } = translateExample(example);
+    for (const { localName, text } of imported) imports.add(localName, text, example.path);
+    if (example.seesPublicNames) {
+      for (const name of usedNames) {
+        const kind = publicNames.get(name);
+        if (kind !== undefined) imports.add(name, `import { ${kind}${name} } from "mlx-ts";`, example.path);
+      }
+    }
+    return [
+      `it(${JSON.stringify(`${example.path}:${example.line} ${example.title}`)}, () =>`,
+      `  runExample(${JSON.stringify(example.path)}, async (at, check) => {`,
+      statements,
+      "  }));",
+    ].join("\n");
+  });
+  return [
+    "/** Generated from the docstrings of src and from README.md by tools/documentation-tests.ts. */",
+    'import { it } from "vitest";',
+    'import { runExample } from "../setup/documentation.ts";',
+    ...imports.lines(),
+    "",
+    ...tests,
+    "",
+  ].join("\n");
+}
+
+/** The imports of the generated file: all examples share them, so one name means one thing. */
+class ImportTable {
+  readonly #textByName = new Map<string, string>();
+
+  add(localName: string, text: string, path: string): void {
+    const known = this.#textByName.get(localName);
+    if (known !== undefined && known !== text) {
+      throw new Error(`${path}: the examples disagree on what ${localName} is: \`${known}\` and \`${text}\``);
+    }
+    this.#textByName.set(localName, text);
+  }
+
+  lines(): readonly string[] {
+    return [...this.#textByName.values()];
+  }
+}
+
+/** Every name that `mlx-ts` exports, with the keyword an import of it needs: nothing for a value, `type ` for a type. */
+function listPublicNames(): ReadonlyMap<string, "" | "type "> {
+  const program = ts.createProgram([join(rootPath, entryPath)], {
+    allowImportingTsExtensions: true,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    noEmit: true,
+    noLib: true,
+    target: ts.ScriptTarget.ES2022,
+    types: [],
+  });
+  const checker = program.getTypeChecker();
+  const entry = program.getSourceFile(join(rootPath, entryPath));
+  const symbol = entry && checker.getSymbolAtLocation(entry);
+  if (symbol === undefined) throw new Error(`${entryPath} exports nothing`);
+  return new Map(
+    checker.getExportsOfModule(symbol).map((exported) => {
+      const isAlias = (exported.flags & ts.SymbolFlags.Alias) !== 0;
+      const target = isAlias ? checker.getAliasedSymbol(exported) : exported;
+      return [exported.name, (target.flags & ts.SymbolFlags.Value) !== 0 ? "" : "type "];
+    }),
+  );
+}
