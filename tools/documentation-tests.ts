@@ -79,11 +79,13 @@ class ImportTable {
   readonly #textByName = new Map<string, string>();
 
   add(localName: string, text: string, path: string): void {
-    const known = this.#textByName.get(localName);
-    if (known !== undefined && known !== text) {
+    const known = this.#textByName.get(localName) ?? text;
+    const asValue = (statement: string): string => statement.replace("{ type ", "{ ");
+    if (asValue(known) !== asValue(text)) {
       throw new Error(`${path}: the examples disagree on what ${localName} is: \`${known}\` and \`${text}\``);
     }
-    this.#textByName.set(localName, text);
+    // An import as a value serves those who need the type only.
+    this.#textByName.set(localName, known === asValue(known) ? known : text);
   }
 
   lines(): readonly string[] {

@@ -22,7 +22,10 @@ const { values, positionals: filters } = parseArgs({
   },
 });
 
-const countsByProject = prepare() ? runVitest() : {};
+const isPrepared = prepare();
+const countsByProject: Record<string, Counts> = isPrepared
+  ? runVitest()
+  : { preparation: { passed: 0, failed: 1, skipped: 0 } };
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 for (const [project, counts] of Object.entries(countsByProject)) {
   console.log(`${project}: ${describeCounts(counts)}`);
@@ -31,7 +34,8 @@ for (const [project, counts] of Object.entries(countsByProject)) {
   total.skipped += counts.skipped;
 }
 // A project that was asked for and ran nothing is a failure, never a silent skip (some files run in Node only).
-const silentProjects = filters.length > 0 ? [] : values.project.filter((project) => !(project in countsByProject));
+const expectedProjects = isPrepared && filters.length === 0 ? values.project : [];
+const silentProjects = expectedProjects.filter((project) => !(project in countsByProject));
 for (const project of silentProjects) console.error(`${project}: no test ran`);
 total.failed += silentProjects.length;
 if (total.passed + total.failed === 0) {
