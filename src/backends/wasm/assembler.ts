@@ -19,13 +19,8 @@ const NO_RESULT = 0x40;
 
 /** Views of one 16-byte scratch through which constants are turned into bytes (WebAssembly and its hosts: little-endian). */
 const scratchBytes = new Uint8Array(16);
+const scratchWords = new Uint32Array(scratchBytes.buffer);
 const scratch = new DataView(scratchBytes.buffer);
-
-/** A hoisted vector constant: its local and its bytes. */
-interface VectorConstant {
-  readonly local: number;
-  readonly bytes: Uint8Array;
-}
 
 /**
  * Writes one function's body. Methods push instructions in order and return the builder.
@@ -38,7 +33,10 @@ export class FunctionBuilder {
   readonly #code = new ByteWriter();
   readonly #localTypes: ValueType[];
   readonly #free = new Map<ValueType, number[]>();
-  readonly #constants = new Map<string, VectorConstant>();
+  /** Locals of the vector constants, by content; a number stands for four copies of itself. */
+  readonly #constants = new Map<number | string, number>();
+  /** Sets those locals at function entry. */
+  readonly #prologue = new ByteWriter();
   /** Pairs: offset into the code, handle of the function called there. */
   readonly #calls: number[] = [];
 
@@ -148,38 +146,32 @@ export class FunctionBuilder {
    */
   v128(bytes: Uint8Array): this {
     if (bytes.length !== 16) throw new Error(`a vector constant has 16 bytes, not ${bytes.length}`);
-    const key = String.fromCharCode(...bytes);
-    let constant = this.#constants.get(key);
-    if (constant === undefined) {
-      // A fresh local, never a released one: the body may have written to that before this point.
-      constant = { local: this.#localTypes.push("v128") - 1, bytes: bytes.slice() };
-      this.#constants.set(key, constant);
-    }
-    return this.get(constant.local);
+    scratchBytes.set(bytes);
+    return this.#scratchConstant();
   }
 
   /** Pushes four copies of a float32 through {@link v128}. */
   splatF32(value: number): this {
     for (let at = 0; at < 16; at += 4) scratch.setFloat32(at, value, true);
-    return this.v128(scratchBytes);
+    return this.#scratchConstant();
   }
 
   /** Pushes four copies of a 32-bit integer through {@link v128}. */
   splatI32(value: number): this {
     for (let at = 0; at < 16; at += 4) scratch.setInt32(at, value, true);
-    return this.v128(scratchBytes);
+    return this.#scratchConstant();
   }
 
   /** Pushes two copies of a float64 through {@link v128}. */
   splatF64(value: number): this {
     for (let at = 0; at < 16; at += 8) scratch.setFloat64(at, value, true);
-    return this.v128(scratchBytes);
+    return this.#scratchConstant();
   }
 
   /** Pushes two copies of a 64-bit integer through {@link v128}. */
   splatI64(value: bigint): this {
     for (let at = 0; at < 16; at += 8) scratch.setBigInt64(at, value, true);
-    return this.v128(scratchBytes);
+    return this.#scratchConstant();
   }
 
   /** A block: a branch to it leaves it. */
@@ -267,15 +259,9 @@ export class FunctionBuilder {
       head.unsigned(count);
       head.byte(VALUE_TYPE_CODE[type]);
     }
-    for (const { local, bytes } of this.#constants.values()) {
-      head.byte(0xfd);
-      head.byte(0x0c);
-      head.append(bytes);
-      head.byte(0x21);
-      head.unsigned(local);
-    }
-    out.unsigned(head.length + this.#code.length + 1);
+    out.unsigned(head.length + this.#prologue.length + this.#code.length + 1);
     out.append(head.view());
+    out.append(this.#prologue.view());
     out.append(this.#code.view());
     out.byte(0x0b);
   }
@@ -287,6 +273,24 @@ export class FunctionBuilder {
       this.#code.byte(opcode >>> 12);
       this.#code.unsigned(opcode & 0xfff);
     }
+  }
+
+  /** Pushes the vector constant that lies in the scratch. */
+  #scratchConstant(): this {
+    const [a, b, c, d] = scratchWords;
+    const key = a === b && a === c && a === d && a !== undefined ? a : `${a},${b},${c},${d}`;
+    let local = this.#constants.get(key);
+    if (local === undefined) {
+      // A fresh local, never a released one: the body may have written to that before this point.
+      local = this.#localTypes.push("v128") - 1;
+      this.#constants.set(key, local);
+      this.#prologue.byte(0xfd);
+      this.#prologue.byte(0x0c);
+      this.#prologue.append(scratchBytes);
+      this.#prologue.byte(0x21);
+      this.#prologue.unsigned(local);
+    }
+    return this.#withIndex(0x20, local);
   }
 
   #withIndex(opcode: number, index: number): this {

@@ -1,8 +1,10 @@
 /** A growing byte array with the integer encodings of the WebAssembly binary format. */
 
+const encoder = new TextEncoder();
+
 /** A byte array that grows as it is written. */
 export class ByteWriter {
-  #bytes = new Uint8Array(256);
+  #bytes = new Uint8Array(64);
   /** Bytes written so far. */
   length = 0;
 
@@ -59,7 +61,7 @@ export class ByteWriter {
 
   /** Length of `text` in UTF-8, then its bytes. */
   name(text: string): void {
-    const bytes = new TextEncoder().encode(text);
+    const bytes = encoder.encode(text);
     this.unsigned(bytes.length);
     this.append(bytes);
   }
