@@ -20,7 +20,7 @@ const check: Check = {
   },
   async approximates(actual, expected) {
     const plain = await toPlain(actual);
-    expect(plain, "to four significant digits").toSatisfy((value) => isApproximately(value, expected));
+    expect(plain, "to four significant digits").toSatisfy((value: unknown) => isApproximately(value, expected));
   },
   async prints(actual, expected) {
     if (actual instanceof MLXArray) await evaluate(actual);

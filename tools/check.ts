@@ -1,0 +1,74 @@
+/**
+ * `npm run check`: everything that holds without running the library. Prints what fails and exits non-zero.
+ *
+ * Arguments: names of the checks to run; all of them without any.
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { checkBudgets } from "./check-budgets.ts";
+import { checkDocumentation } from "./check-documentation.ts";
+import { checkLayers } from "./check-layers.ts";
+import { generateDocumentationTests } from "./documentation-tests.ts";
+import { rootPath } from "./root.ts";
+
+interface StaticCheck {
+  readonly name: string;
+  readonly holds: () => boolean | Promise<boolean>;
+}
+
+const checks: readonly StaticCheck[] = [
+  { name: "style", holds: () => runs("biome", "check", "--error-on-warnings", ".") },
+  { name: "types", holds: () => runs("tsc", "--noEmit") },
+  { name: "layers", holds: checkLayers },
+  { name: "docstrings", holds: checkDocumentation },
+  { name: "examples", holds: checkExamples },
+  { name: "build", holds: () => runs("tsx", "tools/build.ts") },
+  { name: "package", holds: () => runs("publint", "--strict") },
+  { name: "package-types", holds: () => runs("attw", "--pack", ".", "--profile", "esm-only") },
+  { name: "budgets", holds: checkBudgets },
+];
+
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (!checks.some((check) => check.name === name)) {
+    throw new Error(`no check is called ${name}: there are ${checks.map((check) => check.name).join(", ")}`);
+  }
+}
+const failed: string[] = [];
+for (const { name, holds } of checks) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const startMilliseconds = performance.now();
+  const isHeld = await judge(holds);
+  const seconds = ((performance.now() - startMilliseconds) / 1000).toFixed(1);
+  console.log(`${isHeld ? "✓" : "✗"} ${name} (${seconds} s)`);
+  if (!isHeld) failed.push(name);
+}
+console.log(failed.length === 0 ? "every check holds" : `failed: ${failed.join(", ")}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+/** A check that throws has failed, and says why. */
+async function judge(holds: StaticCheck["holds"]): Promise<boolean> {
+  try {
+    return await holds();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return false;
+  }
+}
+
+/** Runs a program of node_modules and shows what it printed only when it fails. */
+function runs(program: string, ...programArguments: readonly string[]): boolean {
+  const { status, stdout, stderr } = spawnSync(join(rootPath, "node_modules/.bin", program), programArguments, {
+    cwd: rootPath,
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+  });
+  if (status !== 0) console.error(`${stdout}${stderr}`.trimEnd());
+  return status === 0;
+}
+
+/** The examples of the documentation compile, as strictly as the library does. */
+function checkExamples(): boolean {
+  generateDocumentationTests();
+  return runs("tsc", "-p", "tsconfig.documentation.json");
+}
