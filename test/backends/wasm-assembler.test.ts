@@ -90,6 +90,13 @@ describe("ModuleBuilder", () => {
     expect(exported.inner).toBeUndefined();
   });
 
+  it("imports from within a function body", () => {
+    const module = newModule();
+    const type: FunctionType = { params: ["f64"], results: ["f64"] };
+    module.addFunction("f", type, (f) => f.get(0).callImport("increment", type).callImport("increment", type));
+    expect(load(module, { increment: (x: number) => x + 1 }).f?.(20)).toBe(22);
+  });
+
   it("imports a name once and refuses a second type for it", () => {
     const module = newModule();
     const handle = module.importFunction("g", { params: ["f64"], results: [] });

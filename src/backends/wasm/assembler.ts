@@ -22,6 +22,8 @@ const scratchBytes = new Uint8Array(16);
 const scratchWords = new Uint32Array(scratchBytes.buffer);
 const scratch = new DataView(scratchBytes.buffer);
 
+type ImportFunction = (name: string, type: FunctionType) => number;
+
 /**
  * Writes one function's body. Methods push instructions in order and return the builder.
  *
@@ -40,8 +42,12 @@ export class FunctionBuilder {
   /** Pairs: offset into the code, handle of the function called there. */
   readonly #calls: number[] = [];
 
-  constructor(type: FunctionType) {
+  readonly #importFunction: ImportFunction;
+
+  /** Made by {@link ModuleBuilder.addFunction}. */
+  constructor(type: FunctionType, importFunction: ImportFunction) {
     this.type = type;
+    this.#importFunction = importFunction;
     this.#localTypes = [...type.params];
   }
 
@@ -147,30 +153,45 @@ export class FunctionBuilder {
   v128(bytes: Uint8Array): this {
     if (bytes.length !== 16) throw new Error(`a vector constant has 16 bytes, not ${bytes.length}`);
     scratchBytes.set(bytes);
-    return this.#scratchConstant();
+    return this.get(this.#scratchConstant());
   }
 
   /** Pushes four copies of a float32 through {@link v128}. */
   splatF32(value: number): this {
-    for (let at = 0; at < 16; at += 4) scratch.setFloat32(at, value, true);
-    return this.#scratchConstant();
+    return this.get(this.constantF32(value));
   }
 
   /** Pushes four copies of a 32-bit integer through {@link v128}. */
   splatI32(value: number): this {
-    for (let at = 0; at < 16; at += 4) scratch.setInt32(at, value, true);
-    return this.#scratchConstant();
+    return this.get(this.constantI32(value));
   }
 
   /** Pushes two copies of a float64 through {@link v128}. */
   splatF64(value: number): this {
-    for (let at = 0; at < 16; at += 8) scratch.setFloat64(at, value, true);
-    return this.#scratchConstant();
+    return this.get(this.constantF64(value));
   }
 
   /** Pushes two copies of a 64-bit integer through {@link v128}. */
   splatI64(value: bigint): this {
     for (let at = 0; at < 16; at += 8) scratch.setBigInt64(at, value, true);
+    return this.get(this.#scratchConstant());
+  }
+
+  /** Local that holds four copies of a float32 throughout the function: read it, never set or release it. */
+  constantF32(value: number): number {
+    for (let at = 0; at < 16; at += 4) scratch.setFloat32(at, value, true);
+    return this.#scratchConstant();
+  }
+
+  /** Local that holds four copies of a 32-bit integer throughout the function: read it, never set or release it. */
+  constantI32(value: number): number {
+    for (let at = 0; at < 16; at += 4) scratch.setInt32(at, value, true);
+    return this.#scratchConstant();
+  }
+
+  /** Local that holds two copies of a float64 throughout the function: read it, never set or release it. */
+  constantF64(value: number): number {
+    for (let at = 0; at < 16; at += 8) scratch.setFloat64(at, value, true);
     return this.#scratchConstant();
   }
 
@@ -205,6 +226,11 @@ export class FunctionBuilder {
     this.#calls.push(this.#code.length, handle);
     for (let i = 0; i < 5; i++) this.#code.byte(0); // its index is known when the module is built
     return this;
+  }
+
+  /** Calls the function imported from module "e" under `name`; see {@link ModuleBuilder.importFunction}. */
+  callImport(name: string, type: FunctionType): this {
+    return this.call(this.#importFunction(name, type));
   }
 
   /** Pops a value. */
@@ -275,22 +301,21 @@ export class FunctionBuilder {
     }
   }
 
-  /** Pushes the vector constant that lies in the scratch. */
-  #scratchConstant(): this {
+  /** Local of the vector constant that lies in the scratch. */
+  #scratchConstant(): number {
     const [a, b, c, d] = scratchWords;
     const key = a === b && a === c && a === d && a !== undefined ? a : `${a},${b},${c},${d}`;
-    let local = this.#constants.get(key);
-    if (local === undefined) {
-      // A fresh local, never a released one: the body may have written to that before this point.
-      local = this.#localTypes.push("v128") - 1;
-      this.#constants.set(key, local);
-      this.#prologue.byte(0xfd);
-      this.#prologue.byte(0x0c);
-      this.#prologue.append(scratchBytes);
-      this.#prologue.byte(0x21);
-      this.#prologue.unsigned(local);
-    }
-    return this.#withIndex(0x20, local);
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    // A fresh local, never a released one: the body may have written to that before this point.
+    const local = this.#localTypes.push("v128") - 1;
+    this.#constants.set(key, local);
+    this.#prologue.byte(0xfd);
+    this.#prologue.byte(0x0c);
+    this.#prologue.append(scratchBytes);
+    this.#prologue.byte(0x21);
+    this.#prologue.unsigned(local);
+    return local;
   }
 
   #withIndex(opcode: number, index: number): this {
@@ -361,7 +386,7 @@ export class ModuleBuilder {
     body: (f: FunctionBuilder) => void,
     options: { readonly export?: boolean } = {},
   ): number {
-    const builder = new FunctionBuilder(type);
+    const builder = new FunctionBuilder(type, (...request) => this.importFunction(...request));
     const isExported = options.export ?? true;
     const handle = this.#functions.push({ name, typeIndex: this.#typeIndex(type), builder, isExported }) - 1;
     body(builder);
