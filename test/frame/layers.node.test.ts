@@ -1,0 +1,41 @@
+/** The layer check refuses what it says it refuses. */
+import { describe, expect, it } from "vitest";
+import { findLayerViolations } from "../../tools/check-layers.ts";
+
+function messages(path: string, text: string): readonly string[] {
+  return findLayerViolations(path, text).map(({ place, message }) => `${place} ${message}`);
+}
+
+describe("layer check", () => {
+  it("lets a file import from its own layer and from lower ones", () => {
+    const text = 'import { a } from "./a.ts";\nimport type { B } from "../base/b.ts";\n';
+    expect(messages("src/array/reading.ts", text)).toEqual([]);
+  });
+
+  it("refuses a higher layer, types included, and names the line", () => {
+    const text = '/** x */\nimport type { A } from "../array/a.ts";\n';
+    expect(messages("src/ir/expr.ts", text)).toEqual([
+      "src/ir/expr.ts:2 ir must not import from the higher layer array",
+    ]);
+  });
+
+  it("keeps folders of one layer apart, and the backends", () => {
+    expect(messages("src/compiler/fuse.ts", 'import "../transforms/vjp.ts";')).toHaveLength(1);
+    expect(messages("src/backends/wasm/a.ts", 'import "../reference/b.ts";')).toHaveLength(1);
+    expect(messages("src/backends/wasm/a.ts", 'import "../conformance.ts";')).toEqual([]);
+  });
+
+  it("refuses Node's modules at load time, and on request too where they are not expected", () => {
+    expect(messages("src/array/files.ts", 'import { readFile } from "node:fs/promises";')).toHaveLength(1);
+    expect(messages("src/array/files.ts", 'await import("node:fs/promises");')).toEqual([]);
+    expect(messages("src/array/random.ts", 'await import("node:fs/promises");')).toHaveLength(1);
+  });
+
+  it("refuses dependencies, barrels, re-exports and names that say nothing", () => {
+    expect(messages("src/base/a.ts", 'import "lodash";')).toHaveLength(1);
+    expect(messages("src/base/index.ts", "")).toHaveLength(1);
+    expect(messages("src/base/a.ts", 'export { b } from "./b.ts";')).toHaveLength(1);
+    expect(messages("src/base/utils.ts", "")).toHaveLength(1);
+    expect(messages("src/index.ts", 'export { b } from "./base/b.ts";')).toEqual([]);
+  });
+});
