@@ -28,6 +28,8 @@ export type Lowering<P> =
   | {
       readonly kind: "map";
       element(site: Site<P>): Expr;
+      /** Each output element depends on the inputs' elements at the same position only; all have one shape. */
+      readonly isPointwise?: boolean;
       /** The output has the input's elements in the same row-major order (reshape). */
       readonly sameElements?: boolean;
     }

@@ -54,6 +54,8 @@ export interface Executable {
 /** A place to compute. */
 export interface Backend {
   readonly name: string;
+  /** Whether the composite of this name is computed by a kernel of the backend's own. */
+  overrides(composite: string): boolean;
   /** An allocation holding a copy of `data`. @throws {OutOfMemoryError} */
   upload(data: TypedArray): Allocation;
   /** Room for `byteLength` bytes, contents undefined. @throws {OutOfMemoryError} */

@@ -41,6 +41,7 @@ export function pointwise<P = null>(name: string, rules: PointwiseRules<P>): Pri
     },
     lowering: {
       kind: "map",
+      isPointwise: true,
       element: (site) =>
         rules.lower(
           site.e,

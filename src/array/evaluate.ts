@@ -1,0 +1,36 @@
+/** Computing arrays. */
+import { DisposedError } from "../base/errors.ts";
+import { treeFlatten } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { currentRuntime, pendingState } from "./device.ts";
+
+/**
+ * Computes every array in the arguments (arrays, modules, optimizers, and lists and plain objects of them) in one pass
+ * over their common graph.
+ *
+ * @throws {OutOfMemoryError} if the results do not fit; the process goes on working
+ * @throws {DisposedError} for an array that was disposed
+ * @example
+ * const x = array([1, 2, 3]);
+ * const [y, z] = [x.add(1), x.mul(2)];
+ * await evaluate(y, z);
+ * y.isEvaluated; // true
+ */
+export async function evaluate(...trees: readonly unknown[]): Promise<void> {
+  const roots = new Set<MLXArray>();
+  for (const tree of trees) for (const leaf of leavesOf(tree)) addRoot(roots, leaf);
+  if (roots.size === 0) return;
+  for (const state of pendingState()) addRoot(roots, state);
+  await currentRuntime().evaluate([...roots]);
+}
+
+function addRoot(roots: Set<MLXArray>, array: MLXArray): void {
+  if (array.isDisposed) throw new DisposedError("evaluate", `array(${array.dtype} [${array.shape}]) was disposed`);
+  if (!array.isEvaluated) roots.add(array);
+}
+
+/** The arrays in a tree. */
+export function leavesOf(tree: unknown): MLXArray[] {
+  if (tree instanceof MLXArray) return [tree];
+  return treeFlatten(tree).flatMap(([, leaf]) => (leaf instanceof MLXArray ? [leaf] : []));
+}

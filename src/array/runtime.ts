@@ -1,0 +1,100 @@
+/** Where computations run: the backend in use and the plans it has prepared. */
+import { MLXError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Allocation, Backend, Executable } from "../ir/backend.ts";
+import type { Planned } from "../compiler/plan.ts";
+import { planProgram } from "../compiler/plan.ts";
+import { Program, structureKey } from "../compiler/program.ts";
+
+/** A plan prepared for a backend. */
+export interface Prepared {
+  readonly executable: Executable;
+  readonly rootBuffers: readonly number[];
+  readonly planned: Planned;
+}
+
+/** Plans kept for reuse; the least recently used one goes first. */
+const planLimit = 512;
+
+/** One backend with its plans. */
+export class Runtime {
+  readonly backend: Backend;
+  readonly fusion: boolean;
+  readonly #plans = new Map<string, Prepared>();
+
+  constructor(backend: Backend, options: { readonly fusion: boolean }) {
+    this.backend = backend;
+    this.fusion = options.fusion;
+  }
+
+  /** Computes `roots`, none of which is evaluated, and settles them. */
+  async evaluate(roots: readonly MLXArray[]): Promise<void> {
+    const inputs: MLXArray[] = [];
+    const constants: MLXArray[] = [];
+    const key = structureKey(roots, inputs, constants);
+    let prepared = this.#plans.get(key);
+    if (prepared) this.#plans.delete(key);
+    else prepared = this.prepare(roots);
+    this.#plans.set(key, prepared);
+    this.#trim();
+    const allocations = await this.run(prepared, inputs, constants);
+    roots.forEach((root, k) => {
+      const allocation = allocations[k];
+      if (allocation && !root.isEvaluated) root.settle(allocation);
+      else allocation?.release();
+    });
+  }
+
+  /** Plans and compiles the computation of `roots`. */
+  prepare(roots: readonly MLXArray[]): Prepared {
+    const program = new Program(roots, (name) => this.backend.overrides(name));
+    const planned = planProgram(program, roots, { fusion: this.fusion });
+    return { executable: this.backend.prepare(planned.plan), rootBuffers: planned.rootBuffers, planned };
+  }
+
+  /** The allocations of the roots of `prepared`, each retained for the caller; inputs and constants in the order of `structureKey`. */
+  run(prepared: Prepared, inputs: readonly MLXArray[], constants: readonly MLXArray[]): Promise<Allocation[]> | Allocation[] {
+    const { executable, planned } = prepared;
+    const held = planned.inputSources.map((source) => allocationOf(typeof source === "number" ? inputs[source] : source));
+    const values = planned.constantSources.map((source) => scalarValue(typeof source === "number" ? constants[source] : source));
+    const outputs = executable.run(held, values);
+    return outputs instanceof Promise ? outputs.then((done) => pickRoots(prepared, held, done)) : pickRoots(prepared, held, outputs);
+  }
+
+  /** Lets go of all plans. */
+  clearPlans(): void {
+    for (const { executable } of this.#plans.values()) executable.dispose();
+    this.#plans.clear();
+  }
+
+  #trim(): void {
+    if (this.#plans.size <= planLimit) return;
+    for (const [key, { executable }] of this.#plans) {
+      executable.dispose();
+      this.#plans.delete(key);
+      return;
+    }
+  }
+}
+
+function pickRoots({ rootBuffers }: Prepared, inputs: readonly Allocation[], outputs: readonly Allocation[]): Allocation[] {
+  const taken = new Set<number>();
+  return rootBuffers.map((buffer) => {
+    const allocation = buffer < 0 ? inputs[-1 - buffer] : outputs[buffer];
+    if (!allocation) throw new MLXError("evaluate", "a plan has lost one of its results");
+    if (buffer < 0 || taken.has(buffer)) allocation.retain();
+    taken.add(buffer);
+    return allocation;
+  });
+}
+
+function allocationOf(array: MLXArray | undefined): Allocation {
+  if (!array?.allocation) throw new MLXError("evaluate", "an input has no memory");
+  return array.allocation;
+}
+
+function scalarValue(array: MLXArray | undefined): number | bigint {
+  if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "a constant has no value");
+  return array.primitive.lowering.value(array.params);
+}
+

@@ -1,0 +1,299 @@
+/** Turns a group of graph vertices into one kernel. */
+import type { Dtype } from "../base/dtype.ts";
+import { MLXError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Axis, Expr } from "../ir/expr.ts";
+import { Expressions } from "../ir/expr.ts";
+import type { ContractionKernel, LoopKernel, Slot, Store } from "../ir/kernel.ts";
+import type { Program } from "./program.ts";
+import { isStructural } from "./program.ts";
+import type { StoreTask } from "./structure.ts";
+import { Dependencies, structure } from "./structure.ts";
+
+/** A kernel with the vertices its slots and the constants its arguments stand for. */
+export interface Lowered<K> {
+  readonly kernel: K;
+  readonly slots: readonly MLXArray[];
+  readonly constants: readonly MLXArray[];
+}
+
+/** What is computed together: `outputs` are stored, everything else they need and `isStored` denies is computed on the way. */
+export interface GroupSpec {
+  readonly outputs: readonly MLXArray[];
+  readonly core: MLXArray | null;
+}
+
+/** The loop kernel of a group, or null if its loops do not nest or would compute a reduction more than once. */
+export function lowerLoops(program: Program, group: GroupSpec, isStored: (vertex: MLXArray) => boolean): Lowered<LoopKernel> | null {
+  const lowering = new VertexLowering(program, group, isStored);
+  const tasks: StoreTask[] = [];
+  /** Outputs of one size share their loop. */
+  const domains = new Map<number, { readonly axes: readonly Axis[]; readonly shape: readonly number[] }>();
+  for (const output of group.outputs) {
+    const domain = domains.get(output.size) ?? { axes: output.shape.map((length) => lowering.newAxis(length)), shape: output.shape };
+    domains.set(output.size, domain);
+    const { axes, shape } = domain;
+    const position = axes.map((axis) => lowering.e.axis(axis));
+    const flat = lowering.e.ravel(position, shape);
+    const index = sameLengths(shape, output.shape) ? position : lowering.e.unravel(flat, output.shape);
+    tasks.push({ axes, store: { slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) } });
+  }
+  const unified = lowering.unifyReductions(tasks);
+  if (!unified) return null;
+  const root = structure(unified);
+  if (!root) return null;
+  return lowering.finish({ kind: "loop", root: hoistRoot(root) });
+}
+
+/** The contraction kernel of a group, or null if its results are not read in row-major order of the core. */
+export function lowerContraction(
+  program: Program,
+  group: GroupSpec & { readonly core: MLXArray },
+  isStored: (vertex: MLXArray) => boolean,
+): Lowered<ContractionKernel> | null {
+  const { core } = group;
+  const lowering = new VertexLowering(program, group, isStored);
+  const { e } = lowering;
+  const [left, right] = program.inputsOf(core);
+  const rank = core.shape.length;
+  if (!left || !right || rank < 2) throw new MLXError(core.primitive.name, "is no contraction of two operands");
+  const batch = core.shape.slice(0, -2).map((length) => lowering.newAxis(length));
+  const m = lowering.newAxis(core.shape[rank - 2] ?? 1);
+  const n = lowering.newAxis(core.shape[rank - 1] ?? 1);
+  const k = lowering.newAxis(left.shape[rank - 1] ?? 1);
+  const at = (...axes: readonly Axis[]): Expr[] => [...batch, ...axes].map((axis) => e.axis(axis));
+  const leftExpr = lowering.value(left, at(m, k));
+  const rightExpr = lowering.value(right, at(k, n));
+  const dtype: Dtype = core.dtype === "float16" || core.dtype === "bfloat16" ? "float32" : core.dtype;
+  const product = e.mul(e.cast(leftExpr, dtype), e.cast(rightExpr, dtype));
+  const sum = e.reduce("sum", dtype, [k], product);
+  const position = at(m, n);
+  lowering.bindCore(core, position, e.cast(sum, core.dtype));
+  const flat = e.ravel(position, core.shape);
+  const stores: Store[] = [];
+  for (const output of group.outputs) {
+    const index = sameLengths(core.shape, output.shape) ? position : e.unravel(flat, output.shape);
+    stores.push({ slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) });
+  }
+  if (lowering.misreadCore || lowering.hasReductions) return null;
+  return lowering.finish({ kind: "contraction", batch, m, n, k, left: leftExpr, right: rightExpr, dtype, result: sum, stores });
+}
+
+function sameLengths(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((length, axis) => length === b[axis]);
+}
+
+/** A root whose only content is one loop is that loop: its axes are then split between threads without partial results. */
+function hoistRoot(root: LoopKernel["root"]): LoopKernel["root"] {
+  const [only] = root.children;
+  const isWrapper = root.children.length === 1 && root.stores.length === 0 && only && only.reduces.length === 0;
+  return isWrapper ? only : root;
+}
+
+/** Computes expressions for vertices of one group. */
+class VertexLowering {
+  readonly e: Expressions = new Expressions();
+  misreadCore = false;
+  readonly #program: Program;
+  readonly #outputs: ReadonlySet<MLXArray>;
+  readonly #isStored: (vertex: MLXArray) => boolean;
+  readonly #memo = new Map<string, Expr>();
+  readonly #slots = new Map<MLXArray, number>();
+  readonly #slotList: Slot[] = [];
+  readonly #constants = new Map<MLXArray, number>();
+  readonly #boundAxes = new Map<MLXArray, Axis[]>();
+  readonly #instances = new Map<MLXArray, { readonly index: readonly Expr[] }[]>();
+  readonly #names = new Set<string>();
+  #core: { readonly vertex: MLXArray; readonly key: string; readonly value: Expr } | null = null;
+  #nextAxis = 0;
+
+  constructor(program: Program, group: GroupSpec, isStored: (vertex: MLXArray) => boolean) {
+    this.#program = program;
+    this.#outputs = new Set(group.outputs);
+    this.#isStored = isStored;
+  }
+
+  get hasReductions(): boolean {
+    return this.#instances.size > 0;
+  }
+
+  newAxis(length: number): Axis {
+    return { id: this.#nextAxis++, length };
+  }
+
+  slotOf(vertex: MLXArray, isOutput = false): number {
+    let slot = this.#slots.get(vertex);
+    if (slot === undefined) {
+      slot = this.#slotList.length;
+      this.#slots.set(vertex, slot);
+      this.#slotList.push({ dtype: vertex.dtype, size: vertex.size, isOutput });
+    }
+    return slot;
+  }
+
+  bindCore(vertex: MLXArray, index: readonly Expr[], value: Expr): void {
+    this.#core = { vertex, key: keyOf(vertex, index), value };
+  }
+
+  /** The element of `vertex` at `index`: loaded if it is stored, computed otherwise. */
+  value(vertex: MLXArray, index: readonly Expr[]): Expr {
+    const actual = this.#program.resolve(vertex);
+    const { lowering } = actual.primitive;
+    if (lowering.kind === "constant") return this.#constant(actual, lowering.value(actual.params));
+    if (!this.#outputs.has(actual) && this.#isStored(actual)) {
+      return this.e.load(this.slotOf(actual), actual.dtype, this.e.ravel(index, actual.shape));
+    }
+    return this.compute(actual, index);
+  }
+
+  /** The element of `vertex` at `index`, computed from its inputs. */
+  compute(vertex: MLXArray, index: readonly Expr[]): Expr {
+    const key = keyOf(vertex, index);
+    const known = this.#memo.get(key);
+    if (known) return known;
+    const result = this.#computeNew(vertex, index, key);
+    this.#memo.set(key, result);
+    return result;
+  }
+
+  #computeNew(vertex: MLXArray, index: readonly Expr[], key: string): Expr {
+    const { lowering, name } = vertex.primitive;
+    if (vertex === this.#core?.vertex) {
+      if (key !== this.#core.key) this.misreadCore = true;
+      return this.#core.value;
+    }
+    const inputs = this.#program.inputsOf(vertex);
+    switch (lowering.kind) {
+      case "map":
+        this.#names.add(name);
+        return lowering.element({
+          e: this.e,
+          index,
+          params: vertex.params,
+          inputs,
+          output: vertex,
+          read: (k, at) => {
+            const input = inputs[k];
+            if (!input) throw new MLXError(name, `reads input ${k}, which it does not have`);
+            return this.value(input, at);
+          },
+        });
+      case "reduce": {
+        this.#names.add(name);
+        const [input] = inputs;
+        if (!input) throw new MLXError(name, "has no input");
+        const axes = lowering.axes(vertex.params);
+        let bound = this.#boundAxes.get(vertex);
+        if (!bound) {
+          bound = axes.map((axis) => this.newAxis(input.shape[axis] ?? 1));
+          this.#boundAxes.set(vertex, bound);
+        }
+        const known = this.#instances.get(vertex);
+        if (known) known.push({ index });
+        else this.#instances.set(vertex, [{ index }]);
+        const at: Expr[] = [];
+        let kept = 0;
+        input.shape.forEach((_, axis) => {
+          const position = axes.indexOf(axis);
+          const boundAxis = bound[position];
+          at.push(boundAxis ? this.e.axis(boundAxis) : (index[kept++] ?? this.e.index(0)));
+        });
+        const loops = bound.filter((axis) => axis.length !== 1);
+        const operand = this.value(input, at);
+        if (loops.length > 0) return this.e.reduce(lowering.op, vertex.dtype, loops, operand);
+        return lowering.op === "argmax" || lowering.op === "argmin" ? this.e.constant(0, vertex.dtype) : operand;
+      }
+      default:
+        throw new MLXError(name, `cannot be computed inside a kernel of another operation`);
+    }
+  }
+
+  /** Makes every reduction one expression by running the loops that read it over the same axes. Null if that fails. */
+  unifyReductions(tasks: readonly StoreTask[]): StoreTask[] | null {
+    const renames = new Map<number, Expr>();
+    const boundIds = new Set([...this.#boundAxes.values()].flat().map((axis) => axis.id));
+    const current = (expr: Expr): Expr => (expr.op === "axis" ? (renames.get(expr.axis.id) ?? expr) : expr);
+    for (const [, [first, ...others]] of this.#instances) {
+      if (!first) continue;
+      for (const other of others) {
+        for (let axis = 0; axis < first.index.length; axis++) {
+          const a = current(first.index[axis] ?? this.e.index(0));
+          const b = current(other.index[axis] ?? this.e.index(0));
+          if (a === b) continue;
+          if (a.op !== "axis" || b.op !== "axis" || a.axis.length !== b.axis.length) return null;
+          const [from, to] = boundIds.has(a.axis.id) ? [b, a] : [a, b];
+          if (boundIds.has(from.axis.id)) return null;
+          for (const [id, target] of renames) if (target === from) renames.set(id, to);
+          renames.set(from.axis.id, to);
+        }
+      }
+    }
+    const memo = new Map<Expr, Expr>();
+    const replaced = tasks.map(({ axes, store }) => ({
+      axes: axes.map((axis) => {
+        const target = renames.get(axis.id);
+        return target?.op === "axis" ? target.axis : axis;
+      }),
+      store: {
+        slot: store.slot,
+        index: renames.size > 0 ? this.e.substitute(store.index, renames, memo) : store.index,
+        value: renames.size > 0 ? this.e.substitute(store.value, renames, memo) : store.value,
+      },
+    }));
+    return this.#computesOnce(replaced) ? replaced : null;
+  }
+
+  /** Whether each reduction vertex has become one expression, evaluated as often as it has elements. */
+  #computesOnce(tasks: readonly StoreTask[]): boolean {
+    const distinct = new Set<Expr>();
+    const seen = new Set<Expr>();
+    const stack = tasks.map(({ store }) => store.value);
+    for (let expr = stack.pop(); expr; expr = stack.pop()) {
+      if (seen.has(expr)) continue;
+      seen.add(expr);
+      if (expr.op === "reduce") distinct.add(expr);
+      stack.push(...expr.args);
+    }
+    if (distinct.size > this.#instances.size) return false;
+    let needed = 0;
+    for (const vertex of this.#instances.keys()) needed += vertex.size;
+    let computed = 0;
+    const dependencies = new Dependencies();
+    for (const reduce of distinct) {
+      let count = 1;
+      for (const axis of dependencies.freeAxes(reduce).values()) count *= axis.length;
+      computed += count;
+    }
+    return computed <= needed;
+  }
+
+  finish<K extends object>(body: K): Lowered<K & { slots: Slot[]; arguments: Dtype[]; label: string }> {
+    return {
+      kernel: {
+        ...body,
+        slots: this.#slotList,
+        arguments: [...this.#constants.keys()].map((constant) => constant.dtype),
+        label: [...this.#names].join(" "),
+      },
+      slots: [...this.#slots.keys()],
+      constants: [...this.#constants.keys()],
+    };
+  }
+
+  #constant(vertex: MLXArray, value: number | bigint): Expr {
+    if (isStructural(value)) return this.e.constant(value, vertex.dtype);
+    const representative = this.#program.constantOf(vertex);
+    let slot = this.#constants.get(representative);
+    if (slot === undefined) {
+      slot = this.#constants.size;
+      this.#constants.set(representative, slot);
+    }
+    return this.e.argument(slot, vertex.dtype);
+  }
+}
+
+function keyOf(vertex: MLXArray, index: readonly Expr[]): string {
+  let key = `${vertex.id}`;
+  for (const expr of index) key += `:${expr.id}`;
+  return key;
+}

@@ -1,0 +1,104 @@
+/** From a graph to a plan: groups become kernels, kernels get buffers. */
+import { byteLengthOf, isHalf } from "../base/dtype.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Plan, Step } from "../ir/backend.ts";
+import type { Kernel, RoutineKernel } from "../ir/kernel.ts";
+import type { Group } from "./fuse.ts";
+import { fuse } from "./fuse.ts";
+import type { Lowered } from "./lower.ts";
+import type { Program } from "./program.ts";
+import { structureKey } from "./program.ts";
+
+/** A plan with what its inputs, outputs and constants stand for. */
+export interface Planned {
+  readonly plan: Plan;
+  /** For each root of the program the output, or the input, that holds it: outputs count from 0, inputs are `-1 - input`. */
+  readonly rootBuffers: readonly number[];
+  /** For each input of the plan its place among the leaves of `structureKey`, or the array itself if a composite brought it. */
+  readonly inputSources: readonly (number | MLXArray)[];
+  /** For each constant of the plan its place among the constants of `structureKey`, or the array itself if a composite brought it. */
+  readonly constantSources: readonly (number | MLXArray)[];
+}
+
+/** Plans the computation of `program`. */
+export function planProgram(
+  program: Program,
+  roots: readonly MLXArray[],
+  options: { readonly fusion: boolean },
+): Planned {
+  const kernels = fuse(program, options).map((group) => lowerGroup(program, group));
+  const bufferOf = new Map<MLXArray, number>();
+  const bufferBytes: number[] = [];
+  const addBuffer = (vertex: MLXArray): void => {
+    if (bufferOf.has(vertex)) return;
+    bufferOf.set(vertex, bufferBytes.length);
+    bufferBytes.push(vertex.size * byteLengthOf(vertex.dtype));
+  };
+  for (const input of program.inputs) addBuffer(input);
+  const inputCount = bufferBytes.length;
+  const aliases = new Map<MLXArray, MLXArray>();
+  for (const root of program.roots) {
+    const source = program.storageOf(root);
+    aliases.set(root, source);
+    addBuffer(source);
+  }
+  const outputCount = bufferBytes.length - inputCount;
+  for (const { slots } of kernels) for (const vertex of slots) addBuffer(vertex);
+  const constantIndex = new Map(program.constants.map((constant, index) => [constant, index]));
+  const steps: Step[] = kernels.map(({ kernel, slots, constants }) => ({
+    kernel,
+    buffers: slots.map((vertex) => bufferOf.get(vertex) ?? 0),
+    constants: constants.map((constant) => constantIndex.get(constant) ?? 0),
+  }));
+  const rootBuffers = program.roots.map((root) => {
+    const buffer = bufferOf.get(aliases.get(root) ?? root) ?? 0;
+    return buffer < inputCount ? -1 - buffer : buffer - inputCount;
+  });
+  const plan: Plan = { steps, constants: program.constants.map(({ dtype }) => dtype), bufferBytes, inputCount, outputCount };
+  const leaves: MLXArray[] = [];
+  const constants: MLXArray[] = [];
+  structureKey(roots, leaves, constants);
+  const sourceIn = (list: readonly MLXArray[], wanted: MLXArray): number | MLXArray => {
+    const place = list.findIndex((candidate) => program.constantOf(candidate) === wanted);
+    return place === -1 ? wanted : place;
+  };
+  return {
+    plan,
+    rootBuffers,
+    inputSources: program.inputs.map((input) => sourceIn(leaves, input)),
+    constantSources: program.constants.map((constant) => sourceIn(constants, constant)),
+  };
+}
+
+function lowerGroup(program: Program, group: Group): Lowered<Kernel> {
+  if (group.lowered) return group.lowered;
+  return lowerRoutine(program, group.vertex);
+}
+
+function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel> {
+  const inputs = program.inputsOf(vertex);
+  const { lowering, name } = vertex.primitive;
+  const inputAvals = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
+  const outputAval = { shape: vertex.shape, dtype: vertex.dtype };
+  const { params } = vertex;
+  const kernel: RoutineKernel = {
+    kind: "routine",
+    name,
+    key: "",
+    label: name,
+    arguments: [],
+    slots: [...inputs, vertex].map((slot) => ({ dtype: slot.dtype, size: slot.size, isOutput: slot === vertex })),
+    run(buffers) {
+      const output = buffers.at(-1);
+      if (lowering.kind === "routine" && output) lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
+    },
+  };
+  return { kernel, slots: [...inputs.map((input) => program.storageOf(input)), vertex], constants: [] };
+}
+
+/** What a plan will cost. */
+export function costOf(plan: Plan): { readonly kernels: number; readonly bytes: number } {
+  let bytes = 0;
+  for (const { kernel } of plan.steps) for (const slot of kernel.slots) bytes += slot.size * (isHalf(slot.dtype) ? 2 : byteLengthOf(slot.dtype));
+  return { kernels: plan.steps.length, bytes };
+}

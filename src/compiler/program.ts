@@ -1,0 +1,234 @@
+/** A graph made ready for planning: composites opened, equal vertices merged, leaves and constants numbered. */
+import { MLXError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { topologicalOrder } from "../graph/primitive.ts";
+import type { ScalarValue } from "../ir/expr.ts";
+import { identity } from "../primitives/views.ts";
+
+/** Which composites a backend computes whole. */
+export type Overrides = (name: string) => boolean;
+
+/** The pending part of the graph behind some roots. */
+export class Program {
+  /** Vertices to compute, inputs before users. */
+  readonly vertices: readonly MLXArray[];
+  /** Leaves that lie in memory, in order of first use. */
+  readonly inputs: readonly MLXArray[];
+  /** Scalars lifted out of the kernels. */
+  readonly constants: readonly MLXArray[];
+  readonly roots: readonly MLXArray[];
+  /** For each vertex the computed vertices that read it. */
+  readonly users: ReadonlyMap<MLXArray, readonly MLXArray[]>;
+  readonly #resolved = new Map<MLXArray, MLXArray>();
+  readonly #inputs = new Map<MLXArray, readonly MLXArray[]>();
+  readonly #constantOf = new Map<string, MLXArray>();
+  readonly #overrides: Overrides;
+
+  constructor(roots: readonly MLXArray[], overrides: Overrides) {
+    this.#overrides = overrides;
+    const known = new Map<string, MLXArray>();
+    const vertices: MLXArray[] = [];
+    const inputs: MLXArray[] = [];
+    for (const root of roots) this.#collect(root, known, vertices, inputs);
+    this.roots = roots.map((root) => {
+      const resolved = this.resolve(root);
+      if (resolved.primitive.lowering.kind !== "constant") return resolved;
+      const stored = identity(resolved);
+      this.#collect(stored, known, vertices, inputs);
+      return this.resolve(stored);
+    });
+    const live = this.#live(vertices);
+    this.vertices = vertices.filter((vertex) => live.has(vertex));
+    this.inputs = inputs;
+    this.constants = [...this.#constantOf.values()];
+    const users = new Map<MLXArray, MLXArray[]>();
+    for (const vertex of this.vertices) {
+      for (const input of new Set(this.inputsOf(vertex))) {
+        const list = users.get(input);
+        if (list) list.push(vertex);
+        else users.set(input, [vertex]);
+      }
+    }
+    this.users = users;
+  }
+
+  /** The vertex that stands for `vertex`: itself, an equal one, or what a composite is made of. */
+  resolve(vertex: MLXArray): MLXArray {
+    return this.#resolved.get(vertex) ?? vertex;
+  }
+
+  /** The resolved inputs of a resolved vertex. */
+  inputsOf(vertex: MLXArray): readonly MLXArray[] {
+    return this.#inputs.get(vertex) ?? [];
+  }
+
+  /** The vertex whose memory holds the elements of `vertex`: what it reshapes, as far as that can be stored. */
+  storageOf(vertex: MLXArray): MLXArray {
+    let source = this.resolve(vertex);
+    while (!source.allocation && source.primitive.lowering.kind === "map" && source.primitive.lowering.sameElements) {
+      const [input] = this.inputsOf(source);
+      if (!input || input.primitive.lowering.kind === "constant") break;
+      source = input;
+    }
+    return source;
+  }
+
+  /** The one constant that stands for all of the same value and dtype; any other vertex stands for itself. */
+  constantOf(vertex: MLXArray): MLXArray {
+    return vertex.primitive.lowering.kind === "constant" ? (this.#constantOf.get(constantKey(vertex)) ?? vertex) : vertex;
+  }
+
+  #collect(root: MLXArray, known: Map<string, MLXArray>, vertices: MLXArray[], inputs: MLXArray[]): void {
+    for (const vertex of topologicalOrder([root], (array) => array.isEvaluated || this.#resolved.has(array))) {
+      if (this.#resolved.has(vertex)) continue;
+      this.#resolved.set(vertex, this.#stand(vertex, known, vertices, inputs));
+    }
+  }
+
+  #stand(vertex: MLXArray, known: Map<string, MLXArray>, vertices: MLXArray[], inputs: MLXArray[]): MLXArray {
+    const { lowering, name } = vertex.primitive;
+    if (lowering.kind === "constant") {
+      const key = constantKey(vertex);
+      const value = lowering.value(vertex.params);
+      if (!isStructural(value) && !this.#constantOf.has(key)) this.#constantOf.set(key, vertex);
+      return vertex;
+    }
+    if (vertex.allocation) {
+      inputs.push(vertex);
+      return vertex;
+    }
+    if (lowering.kind === "data") {
+      throw new MLXError(name, `array(${vertex.dtype} [${vertex.shape}]) has no value: it stands for an argument of a function being traced, or was disposed`);
+    }
+    const mustLieInMemory = lowering.kind === "routine" || (lowering.kind === "composite" && this.#overrides(name));
+    const resolvedInputs = vertex.inputs.map((input) => {
+      const resolved = this.resolve(input);
+      if (!mustLieInMemory || resolved.primitive.lowering.kind !== "constant") return resolved;
+      const stored = identity(resolved);
+      this.#collect(stored, known, vertices, inputs);
+      return this.resolve(stored);
+    });
+    if (lowering.kind === "composite" && !this.#overrides(name)) {
+      const definition = lowering.define(resolvedInputs, vertex.params);
+      this.#collect(definition, known, vertices, inputs);
+      return this.resolve(definition);
+    }
+    const key = vertexKey(vertex, resolvedInputs);
+    const equal = known.get(key);
+    if (equal) return equal;
+    known.set(key, vertex);
+    this.#inputs.set(vertex, resolvedInputs);
+    vertices.push(vertex);
+    return vertex;
+  }
+
+  /** The vertices that the roots need once equal ones are merged. */
+  #live(vertices: readonly MLXArray[]): Set<MLXArray> {
+    const live = new Set(this.roots);
+    for (let i = vertices.length - 1; i >= 0; i--) {
+      const vertex = vertices[i];
+      if (vertex && live.has(vertex)) for (const input of this.inputsOf(vertex)) live.add(input);
+    }
+    return live;
+  }
+}
+
+/**
+ * Text that two pending graphs share exactly if one plan serves both. Leaves appear by position and type, constants by type
+ * and by which of them are equal. The lists receive the leaves and the distinct constants in that order.
+ */
+export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], constants: MLXArray[]): string {
+  const order = topologicalOrder(roots, (array) => array.isEvaluated);
+  const position = new Map<MLXArray, number>();
+  const distinct = new Map<string, number>();
+  let key = "";
+  for (let i = 0; i < order.length; i++) {
+    const vertex = order[i];
+    if (!vertex) continue;
+    position.set(vertex, i);
+    const { lowering } = vertex.primitive;
+    if (lowering.kind === "constant") {
+      const value = lowering.value(vertex.params);
+      if (isStructural(value)) key += `=${value}${vertex.dtype};`;
+      else {
+        const own = constantKey(vertex);
+        let number = distinct.get(own);
+        if (number === undefined) {
+          number = distinct.size;
+          distinct.set(own, number);
+          constants.push(vertex);
+        }
+        key += `?${vertex.dtype}${number};`;
+      }
+    } else if (vertex.allocation) {
+      inputs.push(vertex);
+      key += `@${vertex.dtype}${vertex.shape};`;
+    } else {
+      key += `${primitiveId(vertex)}${paramsKey(vertex.params)}(`;
+      for (const input of vertex.inputs) key += `${position.get(input)},`;
+      key += ");";
+    }
+  }
+  for (const root of roots) key += `>${position.get(root)}`;
+  return key;
+}
+
+/** Whether `value` is written into kernels instead of being passed to them. */
+export function isStructural(value: ScalarValue): boolean {
+  return value === 0 || value === 1 || value === -1 || value === 0n || value === 1n;
+}
+
+function constantKey(vertex: MLXArray): string {
+  const { lowering } = vertex.primitive;
+  const value = lowering.kind === "constant" ? lowering.value(vertex.params) : 0;
+  return `${vertex.dtype}:${Object.is(value, -0) ? "-0" : String(value)}`;
+}
+
+function vertexKey(vertex: MLXArray, inputs: readonly MLXArray[]): string {
+  let key = `${primitiveId(vertex)}${paramsKey(vertex.params)}`;
+  for (const input of inputs) key += input.primitive.lowering.kind === "constant" ? `|${constantKey(input)}` : `|${input.id}`;
+  return key;
+}
+
+const identities = new WeakMap<object, number>();
+let nextIdentity = 1;
+
+/** A number that stands for an object as long as it lives. */
+function identityOf(value: object): number {
+  let id = identities.get(value);
+  if (id === undefined) {
+    id = nextIdentity++;
+    identities.set(value, id);
+  }
+  return id;
+}
+
+function primitiveId(vertex: MLXArray): string {
+  return `p${identityOf(vertex.primitive)}`;
+}
+
+/** Text for parameters: plain data by value, functions and class instances by identity. */
+function paramsKey(params: unknown): string {
+  switch (typeof params) {
+    case "object": {
+      if (params === null) return "";
+      if (Array.isArray(params)) {
+        let key = "[";
+        for (const item of params) key += `${typeof item === "number" ? item : paramsKey(item)},`;
+        return `${key}]`;
+      }
+      if (Object.getPrototypeOf(params) !== Object.prototype) return `#${identityOf(params)}`;
+      let key = "{";
+      for (const [name, value] of Object.entries(params)) key += `${name}:${paramsKey(value)},`;
+      return `${key}}`;
+    }
+    case "function":
+      return `#${identityOf(params)}`;
+    case "string":
+      return JSON.stringify(params);
+    case "number":
+      return Object.is(params, -0) ? "-0" : String(params);
+    default:
+      return String(params);
+  }
+}
