@@ -1,0 +1,1 @@
+"""Records what MLX computes, one module per area of its public functions."""

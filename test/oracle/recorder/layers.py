@@ -1,0 +1,89 @@
+"""nn's layers: the forward pass with given weights, the gradients of sum(output²), the state left behind."""
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+from mlx.utils import tree_flatten, tree_unflatten
+
+from .samples import normals
+from .shard import Expected, encode_argument, plain, python_options
+
+
+def record(shard):
+    def layer(name, args, *inputs, options=None, training=True, tolerance=1e-5, gradients=True):
+        options = options or {}
+        module = getattr(nn, name)(*args, **python_options(options))
+        made = {}
+        for i, (path, value) in enumerate(tree_flatten(module.parameters())):
+            given = normals(value.shape, seed=210 + i, scale=0.5)
+            made[path] = shard.array(mx.abs(given) + 0.5 if path == "running_var" else given)
+        module.update(tree_unflatten([(k, v.value) for k, v in made.items()]))
+        module.train(training)
+        record = {
+            "f": f"layer.{name}", "args": encode_argument(list(args)), "options": options, "training": training,
+            "parameters": {k: v.encode() for k, v in made.items()}, "inputs": [encode_argument(i) for i in inputs],
+        }  # fmt: skip
+        given = [plain(i) for i in inputs]
+        output = module(*given)
+        out = {"output": list(output) if isinstance(output, tuple) else output}
+        mx.eval(output, module.parameters())
+        after = dict(tree_flatten(module.parameters()))
+        out["after"] = {k: after[k] for k in made if k.startswith("running")}
+        if gradients and tree_flatten(module.trainable_parameters()):
+            module.update(tree_unflatten([(k, v.value) for k, v in made.items()]))
+
+            def loss(module):
+                y = module(*given)
+                return sum(mx.sum(mx.square(p)) for p in y) if isinstance(y, tuple) else mx.sum(mx.square(y))
+
+            value, tree = nn.value_and_grad(module, loss)(module)
+            out["loss"], out["gradients"] = value, dict(tree_flatten(tree))
+            mx.eval(value, tree)
+        shard.cases.append({**record, "out": Expected.encode(out), "tolerance": tolerance, "ulp": 16})
+
+    x, sequence = shard.array(normals((5, 4), seed=201)), shard.array(normals((2, 7, 3), seed=202))
+    image = shard.array(normals((2, 6, 5, 4), seed=203))
+    layer("Linear", (4, 3), x)
+    layer("Linear", (4, 3), x, options={"bias": False})
+    layer("Linear", (3, 2), sequence)
+    layer("Linear", (4, 3), shard.array(normals((4, 5), seed=204)).T)
+    layer("Linear", (4, 3), x.at("0"))
+    layer("Identity", (), x)
+    layer("Embedding", (6, 3), shard.array(np.array([[0, 5, 2], [2, 2, 1]], np.int32)))
+    layer("Embedding", (6, 3), shard.array(np.array(4, np.uint32)))
+    for options in [{}, {"stride": 2}, {"padding": 1}, {"dilation": 2, "padding": 1}, {"bias": False, "stride": 2, "padding": 2}]:
+        layer("Conv1d", (3, 4, 3), sequence, options=options)
+        layer("Conv2d", (4, 3, 3), image, options=options)
+    layer("Conv1d", (4, 6, 3), image.at("0"), options={"groups": 2}, gradients=False)
+    layer("Conv2d", (4, 2, 3), image, options={"groups": 2, "padding": 1}, gradients=False)
+    layer("Conv2d", (4, 2, [3, 2]), image, options={"stride": [2, 1], "padding": [1, 0]})
+    for options in [{}, {"affine": False}, {"bias": False}, {"eps": 0.125}]:
+        layer("LayerNorm", (4,), image, options=options)
+    layer("RMSNorm", (4,), x)
+    layer("RMSNorm", (4,), image, options={"eps": 0.125})
+    for training in [True, False]:
+        layer("BatchNorm", (4,), x, training=training)
+        layer("BatchNorm", (4,), image, training=training)
+        layer("BatchNorm", (3,), sequence, training=training, options={"momentum": 0.25, "eps": 0.125})
+        layer("BatchNorm", (4,), x, training=training, options={"affine": False})
+        layer("BatchNorm", (4,), x, training=training, options={"trackRunningStats": False})
+    for compatible in [False, True]:
+        layer("GroupNorm", (2, 4), image, options={"pytorchCompatible": compatible})
+        layer("GroupNorm", (4, 4), x, options={"pytorchCompatible": compatible})
+        layer("GroupNorm", (1, 3), sequence, options={"pytorchCompatible": compatible, "affine": False})
+    for name in ["MaxPool1d", "AvgPool1d"]:
+        for args, options in [((2,), {}), ((3,), {"stride": 1}), ((3,), {"stride": 2, "padding": 1}), ((2,), {"stride": 3})]:
+            layer(name, args, sequence, options=options)
+    for name in ["MaxPool2d", "AvgPool2d"]:
+        for args, options in [((2,), {}), (([2, 3],), {}), ((3,), {"stride": 1}), ((3,), {"stride": [2, 1], "padding": 1}), ((2,), {"stride": 3})]:
+            layer(name, args, image, options=options)
+    for bias in [True, False]:
+        layer("GRU", (3, 5), sequence, options={"bias": bias}, tolerance=5e-5)
+        layer("LSTM", (3, 5), sequence, options={"bias": bias}, tolerance=5e-5)
+    hidden, cell = shard.array(normals((2, 5), seed=205)), shard.array(normals((2, 5), seed=206))
+    layer("GRU", (3, 5), sequence, hidden, tolerance=5e-5)
+    layer("LSTM", (3, 5), sequence, hidden, cell, tolerance=5e-5)
+    layer("GRU", (3, 5), sequence.at("0"), tolerance=5e-5)
+    layer("LSTM", (3, 5), sequence.at("0"), tolerance=5e-5)
+    layer("Dropout", (0.5,), x, training=False)
+    layer("Dropout", (), x, training=False)

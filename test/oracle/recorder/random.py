@@ -1,0 +1,99 @@
+"""Random numbers: the same bits from the same key, and from the global state after a seed."""
+
+import mlx.core as mx
+import numpy as np
+
+from .samples import dyadic, floats
+from .shard import Expected, dtype_of, encode_argument, plain, python_function, python_options
+
+
+def record(shard):
+    seeds = [0, 1, 42, 864, 2**31, 2**32 + 5, 2**53 - 1]
+    keys = []
+    for seed in seeds:
+        keys.append(shard.array(shard.case("random.key", seed)))
+    for key in keys:
+        shard.case("random.split", key)
+        shard.case("random.normal", [], key=key)
+    for count in [1, 3, 5, 8, 33]:
+        shard.case("random.split", keys[2], count)
+        # MLX's bits have no Python name, but split is bits of [count, 2].
+        shard.case("random.bits", [count, 2], key=keys[3], call=lambda shape, key: mx.random.split(key, shape[0]))
+    for key in keys[:4]:
+        samples(shard, key)
+    parameters(shard, keys[1])
+    choices(shard, keys)
+    sequences(shard)
+
+
+def samples(shard, key):
+    for shape in [[], [1], [2], [3], [7], [2, 3], [0], [3, 5, 1], [65]]:
+        shard.case("random.uniform", 0, 1, shape, key=key)
+        shard.case("random.normal", shape, key=key)
+        shard.case("random.randint", 0, 10, shape, key=key)
+        shard.case("random.bernoulli", 0.5, shape, key=key)
+        shard.case("random.gumbel", shape, key=key)
+        shard.case("random.laplace", shape, key=key)
+        shard.case("random.truncatedNormal", -2, 2, shape, key=key)
+
+
+def parameters(shard, key):
+    for dtype in ["float16", "bfloat16", "float32"]:
+        shard.case("random.uniform", 0, 1, [9], dtype=dtype, key=key)
+        shard.case("random.uniform", -3, 5, [9], dtype=dtype, key=key)
+        shard.case("random.normal", [9], dtype=dtype, key=key)
+        shard.case("random.gumbel", [9], dtype=dtype, key=key)
+        shard.case("random.laplace", [9], dtype=dtype, key=key)
+        shard.case("random.truncatedNormal", -1, 0.5, [9], dtype=dtype, key=key)
+    for dtype in ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]:
+        shard.case("random.randint", 0, 100, [9], dtype=dtype, key=key)
+    shard.case("random.randint", -50, 50, [17], key=key)
+    shard.case("random.randint", 5, 6, [4], key=key)
+    low, high = shard.array(np.array([[0], [10]], np.int32)), shard.array(np.array([5, 20, 30], np.int32))
+    shard.case("random.randint", low, high, [2, 3], key=key)
+    shard.case("random.uniform", shard.array(floats([[0.0], [10.0]], "float32")), shard.array(floats([1.0, 20.0, 30.0], "float32")), [2, 3], key=key)
+    shard.case("random.normal", [8], loc=2.5, scale=0.5, key=key)
+    shard.case("random.normal", [2, 3], loc=shard.array(floats([[0.5], [10.0]], "float32")), scale=shard.array(floats([1.0, 2.0, 4.0], "float32")), key=key)
+    shard.case("random.laplace", [8], loc=-1.5, scale=3, key=key)
+    for p in [0, 0.1, 0.9, 1]:
+        shard.case("random.bernoulli", p, [33], key=key)
+    shard.case("random.bernoulli", shard.array(floats([0.1, 0.5, 0.9, 0.25, 0.75], "float32")), key=key)
+    shard.case("random.bernoulli", shard.array(floats([[0.2], [0.8]], "float32")), [2, 5], key=key)
+    shard.case("random.truncatedNormal", shard.array(floats([-1.0, 0.0, 2.0], "float32")), shard.array(floats([[1.0], [3.0]], "float32")), key=key)
+
+
+def choices(shard, keys):
+    logits = shard.array(dyadic((4, 6), seed=161))
+    for key in keys[1:4]:
+        shard.case("random.categorical", logits, key=key)
+        shard.case("random.categorical", logits, axis=0, key=key)
+        shard.case("random.categorical", logits, numSamples=5, key=key)
+        shard.case("random.categorical", logits, axis=1, shape=[3, 4], key=key)
+        shard.case("random.categorical", logits.T, key=key)
+        shard.case("random.permutation", 10, key=key)
+        shard.case("random.permutation", logits, key=key)
+        shard.case("random.permutation", logits, axis=1, key=key)
+        shard.case("random.permutation", shard.array(np.arange(7, dtype=np.int32)), key=key)
+        mean = shard.array(floats([1.0, -2.0, 0.5], "float32"))
+        diagonal = shard.array(np.diag(np.array([4.0, 1.0, 0.25], np.float32)))
+        shard.case("random.multivariateNormal", mean, diagonal, [5], key=key, tolerance=1e-5)
+        shard.case("random.multivariateNormal", mean, diagonal, key=key, tolerance=1e-5)
+
+
+def sequences(shard):
+    """What one global state gives, call after call: `program.randomSequence(seed, calls)`."""
+
+    def sequence(seed, calls):
+        mx.random.seed(seed)
+        out = [python_function(name)(*plain(args), **python_options(options)) for name, args, options in calls]
+        mx.eval(out)
+        shard.cases.append({"f": "program.randomSequence", "args": [seed, [[n, encode_argument(a), o] for n, a, o in calls]], "out": Expected.encode(out), "ulp": 4})  # fmt: skip
+
+    for seed in [864, 0, 7]:
+        sequence(seed, [["random.normal", [[]], {}]])
+        sequence(seed, [["random.normal", [[]], {}], ["random.normal", [[3]], {}], ["random.uniform", [0, 1, [2, 2]], {}], ["random.randint", [0, 9, [4]], {}]])
+        sequence(seed, [
+            ["random.uniform", [0, 1, [3]], {}], ["random.bernoulli", [0.5, [5]], {}], ["random.gumbel", [[3]], {}], ["random.laplace", [[3]], {}],
+            ["random.truncatedNormal", [-1, 1, [3]], {}], ["random.permutation", [6], {}], ["random.normal", [[]], {}],
+        ])  # fmt: skip
+    sequence(864, [["random.normal", [[]], {}]] * 12)
