@@ -1,9 +1,6 @@
 /** Checks that every file of src opens with its purpose and that every export has a docstring. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import ts from "typescript";
-import type { Violation } from "./check-layers.ts";
-import { listTypeScriptFiles, rootPath } from "./root.ts";
+import type { Violation } from "./source-check.ts";
 
 /** The exports of a file that have no docstring, and the file itself when it does not say what it is for. */
 export function findUndocumented(path: string, text: string): readonly Violation[] {
@@ -59,13 +56,4 @@ function namesOf(statement: ts.Statement, sourceFile: ts.SourceFile): readonly s
     return [statement.name?.text ?? "default"];
   }
   return [statement.getText(sourceFile).split("\n", 1)[0] ?? ""];
-}
-
-/** Checks all of src, prints what is wrong and returns whether all is well. */
-export function checkDocumentation(): boolean {
-  const violations = listTypeScriptFiles("src").flatMap((path) =>
-    findUndocumented(path, readFileSync(join(rootPath, path), "utf8")),
-  );
-  for (const { place, message } of violations) console.error(`${place}  ${message}`);
-  return violations.length === 0;
 }

@@ -1,8 +1,7 @@
 /** Checks who imports whom: a file of src imports only from its own layer or a lower one, and needs no Node at load time. */
-import { readFileSync } from "node:fs";
-import { join, posix } from "node:path";
+import { posix } from "node:path";
 import ts from "typescript";
-import { listTypeScriptFiles, rootPath } from "./root.ts";
+import type { Violation } from "./source-check.ts";
 
 /** The folders of src from the lowest layer to the highest; folders on one line must not import each other. */
 const layers: readonly (readonly string[])[] = [
@@ -36,12 +35,6 @@ const nodeFiles: ReadonlySet<string> = new Set([
 ]);
 
 const bannedFileNames: ReadonlySet<string> = new Set(["utils.ts", "helpers.ts", "types.ts"]);
-
-/** One broken rule: `path:line` and what is wrong. */
-export interface Violation {
-  readonly place: string;
-  readonly message: string;
-}
 
 /** The layer rules a file breaks, given its path from the root and its text. */
 export function findLayerViolations(path: string, text: string): readonly Violation[] {
@@ -147,13 +140,4 @@ function layerOf(folder: string): number {
 
 function backendOf(path: string): string | undefined {
   return /^src\/backends\/([^/]+)\//.exec(path)?.[1];
-}
-
-/** Checks all of src, prints what is wrong and returns whether all is well. */
-export function checkLayers(): boolean {
-  const violations = listTypeScriptFiles("src").flatMap((path) =>
-    findLayerViolations(path, readFileSync(join(rootPath, path), "utf8")),
-  );
-  for (const { place, message } of violations) console.error(`${place}  ${message}`);
-  return violations.length === 0;
 }

@@ -6,10 +6,12 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { checkBudgets } from "./check-budgets.ts";
-import { checkDocumentation } from "./check-documentation.ts";
-import { checkLayers } from "./check-layers.ts";
+import { findCasts } from "./check-casts.ts";
+import { findUndocumented } from "./check-documentation.ts";
+import { findLayerViolations } from "./check-layers.ts";
 import { generateDocumentationTests } from "./documentation-tests.ts";
 import { rootPath } from "./root.ts";
+import { checkSources } from "./source-check.ts";
 
 interface StaticCheck {
   readonly name: string;
@@ -19,8 +21,9 @@ interface StaticCheck {
 const checks: readonly StaticCheck[] = [
   { name: "style", holds: () => runs("biome", "check", "--error-on-warnings", ".") },
   { name: "types", holds: () => runs("tsc", "--noEmit") },
-  { name: "layers", holds: checkLayers },
-  { name: "docstrings", holds: checkDocumentation },
+  { name: "layers", holds: () => checkSources(findLayerViolations) },
+  { name: "docstrings", holds: () => checkSources(findUndocumented) },
+  { name: "casts", holds: () => checkSources(findCasts) },
   { name: "examples", holds: checkExamples },
   { name: "build", holds: () => runs("tsx", "tools/build.ts") },
   { name: "package", holds: () => runs("publint", "--strict") },
