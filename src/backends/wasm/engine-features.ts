@@ -1,0 +1,223 @@
+/** What the JavaScript engine can do, asked once and by trial, never by its version. Knows no kernel and no array. */
+
+import { ArgumentError } from "../../base/errors.ts";
+import { ModuleBuilder } from "./assembler.ts";
+
+/** The answers of one probe. */
+export interface EngineFeatures {
+  /** Whether memory can be shared with other threads: everywhere but in pages that are not cross-origin isolated. */
+  readonly sharedMemory: boolean;
+  /** Whether relaxed multiply-add compiles (see {@link compileModule}) and computes right. */
+  readonly relaxedSimd: boolean;
+  /** Whether a relaxed multiply-add rounds once (a fused one) or after each of its two steps. */
+  readonly fusedMultiplyAdd: boolean;
+  /** Engine flags that {@link compileModule} sets around each compilation, for example to allow relaxed SIMD in Node 20. */
+  readonly flags: readonly string[];
+  /** Whether this thread may block in `Atomics.wait`; the main thread of a page may not. */
+  readonly mayBlock: boolean;
+  /** Number of hardware threads, at least 1. */
+  readonly hardwareThreads: number;
+}
+
+/** How `compileModule` treats one module. */
+export interface CompileOptions {
+  /**
+   * Whether to optimize the whole module before it first runs where the engine can be told so, instead of starting in
+   * its baseline compiler and improving hot functions later. Costs milliseconds; for large kernels that run long.
+   */
+  readonly optimize?: boolean;
+}
+
+/** One engine flag: what sets it, and what undoes that. */
+interface Flag {
+  readonly on: string;
+  readonly off: string;
+}
+
+const RELAXED_SIMD: Flag = { on: "--experimental-wasm-relaxed-simd", off: "--no-experimental-wasm-relaxed-simd" };
+
+const OPTIMIZE: readonly Flag[] = [
+  { on: "--no-liftoff", off: "--liftoff" },
+  { on: "--no-wasm-lazy-compilation", off: "--wasm-lazy-compilation" },
+];
+
+let allowFlags: boolean | undefined;
+let features: EngineFeatures | undefined;
+
+/**
+ * Allows or forbids that flags of the JavaScript engine are set while a kernel compiles (and set back right after).
+ * Allowed at first, unless the environment variable `MLX_TS_ENGINE_FLAGS` is 0. Only Node has such flags.
+ *
+ * @throws {ArgumentError} if the engine was already probed: call this before the first computation
+ */
+export function configureEngine(options: { readonly engineFlags: boolean }): void {
+  if (features !== undefined) {
+    throw new ArgumentError("configureEngine", "the engine is already in use; call this before the first computation");
+  }
+  allowFlags = options.engineFlags;
+}
+
+/** What the engine can do. The first call probes it, in about a millisecond. */
+export function engineFeatures(): EngineFeatures {
+  features ??= probe();
+  return features;
+}
+
+/** The compiled module, with the engine flags of {@link engineFeatures} in force while it compiles. */
+export function compileModule(bytes: Uint8Array<ArrayBuffer>, options: CompileOptions = {}): WebAssembly.Module {
+  const { flags } = engineFeatures();
+  const wanted = flags.length > 0 ? [RELAXED_SIMD] : [];
+  return compileWithFlags(bytes, options.optimize === true ? [...wanted, ...OPTIMIZE] : wanted);
+}
+
+/** The value of an environment variable, where there is an environment. */
+export function environmentVariable(name: string): string | undefined {
+  const environment = propertyOf(propertyOf(globalThis, "process"), "env");
+  const value = propertyOf(environment, name);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** One of Node's own modules (also in Deno and Bun), without an import that a browser's bundler would stumble over. */
+export function builtinModule(name: string): unknown {
+  const host = propertyOf(globalThis, "process");
+  const load = propertyOf(host, "getBuiltinModule");
+  if (typeof load !== "function") return undefined;
+  try {
+    return Reflect.apply(load, host, [name]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A property of a value of unknown type; undefined if the value has no properties. */
+export function propertyOf(value: unknown, key: string): unknown {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return undefined;
+  return Reflect.get(value, key);
+}
+
+function probe(): EngineFeatures {
+  const base = { sharedMemory: hasSharedMemory(), mayBlock: mayBlock(), hardwareThreads: hardwareThreads() };
+  const plain = relaxedMultiplyAdd([]);
+  if (plain !== undefined) return { ...base, relaxedSimd: true, fusedMultiplyAdd: plain.isFused, flags: [] };
+  const flagged = relaxedMultiplyAdd([RELAXED_SIMD]);
+  if (flagged !== undefined) {
+    return { ...base, relaxedSimd: true, fusedMultiplyAdd: flagged.isFused, flags: [RELAXED_SIMD.on] };
+  }
+  return { ...base, relaxedSimd: false, fusedMultiplyAdd: false, flags: [] };
+}
+
+function hasSharedMemory(): boolean {
+  if (typeof SharedArrayBuffer === "undefined" || propertyOf(globalThis, "crossOriginIsolated") === false) return false;
+  try {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    return memory.buffer instanceof SharedArrayBuffer;
+  } catch {
+    return false;
+  }
+}
+
+function mayBlock(): boolean {
+  if (typeof SharedArrayBuffer === "undefined") return false;
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hardwareThreads(): number {
+  const parallelism = propertyOf(builtinModule("node:os"), "availableParallelism");
+  const count = typeof parallelism === "function" ? Reflect.apply(parallelism, undefined, []) : undefined;
+  const known =
+    typeof count === "number" ? count : propertyOf(propertyOf(globalThis, "navigator"), "hardwareConcurrency");
+  return typeof known === "number" && known >= 1 ? Math.floor(known) : 1;
+}
+
+/**
+ * Whether relaxed multiply-add compiles under these flags and computes right; undefined if not.
+ *
+ * a·b + c with a = b = 1 + 2⁻¹² and c = −(1 + 2⁻¹¹): the exact product has one bit more than a float32 keeps, so a fused
+ * operation gives 2⁻²⁴ and two roundings give 0. Anything else is wrong. The other lanes are exact either way, and the
+ * test runs two chained operations that share an operand, where baseline compilers have overwritten one.
+ */
+function relaxedMultiplyAdd(flags: readonly Flag[]): { readonly isFused: boolean } | undefined {
+  if (flags.length > 0 && !canSetFlags()) return undefined;
+  const builder = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
+  builder.addFunction("run", { params: [], results: [] }, (f) => {
+    const [a, b, c, once] = [f.local("v128"), f.local("v128"), f.local("v128"), f.local("v128")];
+    for (const [index, local] of [a, b, c].entries())
+      f.i32(0)
+        .memory("v128.load", index * 16)
+        .set(local);
+    f.get(a, b, c).op("f32x4.relaxed_madd").set(once);
+    f.i32(0).get(once).memory("v128.store", 48);
+    f.i32(0)
+      .get(a, b, once)
+      .op("f32x4.relaxed_madd")
+      .get(a)
+      .op("f32x4.sub")
+      .get(a)
+      .op("f32x4.add")
+      .memory("v128.store", 64);
+  });
+  try {
+    const module = compileWithFlags(builder.build(), flags);
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+    const run = new WebAssembly.Instance(module, { e: { m: memory } }).exports.run;
+    if (typeof run !== "function") return undefined;
+    const lanes = new Float32Array(memory.buffer);
+    lanes.set([1 + 2 ** -12, 3, -2, 0.5], 0);
+    lanes.set([1 + 2 ** -12, 5, 7, 8], 4);
+    lanes.set([-(1 + 2 ** -11), 1, 2, -4], 8);
+    run();
+    const [tiny = 0, ...exact] = lanes.subarray(12, 16);
+    const isFused = tiny === 2 ** -24;
+    const chained = lanes.subarray(17, 20);
+    const isRight = (isFused || tiny === 0) && String(exact) === "16,-12,0" && String([...chained]) === "31,-26,4";
+    return isRight ? { isFused } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function compileWithFlags(bytes: Uint8Array<ArrayBuffer>, wanted: readonly Flag[]): WebAssembly.Module {
+  const usable = canSetFlags() ? wanted.filter(({ off }) => !isChosenByUser(off)) : [];
+  if (usable.length === 0) return new WebAssembly.Module(bytes);
+  // Flags belong to the process: between our setting them and the compilation another thread may set them back.
+  for (let attempt = 0; ; attempt++) {
+    try {
+      for (const { on } of usable) setFlag(on);
+      return new WebAssembly.Module(bytes);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError) || attempt === 2) throw error;
+    } finally {
+      for (const { off } of usable) setFlag(off);
+    }
+  }
+}
+
+function canSetFlags(): boolean {
+  allowFlags ??= environmentVariable("MLX_TS_ENGINE_FLAGS") !== "0";
+  return allowFlags && typeof propertyOf(builtinModule("node:v8"), "setFlagsFromString") === "function";
+}
+
+/** Sets a flag; an engine that does not know it, or has no flags after all, compiles without. */
+function setFlag(flag: string): void {
+  const v8 = builtinModule("node:v8");
+  const set = propertyOf(v8, "setFlagsFromString");
+  try {
+    if (typeof set === "function") Reflect.apply(set, v8, [flag]);
+  } catch {
+    // compiled without, as said above
+  }
+}
+
+/** Whether the process was started with a word on this flag, which setting it back would then change. */
+function isChosenByUser(flag: string): boolean {
+  const started = propertyOf(propertyOf(globalThis, "process"), "execArgv");
+  const words = Array.isArray(started) ? started.map(String).join(" ") : "";
+  return `${words} ${environmentVariable("NODE_OPTIONS") ?? ""}`
+    .replaceAll("_", "-")
+    .includes(flag.replace(/^--(no-)?/, ""));
+}
