@@ -1,0 +1,154 @@
+/** Expressions over vector locals: each method emits one operation and returns the local that holds its result. */
+
+import type { FunctionBuilder } from "./assembler.ts";
+import type { OpName } from "./opcodes.ts";
+
+/** What the engine that will run the code can do. */
+export interface VectorTarget {
+  /** Whether relaxed SIMD may be used: multiply-adds then round once or twice, as the processor likes. */
+  readonly relaxed: boolean;
+}
+
+type FloatShape = "f32x4" | "f64x2";
+
+/** Emits into one function and keeps account of the locals that it used. Arithmetic is on lanes of `shape`. */
+export class VectorScope {
+  readonly f: FunctionBuilder;
+  readonly #target: VectorTarget;
+  readonly #shape: FloatShape;
+  readonly #temporaries: number[];
+
+  constructor(f: FunctionBuilder, target: VectorTarget, shape: FloatShape = "f32x4", temporaries: number[] = []) {
+    this.f = f;
+    this.#target = target;
+    this.#shape = shape;
+    this.#temporaries = temporaries;
+  }
+
+  /** The same scope with arithmetic on two float64 lanes. */
+  wide(): VectorScope {
+    return new VectorScope(this.f, this.#target, "f64x2", this.#temporaries);
+  }
+
+  /** Gives back every local of the scope but `result`, and returns it. The scope is then done. */
+  end(result: number): number {
+    for (const local of this.#temporaries) if (local !== result) this.f.release(local);
+    this.#temporaries.length = 0;
+    return result;
+  }
+
+  /** A new local, set to the top of the stack. */
+  take(): number {
+    const local = this.f.local("v128");
+    this.#temporaries.push(local);
+    this.f.set(local);
+    return local;
+  }
+
+  /** The result of an instruction on these operands. */
+  op(name: OpName, ...operands: number[]): number {
+    this.f.get(...operands).op(name);
+    return this.take();
+  }
+
+  /** Copies of a float in the scope's shape. */
+  splat(value: number): number {
+    return this.#shape === "f32x4" ? this.f.constantF32(value) : this.f.constantF64(value);
+  }
+
+  /** Four copies of a 32-bit integer. */
+  bits(value: number): number {
+    return this.f.constantI32(value);
+  }
+
+  /** a + b */
+  add(a: number, b: number): number {
+    return this.op(`${this.#shape}.add`, a, b);
+  }
+
+  /** a - b */
+  subtract(a: number, b: number): number {
+    return this.op(`${this.#shape}.sub`, a, b);
+  }
+
+  /** a · b */
+  multiply(a: number, b: number): number {
+    return this.op(`${this.#shape}.mul`, a, b);
+  }
+
+  /** a / b */
+  divide(a: number, b: number): number {
+    return this.op(`${this.#shape}.div`, a, b);
+  }
+
+  /** √a */
+  squareRoot(a: number): number {
+    return this.op(`${this.#shape}.sqrt`, a);
+  }
+
+  /** a · b + c, rounded once or twice. */
+  multiplyAdd(a: number, b: number, c: number): number {
+    if (this.#target.relaxed) return this.op(`${this.#shape}.relaxed_madd`, a, b, c);
+    return this.add(this.multiply(a, b), c);
+  }
+
+  /** c - a · b, rounded once or twice. */
+  subtractProduct(c: number, a: number, b: number): number {
+    if (this.#target.relaxed) return this.op(`${this.#shape}.relaxed_nmadd`, a, b, c);
+    return this.subtract(c, this.multiply(a, b));
+  }
+
+  /** A polynomial in x by Horner's rule, highest coefficient first. */
+  polynomial(x: number, coefficients: readonly number[]): number {
+    const [highest = 0, ...rest] = coefficients;
+    let sum = this.splat(highest);
+    for (const coefficient of rest) sum = this.multiplyAdd(sum, x, this.splat(coefficient));
+    return sum;
+  }
+
+  /** The smaller of x and a constant; NaN stays NaN. */
+  atMost(x: number, limit: number): number {
+    return this.op(`${this.#shape}.pmin`, x, this.splat(limit)); // pmin(a, b) is b < a ? b : a
+  }
+
+  /** The larger of x and a constant; NaN stays NaN. */
+  atLeast(x: number, limit: number): number {
+    return this.op(`${this.#shape}.pmax`, x, this.splat(limit)); // pmax(a, b) is a < b ? b : a
+  }
+
+  /** A mask of the lanes in which the comparison holds. */
+  compare(a: number, relation: "eq" | "ne" | "lt" | "gt" | "le" | "ge", b: number): number {
+    return this.op(`${this.#shape}.${relation}`, a, b);
+  }
+
+  /** Lanes of `a` where the mask is set, of `b` elsewhere. */
+  select(mask: number, a: number, b: number): number {
+    return this.op("v128.bitselect", a, b, mask);
+  }
+
+  /** a & b */
+  and(a: number, b: number): number {
+    return this.op("v128.and", a, b);
+  }
+
+  /** a | b */
+  or(a: number, b: number): number {
+    return this.op("v128.or", a, b);
+  }
+
+  /** |a| */
+  absolute(a: number): number {
+    return this.op(`${this.#shape}.abs`, a);
+  }
+
+  /** The sign bits of four float32. */
+  signOf(a: number): number {
+    return this.and(a, this.bits(0x80000000));
+  }
+
+  /** Shifts integer lanes by a constant. */
+  shift(name: "i32x4.shl" | "i32x4.shr_s" | "i32x4.shr_u" | "i64x2.shl", a: number, count: number): number {
+    this.f.get(a).i32(count).op(name);
+    return this.take();
+  }
+}
