@@ -1,0 +1,394 @@
+/** Hands out blocks of one WebAssembly memory that all kernels and threads share. Knows bytes only, no arrays. */
+
+import { ArgumentError, OutOfMemoryError } from "../../base/errors.ts";
+import type { MemoryOptions } from "./assembler.ts";
+import { engineFeatures } from "./engine-features.ts";
+
+/** Every block starts at a multiple of this; one cache line. */
+const ALIGNMENT = 64;
+const PAGE = 65_536;
+/** What 32-bit addresses reach. */
+const LARGEST_PAGE_COUNT = 65_536;
+/** The first blocks begin here, so that address 0 is never a block and small negative offsets stay readable. */
+const FIRST_OFFSET = 1024;
+/** Size classes per doubling: a block is at most 1/16 larger than asked. */
+const CLASS_BITS = 4;
+const CLASSES = 1 << CLASS_BITS;
+const BIN_COUNT = 384;
+const GROWTH_LIMIT_PAGES = 4096;
+const DEFAULT_CACHE_LIMIT = 256 * 1024 * 1024;
+
+/** How an arena begins. */
+export interface ArenaOptions {
+  /** Bytes to begin with, 16 MiB unless given; the memory grows as needed. */
+  readonly initialByteLength?: number;
+  /** Bytes it may grow to, 4 GiB unless given; less if the engine cannot reserve that much. */
+  readonly maximumByteLength?: number;
+  /** Whether the memory can be shared with workers; unless given, wherever the engine can. */
+  readonly shared?: boolean;
+}
+
+type BlockState = "active" | "reserved" | "cached" | "free";
+
+/** A piece of the memory. Blocks tile it without gaps from FIRST_OFFSET to the arena's top. */
+interface Block {
+  offset: number;
+  byteLength: number;
+  state: BlockState;
+  /** Neighbours in memory. */
+  before: Block | undefined;
+  after: Block | undefined;
+  /** Neighbours in the list of free blocks of one size class. */
+  previousFree: Block | undefined;
+  nextFree: Block | undefined;
+}
+
+/**
+ * An allocator over one `WebAssembly.Memory`.
+ *
+ * A freed block is first kept as it is, for the next request of its size (the cache); past the cache's limit, and before
+ * the memory grows, blocks are merged with their free neighbours into larger ones. Blocks lie below `top`, untouched memory
+ * above it:
+ *
+ *     | 1 KiB | active | cached | free | active | … | top: never touched, or merged back | end of memory
+ *
+ * Allocating and freeing take constant time. Any load that begins inside a block may read up to 64 bytes past its end.
+ */
+export class Arena {
+  /** The memory; kernels import it as "e"."m". */
+  readonly memory: WebAssembly.Memory;
+  /** How kernels must declare the import of the memory. */
+  readonly memoryOptions: MemoryOptions;
+  /** Bytes the memory can grow to. */
+  readonly maximumByteLength: number;
+  readonly #blocks = new Map<number, Block>();
+  readonly #cache: Block[][] = Array.from({ length: BIN_COUNT }, () => []);
+  readonly #free: (Block | undefined)[] = new Array<Block | undefined>(BIN_COUNT).fill(undefined);
+  /** One bit per entry of `#free` that is not empty. */
+  readonly #occupied = new Int32Array(BIN_COUNT / 32);
+  #bytes: Uint8Array;
+  #last: Block | undefined;
+  #top = FIRST_OFFSET;
+  #highest = FIRST_OFFSET;
+  #activeBytes = 0;
+  #peakBytes = 0;
+  #cachedBytes = 0;
+  #memoryLimit: number;
+  #cacheLimit = DEFAULT_CACHE_LIMIT;
+
+  constructor(options: ArenaOptions = {}) {
+    const shared = options.shared ?? engineFeatures().sharedMemory;
+    const maximum = Math.min(LARGEST_PAGE_COUNT, pagesOf(options.maximumByteLength ?? LARGEST_PAGE_COUNT * PAGE));
+    const initial = Math.min(maximum, pagesOf(options.initialByteLength ?? 256 * PAGE));
+    const { memory, maximumPages } = reserveMemory(initial, maximum, shared);
+    this.memory = memory;
+    this.memoryOptions = { shared, minimumPages: 1, maximumPages: LARGEST_PAGE_COUNT };
+    this.maximumByteLength = maximumPages * PAGE;
+    this.#memoryLimit = this.maximumByteLength;
+    this.#bytes = new Uint8Array(memory.buffer);
+  }
+
+  /** Bytes in blocks that are in use. */
+  get activeBytes(): number {
+    return this.#activeBytes;
+  }
+
+  /** The greatest value of `activeBytes` so far, or since `resetPeak`. */
+  get peakBytes(): number {
+    return this.#peakBytes;
+  }
+
+  /** Bytes in freed blocks that are kept for the next request of their size. */
+  get cachedBytes(): number {
+    return this.#cachedBytes;
+  }
+
+  /** Bytes of memory ever touched: WebAssembly memory cannot be given back to the system. */
+  get footprintBytes(): number {
+    return this.#highest;
+  }
+
+  /** Greatest number of active bytes allowed. */
+  get memoryLimit(): number {
+    return this.#memoryLimit;
+  }
+
+  set memoryLimit(byteLength: number) {
+    this.#memoryLimit = Math.min(nonNegative(byteLength, "memoryLimit"), this.maximumByteLength);
+  }
+
+  /** Greatest number of cached bytes; setting it below `cachedBytes` clears the cache. */
+  get cacheLimit(): number {
+    return this.#cacheLimit;
+  }
+
+  set cacheLimit(byteLength: number) {
+    this.#cacheLimit = nonNegative(byteLength, "cacheLimit");
+    if (this.#cachedBytes > this.#cacheLimit) this.clearCache();
+  }
+
+  /** The whole memory. Ask again after every allocation: a view goes stale when the memory grows. */
+  bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /**
+   * The byte offset, a multiple of 64, of a new block of at least `byteLength` bytes; its contents are undefined.
+   *
+   * @throws {OutOfMemoryError} if the limit is reached or the memory cannot grow
+   */
+  allocate(byteLength: number): number {
+    const offset = this.tryAllocate(byteLength);
+    if (offset < 0) throw this.#exhausted(byteLength);
+    return offset;
+  }
+
+  /** As `allocate`, but -1 if there is no room. */
+  tryAllocate(byteLength: number): number {
+    const size = sizeClass(nonNegative(byteLength, "byteLength"));
+    if (this.#activeBytes + size > this.#memoryLimit) return -1;
+    const block = this.#take(size);
+    if (block === undefined) return -1;
+    block.state = "active";
+    this.#activeBytes += size;
+    if (this.#activeBytes > this.#peakBytes) this.#peakBytes = this.#activeBytes;
+    return block.offset;
+  }
+
+  /**
+   * As `allocate`, for the backend's own needs (kernels, control blocks): not counted as active.
+   *
+   * @throws {OutOfMemoryError} if the memory cannot grow
+   */
+  reserve(byteLength: number): number {
+    const block = this.#take(sizeClass(nonNegative(byteLength, "byteLength")));
+    if (block === undefined) throw this.#exhausted(byteLength);
+    block.state = "reserved";
+    return block.offset;
+  }
+
+  /** Gives a block of `allocate` or `reserve` back. */
+  free(offset: number): void {
+    const block = this.#blocks.get(offset);
+    if (block === undefined || (block.state !== "active" && block.state !== "reserved")) {
+      throw new ArgumentError("free", `no block in use starts at ${offset}`);
+    }
+    if (block.state === "active") this.#activeBytes -= block.byteLength;
+    if (this.#cachedBytes + block.byteLength <= this.#cacheLimit) {
+      block.state = "cached";
+      this.#cachedBytes += block.byteLength;
+      this.#cache[binOf(block.byteLength)]?.push(block);
+    } else {
+      this.#merge(block);
+    }
+  }
+
+  /** The size of the block in use at `offset`, at least the bytes that were asked for. */
+  byteLengthOf(offset: number): number {
+    return this.#blocks.get(offset)?.byteLength ?? 0;
+  }
+
+  /** Merges all cached blocks with their free neighbours. */
+  clearCache(): void {
+    if (this.#cachedBytes === 0) return;
+    this.#cachedBytes = 0;
+    for (const blocks of this.#cache) {
+      for (const block of blocks) this.#merge(block);
+      blocks.length = 0;
+    }
+  }
+
+  /** Lets `peakBytes` begin anew at `activeBytes`. */
+  resetPeak(): void {
+    this.#peakBytes = this.#activeBytes;
+  }
+
+  /** A block of exactly `size` bytes: cached, else cut from a free one, else from the top. */
+  #take(size: number): Block | undefined {
+    const cached = this.#cache[binOf(size)]?.pop();
+    if (cached !== undefined) {
+      this.#cachedBytes -= size;
+      return cached;
+    }
+    let found = this.#cutFree(size);
+    if (found === undefined && this.#cachedBytes >= size) {
+      this.clearCache();
+      found = this.#cutFree(size);
+    }
+    if (found !== undefined) return found;
+    if (!this.#growTo(this.#top + size + ALIGNMENT)) {
+      this.clearCache(); // what is cached may lie at the top
+      if (!this.#growTo(this.#top + size + ALIGNMENT)) return undefined;
+    }
+    const block = this.#insert(this.#top, size, this.#last, undefined);
+    this.#top += size;
+    if (this.#top > this.#highest) this.#highest = this.#top;
+    return block;
+  }
+
+  #cutFree(size: number): Block | undefined {
+    const block = this.#free[this.#nextOccupied(binOf(size))];
+    if (block === undefined) return undefined;
+    this.#unlink(block);
+    const rest = block.byteLength - size;
+    if (rest > 0) {
+      block.byteLength = size;
+      this.#link(this.#insert(block.offset + size, rest, block, block.after));
+    }
+    return block;
+  }
+
+  /** Makes a block part of the chain of neighbours. */
+  #insert(offset: number, byteLength: number, before: Block | undefined, after: Block | undefined): Block {
+    const block: Block = {
+      offset,
+      byteLength,
+      state: "free",
+      before,
+      after,
+      previousFree: undefined,
+      nextFree: undefined,
+    };
+    if (before !== undefined) before.after = block;
+    if (after === undefined) this.#last = block;
+    else after.before = block;
+    this.#blocks.set(offset, block);
+    return block;
+  }
+
+  /** Frees a block for good: joins it with free neighbours, or with the memory above the top. */
+  #merge(block: Block): void {
+    let merged = block;
+    const { before, after } = block;
+    if (before?.state === "free") {
+      this.#unlink(before);
+      this.#absorb(before, block);
+      merged = before;
+    }
+    if (after?.state === "free") {
+      this.#unlink(after);
+      this.#absorb(merged, after);
+    }
+    if (merged.after === undefined) {
+      this.#blocks.delete(merged.offset);
+      this.#last = merged.before;
+      if (merged.before !== undefined) merged.before.after = undefined;
+      this.#top = merged.offset;
+    } else {
+      this.#link(merged);
+    }
+  }
+
+  #absorb(block: Block, after: Block): void {
+    block.byteLength += after.byteLength;
+    block.after = after.after;
+    if (after.after === undefined) this.#last = block;
+    else after.after.before = block;
+    this.#blocks.delete(after.offset);
+  }
+
+  #link(block: Block): void {
+    const bin = binOf(block.byteLength);
+    const head = this.#free[bin];
+    block.state = "free";
+    block.previousFree = undefined;
+    block.nextFree = head;
+    if (head !== undefined) head.previousFree = block;
+    this.#free[bin] = block;
+    this.#mark(bin, true);
+  }
+
+  #unlink(block: Block): void {
+    const bin = binOf(block.byteLength);
+    if (block.previousFree !== undefined) block.previousFree.nextFree = block.nextFree;
+    else {
+      this.#free[bin] = block.nextFree;
+      if (block.nextFree === undefined) this.#mark(bin, false);
+    }
+    if (block.nextFree !== undefined) block.nextFree.previousFree = block.previousFree;
+    block.previousFree = undefined;
+    block.nextFree = undefined;
+  }
+
+  #mark(bin: number, isOccupied: boolean): void {
+    const word = this.#occupied[bin >> 5] ?? 0;
+    this.#occupied[bin >> 5] = isOccupied ? word | (1 << (bin & 31)) : word & ~(1 << (bin & 31));
+  }
+
+  /** The first size class from `bin` on that has a free block, or -1. Every block of it is large enough. */
+  #nextOccupied(bin: number): number {
+    let mask = -1 << (bin & 31);
+    for (let index = bin >> 5; index < this.#occupied.length; index++) {
+      const word = (this.#occupied[index] ?? 0) & mask;
+      if (word !== 0) return index * 32 + 31 - Math.clz32(word & -word);
+      mask = -1;
+    }
+    return -1;
+  }
+
+  /** Lets the memory reach `end` bytes: doubling at first, then by 256 MiB, then by as little as needed. */
+  #growTo(end: number): boolean {
+    const current = this.#bytes.length / PAGE;
+    const needed = pagesOf(end) - current;
+    if (needed <= 0) return true;
+    const available = this.maximumByteLength / PAGE - current;
+    if (needed > available) return false;
+    const generous = Math.min(available, Math.max(needed, Math.min(current, GROWTH_LIMIT_PAGES)));
+    for (const pages of [generous, needed]) {
+      try {
+        this.memory.grow(pages);
+        this.#bytes = new Uint8Array(this.memory.buffer);
+        return true;
+      } catch {
+        // a smaller step may do
+      }
+    }
+    return false;
+  }
+
+  #exhausted(byteLength: number): OutOfMemoryError {
+    const held = `${this.#activeBytes} bytes are in use of at most ${this.#memoryLimit}`;
+    return new OutOfMemoryError("allocate", `no room for ${byteLength} bytes: ${held}`);
+  }
+}
+
+function nonNegative(value: number, name: string): number {
+  if (value >= 0) return value;
+  throw new ArgumentError("Arena", `${name} must not be negative, got ${value}`);
+}
+
+function pagesOf(byteLength: number): number {
+  return Math.ceil(byteLength / PAGE);
+}
+
+/** The smallest block size that holds `byteLength` bytes: a multiple of 64, 16 sizes to each doubling. */
+function sizeClass(byteLength: number): number {
+  const units = Math.max(1, Math.ceil(byteLength / ALIGNMENT));
+  if (units < CLASSES) return units * ALIGNMENT;
+  const step = 2 ** (31 - Math.clz32(units) - CLASS_BITS);
+  return Math.ceil(units / step) * step * ALIGNMENT;
+}
+
+/** The size class of which a block of `byteLength` bytes can serve every request. */
+function binOf(byteLength: number): number {
+  const units = byteLength / ALIGNMENT;
+  if (units < CLASSES) return units;
+  const shift = 31 - Math.clz32(units) - CLASS_BITS;
+  return (shift + 1) * CLASSES + ((units >> shift) & (CLASSES - 1));
+}
+
+function reserveMemory(
+  initial: number,
+  maximum: number,
+  shared: boolean,
+): { readonly memory: WebAssembly.Memory; readonly maximumPages: number } {
+  for (let pages = maximum; ; pages = Math.max(initial, pages >> 1)) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial, maximum: pages, shared }), maximumPages: pages };
+    } catch (error) {
+      if (pages > initial) continue;
+      const detail = `the engine cannot reserve ${initial * PAGE} bytes of memory`;
+      throw new OutOfMemoryError("Arena", detail, { cause: error });
+    }
+  }
+}
