@@ -16,6 +16,8 @@ const CLASS_BITS = 4;
 const CLASSES = 1 << CLASS_BITS;
 const BIN_COUNT = 384;
 const GROWTH_LIMIT_PAGES = 4096;
+/** Before untouched memory is used, the cache is merged if it is this part of the footprint. */
+const WORTH_MERGING = 1 / 8;
 const DEFAULT_CACHE_LIMIT = 256 * 1024 * 1024;
 
 /** How an arena begins. */
@@ -63,6 +65,8 @@ export class Arena {
   readonly maximumByteLength: number;
   readonly #blocks = new Map<number, Block>();
   readonly #cache: Block[][] = Array.from({ length: BIN_COUNT }, () => []);
+  /** Every entry of `#cache` that is not empty, and some that were not. */
+  readonly #cachedBins = new Set<number>();
   readonly #free: (Block | undefined)[] = new Array<Block | undefined>(BIN_COUNT).fill(undefined);
   /** One bit per entry of `#free` that is not empty. */
   readonly #occupied = new Int32Array(BIN_COUNT / 32);
@@ -177,7 +181,8 @@ export class Arena {
     if (this.#cachedBytes + block.byteLength <= this.#cacheLimit) {
       block.state = "cached";
       this.#cachedBytes += block.byteLength;
-      this.#cache[binOf(block.byteLength)]?.push(block);
+      const bin = binOf(block.byteLength);
+      if (this.#cache[bin]?.push(block) === 1) this.#cachedBins.add(bin);
     } else {
       this.#merge(block);
     }
@@ -192,10 +197,12 @@ export class Arena {
   clearCache(): void {
     if (this.#cachedBytes === 0) return;
     this.#cachedBytes = 0;
-    for (const blocks of this.#cache) {
+    for (const bin of this.#cachedBins) {
+      const blocks = this.#cache[bin] ?? [];
       for (const block of blocks) this.#merge(block);
       blocks.length = 0;
     }
+    this.#cachedBins.clear();
   }
 
   /** Lets `peakBytes` begin anew at `activeBytes`. */
@@ -211,7 +218,8 @@ export class Arena {
       return cached;
     }
     let found = this.#cutFree(size);
-    if (found === undefined && this.#cachedBytes >= size) {
+    const reachesNew = this.#top + size > this.#highest;
+    if (found === undefined && reachesNew && this.#cachedBytes >= Math.max(size, this.#highest * WORTH_MERGING)) {
       this.clearCache();
       found = this.#cutFree(size);
     }
