@@ -8,6 +8,6 @@ export { evaluate } from "./array/evaluate.ts";
 export type { ArrayData } from "./array/from-data.ts";
 export { array, fromTypedArray } from "./array/from-data.ts";
 export type { ArrayLike } from "./primitives/operands.ts";
-export { add, multiply } from "./primitives/pointwise.ts";
+export { add, multiply } from "./primitives/arithmetic.ts";
 export { sum } from "./primitives/reductions.ts";
 export { broadcastTo, moveAxis, reshape, transpose } from "./primitives/views.ts";

@@ -1,13 +1,13 @@
 /** The named exceptions to passing state along: the runtime in use and state that every evaluation brings up to date. */
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { referenceBackend } from "../backends/reference/reference-backend.ts";
+import { WasmBackend } from "../backends/wasm/wasm-backend.ts";
 import { Runtime } from "./runtime.ts";
 
 let runtime: Runtime | null = null;
 
 /** The runtime that evaluates now; the first call makes it. */
 export function currentRuntime(): Runtime {
-  runtime ??= new Runtime(referenceBackend(), { fusion: true });
+  runtime ??= new Runtime(new WasmBackend(), { fusion: true });
   return runtime;
 }
 

@@ -67,7 +67,7 @@ export type Expr =
   | (Common & { readonly op: "load"; readonly slot: number })
   /** `args[0]` combined over all values of `axes`. */
   | (Common & { readonly op: "reduce"; readonly reduceOp: ReduceOp; readonly axes: readonly Axis[] })
-  /** `args[0] ? args[1] : args[2]`; a load in the branch not taken is not performed out of bounds: its index must be valid whenever the condition holds. */
+  /** In a select, `args[0] ? args[1] : args[2]`, both sides are computed: every load must be within its buffer. */
   | (Common & { readonly op: "select" | "cast" | "bitcast" | UnaryOp | BinaryOp | CompareOp });
 
 /** Builds expressions; equal ones are built once. */
@@ -269,7 +269,7 @@ export class Expressions {
     return index;
   }
 
-  /** `root` with each axis in `replacements` replaced, rebuilt and simplified. */
+  /** `root`, which may come from another table, with each axis in `replacements` replaced, rebuilt and simplified. */
   substitute(root: Expr, replacements: ReadonlyMap<number, Expr>, memo: Map<Expr, Expr> = new Map()): Expr {
     const visit = (expr: Expr): Expr => {
       const known = memo.get(expr);
@@ -284,10 +284,11 @@ export class Expressions {
   #rebuild(expr: Expr, visit: (expr: Expr) => Expr, replacements: ReadonlyMap<number, Expr>): Expr {
     switch (expr.op) {
       case "constant":
+        return this.constant(expr.value, expr.dtype);
       case "argument":
-        return expr;
+        return this.argument(expr.slot, elementType(expr));
       case "axis":
-        return replacements.get(expr.axis.id) ?? expr;
+        return replacements.get(expr.axis.id) ?? this.axis(expr.axis);
       case "affine": {
         let sum = this.index(expr.offset);
         expr.args.forEach((arg, i) => {
@@ -301,7 +302,7 @@ export class Expressions {
         return this.reduce(
           expr.reduceOp,
           elementType(expr),
-          expr.axes.map((axis) => renamed(axis, replacements)),
+          [...new Set(expr.axes.flatMap((axis) => renamed(axis, replacements)))],
           visit(argOf(expr, 0)),
         );
       case "select":
@@ -508,9 +509,14 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-function renamed(axis: Axis, replacements: ReadonlyMap<number, Expr>): Axis {
+/** The axes that `axis` is replaced by: those of the expression that stands for it. */
+function renamed(axis: Axis, replacements: ReadonlyMap<number, Expr>): Axis[] {
   const replacement = replacements.get(axis.id);
-  return replacement?.op === "axis" ? replacement.axis : axis;
+  return replacement ? axesIn(replacement) : [axis];
+}
+
+function axesIn(expr: Expr): Axis[] {
+  return expr.op === "axis" ? [expr.axis] : expr.args.flatMap(axesIn);
 }
 
 const binaryNames: ReadonlySet<string> = new Set(binaryOps);

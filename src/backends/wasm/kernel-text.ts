@@ -1,0 +1,79 @@
+/** Kernels as text that two of them share exactly if one module serves both. */
+import type { Expr } from "../../ir/expr.ts";
+import type { ContractionKernel, Kernel, Loop, LoopKernel } from "../../ir/kernel.ts";
+
+/** The cache key of a loop or contraction kernel: expressions numbered in order of first use, axes by length and order. */
+export function kernelText(kernel: LoopKernel | ContractionKernel): string {
+  const writer = new KernelWriter();
+  writer.text += kernel.slots.map(({ dtype, isOutput }) => (isOutput ? `>${dtype}` : dtype)).join();
+  writer.text += `|${kernel.arguments.join()}|`;
+  if (kernel.kind === "loop") writer.loop(kernel.root);
+  else {
+    writer.text += `contract ${kernel.dtype}`;
+    for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) writer.axis(axis.id, axis.length);
+    writer.text += `;${writer.reference(kernel.left)};${writer.reference(kernel.right)};${writer.reference(kernel.result)}`;
+    for (const { slot, index, value } of kernel.stores) writer.text += `;${slot}[${writer.reference(index)}]=${writer.reference(value)}`;
+  }
+  return writer.text;
+}
+
+/** Whether a kernel is a loop or contraction, which modules are made for. */
+export function isEmitted(kernel: Kernel): kernel is LoopKernel | ContractionKernel {
+  return kernel.kind !== "routine";
+}
+
+class KernelWriter {
+  text = "";
+  readonly #numbers = new Map<Expr, number>();
+  readonly #axes = new Map<number, number>();
+
+  axis(id: number, length: number): number {
+    let number = this.#axes.get(id);
+    if (number === undefined) {
+      number = this.#axes.size;
+      this.#axes.set(id, number);
+      this.text += `x${number}:${length};`;
+    }
+    return number;
+  }
+
+  loop(loop: Loop): void {
+    this.text += "{";
+    for (const { id, length } of loop.axes) this.text += `@${this.axis(id, length)}`;
+    for (const child of loop.children) this.loop(child);
+    for (const reduce of loop.reduces) this.text += `;r${this.reference(reduce)}`;
+    for (const { slot, index, value } of loop.stores) this.text += `;${slot}[${this.reference(index)}]=${this.reference(value)}`;
+    this.text += "}";
+  }
+
+  /** The number of `expr`; writes its definition at first use. */
+  reference(expr: Expr): number {
+    const known = this.#numbers.get(expr);
+    if (known !== undefined) return known;
+    const args = expr.args.map((arg) => this.reference(arg));
+    let head: string = expr.op;
+    switch (expr.op) {
+      case "constant":
+        head = `c${Object.is(expr.value, -0) ? "-0" : String(expr.value)}`;
+        break;
+      case "argument":
+      case "load":
+        head += expr.slot;
+        break;
+      case "axis":
+        head = `@${this.axis(expr.axis.id, expr.axis.length)}`;
+        break;
+      case "affine":
+        head = `+${expr.offset}*${expr.coefficients.join("*")}`;
+        break;
+      case "reduce":
+        head = `${expr.reduceOp}${expr.axes.map(({ id, length }) => this.axis(id, length)).join("@")}`;
+        break;
+      default:
+    }
+    const number = this.#numbers.size;
+    this.#numbers.set(expr, number);
+    this.text += `${number}=${head}:${expr.dtype}(${args.join()});`;
+    return number;
+  }
+}

@@ -1,0 +1,365 @@
+/** Emits the WebAssembly module of a loop kernel: phases that threads share, and what runs between them. */
+import type { Dtype } from "../../base/dtype.ts";
+import { byteLengthOf } from "../../base/dtype.ts";
+import { MLXError } from "../../base/errors.ts";
+import type { Axis, Expr } from "../../ir/expr.ts";
+import { Expressions, argOf } from "../../ir/expr.ts";
+import type { Loop, LoopKernel } from "../../ir/kernel.ts";
+import { Accumulator, accumulatorBytes, accumulatorType } from "./accumulator.ts";
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import { ExpressionEmitter } from "./expression-emitter.ts";
+import type { Target } from "./lane-ops.ts";
+import { registerTypeOf } from "./lane-ops.ts";
+import { chooseVectorAxis, expressionsIn, joinAxes, mapLoop, workOf } from "./loop-shaping.ts";
+
+/** A part of a kernel that threads share by ranges of its outermost axis. */
+export interface Phase {
+  /** Exported as `p<index>`; called with the argument block and a range. */
+  readonly index: number;
+  /** Points of the outermost axis. */
+  readonly length: number;
+  /** Ranges begin at multiples of this. */
+  readonly granularity: number;
+  /** Estimated instructions in all. */
+  readonly work: number;
+  /** Bytes of unfinished results per range; 0 if the phase reduces nothing. Exported as `f<index>` is then what joins them. */
+  readonly partialBytes: number;
+}
+
+/** A module with what is needed to run it. */
+export interface LoopModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly phases: readonly Phase[];
+  /** Whether `s`, which stores the results of the whole, is exported. */
+  readonly hasFinalStores: boolean;
+  /** Bytes of finished results that phases hand on. */
+  readonly resultBytes: number;
+  readonly layout: ArgumentLayout;
+}
+
+/** Where things lie in the argument block of a call. */
+export interface ArgumentLayout {
+  readonly slotCount: number;
+  readonly arguments: readonly Dtype[];
+  /** Offset of the first lifted constant; each takes 8 bytes. */
+  readonly constants: number;
+  /** Offset of the address of results and partial results. */
+  readonly scratch: number;
+  /** Offset of the number of points in a range. */
+  readonly chunk: number;
+  readonly byteLength: number;
+}
+
+/** The layout of the argument block of a kernel. */
+export function argumentLayout(slotCount: number, types: readonly Dtype[]): ArgumentLayout {
+  const constants = Math.ceil(slotCount / 2) * 8;
+  const scratch = constants + types.length * 8;
+  return { slotCount, arguments: types, constants, scratch, chunk: scratch + 4, byteLength: scratch + 8 };
+}
+
+/** The type of every exported function: argument block, first point, point after the last. */
+export const phaseType: FunctionType = { params: ["i32", "i32", "i32"], results: [] };
+
+/** Compiles a loop kernel to a module. */
+export function emitLoopKernel(
+  kernel: LoopKernel,
+  target: Target & { readonly shared: boolean; readonly minimumPages: number; readonly maximumPages: number },
+): LoopModule {
+  const module = new ModuleBuilder(target);
+  const e = new Expressions();
+  let nextAxis = 1_000_000;
+  const memo = new Map<Expr, Expr>();
+  const imported = mapLoop(kernel.root, (expr) => e.substitute(expr, new Map(), memo));
+  const root = joinAxes(e, imported, () => nextAxis++);
+  const layout = argumentLayout(kernel.slots.length, kernel.arguments);
+  const phases: Phase[] = [];
+  const results = new Map<Expr, number>();
+  const loops = root.axes.length > 0 ? [root] : root.children;
+  const resultBytes = loops.reduce((count, { reduces }) => count + reduces.length, 0) * 16;
+  const options = { e, target, layout, resultBytes, nextAxis: () => nextAxis++ };
+  loops.forEach((loop, index) => {
+    let split: Split | null = null;
+    const reduces = loop.reduces;
+    module.addFunction(`p${index}`, phaseType, (f) => {
+      const emitter = new LoopEmitter(f, options);
+      emitter.bindResults(results);
+      split = emitter.emitPhase(loop);
+    });
+    const { length, granularity, accumulators } = split ?? { length: 0, granularity: 1, accumulators: [] };
+    if (reduces.length > 0) {
+      module.addFunction(`f${index}`, phaseType, (f) => {
+        new LoopEmitter(f, options).joinPartials(accumulators.map(({ type }) => type), results.size);
+      });
+      for (const reduce of reduces) results.set(reduce, results.size);
+    }
+    phases.push({ index, length, granularity, work: workOf(loop), partialBytes: reduces.length * accumulatorBytes });
+  });
+  const hasFinalStores = root.axes.length === 0 && root.stores.length > 0;
+  if (hasFinalStores) {
+    module.addFunction("s", phaseType, (f) => {
+      const emitter = new LoopEmitter(f, options);
+      emitter.bindResults(results);
+      emitter.emitStores(root);
+    });
+  }
+  return { bytes: module.build(), phases, hasFinalStores, resultBytes, layout };
+}
+
+interface Split {
+  readonly length: number;
+  readonly granularity: number;
+  readonly accumulators: readonly Accumulator[];
+}
+
+interface EmitterOptions {
+  readonly e: Expressions;
+  readonly target: Target;
+  readonly layout: ArgumentLayout;
+  /** Room for the finished results of all phases; partial ones lie behind it. */
+  readonly resultBytes: number;
+  readonly nextAxis: () => number;
+}
+
+/** How a loop's own vector axis is spelled, and its reductions before that. */
+interface Spelling {
+  readonly reduces: readonly Expr[];
+  readonly spelled: ReadonlyMap<number, Expr>;
+}
+
+interface Range {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Emits the loops of one function. */
+class LoopEmitter {
+  readonly #f: FunctionBuilder;
+  readonly #em: ExpressionEmitter;
+  readonly #options: EmitterOptions;
+
+  constructor(f: FunctionBuilder, options: EmitterOptions) {
+    this.#f = f;
+    this.#options = options;
+    this.#em = emitterFor(f, options);
+  }
+
+  /** Makes the finished results of earlier phases available. */
+  bindResults(results: ReadonlyMap<Expr, number>): void {
+    const { scratch } = this.#options.layout;
+    for (const [reduce, place] of results) {
+      const register = this.#f.local("v128");
+      this.#f.get(0).memory("i32.load", scratch).memory("v128.load", place * 16).set(register);
+      this.#em.bindValue(reduce, { registers: [register], isUniform: true });
+    }
+  }
+
+  /** The loop with its outermost axis running over the range given by the function's parameters. */
+  emitPhase(loop: Loop): Split {
+    const [outermost] = loop.axes;
+    if (!outermost) throw new MLXError("codegen", "a phase has no axis to split");
+    const choice = this.#em.laneAxis ? null : chooseVectorAxis(this.#options.e, loop);
+    const isSplitVector = choice?.axis === outermost;
+    const accumulators = this.#emitLoop(loop, { begin: 1, end: 2 });
+    const { scratch, chunk } = this.#options.layout;
+    if (accumulators.length > 0) {
+      const address = this.#f.local("i32");
+      const stride = accumulators.length * accumulatorBytes;
+      this.#f.get(0).memory("i32.load", scratch).get(1).get(0).memory("i32.load", chunk).op("i32.div_u").i32(stride).op("i32.mul").op("i32.add").set(address);
+      accumulators.forEach((accumulator, k) => accumulator.save(address, this.#options.resultBytes + k * accumulatorBytes));
+    }
+    return { length: outermost.length, granularity: isSplitVector && choice ? choice.lanes : 1, accumulators };
+  }
+
+  /** Joins the saved results of `params[2]` ranges and writes the finished ones from place `first` on. */
+  joinPartials(types: readonly Accumulator["type"][], first: number): void {
+    const f = this.#f;
+    const { scratch } = this.#options.layout;
+    const base = f.local("i32");
+    const address = f.local("i32");
+    const left = f.local("i32");
+    f.get(0).memory("i32.load", scratch).tee(base).set(address);
+    f.get(2).set(left);
+    const accumulators = types.map((type) => new Accumulator(this.#em.ops, type, 1));
+    const stride = types.length * accumulatorBytes;
+    f.block(() => {
+      f.loop(() => {
+        f.get(left).op("i32.eqz").brIf(1);
+        accumulators.forEach((accumulator, k) => accumulator.addSaved(address, this.#options.resultBytes + k * accumulatorBytes));
+        f.get(address).i32(stride).op("i32.add").set(address);
+        f.get(left).i32(1).op("i32.sub").set(left);
+        f.br(0);
+      });
+    });
+    accumulators.forEach((accumulator, k) => {
+      const [register = 0] = accumulator.finish();
+      f.get(base, register).memory("v128.store", (first + k) * 16);
+    });
+  }
+
+  /** The stores of a root without axes. */
+  emitStores(loop: Loop): void {
+    for (const { slot, index, value } of loop.stores) this.#em.store(slot, index, value);
+  }
+
+  /** A loop with the loops inside it; returns its accumulators, joined over lanes where they vary by its own lanes. */
+  #emitLoop(loop: Loop, split: Range | null): Accumulator[] {
+    const em = this.#em;
+    const outerLanes = em.laneAxis?.lanes ?? 1;
+    const choice = em.laneAxis ? null : chooseVectorAxis(this.#options.e, loop);
+    const types = loop.reduces.map((reduce) => accumulatorType(reduce, pointsPerLane(loop, choice?.lanes ?? 1)));
+    if (!choice) {
+      const varies = loop.reduces.map((reduce) => outerLanes > 1 && this.#variesInside(reduce));
+      const accumulators = types.map((type, k) => new Accumulator(em.ops, type, varies[k] ? outerLanes : 1));
+      this.#nest(loop, loop.axes, split, () => this.#body(loop, accumulators));
+      return accumulators;
+    }
+    const { axis, lanes } = choice;
+    const vectorCount = Math.floor(axis.length / lanes);
+    const step: Axis = { id: this.#options.nextAxis(), length: vectorCount };
+    const lane: Axis = { id: this.#options.nextAxis(), length: lanes };
+    const { e } = this.#options;
+    const stepExpr = vectorCount === 1 ? e.index(0) : e.axis(step);
+    const spelled = new Map([[axis.id, e.add(e.scale(stepExpr, lanes), e.axis(lane))]]);
+    const memo = new Map<Expr, Expr>();
+    const vector = mapLoop(loop, (expr) => e.substitute(expr, spelled, memo));
+    const outer = loop.axes.filter((other) => other !== axis);
+    const isSplitVector = split !== null && axis === loop.axes[0];
+    const main = types.map((type) => new Accumulator(em.ops, type, lanes));
+    const tail = types.map((type) => new Accumulator(em.ops, type, 1));
+    this.#nest(loop, outer, isSplitVector ? null : split, () => {
+      em.laneAxis = { lane, lanes };
+      const range = isSplitVector && split ? this.#scaled(split, lanes) : null;
+      this.#count(step, range, () => {
+        this.#body(vector, main, { reduces: loop.reduces, spelled });
+      }, expressionsIn(vector));
+      em.laneAxis = null;
+      if (axis.length % lanes !== 0) {
+        const from = this.#f.local("i32");
+        const end = this.#f.local("i32");
+        if (isSplitVector && split) {
+          this.#f.get(split.end).i32(lanes).op("i32.div_s").i32(lanes).op("i32.mul").set(from);
+          this.#f.get(split.end).set(end);
+        } else {
+          this.#f.i32(vectorCount * lanes).set(from);
+          this.#f.i32(axis.length).set(end);
+        }
+        this.#count(axis, { begin: from, end }, () => this.#body(loop, tail), expressionsIn(loop));
+      }
+    });
+    return main.map((accumulator, k) => {
+      const joined = accumulator.joinLanes();
+      const rest = tail[k];
+      if (rest) joined.join(rest);
+      return joined;
+    });
+  }
+
+  /** What happens at each point: the loops inside, the reductions, the stores. */
+  #body(loop: Loop, accumulators: readonly Accumulator[], vector?: Spelling): void {
+    const em = this.#em;
+    for (const child of loop.children) {
+      const done = this.#emitLoop(child, null);
+      child.reduces.forEach((reduce, k) => {
+        const accumulator = done[k];
+        if (accumulator) em.bindValue(reduce, { registers: accumulator.finish(), isUniform: accumulator.isUniform });
+      });
+    }
+    loop.reduces.forEach((reduce, k) => {
+      const accumulator = accumulators[k];
+      if (!accumulator) return;
+      const operand = argOf(reduce, 0);
+      const registers = accumulator.isUniform ? em.value(operand).registers : em.registers(operand);
+      accumulator.add(registers, accumulator.positions.length > 0 ? this.#positionOf(vector?.reduces[k] ?? reduce, accumulator.isUniform, vector) : []);
+    });
+    this.emitStores(loop);
+  }
+
+  /** The flat position over the reduced axes, in int32 registers. */
+  #positionOf(reduce: Expr, isUniform: boolean, vector?: Spelling): readonly number[] {
+    if (reduce.op !== "reduce") return [];
+    const { e } = this.#options;
+    const lengths = reduce.axes.map(({ length }) => length);
+    const index = e.ravel(reduce.axes.map((axis) => vector?.spelled.get(axis.id) ?? e.axis(axis)), lengths);
+    const position = e.cast(index, "int32");
+    return isUniform ? this.#em.value(position).registers : this.#em.registers(position);
+  }
+
+  #variesInside(reduce: Expr): boolean {
+    return this.#em.variesByLane(argOf(reduce, 0));
+  }
+
+  /** Loops over `axes`, the first of which runs over `split` if given. */
+  #nest(loop: Loop, axes: readonly Axis[], split: Range | null, body: () => void): void {
+    const [axis, ...inner] = axes;
+    if (!axis) return body();
+    this.#count(axis, split, () => this.#nest(loop, inner, null, body), expressionsIn(loop));
+  }
+
+  /** Counts `axis` over its range, or the one given; values that do not depend on it are computed before. */
+  #count(axis: Axis, range: Range | null, body: () => void, hoistable: readonly Expr[]): void {
+    const f = this.#f;
+    const em = this.#em;
+    if (axis.length === 0) return;
+    em.enter();
+    em.hoist(hoistable);
+    const counter = f.local("i32");
+    const end = range ? range.end : f.local("i32");
+    if (range) f.get(range.begin).set(counter);
+    else {
+      f.i32(0).set(counter);
+      f.i32(axis.length).set(end);
+    }
+    f.block(() => {
+      f.get(counter, end).op("i32.ge_s").brIf(0);
+      f.loop(() => {
+        em.enter();
+        em.bindAxis(axis, counter);
+        body();
+        em.leave();
+        f.get(counter).i32(1).op("i32.add").tee(counter).get(end).op("i32.lt_s").brIf(0);
+      });
+    });
+    em.leave();
+  }
+
+  /** A range in steps of `lanes` points. */
+  #scaled(range: Range, lanes: number): Range {
+    const begin = this.#f.local("i32");
+    const end = this.#f.local("i32");
+    this.#f.get(range.begin).i32(lanes).op("i32.div_s").set(begin);
+    this.#f.get(range.end).i32(lanes).op("i32.div_s").set(end);
+    return { begin, end };
+  }
+}
+
+/** An emitter whose buffers and constants come from the argument block in parameter 0. */
+export function emitterFor(f: FunctionBuilder, options: { readonly e: Expressions; readonly target: Target; readonly layout: ArgumentLayout }): ExpressionEmitter {
+  const { layout } = options;
+  const pointers = Array.from({ length: layout.slotCount }, (_, slot) => {
+    const local = f.local("i32");
+    f.get(0).memory("i32.load", slot * 4).set(local);
+    return local;
+  });
+  const constants = layout.arguments.map((dtype, slot) => {
+    const local = f.local("v128");
+    f.get(0).memory(is64(dtype) ? "v128.load64_splat" : "v128.load32_splat", layout.constants + slot * 8).set(local);
+    return local;
+  });
+  return new ExpressionEmitter(f, options.e, options.target, {
+    pointers: (slot) => pointers[slot] ?? 0,
+    arguments: (slot) => constants[slot] ?? 0,
+  });
+}
+
+function is64(dtype: Dtype): boolean {
+  const type = registerTypeOf(dtype);
+  return type === "f64" || type === "i64" || byteLengthOf(dtype) === 8;
+}
+
+function pointsPerLane(loop: Loop, lanes: number): number {
+  let points = 1;
+  for (const { length } of loop.axes) points *= length;
+  return points / lanes;
+}
+

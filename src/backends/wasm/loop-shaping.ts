@@ -1,0 +1,195 @@
+/** Prepares loop nests for emission: joins axes that are walked as one, and picks the axis whose points become lanes. */
+import { byteLengthOf } from "../../base/dtype.ts";
+import { countWork } from "../../compiler/weight.ts";
+import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
+import { affineOf, argOf } from "../../ir/expr.ts";
+import type { Loop } from "../../ir/kernel.ts";
+
+/** A loop with every expression in it replaced by `change`, and its axes by `axes`. */
+export function mapLoop(loop: Loop, change: (expr: Expr) => Expr, axes: (axes: readonly Axis[]) => readonly Axis[] = (same) => same): Loop {
+  return {
+    axes: axes(loop.axes),
+    children: loop.children.map((child) => mapLoop(child, change, axes)),
+    reduces: loop.reduces.map(change),
+    stores: loop.stores.map(({ slot, index, value }) => ({ slot, index: change(index), value: change(value) })),
+  };
+}
+
+/** Every expression of a loop and the loops inside it. */
+export function expressionsIn(loop: Loop): Expr[] {
+  return [...ownExpressions(loop), ...loop.children.flatMap(expressionsIn)];
+}
+
+/** The expressions evaluated for each point of a loop itself. */
+export function ownExpressions(loop: Loop): Expr[] {
+  return [...loop.reduces.map((reduce) => argOf(reduce, 0)), ...loop.stores.flatMap(({ index, value }) => [index, value])];
+}
+
+/** The nest with neighbouring axes of each loop joined wherever nothing tells them apart; `nextId` numbers joined axes. */
+export function joinAxes(e: Expressions, root: Loop, nextId: () => number): Loop {
+  let result = root;
+  for (let pair = nextPair(result, 0); pair; pair = nextPair(result, pair.place)) {
+    const joined = joinPair(e, result, pair.outer, pair.inner, nextId);
+    if (joined) result = joined;
+    else pair.place++;
+  }
+  return result;
+}
+
+interface AxisPair {
+  readonly outer: Axis;
+  readonly inner: Axis;
+  place: number;
+}
+
+/** The neighbouring axes at `place`, counting all such pairs of the nest. */
+function nextPair(root: Loop, place: number): AxisPair | null {
+  const pairs: AxisPair[] = [];
+  const walk = (loop: Loop): void => {
+    for (let k = loop.axes.length - 2; k >= 0; k--) {
+      const [outer, inner] = [loop.axes[k], loop.axes[k + 1]];
+      if (outer && inner) pairs.push({ outer, inner, place: pairs.length });
+    }
+    for (const child of loop.children) walk(child);
+  };
+  walk(root);
+  return pairs[place] ?? null;
+}
+
+function joinPair(e: Expressions, root: Loop, outer: Axis, inner: Axis, nextId: () => number): Loop | null {
+  const axis: Axis = { id: nextId(), length: outer.length * inner.length };
+  const whole = e.axis(axis);
+  const replacements = new Map([
+    [outer.id, e.floorDivide(whole, inner.length)],
+    [inner.id, e.floorModulo(whole, inner.length)],
+  ]);
+  const memo = new Map<Expr, Expr>();
+  const joined = mapLoop(
+    root,
+    (expr) => e.substitute(expr, replacements, memo),
+    (axes) => (axes.includes(outer) ? axes.filter((other) => other !== outer).map((other) => (other === inner ? axis : other)) : axes),
+  );
+  const seen = new Map<Expr, boolean>();
+  return expressionsIn(joined).some((expr) => isSplit(expr, axis.id, seen)) ? null : joined;
+}
+
+/** Whether `expr` divides by parts of the axis. */
+function isSplit(expr: Expr, id: number, memo: Map<Expr, boolean>): boolean {
+  const known = memo.get(expr);
+  if (known !== undefined) return known;
+  const isDivision = expr.dtype === "index" && (expr.op === "quotient" || expr.op === "remainder");
+  const result = (isDivision && contains(expr, id)) || expr.args.some((arg) => isSplit(arg, id, memo));
+  memo.set(expr, result);
+  return result;
+}
+
+function contains(expr: Expr, id: number): boolean {
+  return expr.op === "axis" ? expr.axis.id === id : expr.args.some((arg) => contains(arg, id));
+}
+
+/** Which axis of a loop is vectorized, and by how many lanes. */
+export interface VectorChoice {
+  readonly axis: Axis;
+  readonly lanes: number;
+}
+
+/** Points along an axis below which lanes are not worth it. */
+const shortest = 4;
+
+/** The axis of `loop` to vectorize here; null to leave it to the loops inside, or to none. */
+export function chooseVectorAxis(e: Expressions, loop: Loop): VectorChoice | null {
+  const accesses = accessesIn(loop);
+  let best: { readonly axis: Axis; readonly score: number } | null = null;
+  for (const axis of loop.axes) {
+    if (axis.length < shortest) continue;
+    const score = scoreOf(e, accesses, axis) + (axis === loop.axes.at(-1) ? 0.1 : 0);
+    if (!best || score > best.score) best = { axis, score };
+  }
+  if (!best) return null;
+  if (loop.children.length > 0 && innerScore(e, loop) >= best.score) return null;
+  return { axis: best.axis, lanes: lanesFor(loop, best.axis) };
+}
+
+/** What vectorizing each innermost loop along its own best axis is worth. */
+function innerScore(e: Expressions, loop: Loop): number {
+  let total = 0;
+  for (const child of loop.children) {
+    const accesses = accessesIn(child);
+    const scores = child.axes.map((axis) => (axis.length < shortest ? -5 * accesses.length : scoreOf(e, accesses, axis)));
+    total += Math.max(...scores, child.children.length > 0 ? innerScore(e, child) : Number.NEGATIVE_INFINITY);
+  }
+  return total;
+}
+
+function scoreOf(e: Expressions, accesses: readonly Expr[], axis: Axis): number {
+  let score = 0;
+  for (const index of accesses) score += accessScore(e, index, axis);
+  return score;
+}
+
+/** 2 for consecutive elements, 1 for one and the same, -4 for scattered ones. */
+function accessScore(e: Expressions, index: Expr, axis: Axis): number {
+  if (!contains(index, axis.id)) return 1;
+  const { terms } = affineOf(index);
+  for (const [atom, coefficient] of terms) {
+    if (atom.op === "axis" && atom.axis.id === axis.id) {
+      const others = [...terms.keys()].some((other) => other !== atom && contains(other, axis.id));
+      if (coefficient === 1 && !others) return 2;
+    }
+  }
+  const step: Axis = { id: -1, length: Math.max(1, Math.floor(axis.length / 4)) };
+  const lane: Axis = { id: -2, length: 4 };
+  const spread = e.substitute(index, new Map([[axis.id, e.add(e.scale(e.axis(step), 4), e.axis(lane))]]));
+  const unit = [...affineOf(spread).terms].filter(([atom]) => contains(atom, -2));
+  return unit.length === 1 && unit[0]?.[0].op === "axis" && unit[0][1] === 1 ? 2 : unit.length === 0 ? 1 : -4;
+}
+
+/** Flat positions of all loads and stores. */
+function accessesIn(loop: Loop): Expr[] {
+  const found = new Set<Expr>();
+  const seen = new Set<Expr>();
+  const visit = (expr: Expr): void => {
+    if (seen.has(expr)) return;
+    seen.add(expr);
+    if (expr.op === "load") found.add(argOf(expr, 0));
+    if (expr.op === "reduce") return;
+    for (const arg of expr.args) visit(arg);
+  };
+  const walk = (inner: Loop): void => {
+    for (const expr of ownExpressions(inner)) visit(expr);
+    for (const { index } of inner.stores) found.add(index);
+    for (const child of inner.children) walk(child);
+  };
+  walk(loop);
+  return [...found];
+}
+
+/** More lanes hide latency in light loops; heavy ones would spill. */
+function lanesFor(loop: Loop, axis: Axis): number {
+  const exprs = expressionsIn(loop);
+  const work = exprs.reduce((sum, expr) => sum + countWork(expr), 0);
+  const isWide = exprs.some((expr) => hasWideElements(expr, new Set()));
+  let lanes = work > 40 ? 4 : work > 14 ? 8 : 16;
+  if (isWide) lanes = Math.min(lanes, 8);
+  if (exprs.length > 24) lanes = 4;
+  while (lanes > 4 && lanes > axis.length) lanes /= 2;
+  return lanes;
+}
+
+function hasWideElements(expr: Expr, seen: Set<Expr>): boolean {
+  if (seen.has(expr)) return false;
+  seen.add(expr);
+  if (expr.dtype !== "index" && byteLengthOf(expr.dtype) === 8) return true;
+  return expr.args.some((arg) => hasWideElements(arg, seen));
+}
+
+/** Points of `loop` times the work at each, children included: an estimate in instructions. */
+export function workOf(loop: Loop): number {
+  let points = 1;
+  for (const axis of loop.axes) points *= axis.length;
+  let each = 2;
+  for (const expr of ownExpressions(loop)) each += countWork(expr);
+  for (const child of loop.children) each += workOf(child);
+  return points * each;
+}
+
