@@ -1,0 +1,178 @@
+/** Starts the workers of a pool from text, so that no file and no URL has to be found at run time. */
+
+import { builtinModule, propertyOf } from "./engine-features.ts";
+import { type PoolLayout, poolLayout } from "./pool-layout.ts";
+import { createThread, type ImportedFunction, type PoolThread, type ThreadHost } from "./pool-thread.ts";
+
+/** What a worker is told when it starts. */
+export interface WorkerStart {
+  readonly memory: WebAssembly.Memory;
+  readonly control: number;
+  readonly thread: number;
+  readonly threadCount: number;
+  /** Engine flags to set where a kernel does not compile without. */
+  readonly flags: readonly string[];
+}
+
+/** What happens to a worker. */
+export interface WorkerEvents {
+  /** It led a program to its end. */
+  onProgramDone(): void;
+  /** It died of `error`. */
+  onFailure(error: unknown): void;
+}
+
+/** A started worker. */
+export interface WorkerHandle {
+  /** Whether the worker keeps the process alive; at first it does not. */
+  keepAlive(wanted: boolean): void;
+  /** Resolves when the worker has ended, which it must have been told to through the control block. */
+  ended(): Promise<void>;
+}
+
+/** Starts a worker: a Web Worker where there are any, else a thread of Node; undefined if there are none. */
+export function startPoolWorker(
+  source: WorkerSource,
+  start: WorkerStart,
+  events: WorkerEvents,
+): WorkerHandle | undefined {
+  return typeof Worker === "function" ? startWebWorker(source, start, events) : startNodeWorker(source, start, events);
+}
+
+/** The program text that all workers of a pool run. */
+export class WorkerSource {
+  readonly #imports: Readonly<Record<string, ImportedFunction>>;
+  #url: string | undefined;
+
+  constructor(imports: Readonly<Record<string, ImportedFunction>>) {
+    this.#imports = imports;
+  }
+
+  /** The text. `__name` is what some transpilers wrap functions in to keep their names. */
+  text(): string {
+    const imports = Object.entries(this.#imports).map(
+      ([name, value]) => `${JSON.stringify(name)}:${functionText(value)}`,
+    );
+    return `var __name=(f)=>f;(${runWorker})(${JSON.stringify(poolLayout)},${createThread},{${imports.join(",")}});`;
+  }
+
+  /** The text as a URL of this page. */
+  url(): string {
+    this.#url ??= URL.createObjectURL(new Blob([this.text()], { type: "text/javascript" }));
+    return this.#url;
+  }
+}
+
+function functionText(value: ImportedFunction): string {
+  const builtin = Object.getOwnPropertyNames(Math).find((name) => Reflect.get(Math, name) === value);
+  return builtin === undefined ? `(${value})` : `Math.${builtin}`;
+}
+
+function startWebWorker(source: WorkerSource, start: WorkerStart, events: WorkerEvents): WorkerHandle {
+  const worker = new Worker(source.url(), { name: `mlx-ts ${start.thread}` });
+  const { promise, resolve } = promiseWithResolver();
+  worker.onmessage = ({ data }: MessageEvent<unknown>) => {
+    if (data === "done") events.onProgramDone();
+    if (data === "ended") {
+      worker.terminate();
+      resolve();
+    }
+  };
+  worker.onerror = (event) => {
+    resolve();
+    events.onFailure(new Error(event.message === "" ? "a worker could not start" : event.message));
+  };
+  worker.postMessage(start);
+  const keepAlive = (wanted: boolean): void => {
+    const change = propertyOf(worker, wanted ? "ref" : "unref"); // Bun has them
+    if (typeof change === "function") Reflect.apply(change, worker, []);
+  };
+  keepAlive(false);
+  return { keepAlive, ended: () => promise };
+}
+
+function startNodeWorker(source: WorkerSource, start: WorkerStart, events: WorkerEvents): WorkerHandle | undefined {
+  const make = propertyOf(builtinModule("node:worker_threads"), "Worker");
+  if (typeof make !== "function") return undefined;
+  const options = { eval: true, workerData: start, execArgv: [], name: `mlx-ts ${start.thread}` };
+  const worker: unknown = Reflect.construct(make, [source.text(), options]);
+  const call = (method: string, ...values: unknown[]): void => {
+    const member = propertyOf(worker, method);
+    if (typeof member === "function") Reflect.apply(member, worker, values);
+  };
+  const { promise, resolve } = promiseWithResolver();
+  let isExpected = false;
+  call("on", "message", (message: unknown) => {
+    if (message === "done") events.onProgramDone();
+    if (message === "ended") isExpected = true;
+  });
+  call("on", "error", (error: unknown) => {
+    isExpected = true;
+    events.onFailure(error);
+  });
+  call("on", "exit", (code: unknown) => {
+    resolve();
+    if (!isExpected) events.onFailure(new Error(`a worker ended by itself with code ${String(code)}`));
+  });
+  call("unref");
+  return { keepAlive: (wanted) => call(wanted ? "ref" : "unref"), ended: () => promise };
+}
+
+function promiseWithResolver(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+/** The worker's main function. Runs from its text: it refers to nothing outside itself. */
+function runWorker(
+  layout: PoolLayout,
+  create: (layout: PoolLayout, host: ThreadHost) => PoolThread,
+  imports: Readonly<Record<string, ImportedFunction>>,
+): void {
+  const property = (value: unknown, key: string): unknown =>
+    (typeof value === "object" && value !== null) || typeof value === "function" ? Reflect.get(value, key) : undefined;
+  const call = (value: unknown, method: string, ...values: unknown[]): unknown => {
+    const member = property(value, method);
+    return typeof member === "function" ? Reflect.apply(member, value, values) : undefined;
+  };
+
+  const serve = (start: WorkerStart, post: (message: string) => void): void => {
+    const compile = (bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module => {
+      try {
+        return new WebAssembly.Module(bytes);
+      } catch (error) {
+        if (start.flags.length === 0) throw error;
+      }
+      // Usually the engine knows the module from the owner's compilation and asks for no flags. Flags belong to the
+      // process, so one worker at a time sets them.
+      const v8 = call(property(globalThis, "process"), "getBuiltinModule", "node:v8");
+      const words = new Int32Array(start.memory.buffer);
+      const lock = (start.control >>> 2) + layout.compileLock;
+      while (Atomics.compareExchange(words, lock, 0, 1) !== 0) Atomics.wait(words, lock, 1, 1);
+      try {
+        for (const flag of start.flags) call(v8, "setFlagsFromString", flag);
+        return new WebAssembly.Module(bytes);
+      } finally {
+        for (const flag of start.flags) call(v8, "setFlagsFromString", flag.replace("--", "--no-"));
+        Atomics.store(words, lock, 0);
+      }
+    };
+    const { memory, control, thread, threadCount } = start;
+    create(layout, { memory, control, thread, imports, compile }).serve(threadCount, () => post("done"));
+    post("ended");
+  };
+
+  const isStart = (value: unknown): value is WorkerStart => property(value, "memory") instanceof WebAssembly.Memory;
+  const threads = call(property(globalThis, "process"), "getBuiltinModule", "node:worker_threads");
+  const data = property(threads, "workerData");
+  if (isStart(data)) {
+    serve(data, (message) => call(property(threads, "parentPort"), "postMessage", message));
+  } else {
+    globalThis.onmessage = ({ data: message }: MessageEvent<unknown>) => {
+      if (isStart(message)) serve(message, (text) => globalThis.postMessage(text));
+    };
+  }
+}
