@@ -1,32 +1,26 @@
-/** Reductions over axes: the rows and the public functions. */
+/** What reductions over axes share, and the sum. */
+import type { Dtype } from "../base/dtype.ts";
 import { accumulatedDtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { normalizeAxes } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import type { Primitive } from "../graph/primitive.ts";
+import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import type { ReduceOp } from "../ir/expr.ts";
 import { castTo } from "./cast.ts";
 import { batchToFront, only } from "./families.ts";
+import type { ArrayLike } from "./operands.ts";
+import { asArray } from "./operands.ts";
 import { broadcastTo, reshape } from "./views.ts";
 
-/** Sum over `axes`, which disappear. Float16 and bfloat16 accumulate in float32. */
-export const sumRow: Primitive<{ readonly axes: readonly number[] }> = /* @__PURE__ */ {
-  name: "sum",
-  aval([x], { axes }) {
-    const { shape, dtype } = only("sum", x);
-    return { shape: shape.filter((_, axis) => !axes.includes(axis)), dtype };
-  },
-  lowering: { kind: "reduce", op: "sum", axes: ({ axes }) => axes },
-  derivative: {
-    kind: "linear",
-    transpose: (cotangent, [x], { axes }) => [
-      broadcastTo(keepAxes(cotangent, only("sum", x).shape, axes), only("sum", x).shape),
-    ],
-  },
-  batch([x], [axis], { axes }) {
-    return [apply(sumRow, [batchToFront(only("sum", x), axis ?? 0)], { axes: axes.map((a) => a + 1) }), 0];
-  },
-};
+/** Axes to reduce over: one, several, or all where undefined. Negative ones count from the end. */
+export type AxisArgument = number | readonly number[] | undefined;
+
+/** The parameters of a reduction row. */
+export interface ReduceParams {
+  /** Ascending, counted from the front. */
+  readonly axes: readonly number[];
+}
 
 /** The options of a reduction. */
 export interface ReduceOptions {
@@ -34,12 +28,78 @@ export interface ReduceOptions {
   readonly keepAxes?: boolean;
 }
 
-/** Sum of the elements over `axis` (one, several, or all). Small integers and bool sum in 32 bits. */
-export function sum(x: MLXArray, axis?: number | readonly number[], options: ReduceOptions = {}): MLXArray {
-  const axes = normalizeAxes("sum", axis, x.shape.length);
-  const wide = castTo(x, accumulatedDtype(x.dtype));
-  const result = axes.length === 0 ? wide : apply(sumRow, [wide], { axes });
-  return options.keepAxes ? keepAxes(result, x.shape, axes) : result;
+/** Axes, or the options in their place. */
+export type AxisOrOptions<O extends ReduceOptions = ReduceOptions> = AxisArgument | O;
+
+/** Axes and options apart. */
+export function splitAxis<O extends ReduceOptions>(axis: AxisOrOptions<O>, options: O): readonly [AxisArgument, O] {
+  return typeof axis === "object" && !("length" in axis) ? [undefined, axis] : [axis, options];
+}
+
+/** A row that combines elements over `axes`, which disappear. */
+export function reduction(
+  name: string,
+  op: ReduceOp,
+  derivative: Derivative<ReduceParams>,
+  result?: Dtype,
+): Primitive<ReduceParams> {
+  const row: Primitive<ReduceParams> = {
+    name,
+    aval([x], { axes }) {
+      const { shape, dtype } = only(name, x);
+      return { shape: shape.filter((_, axis) => !axes.includes(axis)), dtype: result ?? dtype };
+    },
+    lowering: { kind: "reduce", op, axes: ({ axes }) => axes },
+    derivative,
+    batch([x], [axis], { axes }) {
+      return [apply(row, [batchToFront(only(name, x), axis ?? 0)], { axes: axes.map((a) => a + 1) }), 0];
+    },
+  };
+  return row;
+}
+
+/** `row` applied to `x` over `axis`; `x` itself if that names no axes. */
+export function reduceOver(
+  row: Primitive<ReduceParams>,
+  x: MLXArray,
+  axisOrOptions: AxisOrOptions,
+  options: ReduceOptions,
+): MLXArray {
+  const [axis, { keepAxes: isKept }] = splitAxis(axisOrOptions, options);
+  const axes = normalizeAxes(row.name, axis, x.shape.length);
+  if (axes.length === 0) return x;
+  const result = apply(row, [x], { axes });
+  return isKept ? keepAxes(result, x.shape, axes) : result;
+}
+
+/** Sum over `axes`, which disappear. Float16 and bfloat16 accumulate in float32. */
+export const sumRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("sum", "sum", {
+  kind: "linear",
+  transpose: (cotangent, [x], { axes }) => [spread(cotangent, only("sum", x).shape, axes)],
+});
+
+/**
+ * Sum of the elements over `axis` (one, several, or all). Small integers and bool sum in 32 bits.
+ *
+ * @throws {ShapeError} for an axis that `x` does not have
+ * @example
+ * await sum(array([[1, 2], [3, 4]]), 0).tolist(); // [4, 6]
+ * sum(array([[1, 2], [3, 4]]), 0, { keepAxes: true }).shape; // [1, 2]
+ */
+export function sum(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
+  return accumulate(sumRow, x, axis, options);
+}
+
+/** `row` applied to `x` over `axis`, small integers and bool widened to 32 bits first. */
+export function accumulate(
+  row: Primitive<ReduceParams>,
+  x: ArrayLike,
+  axis: AxisOrOptions,
+  options: ReduceOptions,
+): MLXArray {
+  const array = asArray(row.name, x);
+  const isNone = typeof axis === "object" && "length" in axis && axis.length === 0;
+  return isNone ? array : reduceOver(row, castTo(array, accumulatedDtype(array.dtype)), axis, options);
 }
 
 /** `reduced` with the axes that a reduction of `shape` over `axes` took away put back with length 1. */
@@ -48,6 +108,11 @@ export function keepAxes(reduced: MLXArray, shape: Shape, axes: readonly number[
     reduced,
     shape.map((length, axis) => (axes.includes(axis) ? 1 : length)),
   );
+}
+
+/** `reduced` repeated over the axes that a reduction of `shape` over `axes` took away. */
+export function spread(reduced: MLXArray, shape: Shape, axes: readonly number[]): MLXArray {
+  return broadcastTo(keepAxes(reduced, shape, axes), shape);
 }
 
 /** `x` summed down to `shape`: what broadcasting from `shape` is undone by. */

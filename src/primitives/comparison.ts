@@ -1,0 +1,131 @@
+/** Comparisons and predicates: bool for each element, and no derivative. */
+import { isFloating } from "../base/dtype.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import type { CompareOp, Expr, Expressions } from "../ir/expr.ts";
+import { applyBinary, applyUnary, pair, unaryRow } from "./elementwise.ts";
+import { pointwise } from "./families.ts";
+import type { ArrayLike } from "./operands.ts";
+
+function comparison(name: string, op: CompareOp, isSwapped = false): Primitive<null> {
+  return pointwise<null>(name, {
+    lower(e, args) {
+      const [a, b] = pair(name, args);
+      return isSwapped ? e.compare(op, b, a) : e.compare(op, a, b);
+    },
+    result: () => "bool",
+  });
+}
+
+/** A test that only floating-point numbers can meet, `otherwise` for integers and bool. */
+function predicate(name: string, test: (e: Expressions, x: Expr) => Expr, otherwise = false): Primitive<null> {
+  return unaryRow(
+    name,
+    (e, x) => (x.dtype !== "index" && isFloating(x.dtype) ? test(e, x) : e.constant(otherwise, "bool")),
+    undefined,
+    "bool",
+  );
+}
+
+/** a = b. */
+export const equalRow: Primitive<null> = /* @__PURE__ */ comparison("equal", "eq");
+/** a ≠ b. */
+export const notEqualRow: Primitive<null> = /* @__PURE__ */ comparison("notEqual", "ne");
+/** a < b. */
+export const lessRow: Primitive<null> = /* @__PURE__ */ comparison("less", "lt");
+/** a ≤ b. */
+export const lessEqualRow: Primitive<null> = /* @__PURE__ */ comparison("lessEqual", "le");
+/** a > b. */
+export const greaterRow: Primitive<null> = /* @__PURE__ */ comparison("greater", "lt", true);
+/** a ≥ b. */
+export const greaterEqualRow: Primitive<null> = /* @__PURE__ */ comparison("greaterEqual", "le", true);
+
+/**
+ * Whether `a` equals `b`, elementwise: bool, of the broadcast shape. Operands are promoted first; NaN equals nothing.
+ *
+ * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * await equal(array([1, 2, 3]), 2).tolist(); // [false, true, false]
+ */
+export function equal(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(equalRow, a, b);
+}
+
+/** Whether `a` differs from `b`, elementwise; NaN differs from everything. @throws {ShapeError} */
+export function notEqual(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(notEqualRow, a, b);
+}
+
+/** Whether `a < b`, elementwise; false beside NaN. @throws {ShapeError} */
+export function less(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(lessRow, a, b);
+}
+
+/** Whether `a ≤ b`, elementwise; false beside NaN. @throws {ShapeError} */
+export function lessEqual(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(lessEqualRow, a, b);
+}
+
+/** Whether `a > b`, elementwise; false beside NaN. @throws {ShapeError} */
+export function greater(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(greaterRow, a, b);
+}
+
+/** Whether `a ≥ b`, elementwise; false beside NaN. @throws {ShapeError} */
+export function greaterEqual(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(greaterEqualRow, a, b);
+}
+
+/** x is NaN. */
+export const isNaNRow: Primitive<null> = /* @__PURE__ */ predicate("isNaN", (e, x) => e.ne(x, x));
+/** x is ∞ or -∞. */
+export const isInfRow: Primitive<null> = /* @__PURE__ */ predicate("isInf", (e, x) =>
+  e.eq(e.unary("abs", x), e.like(x, Infinity)),
+);
+/** x is neither NaN nor infinite. */
+export const isFiniteRow: Primitive<null> = /* @__PURE__ */ predicate(
+  "isFinite",
+  (e, x) => e.lt(e.unary("abs", x), e.like(x, Infinity)),
+  true,
+);
+/** x is ∞. */
+export const isPosInfRow: Primitive<null> = /* @__PURE__ */ predicate("isPosInf", (e, x) =>
+  e.eq(x, e.like(x, Infinity)),
+);
+/** x is -∞. */
+export const isNegInfRow: Primitive<null> = /* @__PURE__ */ predicate("isNegInf", (e, x) =>
+  e.eq(x, e.like(x, -Infinity)),
+);
+
+/** Whether each element is NaN: bool; false for integers. */
+function testNaN(x: ArrayLike): MLXArray {
+  return applyUnary(isNaNRow, x);
+}
+
+/**
+ * Whether each element is neither NaN nor infinite: bool; true for integers.
+ *
+ * @example
+ * await isFinite(array([1, Infinity, NaN])).tolist(); // [true, false, false]
+ */
+function testFinite(x: ArrayLike): MLXArray {
+  return applyUnary(isFiniteRow, x);
+}
+
+/** Under names that only the outside uses: here they would hide JavaScript's own. */
+export { testFinite as isFinite, testNaN as isNaN };
+
+/** Whether each element is ∞ or -∞: bool; false for integers. */
+export function isInf(x: ArrayLike): MLXArray {
+  return applyUnary(isInfRow, x);
+}
+
+/** Whether each element is ∞: bool; false for integers. */
+export function isPosInf(x: ArrayLike): MLXArray {
+  return applyUnary(isPosInfRow, x);
+}
+
+/** Whether each element is -∞: bool; false for integers. */
+export function isNegInf(x: ArrayLike): MLXArray {
+  return applyUnary(isNegInfRow, x);
+}

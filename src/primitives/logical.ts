@@ -1,0 +1,187 @@
+/** Bitwise and logical operations, shifts, and reading bits as another dtype. */
+import type { Dtype } from "../base/dtype.ts";
+import { byteLengthOf, isDtype, isFloating } from "../base/dtype.ts";
+import { DtypeError, ShapeError } from "../base/errors.ts";
+import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import type { Lowering, Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import type { BinaryOp } from "../ir/expr.ts";
+import { castTo } from "./cast.ts";
+import { applyBinary, applyUnary, pair } from "./elementwise.ts";
+import { batchToFront, only, pointwise } from "./families.ts";
+import type { ArrayLike } from "./operands.ts";
+import { asArray, broadcasted, commonDtype, promoted } from "./operands.ts";
+
+function bitwise(name: string, op: BinaryOp): Primitive<null> {
+  return pointwise<null>(name, {
+    lower: (e, args) => e.binary(op, ...pair(name, args)),
+    result: (dtype) => requireBits(name, dtype),
+  });
+}
+
+function requireBits(operation: string, dtype: Dtype): Dtype {
+  if (!isFloating(dtype)) return dtype;
+  throw new DtypeError(operation, `works on integers and bool, got ${dtype}; convert with asType("int32") or see view`);
+}
+
+/** Bits set in both. */
+export const bitwiseAndRow: Primitive<null> = /* @__PURE__ */ bitwise("bitwiseAnd", "and");
+/** Bits set in either. */
+export const bitwiseOrRow: Primitive<null> = /* @__PURE__ */ bitwise("bitwiseOr", "or");
+/** Bits set in one only. */
+export const bitwiseXorRow: Primitive<null> = /* @__PURE__ */ bitwise("bitwiseXor", "xor");
+/** Bits moved up. */
+export const leftShiftRow: Primitive<null> = /* @__PURE__ */ bitwise("leftShift", "shl");
+/** Bits moved down; the sign stays. */
+export const rightShiftRow: Primitive<null> = /* @__PURE__ */ bitwise("rightShift", "shr");
+/** All bits flipped; on bool, not. */
+export const bitwiseInvertRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("bitwiseInvert", {
+  lower: (e, [x]) => e.unary("not", only("bitwiseInvert", x)),
+  result: (dtype) => requireBits("bitwiseInvert", dtype),
+});
+
+/**
+ * Bits set in both operands, elementwise, of the broadcast shape and the promoted dtype.
+ *
+ * @throws {DtypeError} for floating-point operands
+ * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * await bitwiseAnd(array([6, 3], "int32"), 5).tolist(); // [4, 1]
+ */
+export function bitwiseAnd(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(bitwiseAndRow, a, b);
+}
+
+/** Bits set in either operand, elementwise. @throws {DtypeError} for floating-point operands */
+export function bitwiseOr(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(bitwiseOrRow, a, b);
+}
+
+/** Bits set in exactly one operand, elementwise. @throws {DtypeError} for floating-point operands */
+export function bitwiseXor(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(bitwiseXorRow, a, b);
+}
+
+/** All bits of each element flipped; on bool, not. @throws {DtypeError} for a floating-point operand */
+export function bitwiseInvert(x: ArrayLike): MLXArray {
+  return applyUnary(bitwiseInvertRow, x);
+}
+
+/**
+ * Each element of `a` with its bits moved up by `b`, of the broadcast shape and the promoted dtype (uint8 for bool).
+ *
+ * @throws {DtypeError} for floating-point operands
+ * @example
+ * await leftShift(array([1, 3], "int32"), 2).tolist(); // [4, 12]
+ */
+export function leftShift(a: ArrayLike, b: ArrayLike): MLXArray {
+  return shift(leftShiftRow, a, b);
+}
+
+/** Each element of `a` with its bits moved down by `b`; negative numbers stay negative. @throws {DtypeError} for floating-point operands */
+export function rightShift(a: ArrayLike, b: ArrayLike): MLXArray {
+  return shift(rightShiftRow, a, b);
+}
+
+/** Another name of `leftShift`. */
+/** Another name of `rightShift`. */
+export { leftShift as bitwiseLeftShift, rightShift as bitwiseRightShift };
+
+function shift(row: Primitive<null>, a: ArrayLike, b: ArrayLike): MLXArray {
+  const common = commonDtype(row.name, [a, b]);
+  const arrays = promoted(row.name, [a, b], common === "bool" ? "uint8" : common);
+  return apply(row, broadcasted(row.name, arrays), null);
+}
+
+function truth(operation: string, x: ArrayLike): MLXArray {
+  return castTo(asArray(operation, x), "bool");
+}
+
+/** Whether both operands are other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
+export function logicalAnd(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(bitwiseAndRow, truth("logicalAnd", a), truth("logicalAnd", b));
+}
+
+/** Whether either operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
+export function logicalOr(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(bitwiseOrRow, truth("logicalOr", a), truth("logicalOr", b));
+}
+
+/** Whether exactly one operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
+export function logicalXor(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(bitwiseXorRow, truth("logicalXor", a), truth("logicalXor", b));
+}
+
+/**
+ * Whether each element is 0: bool.
+ *
+ * @example
+ * await logicalNot(array([0, 2.5])).tolist(); // [true, false]
+ */
+export function logicalNot(x: ArrayLike): MLXArray {
+  return applyUnary(bitwiseInvertRow, truth("logicalNot", x));
+}
+
+interface ViewParams {
+  readonly dtype: Dtype;
+}
+
+const noTangent = { kind: "none", because: "bits read as another dtype have no tangent" } as const;
+
+function reinterpretation(lowering: Lowering<ViewParams>): Primitive<ViewParams> {
+  const row: Primitive<ViewParams> = {
+    name: "view",
+    aval: ([x], { dtype }) => ({ shape: viewShape(only("view", x), dtype), dtype }),
+    lowering,
+    derivative: noTangent,
+    batch: ([x], [axis], params) => [apply(row, [batchToFront(only("view", x), axis ?? 0)], params), 0],
+  };
+  return row;
+}
+
+/** Bits read as another dtype of the same size. */
+export const viewRow: Primitive<ViewParams> = /* @__PURE__ */ reinterpretation({
+  kind: "map",
+  element({ e, index, read, params: { dtype } }) {
+    const x = read(0, index);
+    return dtype === "bool" ? e.cast(x, "bool") : e.bitcast(x, dtype);
+  },
+});
+
+/** Bytes read as another dtype of another size. */
+export const viewBytesRow: Primitive<ViewParams> = /* @__PURE__ */ reinterpretation({
+  kind: "routine",
+  run({ inputs: [source], output }) {
+    if (!source) return;
+    new Uint8Array(output.buffer, output.byteOffset, output.byteLength).set(
+      new Uint8Array(source.buffer, source.byteOffset, source.byteLength),
+    );
+  },
+});
+
+function viewShape({ shape, dtype: from }: Aval, to: Dtype): readonly number[] {
+  const bytes = byteLengthOf(from);
+  if (bytes === byteLengthOf(to)) return shape;
+  const last = shape.at(-1);
+  if (last === undefined)
+    throw new ShapeError("view", `a scalar ${from} cannot be read as ${to}, which has another size`);
+  const length = (last * bytes) / byteLengthOf(to);
+  if (Number.isInteger(length)) return [...shape.slice(0, -1), length];
+  throw new ShapeError("view", `the last axis has ${last * bytes} bytes, which is no whole number of ${to}`);
+}
+
+/**
+ * The bits of `x` read as `dtype`. With another element size the last axis grows or shrinks.
+ *
+ * @throws {ShapeError} if the last axis does not hold a whole number of elements, or a scalar would change its size
+ * @example
+ * await view(array([1]), "int32").tolist(); // [1065353216]
+ * view(array([1, 2]), "uint8").shape; // [8]
+ */
+export function view(x: ArrayLike, dtype: Dtype): MLXArray {
+  const array = asArray("view", x);
+  if (!isDtype(dtype)) throw new DtypeError("view", `${String(dtype)} is no dtype`);
+  if (array.dtype === dtype) return array;
+  const isSameSize = byteLengthOf(array.dtype) === byteLengthOf(dtype);
+  return apply(isSameSize ? viewRow : viewBytesRow, [array], { dtype });
+}

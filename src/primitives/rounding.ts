@@ -1,0 +1,60 @@
+/** Rounding to whole numbers and to decimals. Derivatives are zero. */
+import { atLeastFloat, isFloating } from "../base/dtype.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { multiply } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
+import { unaryRow } from "./elementwise.ts";
+import type { ArrayLike } from "./operands.ts";
+import { asArray } from "./operands.ts";
+
+/** ⌊x⌋. */
+export const floorRow: Primitive<null> = /* @__PURE__ */ unaryRow("floor", "floor");
+/** ⌈x⌉. */
+export const ceilRow: Primitive<null> = /* @__PURE__ */ unaryRow("ceil", "ceil");
+/** The nearest whole number, of two the even one. */
+export const roundRow: Primitive<null> = /* @__PURE__ */ unaryRow("round", "round");
+/** The whole part. */
+export const truncRow: Primitive<null> = /* @__PURE__ */ unaryRow("trunc", "trunc");
+
+function rounded(row: Primitive<null>, x: ArrayLike): MLXArray {
+  const array = asArray(row.name, x);
+  return isFloating(array.dtype) ? apply(row, [array], null) : array;
+}
+
+/**
+ * The greatest whole number not above each element, dtype of `x`; integers stay as they are.
+ *
+ * @example
+ * await floor(array([1.5, -1.5])).tolist(); // [1, -2]
+ */
+export function floor(x: ArrayLike): MLXArray {
+  return rounded(floorRow, x);
+}
+
+/** The least whole number not below each element, dtype of `x`; integers stay as they are. */
+export function ceil(x: ArrayLike): MLXArray {
+  return rounded(ceilRow, x);
+}
+
+/** Each element without its fraction, dtype of `x`; integers stay as they are. */
+export function trunc(x: ArrayLike): MLXArray {
+  return rounded(truncRow, x);
+}
+
+/**
+ * Each element rounded to `decimals` decimals (negative: to tens, hundreds, …), halves to even, dtype of `x`.
+ *
+ * @example
+ * await round(array([0.5, 1.5, 2.5])).tolist(); // [0, 2, 2]
+ * await round(array([1234], "int32"), { decimals: -2 }).tolist(); // [1200]
+ */
+export function round(x: ArrayLike, options: { readonly decimals?: number } = {}): MLXArray {
+  const { decimals = 0 } = options;
+  if (decimals === 0) return rounded(roundRow, x);
+  const array = asArray("round", x);
+  const scale = 10 ** decimals;
+  const whole = apply(roundRow, [multiply(castTo(array, atLeastFloat(array.dtype)), scale)], null);
+  return castTo(multiply(whole, 1 / scale), array.dtype);
+}

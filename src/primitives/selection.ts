@@ -1,0 +1,93 @@
+/** Choosing between elements: where, clip, nanToNum, and stopGradient. */
+import { greatestFinite, isFloating } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { maximum, minimum } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
+import { isNegInf, isPosInf, isNaN as testNaN } from "./comparison.ts";
+import { applyUnary, unaryRow } from "./elementwise.ts";
+import { only, pointwise } from "./families.ts";
+import type { ArrayLike } from "./operands.ts";
+import { asArray, broadcasted, promoted } from "./operands.ts";
+
+/** The second input where the first, a bool, holds; the third elsewhere. */
+export const whereRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("where", {
+  lower: (e, [condition, a, b]) => e.select(only("where", condition), only("where", a), only("where", b)),
+  result: (_dtype, _params, [, a]) => only("where", a).dtype,
+  derivative: {
+    kind: "linear",
+    linearInputs: [1, 2],
+    transpose(cotangent, [condition]) {
+      const holds = only("where", condition);
+      return [null, where(holds, cotangent, 0), where(holds, 0, cotangent)];
+    },
+  },
+});
+
+/**
+ * `x` where `condition` holds, `y` elsewhere, of the broadcast shape and the promoted dtype of `x` and `y`.
+ *
+ * @param condition any dtype; what is not 0 holds
+ * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * await where(array([true, false]), array([1, 2]), 0).tolist(); // [1, 0]
+ */
+export function where(condition: ArrayLike, x: ArrayLike, y: ArrayLike): MLXArray {
+  const holds = castTo(asArray("where", condition), "bool");
+  return apply(whereRow, broadcasted("where", [holds, ...promoted("where", [x, y])]), null);
+}
+
+/** Another name of `where`. */
+export { where as which };
+
+/**
+ * `x` raised to at least `min` and lowered to at most `max`, of the broadcast shape and the promoted dtype. Either bound
+ * may be null.
+ *
+ * @throws {ArgumentError} if both bounds are missing
+ * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * await clip(array([-1, 0.5, 2]), 0, 1).tolist(); // [0, 0.5, 1]
+ */
+export function clip(x: ArrayLike, min?: ArrayLike | null, max?: ArrayLike | null): MLXArray {
+  if (min === undefined || min === null) {
+    if (max === undefined || max === null) throw new ArgumentError("clip", "needs a lower or an upper bound");
+    return minimum(x, max);
+  }
+  const raised = maximum(x, min);
+  return max === undefined || max === null ? raised : minimum(raised, max);
+}
+
+/**
+ * `x` with NaN replaced by `nan` and infinities by `posinf` and `neginf` (the greatest finite value and its opposite
+ * unless given), dtype of `x`; integers stay as they are.
+ *
+ * @example
+ * await nanToNum(array([NaN, 1, Infinity]), { posinf: 9 }).tolist(); // [0, 1, 9]
+ */
+export function nanToNum(
+  x: ArrayLike,
+  options: { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {},
+): MLXArray {
+  const array = asArray("nanToNum", x);
+  if (!isFloating(array.dtype)) return array;
+  const greatest = greatestFinite(array.dtype);
+  const { nan = 0, posinf = greatest, neginf = -greatest } = options;
+  return where(testNaN(array), nan, where(isPosInf(array), posinf, where(isNegInf(array), neginf, array)));
+}
+
+/** The input; to the transforms, a constant. */
+export const stopGradientRow: Primitive<null> = /* @__PURE__ */ unaryRow("stopGradient", (_, x) => x);
+
+/**
+ * `x`, through which no gradient flows.
+ *
+ * @example
+ * const slope = grad((x) => multiply(x, stopGradient(x)));
+ * await slope(array(3)).item(); // 3
+ */
+export function stopGradient(x: ArrayLike): MLXArray {
+  return applyUnary(stopGradientRow, x);
+}

@@ -1,0 +1,149 @@
+/** Trigonometric and hyperbolic functions and their inverses. */
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { add, divide, negative, reciprocal, square, subtract } from "./arithmetic.ts";
+import { applyBinary, applyFloating, binaryRow, unaryRow } from "./elementwise.ts";
+import { rsqrt } from "./exponential.ts";
+import type { ArrayLike } from "./operands.ts";
+
+/** Sine. */
+export const sinRow: Primitive<null> = /* @__PURE__ */ unaryRow("sin", "sin", (x) => cos(x));
+/** Cosine. */
+export const cosRow: Primitive<null> = /* @__PURE__ */ unaryRow("cos", "cos", (x) => negative(sin(x)));
+/** Tangent. */
+export const tanRow: Primitive<null> = /* @__PURE__ */ unaryRow("tan", "tan", (_, output) => add(square(output), 1));
+/** Inverse sine. */
+export const arcsinRow: Primitive<null> = /* @__PURE__ */ unaryRow("arcsin", "asin", (x) =>
+  rsqrt(subtract(1, square(x))),
+);
+/** Inverse cosine. */
+export const arccosRow: Primitive<null> = /* @__PURE__ */ unaryRow("arccos", "acos", (x) =>
+  negative(rsqrt(subtract(1, square(x)))),
+);
+/** Inverse tangent. */
+export const arctanRow: Primitive<null> = /* @__PURE__ */ unaryRow("arctan", "atan", (x) =>
+  reciprocal(add(square(x), 1)),
+);
+/** Hyperbolic sine. */
+export const sinhRow: Primitive<null> = /* @__PURE__ */ unaryRow("sinh", "sinh", (x) => cosh(x));
+/** Hyperbolic cosine. */
+export const coshRow: Primitive<null> = /* @__PURE__ */ unaryRow("cosh", "cosh", (x) => sinh(x));
+/** Hyperbolic tangent. */
+export const tanhRow: Primitive<null> = /* @__PURE__ */ unaryRow("tanh", "tanh", (_, output) =>
+  subtract(1, square(output)),
+);
+/** Inverse hyperbolic sine. */
+export const arcsinhRow: Primitive<null> = /* @__PURE__ */ unaryRow("arcsinh", "asinh", (x) =>
+  rsqrt(add(square(x), 1)),
+);
+/** Inverse hyperbolic cosine. */
+export const arccoshRow: Primitive<null> = /* @__PURE__ */ unaryRow("arccosh", "acosh", (x) =>
+  rsqrt(subtract(square(x), 1)),
+);
+/** Inverse hyperbolic tangent. */
+export const arctanhRow: Primitive<null> = /* @__PURE__ */ unaryRow("arctanh", "atanh", (x) =>
+  reciprocal(subtract(1, square(x))),
+);
+
+/**
+ * Sine of each element, in radians; float32 for integers and bool.
+ *
+ * @example
+ * await sin(array([0, Math.PI / 2])).tolist(); // ≈ [0, 1]
+ */
+export function sin(x: ArrayLike): MLXArray {
+  return applyFloating(sinRow, x);
+}
+
+/** Cosine of each element, in radians; float32 for integers and bool. */
+export function cos(x: ArrayLike): MLXArray {
+  return applyFloating(cosRow, x);
+}
+
+/** Tangent of each element, in radians; float32 for integers and bool. */
+export function tan(x: ArrayLike): MLXArray {
+  return applyFloating(tanRow, x);
+}
+
+/** Inverse sine of each element, from -π/2 to π/2, NaN beyond [-1, 1]; float32 for integers and bool. */
+export function arcsin(x: ArrayLike): MLXArray {
+  return applyFloating(arcsinRow, x);
+}
+
+/** Another name of `arcsin`. */
+export { arcsin as asin };
+
+/** Inverse cosine of each element, from 0 to π, NaN beyond [-1, 1]; float32 for integers and bool. */
+export function arccos(x: ArrayLike): MLXArray {
+  return applyFloating(arccosRow, x);
+}
+
+/** Another name of `arccos`. */
+export { arccos as acos };
+
+/** Inverse tangent of each element, from -π/2 to π/2; float32 for integers and bool. */
+export function arctan(x: ArrayLike): MLXArray {
+  return applyFloating(arctanRow, x);
+}
+
+/** Another name of `arctan`. */
+export { arctan as atan };
+
+/** Hyperbolic sine of each element; float32 for integers and bool. */
+export function sinh(x: ArrayLike): MLXArray {
+  return applyFloating(sinhRow, x);
+}
+
+/** Hyperbolic cosine of each element; float32 for integers and bool. */
+export function cosh(x: ArrayLike): MLXArray {
+  return applyFloating(coshRow, x);
+}
+
+/** Hyperbolic tangent of each element; float32 for integers and bool. */
+export function tanh(x: ArrayLike): MLXArray {
+  return applyFloating(tanhRow, x);
+}
+
+/** Inverse hyperbolic sine of each element; float32 for integers and bool. */
+export function arcsinh(x: ArrayLike): MLXArray {
+  return applyFloating(arcsinhRow, x);
+}
+
+/** Another name of `arcsinh`. */
+export { arcsinh as asinh };
+
+/** Inverse hyperbolic cosine of each element, NaN below 1; float32 for integers and bool. */
+export function arccosh(x: ArrayLike): MLXArray {
+  return applyFloating(arccoshRow, x);
+}
+
+/** Another name of `arccosh`. */
+export { arccosh as acosh };
+
+/** Inverse hyperbolic tangent of each element, ±∞ at ±1, NaN beyond; float32 for integers and bool. */
+export function arctanh(x: ArrayLike): MLXArray {
+  return applyFloating(arctanhRow, x);
+}
+
+/** Another name of `arctanh`. */
+export { arctanh as atanh };
+
+/** The angle of the point (b, a). */
+export const arctan2Row: Primitive<null> = /* @__PURE__ */ binaryRow("arctan2", "atan2", (a, b) => {
+  const squared = add(square(a), square(b));
+  return [divide(b, squared), negative(divide(a, squared))];
+});
+
+/**
+ * The angle of the point (`b`, `a`) seen from the origin, from -π to π, elementwise; float32 for integers and bool.
+ *
+ * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * await arctan2(array([1, -1]), array([0, -1])).tolist(); // ≈ [1.5708, -2.3562]
+ */
+export function arctan2(a: ArrayLike, b: ArrayLike): MLXArray {
+  return applyBinary(arctan2Row, a, b, true);
+}
+
+/** Another name of `arctan2`. */
+export { arctan2 as atan2 };
