@@ -260,7 +260,8 @@ export class WorkerPool {
   }
 
   async #runSubmitted(phases: readonly Phase[]): Promise<void> {
-    if (!this.isParallel) {
+    const widest = this.#widestPhase(phases);
+    if (widest === 0 || !this.isParallel) {
       this.runAlone(phases);
       return;
     }
@@ -271,7 +272,7 @@ export class WorkerPool {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#pending = { resolve, reject };
-        this.#publish(this.#widestPhase(phases));
+        this.#publish(widest);
       });
     } finally {
       this.#pending = undefined;
@@ -413,7 +414,7 @@ export class WorkerPool {
     Atomics.store(this.#words, this.#word(poolLayout.program), this.#program);
     Atomics.add(this.#words, this.#word(poolLayout.generation), 1);
     if (Atomics.load(this.#words, this.#word(poolLayout.sleepers)) > 0) {
-      Atomics.notify(this.#words, this.#word(poolLayout.generation), Math.max(1, helpers));
+      Atomics.notify(this.#words, this.#word(poolLayout.generation), helpers);
     }
   }
 
