@@ -1,6 +1,7 @@
 /** The named exceptions to passing state along: the runtime in use and state that every evaluation brings up to date. */
-import type { MLXArray } from "../graph/mlx-array.ts";
+
 import { WasmBackend } from "../backends/wasm/wasm-backend.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
 import { Runtime } from "./runtime.ts";
 
 let runtime: Runtime | null = null;

@@ -8,8 +8,8 @@ import type { Shape } from "../base/shape.ts";
 import { checkShape, formatShape, sizeOf } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
-import { constant, fromAllocation } from "../primitives/leaf.ts";
 import { stack } from "../primitives/joining.ts";
+import { constant, fromAllocation } from "../primitives/leaf.ts";
 import { currentRuntime } from "./device.ts";
 
 /** What `array` takes: numbers, booleans, bigints, nested lists of them or of arrays, and typed arrays. */
@@ -59,7 +59,8 @@ export function fromTypedArray(data: ArrayBufferView, shape?: Shape, dtype?: Dty
   const chosen = dtype ?? own;
   if (chosen === own || (isHalf(chosen) && own === "uint16")) return upload(source, target, chosen);
   const elements = new (carrierOf(chosen))(source.length);
-  for (let position = 0; position < source.length; position++) writeElement(elements, position, chosen, source[position] ?? 0);
+  for (let position = 0; position < source.length; position++)
+    writeElement(elements, position, chosen, source[position] ?? 0);
   return upload(elements, target, chosen);
 }
 
@@ -75,7 +76,9 @@ function scalar(value: unknown, dtype: Dtype | undefined): MLXArray {
 }
 
 function containsArrays(data: readonly ArrayData[]): boolean {
-  return data.some((part) => part instanceof MLXArray || ArrayBuffer.isView(part) || (Array.isArray(part) && containsArrays(part)));
+  return data.some(
+    (part) => part instanceof MLXArray || ArrayBuffer.isView(part) || (Array.isArray(part) && containsArrays(part)),
+  );
 }
 
 function shapeOf(data: readonly unknown[]): Shape {
@@ -86,12 +89,18 @@ function shapeOf(data: readonly unknown[]): Shape {
 
 function flatten(data: readonly unknown[], shape: Shape, axis: number, flat: Scalar[]): void {
   if (data.length !== shape[axis]) {
-    throw new ShapeError("array", `nested lists must have equal lengths: at axis ${axis} one has ${shape[axis]} and one ${data.length}`);
+    throw new ShapeError(
+      "array",
+      `nested lists must have equal lengths: at axis ${axis} one has ${shape[axis]} and one ${data.length}`,
+    );
   }
   const isLast = axis === shape.length - 1;
   for (const part of data) {
     if (Array.isArray(part) === isLast) {
-      throw new ShapeError("array", `nested lists must have equal depth: a ${isLast ? "list" : "number"} at axis ${axis + 1}`);
+      throw new ShapeError(
+        "array",
+        `nested lists must have equal depth: a ${isLast ? "list" : "number"} at axis ${axis + 1}`,
+      );
     }
     if (Array.isArray(part)) flatten(part, shape, axis + 1, flat);
     else if (typeof part === "number" || typeof part === "boolean" || typeof part === "bigint") flat.push(part);
@@ -106,7 +115,10 @@ function dtypeOf(flat: readonly Scalar[]): Dtype {
 }
 
 function notData(value: unknown): DtypeError {
-  return new DtypeError("array", `elements are numbers, booleans or bigints; got ${value === null ? "null" : typeof value}`);
+  return new DtypeError(
+    "array",
+    `elements are numbers, booleans or bigints; got ${value === null ? "null" : typeof value}`,
+  );
 }
 
 function asTypedArray(data: ArrayBufferView): TypedArray {

@@ -2,9 +2,9 @@
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { add, multiply } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
-import { add, multiply } from "../primitives/arithmetic.ts";
 import type { ReduceOptions } from "../primitives/reductions.ts";
 import { sum } from "../primitives/reductions.ts";
 import { reshape, transpose } from "../primitives/views.ts";

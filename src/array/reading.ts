@@ -30,7 +30,10 @@ export async function copyElements(x: MLXArray): Promise<TypedArray> {
 /** The only element of an array of size 1. @throws {ShapeError} for any other size. */
 export async function item(x: MLXArray): Promise<Scalar> {
   if (x.size !== 1) {
-    throw new ShapeError("item", `needs an array with one element, got shape [${x.shape}]; read it with tolist() or data()`);
+    throw new ShapeError(
+      "item",
+      `needs an array with one element, got shape [${x.shape}]; read it with tolist() or data()`,
+    );
   }
   await evaluate(x);
   return readElement(currentElements(x), 0, x.dtype);

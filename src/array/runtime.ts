@@ -1,10 +1,10 @@
 /** Where computations run: the backend in use and the plans it has prepared. */
 import { MLXError } from "../base/errors.ts";
-import type { MLXArray } from "../graph/mlx-array.ts";
-import type { Allocation, Backend, Executable } from "../ir/backend.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
 
 /** A plan prepared for a backend. */
 export interface Prepared {
@@ -45,20 +45,39 @@ export class Runtime {
     });
   }
 
+  /** Plans the computation of `roots`. */
+  plan(roots: readonly MLXArray[]): Plan {
+    return this.#plan(roots).plan;
+  }
+
+  #plan(roots: readonly MLXArray[]): Planned {
+    const program = new Program(roots, (name) => this.backend.overrides(name));
+    return planProgram(program, roots, { fusion: this.fusion });
+  }
+
   /** Plans and compiles the computation of `roots`. */
   prepare(roots: readonly MLXArray[]): Prepared {
-    const program = new Program(roots, (name) => this.backend.overrides(name));
-    const planned = planProgram(program, roots, { fusion: this.fusion });
+    const planned = this.#plan(roots);
     return { executable: this.backend.prepare(planned.plan), rootBuffers: planned.rootBuffers, planned };
   }
 
   /** The allocations of the roots of `prepared`, each retained for the caller; inputs and constants in the order of `structureKey`. */
-  run(prepared: Prepared, inputs: readonly MLXArray[], constants: readonly MLXArray[]): Promise<Allocation[]> | Allocation[] {
+  run(
+    prepared: Prepared,
+    inputs: readonly MLXArray[],
+    constants: readonly MLXArray[],
+  ): Promise<Allocation[]> | Allocation[] {
     const { executable, planned } = prepared;
-    const held = planned.inputSources.map((source) => allocationOf(typeof source === "number" ? inputs[source] : source));
-    const values = planned.constantSources.map((source) => scalarValue(typeof source === "number" ? constants[source] : source));
+    const held = planned.inputSources.map((source) =>
+      allocationOf(typeof source === "number" ? inputs[source] : source),
+    );
+    const values = planned.constantSources.map((source) =>
+      scalarValue(typeof source === "number" ? constants[source] : source),
+    );
     const outputs = executable.run(held, values);
-    return outputs instanceof Promise ? outputs.then((done) => pickRoots(prepared, held, done)) : pickRoots(prepared, held, outputs);
+    return outputs instanceof Promise
+      ? outputs.then((done) => pickRoots(prepared, held, done))
+      : pickRoots(prepared, held, outputs);
   }
 
   /** Lets go of all plans. */
@@ -77,7 +96,11 @@ export class Runtime {
   }
 }
 
-function pickRoots({ rootBuffers }: Prepared, inputs: readonly Allocation[], outputs: readonly Allocation[]): Allocation[] {
+function pickRoots(
+  { rootBuffers }: Prepared,
+  inputs: readonly Allocation[],
+  outputs: readonly Allocation[],
+): Allocation[] {
   const taken = new Set<number>();
   return rootBuffers.map((buffer) => {
     const allocation = buffer < 0 ? inputs[-1 - buffer] : outputs[buffer];
@@ -97,4 +120,3 @@ function scalarValue(array: MLXArray | undefined): number | bigint {
   if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "a constant has no value");
   return array.primitive.lowering.value(array.params);
 }
-

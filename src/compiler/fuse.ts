@@ -87,7 +87,8 @@ class Fusion {
   /** The drafts in which a user of `vertex` is computed. */
   #readers(vertex: MLXArray): Set<Draft> {
     const readers = new Set<Draft>();
-    for (const user of this.#program.users.get(vertex) ?? []) for (const draft of this.#draftsOf.get(user) ?? []) readers.add(draft);
+    for (const user of this.#program.users.get(vertex) ?? [])
+      for (const draft of this.#draftsOf.get(user) ?? []) readers.add(draft);
     return readers;
   }
 
@@ -106,7 +107,8 @@ class Fusion {
   #assignContraction(vertex: MLXArray): void {
     const readers = this.#readers(vertex);
     for (const draft of readers) {
-      const fits = draft.kind === "loop" && draft.reductions === 0 && draft.outputs.every(({ size }) => size === vertex.size);
+      const fits =
+        draft.kind === "loop" && draft.reductions === 0 && draft.outputs.every(({ size }) => size === vertex.size);
       if (!fits || !this.#isAligned(vertex, draft) || !this.#canPrecede(draft, readers)) continue;
       draft.kind = "contraction";
       draft.core = vertex;
@@ -124,10 +126,12 @@ class Fusion {
     const readers = [...this.#readers(vertex)];
     const mustStore = this.#required.has(vertex);
     if (readers.length > 0 && readers.every((draft) => draft.kind === "loop" && draft.members.size < memberLimit)) {
-      const merged = readers.length === 1 || this.#areIndependent(readers) ? this.#tryMerged(readers, vertex, mustStore) : false;
+      const merged =
+        readers.length === 1 || this.#areIndependent(readers) ? this.#tryMerged(readers, vertex, mustStore) : false;
       if (merged) return;
       for (const draft of readers) {
-        if (readers.length > 1 && this.#canPrecede(draft, new Set(readers)) && this.#tryMerged([draft], vertex, true)) return;
+        if (readers.length > 1 && this.#canPrecede(draft, new Set(readers)) && this.#tryMerged([draft], vertex, true))
+          return;
       }
     }
     this.#start(vertex, "loop");
@@ -153,7 +157,13 @@ class Fusion {
       for (const draft of list) this.#join(vertex, draft, false);
       return;
     }
-    const isMergeable = list.every((draft) => draft.kind === "loop" && draft.reductions === 0 && this.#isAligned(vertex, draft) && this.#isUniform(draft, vertex.size));
+    const isMergeable = list.every(
+      (draft) =>
+        draft.kind === "loop" &&
+        draft.reductions === 0 &&
+        this.#isAligned(vertex, draft) &&
+        this.#isUniform(draft, vertex.size),
+    );
     if (isMergeable && this.#areIndependent(list)) return this.#join(vertex, this.#merge(list), false);
     this.#store(vertex, readers);
   }
@@ -165,7 +175,8 @@ class Fusion {
 
   #store(vertex: MLXArray, readers: ReadonlySet<Draft>): void {
     for (const draft of readers) {
-      if (draft.kind === "routine" || draft.members.size >= memberLimit || !this.#isUniform(draft, vertex.size)) continue;
+      if (draft.kind === "routine" || draft.members.size >= memberLimit || !this.#isUniform(draft, vertex.size))
+        continue;
       if (!this.#isAligned(vertex, draft) || !this.#canPrecede(draft, readers)) continue;
       this.#join(vertex, draft, true);
       if (this.#lower(draft)) return;
@@ -175,7 +186,13 @@ class Fusion {
   }
 
   #start(vertex: MLXArray, kind: Draft["kind"]): void {
-    const draft: Draft = { kind, outputs: [], members: new Set(), core: kind === "contraction" ? vertex : null, reductions: 0 };
+    const draft: Draft = {
+      kind,
+      outputs: [],
+      members: new Set(),
+      core: kind === "contraction" ? vertex : null,
+      reductions: 0,
+    };
     this.#drafts.add(draft);
     this.#join(vertex, draft, true);
   }
@@ -292,7 +309,12 @@ class Fusion {
     if (user.size > size) return true;
     const { lowering } = user.primitive;
     const isView = lowering.kind === "map" && weightOf(user, this.#program.inputsOf(user)) === 0;
-    return isView && (this.#program.users.get(user) ?? []).some((next) => draft.members.has(next) && next.primitive.lowering.kind === "map" && sizeOf(next.shape) > size);
+    return (
+      isView &&
+      (this.#program.users.get(user) ?? []).some(
+        (next) => draft.members.has(next) && next.primitive.lowering.kind === "map" && sizeOf(next.shape) > size,
+      )
+    );
   }
 
   /** Whether `draft` can run before all the other `readers`. */
@@ -309,7 +331,8 @@ class Fusion {
   /** Whether `draft` needs, directly or not, what one of `targets` computes. */
   #dependsOn(draft: Draft, targets: ReadonlySet<Draft>): boolean {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const target of targets) for (const member of target.members) earliest = Math.min(earliest, this.#position.get(member) ?? 0);
+    for (const target of targets)
+      for (const member of target.members) earliest = Math.min(earliest, this.#position.get(member) ?? 0);
     const seenDrafts = new Set<Draft>();
     const seen = new Set<MLXArray>();
     const stack: MLXArray[] = [];
@@ -342,7 +365,10 @@ class Fusion {
       if (draft.kind === "routine") groups.push({ vertex, lowered: null, members });
       else {
         const lowered = this.#lower(draft);
-        if (!lowered) throw new RangeError(`the kernel of ${members.map(({ primitive }) => primitive.name).join(", ")} does not lower`);
+        if (!lowered)
+          throw new RangeError(
+            `the kernel of ${members.map(({ primitive }) => primitive.name).join(", ")} does not lower`,
+          );
         groups.push({ vertex, lowered, members });
       }
     }
@@ -354,7 +380,9 @@ class Fusion {
     const producers = new Map<MLXArray, Group>();
     const reads = new Map<Group, Set<MLXArray>>();
     for (const group of groups) {
-      const slots = group.lowered ? group.lowered.slots : [...this.#program.inputsOf(group.vertex).map((input) => this.#program.storageOf(input)), group.vertex];
+      const slots = group.lowered
+        ? group.lowered.slots
+        : [...this.#program.inputsOf(group.vertex).map((input) => this.#program.storageOf(input)), group.vertex];
       const flags = group.lowered?.kernel.slots;
       const inputs = new Set<MLXArray>();
       slots.forEach((slot, k) => {
@@ -365,7 +393,9 @@ class Fusion {
       reads.set(group, inputs);
     }
     const state = new Map<Group, "open" | "done">();
-    const byPosition = [...groups].sort((a, b) => (this.#position.get(a.vertex) ?? 0) - (this.#position.get(b.vertex) ?? 0));
+    const byPosition = [...groups].sort(
+      (a, b) => (this.#position.get(a.vertex) ?? 0) - (this.#position.get(b.vertex) ?? 0),
+    );
     for (const root of byPosition) {
       const stack: Group[] = [root];
       while (stack.length > 0) {
@@ -375,7 +405,9 @@ class Fusion {
           stack.pop();
           continue;
         }
-        const waiting = [...(reads.get(group) ?? [])].map((vertex) => producers.get(vertex)).filter((producer) => producer && state.get(producer) !== "done");
+        const waiting = [...(reads.get(group) ?? [])]
+          .map((vertex) => producers.get(vertex))
+          .filter((producer) => producer && state.get(producer) !== "done");
         if (waiting.length === 0) {
           state.set(group, "done");
           ordered.push(group);

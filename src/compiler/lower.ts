@@ -24,19 +24,29 @@ export interface GroupSpec {
 }
 
 /** The loop kernel of a group, or null if its loops do not nest or would compute a reduction more than once. */
-export function lowerLoops(program: Program, group: GroupSpec, isStored: (vertex: MLXArray) => boolean): Lowered<LoopKernel> | null {
+export function lowerLoops(
+  program: Program,
+  group: GroupSpec,
+  isStored: (vertex: MLXArray) => boolean,
+): Lowered<LoopKernel> | null {
   const lowering = new VertexLowering(program, group, isStored);
   const tasks: StoreTask[] = [];
   /** Outputs of one size share their loop. */
   const domains = new Map<number, { readonly axes: readonly Axis[]; readonly shape: readonly number[] }>();
   for (const output of group.outputs) {
-    const domain = domains.get(output.size) ?? { axes: output.shape.map((length) => lowering.newAxis(length)), shape: output.shape };
+    const domain = domains.get(output.size) ?? {
+      axes: output.shape.map((length) => lowering.newAxis(length)),
+      shape: output.shape,
+    };
     domains.set(output.size, domain);
     const { axes, shape } = domain;
     const position = axes.map((axis) => lowering.e.axis(axis));
     const flat = lowering.e.ravel(position, shape);
     const index = sameLengths(shape, output.shape) ? position : lowering.e.unravel(flat, output.shape);
-    tasks.push({ axes, store: { slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) } });
+    tasks.push({
+      axes,
+      store: { slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) },
+    });
   }
   const unified = lowering.unifyReductions(tasks);
   if (!unified) return null;
@@ -76,7 +86,18 @@ export function lowerContraction(
     stores.push({ slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) });
   }
   if (lowering.misreadCore || lowering.hasReductions) return null;
-  return lowering.finish({ kind: "contraction", batch, m, n, k, left: leftExpr, right: rightExpr, dtype, result: sum, stores });
+  return lowering.finish({
+    kind: "contraction",
+    batch,
+    m,
+    n,
+    k,
+    left: leftExpr,
+    right: rightExpr,
+    dtype,
+    result: sum,
+    stores,
+  });
 }
 
 function sameLengths(a: readonly number[], b: readonly number[]): boolean {
@@ -204,7 +225,7 @@ class VertexLowering {
         return lowering.op === "argmax" || lowering.op === "argmin" ? this.e.constant(0, vertex.dtype) : operand;
       }
       default:
-        throw new MLXError(name, `cannot be computed inside a kernel of another operation`);
+        throw new MLXError(name, "cannot be computed inside a kernel of another operation");
     }
   }
 

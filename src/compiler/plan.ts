@@ -54,7 +54,13 @@ export function planProgram(
     const buffer = bufferOf.get(aliases.get(root) ?? root) ?? 0;
     return buffer < inputCount ? -1 - buffer : buffer - inputCount;
   });
-  const plan: Plan = { steps, constants: program.constants.map(({ dtype }) => dtype), bufferBytes, inputCount, outputCount };
+  const plan: Plan = {
+    steps,
+    constants: program.constants.map(({ dtype }) => dtype),
+    bufferBytes,
+    inputCount,
+    outputCount,
+  };
   const leaves: MLXArray[] = [];
   const constants: MLXArray[] = [];
   structureKey(roots, leaves, constants);
@@ -90,7 +96,8 @@ function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel
     slots: [...inputs, vertex].map((slot) => ({ dtype: slot.dtype, size: slot.size, isOutput: slot === vertex })),
     run(buffers) {
       const output = buffers.at(-1);
-      if (lowering.kind === "routine" && output) lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
+      if (lowering.kind === "routine" && output)
+        lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
     },
   };
   return { kernel, slots: [...inputs.map((input) => program.storageOf(input)), vertex], constants: [] };
@@ -99,6 +106,7 @@ function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel
 /** What a plan will cost. */
 export function costOf(plan: Plan): { readonly kernels: number; readonly bytes: number } {
   let bytes = 0;
-  for (const { kernel } of plan.steps) for (const slot of kernel.slots) bytes += slot.size * (isHalf(slot.dtype) ? 2 : byteLengthOf(slot.dtype));
+  for (const { kernel } of plan.steps)
+    for (const slot of kernel.slots) bytes += slot.size * (isHalf(slot.dtype) ? 2 : byteLengthOf(slot.dtype));
   return { kernels: plan.steps.length, bytes };
 }

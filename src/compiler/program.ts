@@ -75,7 +75,9 @@ export class Program {
 
   /** The one constant that stands for all of the same value and dtype; any other vertex stands for itself. */
   constantOf(vertex: MLXArray): MLXArray {
-    return vertex.primitive.lowering.kind === "constant" ? (this.#constantOf.get(constantKey(vertex)) ?? vertex) : vertex;
+    return vertex.primitive.lowering.kind === "constant"
+      ? (this.#constantOf.get(constantKey(vertex)) ?? vertex)
+      : vertex;
   }
 
   #collect(root: MLXArray, known: Map<string, MLXArray>, vertices: MLXArray[], inputs: MLXArray[]): void {
@@ -98,7 +100,10 @@ export class Program {
       return vertex;
     }
     if (lowering.kind === "data") {
-      throw new MLXError(name, `array(${vertex.dtype} [${vertex.shape}]) has no value: it stands for an argument of a function being traced, or was disposed`);
+      throw new MLXError(
+        name,
+        `array(${vertex.dtype} [${vertex.shape}]) has no value: it stands for an argument of a function being traced, or was disposed`,
+      );
     }
     const mustLieInMemory = lowering.kind === "routine" || (lowering.kind === "composite" && this.#overrides(name));
     const resolvedInputs = vertex.inputs.map((input) => {
@@ -186,7 +191,8 @@ function constantKey(vertex: MLXArray): string {
 
 function vertexKey(vertex: MLXArray, inputs: readonly MLXArray[]): string {
   let key = `${primitiveId(vertex)}${paramsKey(vertex.params)}`;
-  for (const input of inputs) key += input.primitive.lowering.kind === "constant" ? `|${constantKey(input)}` : `|${input.id}`;
+  for (const input of inputs)
+    key += input.primitive.lowering.kind === "constant" ? `|${constantKey(input)}` : `|${input.id}`;
   return key;
 }
 

@@ -92,12 +92,19 @@ function assemble(scopes: ReadonlyMap<string, Scope>, analysis: Dependencies): L
     if (!ordered) return null;
     const parent = scopes.get(parentOf.get(key) ?? "")?.set;
     const axes = [...scope.set.values()].filter((axis) => key === "" || !parent?.has(axis.id));
-    const own = [...scope.reduces.flatMap((reduce) => reduce.args), ...scope.stores.flatMap(({ index, value }) => [index, value])];
+    const own = [
+      ...scope.reduces.flatMap((reduce) => reduce.args),
+      ...scope.stores.flatMap(({ index, value }) => [index, value]),
+    ];
     const uses = new Set(own.flatMap((expr) => analysis.reducesIn(expr)));
     for (const child of children) for (const use of child.uses) uses.add(use);
     if (scope.reduces.some((reduce) => uses.has(reduce))) return null;
     const produces = new Set(scope.reduces);
-    return { loop: { axes, children: ordered.map(({ loop }) => loop), reduces: scope.reduces, stores: scope.stores }, uses, produces };
+    return {
+      loop: { axes, children: ordered.map(({ loop }) => loop), reduces: scope.reduces, stores: scope.stores },
+      uses,
+      produces,
+    };
   };
   return build("")?.loop ?? null;
 }
@@ -135,7 +142,9 @@ function resolveChains(scopes: ReadonlyMap<string, Scope>): Map<string, string[]
   }
   const chains = new Map<string, string[]>();
   for (const [key, scope] of scopes) {
-    const chain = [...scope.enclosing].filter((outer) => outer !== "").sort((a, b) => size(scopes, a) - size(scopes, b));
+    const chain = [...scope.enclosing]
+      .filter((outer) => outer !== "")
+      .sort((a, b) => size(scopes, a) - size(scopes, b));
     for (let i = 1; i < chain.length; i++) {
       const [inner, outer] = [scopes.get(chain[i] ?? "")?.set, scopes.get(chain[i - 1] ?? "")?.set];
       if (!inner || !outer || !isSubset(outer, inner) || inner.size === outer.size) return null;

@@ -7,8 +7,30 @@ import { Expressions } from "../ir/expr.ts";
 const known = new WeakMap<Primitive, number>();
 
 const cheapOps: ReadonlySet<string> = new Set([
-  "add", "sub", "mul", "neg", "abs", "min", "max", "and", "or", "xor", "not", "shl", "shr", "eq", "ne", "lt", "le",
-  "select", "cast", "bitcast", "floor", "ceil", "trunc", "round",
+  "add",
+  "sub",
+  "mul",
+  "neg",
+  "abs",
+  "min",
+  "max",
+  "and",
+  "or",
+  "xor",
+  "not",
+  "shl",
+  "shr",
+  "eq",
+  "ne",
+  "lt",
+  "le",
+  "select",
+  "cast",
+  "bitcast",
+  "floor",
+  "ceil",
+  "trunc",
+  "round",
 ]);
 const mediumOps: ReadonlySet<string> = new Set(["div", "sqrt", "rsqrt", "quotient", "remainder"]);
 const transcendental = 12;

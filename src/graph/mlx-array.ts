@@ -14,6 +14,22 @@ export interface Aval {
 }
 
 let nextId = 1;
+/** Receives every array that is made, while `tidy` runs. */
+let creations: MLXArray[] | null = null;
+
+/** Runs `body` and returns its result with the arrays it made. */
+export function recordCreations<T>(body: () => T): { readonly result: T; readonly created: readonly MLXArray[] } {
+  const outer = creations;
+  const created: MLXArray[] = [];
+  creations = created;
+  try {
+    const result = body();
+    outer?.push(...created);
+    return { result, created };
+  } finally {
+    creations = outer;
+  }
+}
 
 /**
  * An immutable n-dimensional array. Operations on it record a graph; nothing is computed until a value is read or
@@ -35,6 +51,7 @@ export class MLXArray implements Aval {
   /** How many arrays that are not yet evaluated are computed from this one. */
   pendingUses = 0;
   isDisposed = false;
+  #isIdle = false;
 
   constructor(primitive: Primitive, inputs: readonly MLXArray[], params: unknown, aval: Aval) {
     this.primitive = primitive;
@@ -42,6 +59,7 @@ export class MLXArray implements Aval {
     this.params = params;
     this.shape = aval.shape;
     this.dtype = aval.dtype;
+    creations?.push(this);
     for (const input of inputs) {
       if (input.isDisposed)
         throw new DisposedError(
@@ -49,6 +67,7 @@ export class MLXArray implements Aval {
           `its operand array(${input.dtype} [${input.shape}]) was disposed; use it before dispose(), or keep it`,
         );
       input.pendingUses++;
+      if (input.#isIdle) input.#wake();
     }
   }
 
@@ -80,17 +99,70 @@ export class MLXArray implements Aval {
   /** Takes the computed elements and lets go of the graph behind this array. */
   settle(allocation: Allocation): void {
     this.allocation = allocation;
-    for (const input of this.inputs) {
-      input.pendingUses--;
-      if (input.isDisposed) input.releaseIfUnused();
-    }
+    const inputs = this.inputs;
     this.inputs = [];
+    if (!this.#isIdle) rest(inputs);
+    this.#isIdle = false;
+  }
+
+  /**
+   * Lets go of this array: using it afterwards throws `DisposedError`. Its memory returns at once, or when the pending
+   * computations that read it are done. Nobody needs to call this: arrays that are no longer referenced are collected.
+   */
+  dispose(): void {
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    this.releaseIfUnused();
+  }
+
+  /** Disposes the array at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** Frees the memory of a disposed array that no pending computation needs. */
   releaseIfUnused(): void {
-    if (this.pendingUses > 0) return;
+    if (this.pendingUses > 0 || !this.isDisposed) return;
     this.allocation?.release();
     this.allocation = null;
+    const inputs = this.inputs;
+    this.inputs = [];
+    if (!this.#isIdle) rest(inputs);
+  }
+
+  /** An array that was never computed itself, and whose users are all done, no longer counts as a user of its inputs. */
+  idle(): readonly MLXArray[] {
+    if (this.isEvaluated || this.#isIdle) return [];
+    this.#isIdle = true;
+    return this.inputs;
+  }
+
+  /** An idle array is used again. */
+  #wake(): void {
+    const stack: MLXArray[] = [this];
+    for (let array = stack.pop(); array; array = stack.pop()) {
+      array.#isIdle = false;
+      for (const input of array.inputs) {
+        if (input.isDisposed && input.pendingUses === 0) {
+          throw new DisposedError(
+            array.primitive.name,
+            `its operand array(${input.dtype} [${input.shape}]) was disposed`,
+          );
+        }
+        input.pendingUses++;
+        if (input.#isIdle) stack.push(input);
+      }
+    }
+  }
+}
+
+/** Counts one use less of each array, and lets those without any rest, or go if they were disposed. */
+function rest(arrays: readonly MLXArray[]): void {
+  const stack = [...arrays];
+  for (let array = stack.pop(); array; array = stack.pop()) {
+    array.pendingUses--;
+    if (array.pendingUses > 0) continue;
+    if (array.isDisposed) array.releaseIfUnused();
+    else stack.push(...array.idle());
   }
 }

@@ -94,7 +94,8 @@ export class Accumulator {
   #takeExtreme(running: number, at: number, value: number, position: number): void {
     const { f } = this.#ops;
     const { op, wide } = this.type;
-    const less = op === "argmax" ? this.#ops.compare("lt", wide, running, value) : this.#ops.compare("lt", wide, value, running);
+    const less =
+      op === "argmax" ? this.#ops.compare("lt", wide, running, value) : this.#ops.compare("lt", wide, value, running);
     const equal = this.#ops.compare("eq", wide, running, value);
     const before = this.#ops.compare("lt", this.#positionDtype, position, at);
     const earlier = this.#ops.keep(() => f.get(before, equal).op("v128.and"));
@@ -102,7 +103,9 @@ export class Accumulator {
     if (isFloating(wide)) {
       const isNan = this.#ops.compare("ne", wide, value, value);
       const wasNan = this.#ops.compare("ne", wide, running, running);
-      const isFirstNan = this.#ops.keep(() => f.get(wasNan).op("v128.not").get(before).op("v128.or").get(isNan).op("v128.and"));
+      const isFirstNan = this.#ops.keep(() =>
+        f.get(wasNan).op("v128.not").get(before).op("v128.or").get(isNan).op("v128.and"),
+      );
       better = this.#ops.keep(() => f.get(better, wasNan).op("v128.andnot").get(isFirstNan).op("v128.or"));
     }
     const isUnset = this.#ops.compare("eq", this.#positionDtype, at, this.#unset());
@@ -146,7 +149,8 @@ export class Accumulator {
 
   /** The registers of the finished result, of the result's dtype. */
   finish(): readonly number[] {
-    if (this.positions.length > 0) return castRegisters(this.#ops, this.#positionDtype, this.type.result, this.positions, this.isUniform);
+    if (this.positions.length > 0)
+      return castRegisters(this.#ops, this.#positionDtype, this.type.result, this.positions, this.isUniform);
     return castRegisters(this.#ops, this.type.wide, this.type.result, this.values, this.isUniform);
   }
 
@@ -162,7 +166,8 @@ export class Accumulator {
   addSaved(address: number, offset: number): void {
     const { f } = this.#ops;
     const value = this.#ops.keep(() => f.get(address).memory("v128.load", offset));
-    const positions = this.positions.length > 0 ? [this.#ops.keep(() => f.get(address).memory("v128.load", offset + 16))] : [];
+    const positions =
+      this.positions.length > 0 ? [this.#ops.keep(() => f.get(address).memory("v128.load", offset + 16))] : [];
     this.addWide(value, positions);
   }
 }

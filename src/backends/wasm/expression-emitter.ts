@@ -52,7 +52,10 @@ export class ExpressionEmitter {
     f: FunctionBuilder,
     e: Expressions,
     target: Target,
-    sources: { readonly pointers: (slot: number) => number; readonly arguments: (slot: number, dtype: Dtype) => number },
+    sources: {
+      readonly pointers: (slot: number) => number;
+      readonly arguments: (slot: number, dtype: Dtype) => number;
+    },
   ) {
     this.f = f;
     this.e = e;
@@ -166,7 +169,8 @@ export class ExpressionEmitter {
     if (expr.op === "argument") return uniform(this.#arguments(expr.slot, elementType(expr)));
     if (expr.op === "reduce") throw new MLXError("codegen", "a reduction is used before its loop has ended");
     if (expr.op === "load") return this.#load(expr.slot, elementType(expr), argOf(expr, 0));
-    if (expr.op === "cast" && argOf(expr, 0).dtype === "index") return this.#fromIndex(argOf(expr, 0), elementType(expr));
+    if (expr.op === "cast" && argOf(expr, 0).dtype === "index")
+      return this.#fromIndex(argOf(expr, 0), elementType(expr));
     const isUniform = !expr.args.some((arg) => this.variesByLane(arg));
     if (compareNames.has(expr.op)) return this.#compare(expr, isUniform);
     const dtype = elementType(expr);
@@ -251,7 +255,8 @@ export class ExpressionEmitter {
     const perRegister = lanesPerRegister(dtype);
     const registers: number[] = [];
     if (linear) {
-      const lowest = linear.coefficient > 0 ? linear.base : this.e.scale(linear.base, 1, linear.coefficient * (lanes - 1));
+      const lowest =
+        linear.coefficient > 0 ? linear.base : this.e.scale(linear.base, 1, linear.coefficient * (lanes - 1));
       const address = this.#address(pointer, this.position(lowest), dtype);
       for (let first = 0; first < lanes; first += perRegister) {
         if (linear.coefficient === 1) registers.push(loadVector(this.ops, dtype, address, first * bytes));
@@ -265,7 +270,14 @@ export class ExpressionEmitter {
     }
     for (let first = 0; first < lanes; first += perRegister) {
       const positions = Array.from({ length: perRegister }, (_, k) => this.#positionAt(index, first + k));
-      registers.push(loadScattered(this.ops, dtype, (lane) => pushAddress(this.f, pointer, positions[lane] ?? 0, dtype), () => 0));
+      registers.push(
+        loadScattered(
+          this.ops,
+          dtype,
+          (lane) => pushAddress(this.f, pointer, positions[lane] ?? 0, dtype),
+          () => 0,
+        ),
+      );
     }
     return { registers, isUniform: false };
   }
@@ -335,12 +347,18 @@ export class ExpressionEmitter {
       case "max": {
         const a = this.position(argOf(expr, 0));
         const b = this.position(argOf(expr, 1));
-        f.get(a, b).get(a, b).op(expr.op === "min" ? "i32.lt_s" : "i32.gt_s").op("select");
+        f.get(a, b)
+          .get(a, b)
+          .op(expr.op === "min" ? "i32.lt_s" : "i32.gt_s")
+          .op("select");
         return;
       }
       case "select": {
         const [mask = 0] = this.value(argOf(expr, 0)).registers;
-        f.get(this.position(argOf(expr, 1)), this.position(argOf(expr, 2))).get(mask).lane("i32x4.extract_lane", 0).op("select");
+        f.get(this.position(argOf(expr, 1)), this.position(argOf(expr, 2)))
+          .get(mask)
+          .lane("i32x4.extract_lane", 0)
+          .op("select");
         return;
       }
       case "cast": {

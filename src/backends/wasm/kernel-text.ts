@@ -12,7 +12,8 @@ export function kernelText(kernel: LoopKernel | ContractionKernel): string {
     writer.text += `contract ${kernel.dtype}`;
     for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) writer.axis(axis.id, axis.length);
     writer.text += `;${writer.reference(kernel.left)};${writer.reference(kernel.right)};${writer.reference(kernel.result)}`;
-    for (const { slot, index, value } of kernel.stores) writer.text += `;${slot}[${writer.reference(index)}]=${writer.reference(value)}`;
+    for (const { slot, index, value } of kernel.stores)
+      writer.text += `;${slot}[${writer.reference(index)}]=${writer.reference(value)}`;
   }
   return writer.text;
 }
@@ -42,7 +43,8 @@ class KernelWriter {
     for (const { id, length } of loop.axes) this.text += `@${this.axis(id, length)}`;
     for (const child of loop.children) this.loop(child);
     for (const reduce of loop.reduces) this.text += `;r${this.reference(reduce)}`;
-    for (const { slot, index, value } of loop.stores) this.text += `;${slot}[${this.reference(index)}]=${this.reference(value)}`;
+    for (const { slot, index, value } of loop.stores)
+      this.text += `;${slot}[${this.reference(index)}]=${this.reference(value)}`;
     this.text += "}";
   }
 

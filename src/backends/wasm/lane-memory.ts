@@ -12,12 +12,20 @@ export function loadVector(ops: LaneOps, dtype: Dtype, address: number, offset: 
   const sign = kindOf(dtype) === "signed" ? "s" : "u";
   switch (byteLengthOf(dtype)) {
     case 1:
-      return fromBits(ops, dtype, ops.keep(() => {
-        f.get(address).memory("v128.load32_zero", offset);
-        f.op(`i16x8.extend_low_i8x16_${sign}`).op(`i32x4.extend_low_i16x8_${sign}`);
-      }));
+      return fromBits(
+        ops,
+        dtype,
+        ops.keep(() => {
+          f.get(address).memory("v128.load32_zero", offset);
+          f.op(`i16x8.extend_low_i8x16_${sign}`).op(`i32x4.extend_low_i16x8_${sign}`);
+        }),
+      );
     case 2:
-      return fromBits(ops, dtype, ops.keep(() => f.get(address).memory(`v128.load16x4_${sign}`, offset)));
+      return fromBits(
+        ops,
+        dtype,
+        ops.keep(() => f.get(address).memory(`v128.load16x4_${sign}`, offset)),
+      );
     default:
       return ops.keep(() => f.get(address).memory("v128.load", offset));
   }
@@ -29,9 +37,17 @@ export function loadSplat(ops: LaneOps, dtype: Dtype, address: number, offset: n
   const sign = kindOf(dtype) === "signed" ? "s" : "u";
   switch (byteLengthOf(dtype)) {
     case 1:
-      return fromBits(ops, dtype, ops.keep(() => f.get(address).memory(`i32.load8_${sign}`, offset).op("i32x4.splat")));
+      return fromBits(
+        ops,
+        dtype,
+        ops.keep(() => f.get(address).memory(`i32.load8_${sign}`, offset).op("i32x4.splat")),
+      );
     case 2:
-      return fromBits(ops, dtype, ops.keep(() => f.get(address).memory(`i32.load16_${sign}`, offset).op("i32x4.splat")));
+      return fromBits(
+        ops,
+        dtype,
+        ops.keep(() => f.get(address).memory(`i32.load16_${sign}`, offset).op("i32x4.splat")),
+      );
     case 4:
       return ops.keep(() => f.get(address).memory("v128.load32_splat", offset));
     default:
@@ -40,7 +56,12 @@ export function loadSplat(ops: LaneOps, dtype: Dtype, address: number, offset: n
 }
 
 /** One register of elements, lane k at the address that `pushAddress(k)` leaves, plus `offset(k)`. */
-export function loadScattered(ops: LaneOps, dtype: Dtype, pushAddress: (lane: number) => void, offset: (lane: number) => number): number {
+export function loadScattered(
+  ops: LaneOps,
+  dtype: Dtype,
+  pushAddress: (lane: number) => void,
+  offset: (lane: number) => number,
+): number {
   const { f } = ops;
   const sign = kindOf(dtype) === "signed" ? "s" : "u";
   const bytes = byteLengthOf(dtype);
@@ -50,7 +71,10 @@ export function loadScattered(ops: LaneOps, dtype: Dtype, pushAddress: (lane: nu
     for (let lane = 0; lane < lanesPerRegister(dtype); lane++) {
       if (bytes <= 2) {
         pushAddress(lane);
-        f.memory(bytes === 1 ? `i32.load8_${sign}` : `i32.load16_${sign}`, offset(lane)).lane("i32x4.replace_lane", lane);
+        f.memory(bytes === 1 ? `i32.load8_${sign}` : `i32.load16_${sign}`, offset(lane)).lane(
+          "i32x4.replace_lane",
+          lane,
+        );
       } else {
         f.set(target);
         pushAddress(lane);
@@ -95,11 +119,25 @@ export function storeVector(ops: LaneOps, dtype: Dtype, register: number, addres
 }
 
 /** Writes one lane of a register to the address that `pushAddress` leaves, plus `offset`. */
-export function storeLane(ops: LaneOps, dtype: Dtype, register: number, lane: number, pushAddress: () => void, offset: number): void {
+export function storeLane(
+  ops: LaneOps,
+  dtype: Dtype,
+  register: number,
+  lane: number,
+  pushAddress: () => void,
+  offset: number,
+): void {
   const { f } = ops;
   const bits = toBits(ops, dtype, register);
   const bytes = byteLengthOf(dtype);
-  const name: MemoryLaneOpName = bytes === 1 ? "v128.store8_lane" : bytes === 2 ? "v128.store16_lane" : bytes === 4 ? "v128.store32_lane" : "v128.store64_lane";
+  const name: MemoryLaneOpName =
+    bytes === 1
+      ? "v128.store8_lane"
+      : bytes === 2
+        ? "v128.store16_lane"
+        : bytes === 4
+          ? "v128.store32_lane"
+          : "v128.store64_lane";
   pushAddress();
   f.get(bits).memoryLane(name, offset, bytes < 4 ? (lane * 4) / bytes : lane);
 }

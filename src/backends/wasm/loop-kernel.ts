@@ -3,7 +3,7 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
-import { Expressions, argOf } from "../../ir/expr.ts";
+import { argOf, Expressions } from "../../ir/expr.ts";
 import type { Loop, LoopKernel } from "../../ir/kernel.ts";
 import { Accumulator, accumulatorBytes, accumulatorType } from "./accumulator.ts";
 import type { FunctionBuilder, FunctionType } from "./assembler.ts";
@@ -46,16 +46,16 @@ export interface ArgumentLayout {
   readonly constants: number;
   /** Offset of the address of results and partial results. */
   readonly scratch: number;
-  /** Offset of the number of points in a range. */
+  /** Offset of the number of points in a range, one such number for each phase. */
   readonly chunk: number;
   readonly byteLength: number;
 }
 
-/** The layout of the argument block of a kernel. */
-export function argumentLayout(slotCount: number, types: readonly Dtype[]): ArgumentLayout {
+/** The layout of the argument block of a kernel of `phaseCount` phases. */
+export function argumentLayout(slotCount: number, types: readonly Dtype[], phaseCount: number): ArgumentLayout {
   const constants = Math.ceil(slotCount / 2) * 8;
   const scratch = constants + types.length * 8;
-  return { slotCount, arguments: types, constants, scratch, chunk: scratch + 4, byteLength: scratch + 8 };
+  return { slotCount, arguments: types, constants, scratch, chunk: scratch + 4, byteLength: scratch + 4 + phaseCount * 4 };
 }
 
 /** The type of every exported function: argument block, first point, point after the last. */
@@ -72,10 +72,10 @@ export function emitLoopKernel(
   const memo = new Map<Expr, Expr>();
   const imported = mapLoop(kernel.root, (expr) => e.substitute(expr, new Map(), memo));
   const root = joinAxes(e, imported, () => nextAxis++);
-  const layout = argumentLayout(kernel.slots.length, kernel.arguments);
   const phases: Phase[] = [];
   const results = new Map<Expr, number>();
   const loops = root.axes.length > 0 ? [root] : root.children;
+  const layout = argumentLayout(kernel.slots.length, kernel.arguments, loops.length);
   const resultBytes = loops.reduce((count, { reduces }) => count + reduces.length, 0) * 16;
   const options = { e, target, layout, resultBytes, nextAxis: () => nextAxis++ };
   loops.forEach((loop, index) => {
@@ -84,12 +84,15 @@ export function emitLoopKernel(
     module.addFunction(`p${index}`, phaseType, (f) => {
       const emitter = new LoopEmitter(f, options);
       emitter.bindResults(results);
-      split = emitter.emitPhase(loop);
+      split = emitter.emitPhase(loop, index);
     });
     const { length, granularity, accumulators } = split ?? { length: 0, granularity: 1, accumulators: [] };
     if (reduces.length > 0) {
       module.addFunction(`f${index}`, phaseType, (f) => {
-        new LoopEmitter(f, options).joinPartials(accumulators.map(({ type }) => type), results.size);
+        new LoopEmitter(f, options).joinPartials(
+          accumulators.map(({ type }) => type),
+          results.size,
+        );
       });
       for (const reduce of reduces) results.set(reduce, results.size);
     }
@@ -149,13 +152,17 @@ class LoopEmitter {
     const { scratch } = this.#options.layout;
     for (const [reduce, place] of results) {
       const register = this.#f.local("v128");
-      this.#f.get(0).memory("i32.load", scratch).memory("v128.load", place * 16).set(register);
+      this.#f
+        .get(0)
+        .memory("i32.load", scratch)
+        .memory("v128.load", place * 16)
+        .set(register);
       this.#em.bindValue(reduce, { registers: [register], isUniform: true });
     }
   }
 
   /** The loop with its outermost axis running over the range given by the function's parameters. */
-  emitPhase(loop: Loop): Split {
+  emitPhase(loop: Loop, phase: number): Split {
     const [outermost] = loop.axes;
     if (!outermost) throw new MLXError("codegen", "a phase has no axis to split");
     const choice = this.#em.laneAxis ? null : chooseVectorAxis(this.#options.e, loop);
@@ -165,8 +172,20 @@ class LoopEmitter {
     if (accumulators.length > 0) {
       const address = this.#f.local("i32");
       const stride = accumulators.length * accumulatorBytes;
-      this.#f.get(0).memory("i32.load", scratch).get(1).get(0).memory("i32.load", chunk).op("i32.div_u").i32(stride).op("i32.mul").op("i32.add").set(address);
-      accumulators.forEach((accumulator, k) => accumulator.save(address, this.#options.resultBytes + k * accumulatorBytes));
+      this.#f
+        .get(0)
+        .memory("i32.load", scratch)
+        .get(1)
+        .get(0)
+        .memory("i32.load", chunk + phase * 4)
+        .op("i32.div_u")
+        .i32(stride)
+        .op("i32.mul")
+        .op("i32.add")
+        .set(address);
+      accumulators.forEach((accumulator, k) =>
+        accumulator.save(address, this.#options.resultBytes + k * accumulatorBytes),
+      );
     }
     return { length: outermost.length, granularity: isSplitVector && choice ? choice.lanes : 1, accumulators };
   }
@@ -185,7 +204,9 @@ class LoopEmitter {
     f.block(() => {
       f.loop(() => {
         f.get(left).op("i32.eqz").brIf(1);
-        accumulators.forEach((accumulator, k) => accumulator.addSaved(address, this.#options.resultBytes + k * accumulatorBytes));
+        accumulators.forEach((accumulator, k) =>
+          accumulator.addSaved(address, this.#options.resultBytes + k * accumulatorBytes),
+        );
         f.get(address).i32(stride).op("i32.add").set(address);
         f.get(left).i32(1).op("i32.sub").set(left);
         f.br(0);
@@ -230,9 +251,14 @@ class LoopEmitter {
     this.#nest(loop, outer, isSplitVector ? null : split, () => {
       em.laneAxis = { lane, lanes };
       const range = isSplitVector && split ? this.#scaled(split, lanes) : null;
-      this.#count(step, range, () => {
-        this.#body(vector, main, { reduces: loop.reduces, spelled });
-      }, expressionsIn(vector));
+      this.#count(
+        step,
+        range,
+        () => {
+          this.#body(vector, main, { reduces: loop.reduces, spelled });
+        },
+        expressionsIn(vector),
+      );
       em.laneAxis = null;
       if (axis.length % lanes !== 0) {
         const from = this.#f.local("i32");
@@ -270,7 +296,12 @@ class LoopEmitter {
       if (!accumulator) return;
       const operand = argOf(reduce, 0);
       const registers = accumulator.isUniform ? em.value(operand).registers : em.registers(operand);
-      accumulator.add(registers, accumulator.positions.length > 0 ? this.#positionOf(vector?.reduces[k] ?? reduce, accumulator.isUniform, vector) : []);
+      accumulator.add(
+        registers,
+        accumulator.positions.length > 0
+          ? this.#positionOf(vector?.reduces[k] ?? reduce, accumulator.isUniform, vector)
+          : [],
+      );
     });
     this.emitStores(loop);
   }
@@ -280,7 +311,10 @@ class LoopEmitter {
     if (reduce.op !== "reduce") return [];
     const { e } = this.#options;
     const lengths = reduce.axes.map(({ length }) => length);
-    const index = e.ravel(reduce.axes.map((axis) => vector?.spelled.get(axis.id) ?? e.axis(axis)), lengths);
+    const index = e.ravel(
+      reduce.axes.map((axis) => vector?.spelled.get(axis.id) ?? e.axis(axis)),
+      lengths,
+    );
     const position = e.cast(index, "int32");
     return isUniform ? this.#em.value(position).registers : this.#em.registers(position);
   }
@@ -334,16 +368,23 @@ class LoopEmitter {
 }
 
 /** An emitter whose buffers and constants come from the argument block in parameter 0. */
-export function emitterFor(f: FunctionBuilder, options: { readonly e: Expressions; readonly target: Target; readonly layout: ArgumentLayout }): ExpressionEmitter {
+export function emitterFor(
+  f: FunctionBuilder,
+  options: { readonly e: Expressions; readonly target: Target; readonly layout: ArgumentLayout },
+): ExpressionEmitter {
   const { layout } = options;
   const pointers = Array.from({ length: layout.slotCount }, (_, slot) => {
     const local = f.local("i32");
-    f.get(0).memory("i32.load", slot * 4).set(local);
+    f.get(0)
+      .memory("i32.load", slot * 4)
+      .set(local);
     return local;
   });
   const constants = layout.arguments.map((dtype, slot) => {
     const local = f.local("v128");
-    f.get(0).memory(is64(dtype) ? "v128.load64_splat" : "v128.load32_splat", layout.constants + slot * 8).set(local);
+    f.get(0)
+      .memory(is64(dtype) ? "v128.load64_splat" : "v128.load32_splat", layout.constants + slot * 8)
+      .set(local);
     return local;
   });
   return new ExpressionEmitter(f, options.e, options.target, {
@@ -362,4 +403,3 @@ function pointsPerLane(loop: Loop, lanes: number): number {
   for (const { length } of loop.axes) points *= length;
   return points / lanes;
 }
-

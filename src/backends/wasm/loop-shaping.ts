@@ -6,7 +6,11 @@ import { affineOf, argOf } from "../../ir/expr.ts";
 import type { Loop } from "../../ir/kernel.ts";
 
 /** A loop with every expression in it replaced by `change`, and its axes by `axes`. */
-export function mapLoop(loop: Loop, change: (expr: Expr) => Expr, axes: (axes: readonly Axis[]) => readonly Axis[] = (same) => same): Loop {
+export function mapLoop(
+  loop: Loop,
+  change: (expr: Expr) => Expr,
+  axes: (axes: readonly Axis[]) => readonly Axis[] = (same) => same,
+): Loop {
   return {
     axes: axes(loop.axes),
     children: loop.children.map((child) => mapLoop(child, change, axes)),
@@ -22,7 +26,10 @@ export function expressionsIn(loop: Loop): Expr[] {
 
 /** The expressions evaluated for each point of a loop itself. */
 export function ownExpressions(loop: Loop): Expr[] {
-  return [...loop.reduces.map((reduce) => argOf(reduce, 0)), ...loop.stores.flatMap(({ index, value }) => [index, value])];
+  return [
+    ...loop.reduces.map((reduce) => argOf(reduce, 0)),
+    ...loop.stores.flatMap(({ index, value }) => [index, value]),
+  ];
 }
 
 /** The nest with neighbouring axes of each loop joined wherever nothing tells them apart; `nextId` numbers joined axes. */
@@ -67,7 +74,10 @@ function joinPair(e: Expressions, root: Loop, outer: Axis, inner: Axis, nextId: 
   const joined = mapLoop(
     root,
     (expr) => e.substitute(expr, replacements, memo),
-    (axes) => (axes.includes(outer) ? axes.filter((other) => other !== outer).map((other) => (other === inner ? axis : other)) : axes),
+    (axes) =>
+      axes.includes(outer)
+        ? axes.filter((other) => other !== outer).map((other) => (other === inner ? axis : other))
+        : axes,
   );
   const seen = new Map<Expr, boolean>();
   return expressionsIn(joined).some((expr) => isSplit(expr, axis.id, seen)) ? null : joined;
@@ -115,7 +125,9 @@ function innerScore(e: Expressions, loop: Loop): number {
   let total = 0;
   for (const child of loop.children) {
     const accesses = accessesIn(child);
-    const scores = child.axes.map((axis) => (axis.length < shortest ? -5 * accesses.length : scoreOf(e, accesses, axis)));
+    const scores = child.axes.map((axis) =>
+      axis.length < shortest ? -5 * accesses.length : scoreOf(e, accesses, axis),
+    );
     total += Math.max(...scores, child.children.length > 0 ? innerScore(e, child) : Number.NEGATIVE_INFINITY);
   }
   return total;
@@ -192,4 +204,3 @@ export function workOf(loop: Loop): number {
   for (const child of loop.children) each += workOf(child);
   return points * each;
 }
-

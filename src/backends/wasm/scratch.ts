@@ -23,7 +23,9 @@ export function planScratch(plan: Plan): { readonly offsets: readonly number[]; 
   const order = [...lives].sort(([a], [b]) => (plan.bufferBytes[b] ?? 0) - (plan.bufferBytes[a] ?? 0) || a - b);
   for (const [buffer, life] of order) {
     const size = Math.ceil(((plan.bufferBytes[buffer] ?? 0) + alignment) / alignment) * alignment;
-    const alive = placed.filter((other) => other.begin <= life.end && life.begin <= other.end).sort((a, b) => a.offset - b.offset);
+    const alive = placed
+      .filter((other) => other.begin <= life.end && life.begin <= other.end)
+      .sort((a, b) => a.offset - b.offset);
     let offset = 0;
     for (const other of alive) {
       if (offset + size <= other.offset) break;

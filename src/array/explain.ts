@@ -1,0 +1,97 @@
+/** What a computation will cost, before it runs: kernels, bytes, operations, and the graph as a drawing. */
+import { byteLengthOf } from "../base/dtype.ts";
+import { sizeOf } from "../base/shape.ts";
+import { countWork } from "../compiler/weight.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { topologicalOrder } from "../graph/primitive.ts";
+import type { Kernel, Loop } from "../ir/kernel.ts";
+import { currentRuntime } from "./device.ts";
+import { leavesOf } from "./evaluate.ts";
+
+/** One kernel of an explanation. */
+export interface ExplainedKernel {
+  readonly kind: Kernel["kind"];
+  /** The operations it computes. */
+  readonly label: string;
+  /** Bytes read and written, each buffer once. */
+  readonly bytes: number;
+  /** Arithmetic operations, transcendental ones counted twelvefold. */
+  readonly flops: number;
+}
+
+/** What `explain` returns; printing it shows a table. */
+export interface Explanation {
+  readonly kernels: readonly ExplainedKernel[];
+  readonly bytes: number;
+  readonly flops: number;
+  toString(): string;
+}
+
+/**
+ * The kernels that computing the given arrays (or trees of arrays) would run, with the bytes they move and the arithmetic
+ * they do. Computes nothing.
+ *
+ * @example
+ * const x = ones([64, 64]);
+ * explain(softmax(x, -1)).kernels.length; // 1
+ */
+export function explain(...trees: readonly unknown[]): Explanation {
+  const roots = trees.flatMap(leavesOf).filter((array) => !array.isEvaluated);
+  const steps = roots.length === 0 ? [] : currentRuntime().plan(roots).steps;
+  const kernels = steps.map(({ kernel }) => explainKernel(kernel));
+  const total = (key: "bytes" | "flops"): number => kernels.reduce((sum, kernel) => sum + kernel[key], 0);
+  const [bytes, flops] = [total("bytes"), total("flops")];
+  return {
+    kernels,
+    bytes,
+    flops,
+    toString: () =>
+      [
+        `${kernels.length} kernels, ${bytes} bytes, ${flops} operations`,
+        ...kernels.map(
+          (kernel, k) => `${k + 1}. ${kernel.kind} ${kernel.label}: ${kernel.bytes} bytes, ${kernel.flops} operations`,
+        ),
+      ].join("\n"),
+  };
+}
+
+function explainKernel(kernel: Kernel): ExplainedKernel {
+  const bytes = kernel.slots.reduce((sum, { dtype, size }) => sum + size * byteLengthOf(dtype), 0);
+  return { kind: kernel.kind, label: kernel.label, bytes, flops: flopsOf(kernel) };
+}
+
+function flopsOf(kernel: Kernel): number {
+  switch (kernel.kind) {
+    case "loop":
+      return loopFlops(kernel.root, 1);
+    case "contraction": {
+      const points = sizeOf([...kernel.batch, kernel.m, kernel.n].map(({ length }) => length));
+      const each = kernel.stores.reduce((sum, { value }) => sum + countWork(value), 0);
+      return points * (2 * kernel.k.length + each);
+    }
+    case "routine":
+      return kernel.slots.at(-1)?.size ?? 0;
+  }
+}
+
+function loopFlops(loop: Loop, outer: number): number {
+  const points = outer * sizeOf(loop.axes.map(({ length }) => length));
+  let each = loop.reduces.length;
+  for (const reduce of loop.reduces) for (const operand of reduce.args) each += countWork(operand);
+  for (const { value } of loop.stores) each += countWork(value);
+  return points * each + loop.children.reduce((sum, child) => sum + loopFlops(child, points), 0);
+}
+
+/** The pending graph behind the given arrays in the DOT language of Graphviz: one node per operation, inputs as boxes. */
+export function toDot(...trees: readonly unknown[]): string {
+  const order = topologicalOrder(trees.flatMap(leavesOf), (array) => array.isEvaluated);
+  const lines = order.flatMap((array) => {
+    const label = `${array.primitive.name}\\n${array.dtype} [${array.shape.join(", ")}]`;
+    const shape = array.isEvaluated ? "box" : "ellipse";
+    return [
+      `  a${array.id} [label="${label}", shape=${shape}];`,
+      ...(array.isEvaluated ? [] : array.inputs.map((input) => `  a${input.id} -> a${array.id};`)),
+    ];
+  });
+  return ["digraph {", ...lines, "}"].join("\n");
+}

@@ -1,0 +1,219 @@
+/** A plan ready to run: argument blocks, scratch memory, and the phases that the pool works through. */
+import type { Dtype, TypedArray } from "../../base/dtype.ts";
+import { byteLengthOf, carrierOf, isFloating } from "../../base/dtype.ts";
+import { MLXError } from "../../base/errors.ts";
+import type { Allocation, Executable, Plan, Step } from "../../ir/backend.ts";
+import type { Kernel, RoutineKernel } from "../../ir/kernel.ts";
+import { WasmAllocation } from "./allocation.ts";
+import type { LoopModule } from "./loop-kernel.ts";
+import type { Phase } from "./pool.ts";
+import { planScratch } from "./scratch.ts";
+import type { CompiledKernel, WasmBackend } from "./wasm-backend.ts";
+
+/** A step of a plan with its compiled kernel; routines have none. */
+export interface PreparedStep {
+  readonly step: Step;
+  readonly kernel: Kernel;
+  readonly compiled: CompiledKernel | null;
+  /** Address of the argument block. */
+  readonly args: number;
+}
+
+/** Phases that the pool runs at one go, then a routine, if any, that runs on the calling thread. */
+interface Segment {
+  readonly phases: readonly Phase[];
+  readonly work: number;
+  readonly routine: { readonly step: Step; readonly kernel: RoutineKernel } | null;
+}
+
+/** Instructions below which waking other threads costs more than they save. */
+const parallelWork = 300_000;
+
+/** Runs one plan. */
+export class WasmExecutable implements Executable {
+  readonly #backend: WasmBackend;
+  readonly #plan: Plan;
+  readonly #steps: readonly PreparedStep[];
+  readonly #segments: readonly Segment[];
+  readonly #scratchOffsets: readonly number[];
+  readonly #scratchBytes: number;
+  readonly #partialBytes: number;
+
+  constructor(backend: WasmBackend, plan: Plan, steps: readonly PreparedStep[]) {
+    this.#backend = backend;
+    this.#plan = plan;
+    this.#steps = steps.filter(({ kernel }) => kernel.slots.some(({ size, isOutput }) => isOutput && size > 0));
+    this.#segments = segmentsOf(this.#steps);
+    const scratch = planScratch(plan);
+    this.#scratchOffsets = scratch.offsets;
+    this.#partialBytes = Math.max(0, ...steps.map(({ compiled }) => (compiled ? partialBytesOf(compiled.module) : 0)));
+    this.#scratchBytes = scratch.byteLength + this.#partialBytes;
+    for (const { compiled, args } of this.#steps) if (compiled) this.#writeChunks(compiled.module, args);
+  }
+
+  run(inputs: readonly Allocation[], constants: readonly (number | bigint)[]): Promise<readonly Allocation[]> | readonly Allocation[] {
+    const { pool } = this.#backend;
+    if (pool.mayBlock || this.#segments.every(({ work }) => work < parallelWork)) {
+      if (!this.#backend.isBusy) return this.#runNow(inputs, constants);
+    }
+    return this.#backend.enqueue(() => this.#runLater(inputs, constants));
+  }
+
+  dispose(): void {
+    for (const { compiled, args } of this.#steps) {
+      if (!compiled) continue;
+      this.#backend.arena.free(args);
+      compiled.holders--;
+    }
+  }
+
+  #runNow(inputs: readonly Allocation[], constants: readonly (number | bigint)[]): readonly Allocation[] {
+    const { pool } = this.#backend;
+    const { outputs, addresses, scratch } = this.#place(inputs);
+    try {
+      this.#writeArguments(addresses, constants, scratch);
+      for (const { phases, work, routine } of this.#segments) {
+        if (work < parallelWork) pool.runAlone(phases);
+        else pool.run(phases);
+        if (routine) this.#runRoutine(routine, addresses);
+      }
+      return outputs;
+    } catch (error) {
+      for (const output of outputs) output.release();
+      throw error;
+    } finally {
+      if (scratch > 0) this.#backend.arena.free(scratch);
+    }
+  }
+
+  /** As `runNow`, with the work done by other threads while the caller waits. */
+  async #runLater(inputs: readonly Allocation[], constants: readonly (number | bigint)[]): Promise<readonly Allocation[]> {
+    const { pool } = this.#backend;
+    const { outputs, addresses, scratch } = this.#place(inputs);
+    try {
+      this.#writeArguments(addresses, constants, scratch);
+      for (const { phases, routine } of this.#segments) {
+        if (phases.length > 0) await pool.submit(phases);
+        if (routine) this.#runRoutine(routine, addresses);
+      }
+      return outputs;
+    } catch (error) {
+      for (const output of outputs) output.release();
+      throw error;
+    } finally {
+      if (scratch > 0) this.#backend.arena.free(scratch);
+    }
+  }
+
+  /** Finds room for everything: outputs that the caller will own, and one block for what lives only during the run. */
+  #place(inputs: readonly Allocation[]): { readonly outputs: readonly WasmAllocation[]; readonly addresses: number[]; readonly scratch: number } {
+    const { inputCount, outputCount, bufferBytes } = this.#plan;
+    const addresses = new Array<number>(bufferBytes.length);
+    for (let k = 0; k < inputCount; k++) {
+      const input = inputs[k];
+      if (!(input instanceof WasmAllocation)) throw new MLXError("evaluate", "an input lies in another backend's memory");
+      addresses[k] = input.offset;
+    }
+    const outputs: WasmAllocation[] = [];
+    try {
+      for (let k = inputCount; k < inputCount + outputCount; k++) {
+        const allocation = this.#backend.allocate(bufferBytes[k] ?? 0);
+        outputs.push(allocation);
+        addresses[k] = allocation.offset;
+      }
+      const scratch = this.#scratchBytes > 0 ? this.#backend.arena.allocate(this.#scratchBytes) : 0;
+      for (let k = inputCount + outputCount; k < bufferBytes.length; k++) {
+        addresses[k] = scratch + this.#partialBytes + (this.#scratchOffsets[k] ?? 0);
+      }
+      return { outputs, addresses, scratch };
+    } catch (error) {
+      for (const output of outputs) output.release();
+      throw error;
+    }
+  }
+
+  #writeArguments(addresses: readonly number[], constants: readonly (number | bigint)[], scratch: number): void {
+    const view = this.#backend.dataView();
+    for (const { step, compiled, args } of this.#steps) {
+      if (!compiled) continue;
+      const { layout } = compiled.module;
+      for (let slot = 0; slot < step.buffers.length; slot++) {
+        view.setUint32(args + slot * 4, addresses[step.buffers[slot] ?? 0] ?? 0, true);
+      }
+      for (let k = 0; k < layout.arguments.length; k++) {
+        writeConstant(view, args + layout.constants + k * 8, layout.arguments[k] ?? "float32", constants[step.constants[k] ?? 0] ?? 0);
+      }
+      view.setUint32(args + layout.scratch, scratch, true);
+    }
+  }
+
+  #writeChunks(module: LoopModule, args: number): void {
+    const view = this.#backend.dataView();
+    for (const phase of module.phases) view.setUint32(args + module.layout.chunk + phase.index * 4, chunkOf(phase), true);
+  }
+
+  #runRoutine({ step, kernel }: { readonly step: Step; readonly kernel: RoutineKernel }, addresses: readonly number[]): void {
+    const { buffer } = this.#backend.arena.bytes();
+    kernel.run(
+      kernel.slots.map(({ dtype, size }, k): TypedArray => new (carrierOf(dtype))(buffer, addresses[step.buffers[k] ?? 0] ?? 0, size)),
+    );
+  }
+}
+
+function segmentsOf(steps: readonly PreparedStep[]): Segment[] {
+  const segments: Segment[] = [];
+  let phases: Phase[] = [];
+  let work = 0;
+  for (const { step, kernel, compiled, args } of steps) {
+    if (compiled) {
+      phases.push(...phasesOf(compiled, args));
+      for (const phase of compiled.module.phases) work += phase.work;
+    } else if (kernel.kind === "routine") {
+      segments.push({ phases, work, routine: { step, kernel } });
+      phases = [];
+      work = 0;
+    }
+  }
+  if (phases.length > 0) segments.push({ phases, work, routine: null });
+  return segments;
+}
+
+function phasesOf({ module, kernel }: CompiledKernel, argumentsPointer: number): Phase[] {
+  const phases: Phase[] = [];
+  const once = (name: string, itemCount: number): void => {
+    phases.push({ kernel, functionIndex: kernel.functionIndex(name), argumentsPointer, itemCount, itemsPerChunk: Math.max(1, itemCount) });
+  };
+  for (const phase of module.phases) {
+    const itemsPerChunk = chunkOf(phase);
+    phases.push({ kernel, functionIndex: kernel.functionIndex(`p${phase.index}`), argumentsPointer, itemCount: phase.length, itemsPerChunk });
+    if (phase.partialBytes > 0) once(`f${phase.index}`, Math.ceil(phase.length / itemsPerChunk));
+  }
+  if (module.hasFinalStores) once("s", 1);
+  return phases;
+}
+
+/** Instructions in one range of a phase, at least. */
+const rangeWork = 1 << 17;
+/** Ranges of a phase, at most. */
+const rangeLimit = 64;
+
+/** Points of the outermost axis in one range: a matter of the kernel alone, so that results do not depend on threads. */
+function chunkOf(phase: LoopModule["phases"][number]): number {
+  const ranges = Math.max(1, Math.min(rangeLimit, Math.floor(phase.work / rangeWork)));
+  return Math.max(1, Math.ceil(phase.length / ranges / phase.granularity)) * phase.granularity;
+}
+
+function partialBytesOf(module: LoopModule): number {
+  let bytes = 0;
+  for (const phase of module.phases) bytes = Math.max(bytes, phase.partialBytes * Math.ceil(phase.length / chunkOf(phase)));
+  return Math.ceil((bytes + module.resultBytes) / 64) * 64;
+}
+
+/** A lifted constant in the form of its registers: half floats as float32, bool as a mask. */
+function writeConstant(view: DataView, offset: number, dtype: Dtype, value: number | bigint): void {
+  if (dtype === "bool") view.setInt32(offset, value ? -1 : 0, true);
+  else if (byteLengthOf(dtype) === 8 && !isFloating(dtype)) view.setBigInt64(offset, BigInt.asIntN(64, BigInt(value)), true);
+  else if (dtype === "float64") view.setFloat64(offset, Number(value), true);
+  else if (isFloating(dtype)) view.setFloat32(offset, Number(value), true);
+  else view.setInt32(offset, Number(value) | 0, true);
+}

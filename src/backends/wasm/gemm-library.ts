@@ -1,0 +1,497 @@
+/** Emits the inner loops of float32 matrix products as one module that all products share. Knows addresses and strides. */
+
+import { type FunctionBuilder, type FunctionType, type MemoryOptions, ModuleBuilder } from "./assembler.ts";
+
+/** Rows of a register tile, and of a panel of the left operand. */
+export const TILE_ROWS = 4;
+/** Columns of a register tile, and of a panel of the right operand. */
+export const TILE_COLUMNS = 8;
+
+const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
+
+/**
+ * The functions of the library, by the names under which products import them. Strides are in bytes, counts in elements;
+ * all memory is float32. A *panel* holds W neighbouring lanes (rows of the left operand, columns of the right one) of all
+ * depths: `panel[k][lane]`, zero where there is no lane.
+ */
+export const gemmLibraryTypes = {
+  /** (source, laneStride, depthStride, lanes, depth, destination, panelStride): packs panels of 4 lanes. */
+  packPanels4: i32(7),
+  /** The same with panels of 8 lanes. */
+  packPanels8: i32(7),
+  /** (leftPanels, rightPanels, target, rowStride, depth, rowPanels, columnPanels): target = left · right, by whole tiles. */
+  multiplyFirst: i32(7),
+  /** The same with target += left · right. */
+  multiplyNext: i32(7),
+  /**
+   * (thin, thinStride, wide, wideStride, target, thinTargetStride, wideTargetStride, thinCount, wideCount, depth):
+   * target[i, j] += Σₖ thin[i, k] · wide[j, k]; both operands are contiguous along k.
+   */
+  addDots: i32(10),
+  /**
+   * (thin, thinStride, wide, wideStride, target, targetStride, thinCount, wideCount, depth):
+   * target[i, j] += Σₖ thin[i, k] · wide[k, j]; `thin` is contiguous along k, `wide` along j. Whole vectors of the target
+   * are written: up to 3 elements past `wideCount`.
+   */
+  addScaledRows: i32(9),
+  /** (source, rowStride, columnStride, rows, columns, destination, destinationStride): element by element. */
+  gather: i32(7),
+  /** (source, sourceStride, destination, destinationStride, rows, columns): rows are contiguous on both sides. */
+  copyRows: i32(6),
+} as const satisfies Record<string, FunctionType>;
+
+/** Name of a function of the library. */
+export type GemmLibraryName = keyof typeof gemmLibraryTypes;
+
+/** What the library is compiled for. */
+export interface GemmTarget extends MemoryOptions {
+  /** Whether multiply-adds may be relaxed ones. */
+  readonly relaxed: boolean;
+}
+
+/** The library's module. Compile it optimized: its loops run long. */
+export function emitGemmLibrary(target: GemmTarget): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(target);
+  const add = (name: GemmLibraryName, body: (f: FunctionBuilder) => void): void => {
+    module.addFunction(name, gemmLibraryTypes[name], body);
+  };
+  add("packPanels4", (f) => packPanels(f, 4));
+  add("packPanels8", (f) => packPanels(f, 8));
+  add("multiplyFirst", (f) => multiply(f, target.relaxed, false));
+  add("multiplyNext", (f) => multiply(f, target.relaxed, true));
+  add("addDots", (f) => addDots(f, target.relaxed));
+  add("addScaledRows", (f) => addScaledRows(f, target.relaxed));
+  add("gather", gather);
+  add("copyRows", copyRows);
+  return module.build();
+}
+
+/** `for (; local < end; local += step) body()`, unsigned; `end` is a local. The body must not branch out. */
+export function forUpTo(f: FunctionBuilder, local: number, end: number, step: number, body: () => void): void {
+  f.block(() => {
+    f.loop(() => {
+      f.get(local, end).op("i32.ge_u").brIf(1);
+      body();
+      f.get(local).i32(step).op("i32.add").set(local).br(0);
+    });
+  });
+}
+
+/** `do body() while (count -= step)`: at least once, and `count` must be a multiple of the step. */
+function countDown(f: FunctionBuilder, count: number, step: number, body: () => void): void {
+  f.loop(() => {
+    body();
+    f.get(count).i32(step).op("i32.sub").tee(count).brIf(0);
+  });
+}
+
+const advance = (f: FunctionBuilder, local: number, stride: number): FunctionBuilder =>
+  f.get(local, stride).op("i32.add").set(local);
+
+const advanceBy = (f: FunctionBuilder, local: number, byteCount: number): FunctionBuilder =>
+  f.get(local).i32(byteCount).op("i32.add").set(local);
+
+/** sum = a · b + sum; without relaxed instructions in two roundings. */
+function multiplyAdd(f: FunctionBuilder, relaxed: boolean, a: number, b: number, sum: number): void {
+  if (relaxed) f.get(a, b, sum).op("f32x4.relaxed_madd").set(sum);
+  else f.get(a, b).op("f32x4.mul").get(sum).op("f32x4.add").set(sum);
+}
+
+const LOW_PAIRS = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
+const HIGH_PAIRS = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
+const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
+
+/** Calls `emit(i)` with column i of the 4 × 4 matrix of row locals `rows` on the stack when it runs `push()`. */
+function transpose(f: FunctionBuilder, rows: readonly number[], emit: (index: number, push: () => void) => void): void {
+  const [r0 = 0, r1 = 0, r2 = 0, r3 = 0] = rows;
+  const pairs = [f.local("v128"), f.local("v128"), f.local("v128"), f.local("v128")];
+  const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = pairs;
+  f.get(r0, r1)
+    .shuffle(...LOW_PAIRS)
+    .set(p0); // r0[0] r1[0] r0[1] r1[1]
+  f.get(r0, r1)
+    .shuffle(...HIGH_PAIRS)
+    .set(p1);
+  f.get(r2, r3)
+    .shuffle(...LOW_PAIRS)
+    .set(p2);
+  f.get(r2, r3)
+    .shuffle(...HIGH_PAIRS)
+    .set(p3);
+  for (let index = 0; index < 4; index++) {
+    emit(index, () =>
+      f.get(...(index < 2 ? [p0, p2] : [p1, p3])).shuffle(...(index % 2 === 0 ? LOW_HALVES : HIGH_HALVES)),
+    );
+  }
+  for (const local of pairs) f.release(local);
+}
+
+function packPanels(f: FunctionBuilder, width: 4 | 8): void {
+  const [source, laneStride, depthStride, lanes, depth, destination, panelStride] = [0, 1, 2, 3, 4, 5, 6];
+  const from = f.local("i32");
+  const to = f.local("i32");
+  const rest = f.local("i32");
+  const quads = f.local("i32");
+  const at = f.local("i32");
+  const lane = f.local("i32");
+  const rows = [0, 1, 2, 3].map(() => f.local("v128"));
+  const groups = width === 4 ? [0] : [0, 4];
+
+  /** Lanes are contiguous: each depth is a plain copy. */
+  const copyDepths = (): void =>
+    countDown(f, rest, 1, () => {
+      for (const group of groups)
+        f.get(to, from)
+          .memory("v128.load", group * 4)
+          .memory("v128.store", group * 4);
+      advanceBy(advance(f, from, depthStride), to, width * 4);
+    });
+
+  /** Depths are contiguous: four of them at a time, transposed in registers. */
+  const transposeDepths = (): void => {
+    f.get(rest)
+      .i32(-4)
+      .op("i32.and")
+      .tee(quads)
+      .if(() => {
+        countDown(f, quads, 4, () => {
+          for (const group of groups) {
+            f.get(from);
+            if (group > 0) f.get(laneStride).i32(2).op("i32.shl").op("i32.add");
+            f.set(at);
+            for (const row of rows) advance(f.get(at).memory("v128.load").set(row), at, laneStride);
+            transpose(f, rows, (k, push) => {
+              f.get(to);
+              push();
+              f.memory("v128.store", (k * width + group) * 4);
+            });
+          }
+          advanceBy(advanceBy(f, from, 16), to, width * 16);
+        });
+      });
+    f.get(rest).i32(3).op("i32.and").set(rest);
+  };
+
+  /** Any strides and any number of lanes, one element at a time. */
+  const gatherDepths = (present: () => FunctionBuilder): void =>
+    countDown(f, rest, 1, () => {
+      for (const group of groups)
+        f.get(to)
+          .splatF32(0)
+          .memory("v128.store", group * 4);
+      f.get(from).set(at).i32(0).set(lane);
+      f.loop(() => {
+        f.get(to, lane).i32(2).op("i32.shl").op("i32.add").get(at).memory("f32.load").memory("f32.store");
+        advanceBy(advance(f, at, laneStride), lane, 1).get(lane);
+        present().op("i32.lt_u").brIf(0);
+      });
+      advanceBy(advance(f, from, depthStride), to, width * 4);
+    });
+
+  f.block(() => {
+    f.loop(() => {
+      f.get(lanes).op("i32.eqz").brIf(1);
+      f.get(source).set(from).get(destination).set(to).get(depth).set(rest);
+      f.get(lanes)
+        .i32(width)
+        .op("i32.ge_u")
+        .if(
+          () => {
+            f.get(laneStride)
+              .i32(4)
+              .op("i32.eq")
+              .if(copyDepths, () => {
+                f.get(depthStride).i32(4).op("i32.eq").if(transposeDepths);
+                f.get(rest).if(() => gatherDepths(() => f.i32(width)));
+              });
+            f.get(lanes).i32(width).op("i32.sub").set(lanes);
+          },
+          () => {
+            gatherDepths(() => f.get(lanes));
+            f.i32(0).set(lanes);
+          },
+        );
+      f.get(source, laneStride).i32(width).op("i32.mul").op("i32.add").set(source);
+      advance(f, destination, panelStride).br(0);
+    });
+  });
+}
+
+/**
+ * Walks the right panels outside and the left panels inside, so that one right panel stays in the first-level cache while
+ * the left block streams from the second. The loop body is not unrolled: some engines then hoist loads and spill.
+ */
+function multiply(f: FunctionBuilder, relaxed: boolean, accumulate: boolean): void {
+  const [left, right, target, rowStride, depth, rowPanels, columnPanels] = [0, 1, 2, 3, 4, 5, 6];
+  const vectors = TILE_COLUMNS / 4;
+  const a = f.local("i32");
+  const b = f.local("i32");
+  const end = f.local("i32");
+  const row = f.local("i32");
+  const tile = f.local("i32");
+  const panels = f.local("i32");
+  const panelBytes = f.local("i32");
+  const splat = f.local("v128");
+  const columns = Array.from({ length: vectors }, () => f.local("v128"));
+  const sums = Array.from({ length: TILE_ROWS }, () => columns.map(() => f.local("v128")));
+
+  f.get(depth)
+    .i32(TILE_COLUMNS * 4)
+    .op("i32.mul")
+    .set(panelBytes);
+  countDown(f, columnPanels, 1, () => {
+    f.get(left).set(a).get(target).set(tile).get(rowPanels).set(panels);
+    f.get(right, panelBytes).op("i32.add").set(end);
+    countDown(f, panels, 1, () => {
+      f.get(right).set(b);
+      for (const sum of sums.flat()) f.splatF32(0).set(sum);
+      f.loop(() => {
+        for (const [j, column] of columns.entries())
+          f.get(b)
+            .memory("v128.load", j * 16)
+            .set(column);
+        for (const [i, rowSums] of sums.entries()) {
+          f.get(a)
+            .memory("v128.load32_splat", i * 4)
+            .set(splat);
+          for (const [j, sum] of rowSums.entries()) multiplyAdd(f, relaxed, splat, columns[j] ?? 0, sum);
+        }
+        advanceBy(advanceBy(f, a, TILE_ROWS * 4), b, TILE_COLUMNS * 4);
+        f.get(b, end).op("i32.ne").brIf(0);
+      });
+      f.get(tile).set(row);
+      for (const rowSums of sums) {
+        for (const [j, sum] of rowSums.entries()) {
+          f.get(row, sum);
+          if (accumulate)
+            f.get(row)
+              .memory("v128.load", j * 16)
+              .op("f32x4.add");
+          f.memory("v128.store", j * 16);
+        }
+        advance(f, row, rowStride);
+      }
+      f.get(row).set(tile);
+    });
+    f.get(end).set(right);
+    advanceBy(f, target, TILE_COLUMNS * 4);
+  });
+}
+
+/** Tiles of 2 × 4 dot products (1 × 4 for an odd last row), summed in four lanes each. */
+function addDots(f: FunctionBuilder, relaxed: boolean): void {
+  const [thin, thinStride, wide, wideStride, target, thinStep, wideStep, thinCount, wideCount, depth] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+  ];
+  const a = [f.local("i32"), f.local("i32")];
+  const b = [0, 1, 2, 3].map(() => f.local("i32"));
+  const offset = f.local("i32");
+  const end = f.local("i32");
+  const rest = f.local("i32");
+  const at = f.local("i32");
+  const rowsLeft = f.local("i32");
+  const mask = f.local("v128");
+  const left = [f.local("v128"), f.local("v128")];
+  const right = f.local("v128");
+  const sums = [0, 1].map(() => [0, 1, 2, 3].map(() => f.local("v128")));
+
+  /** One vector of each operand at `offset`; `masked` keeps what lies past the end out, NaN included. */
+  const step = (rows: number, masked: boolean): void => {
+    const load = (pointer: number): void => {
+      f.get(pointer, offset).op("i32.add").memory("v128.load");
+      if (masked) f.get(mask).op("v128.and");
+    };
+    for (let i = 0; i < rows; i++) {
+      load(a[i] ?? 0);
+      f.set(left[i] ?? 0);
+    }
+    for (const [j, pointer] of b.entries()) {
+      load(pointer);
+      f.set(right);
+      for (let i = 0; i < rows; i++) multiplyAdd(f, relaxed, left[i] ?? 0, right, sums[i]?.[j] ?? 0);
+    }
+  };
+
+  const tile = (rows: number): void => {
+    for (const sum of sums.slice(0, rows).flat()) f.splatF32(0).set(sum);
+    f.i32(0).set(offset);
+    forUpTo(f, offset, end, 16, () => step(rows, false));
+    f.get(rest).if(() => step(rows, true));
+    for (const row of sums.slice(0, rows)) {
+      f.get(at).set(offset);
+      const total = right;
+      transpose(f, row, (index, push) => {
+        if (index > 0) f.get(total);
+        push();
+        if (index > 0) f.op("f32x4.add");
+        f.set(total);
+      });
+      f.block(() => {
+        for (let j = 0; j < 4; j++) {
+          f.get(offset, offset)
+            .memory("f32.load")
+            .get(total)
+            .lane("f32x4.extract_lane", j)
+            .op("f32.add")
+            .memory("f32.store");
+          if (j < 3) {
+            f.get(wideCount)
+              .i32(j + 1)
+              .op("i32.le_u")
+              .brIf(0);
+            advance(f, offset, wideStep);
+          }
+        }
+      });
+      advance(f, at, thinStep);
+    }
+  };
+
+  f.get(depth).i32(-4).op("i32.and").i32(2).op("i32.shl").set(end);
+  f.get(depth).i32(3).op("i32.and").set(rest);
+  // Lanes 0, 1, 2 are kept as `rest` says.
+  f.get(rest)
+    .op("i32x4.splat")
+    .v128(new Uint8Array(Int32Array.of(0, 1, 2, 3).buffer))
+    .op("i32x4.gt_s")
+    .set(mask);
+  f.block(() => {
+    f.loop(() => {
+      f.get(wideCount).op("i32.eqz").brIf(1);
+      f.get(wide).set(b[0] ?? 0);
+      for (let j = 1; j < 4; j++) {
+        // Past the last lane the one before is computed again, and not stored.
+        const [before = 0, here = 0] = [b[j - 1], b[j]];
+        f.get(before, wideStride).op("i32.add").get(before).get(wideCount).i32(j).op("i32.gt_u").op("select").set(here);
+      }
+      f.get(thin)
+        .set(a[0] ?? 0)
+        .get(target)
+        .set(at)
+        .get(thinCount)
+        .set(rowsLeft);
+      f.block(() => {
+        f.loop(() => {
+          f.get(rowsLeft).i32(2).op("i32.lt_u").brIf(1);
+          f.get(a[0] ?? 0, thinStride)
+            .op("i32.add")
+            .set(a[1] ?? 0);
+          tile(2);
+          f.get(a[1] ?? 0, thinStride)
+            .op("i32.add")
+            .set(a[0] ?? 0);
+          advanceBy(f, rowsLeft, -2).br(0);
+        });
+      });
+      f.get(rowsLeft).if(() => tile(1));
+      f.get(wideCount).i32(4).op("i32.le_u").brIf(1);
+      advanceBy(f, wideCount, -4);
+      f.get(wide, wideStride).i32(2).op("i32.shl").op("i32.add").set(wide);
+      f.get(target, wideStep).i32(2).op("i32.shl").op("i32.add").set(target).br(0);
+    });
+  });
+}
+
+/** Streams four rows of `wide` at a time through the target: sequential reads, whatever the stride. */
+function addScaledRows(f: FunctionBuilder, relaxed: boolean): void {
+  const [thin, thinStride, wide, wideStride, target, targetStride, thinCount, wideCount, depth] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8,
+  ];
+  const offset = f.local("i32");
+  const end = f.local("i32");
+  const factorAt = f.local("i32");
+  const row = f.local("i32");
+  const rowsLeft = f.local("i32");
+  const sources = [wide, f.local("i32"), f.local("i32"), f.local("i32")];
+  const factors = sources.map(() => f.local("v128"));
+  const sum = f.local("v128");
+  const value = f.local("v128");
+
+  const addRows = (count: number): void => {
+    for (let u = 1; u < count; u++)
+      f.get(sources[u - 1] ?? 0, wideStride)
+        .op("i32.add")
+        .set(sources[u] ?? 0);
+    f.get(thin).set(factorAt).get(target).set(row).get(thinCount).set(rowsLeft);
+    countDown(f, rowsLeft, 1, () => {
+      for (let u = 0; u < count; u++)
+        f.get(factorAt)
+          .memory("v128.load32_splat", u * 4)
+          .set(factors[u] ?? 0);
+      f.i32(0).set(offset);
+      forUpTo(f, offset, end, 16, () => {
+        for (let u = 0; u < count; u++) {
+          f.get(sources[u] ?? 0, offset)
+            .op("i32.add")
+            .memory("v128.load")
+            .set(value);
+          if (u === 0)
+            f.get(value, factors[0] ?? 0)
+              .op("f32x4.mul")
+              .set(sum);
+          else multiplyAdd(f, relaxed, value, factors[u] ?? 0, sum);
+        }
+        f.get(row, offset).op("i32.add").tee(value32).get(value32).memory("v128.load").get(sum).op("f32x4.add");
+        f.memory("v128.store");
+      });
+      advance(advance(f, factorAt, thinStride), row, targetStride);
+    });
+  };
+  const value32 = f.local("i32");
+
+  f.get(wideCount).i32(2).op("i32.shl").set(end);
+  f.block(() => {
+    f.loop(() => {
+      f.get(depth).i32(4).op("i32.lt_u").brIf(1);
+      addRows(4);
+      f.get(sources[3] ?? 0, wideStride)
+        .op("i32.add")
+        .set(wide);
+      advanceBy(advanceBy(f, thin, 16), depth, -4).br(0);
+    });
+  });
+  f.get(depth).if(() => {
+    countDown(f, depth, 1, () => {
+      addRows(1);
+      advanceBy(advance(f, wide, wideStride), thin, 4);
+    });
+  });
+}
+
+function gather(f: FunctionBuilder): void {
+  const [source, rowStride, columnStride, rows, columns, destination, destinationStride] = [0, 1, 2, 3, 4, 5, 6];
+  const from = f.local("i32");
+  const to = f.local("i32");
+  const end = f.local("i32");
+  countDown(f, rows, 1, () => {
+    f.get(source).set(from).get(destination).tee(to).get(columns).i32(2).op("i32.shl").op("i32.add").set(end);
+    forUpTo(f, to, end, 4, () => {
+      f.get(to, from).memory("f32.load").memory("f32.store");
+      advance(f, from, columnStride);
+    });
+    advance(advance(f, source, rowStride), destination, destinationStride);
+  });
+}
+
+function copyRows(f: FunctionBuilder): void {
+  const [source, sourceStride, destination, destinationStride, rows, columns] = [0, 1, 2, 3, 4, 5];
+  const offset = f.local("i32");
+  const vectorEnd = f.local("i32");
+  const end = f.local("i32");
+  f.get(columns).i32(-4).op("i32.and").i32(2).op("i32.shl").set(vectorEnd);
+  f.get(columns).i32(2).op("i32.shl").set(end);
+  countDown(f, rows, 1, () => {
+    const address = (base: number): FunctionBuilder => f.get(base, offset).op("i32.add");
+    f.i32(0).set(offset);
+    forUpTo(f, offset, vectorEnd, 16, () => {
+      address(destination);
+      address(source).memory("v128.load").memory("v128.store");
+    });
+    forUpTo(f, offset, end, 4, () => {
+      address(destination);
+      address(source).memory("f32.load").memory("f32.store");
+    });
+    advance(advance(f, source, sourceStride), destination, destinationStride);
+  });
+}

@@ -1,0 +1,120 @@
+/** float32 sin, cos and tan four lanes at a time. */
+
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
+import { VectorScope, type VectorTarget } from "./vector-math-scope.ts";
+
+/** π/2 in four parts; the products of the first three with a whole number below 2¹³ are exact. Cody and Waite 1980. */
+const HALF_PI = [1.5703125, 0.0004837512969970703, 7.549533620476723e-8, 2.5633440682570896e-12] as const;
+/** Up to here the whole number of quarter turns is below 2¹³. */
+const LARGEST_REDUCED = 10_000;
+/** Adding 1.5 · 2²³ rounds a small float to a whole number, which then stands in the low bits of the sum. */
+const ROUNDER = 12582912;
+
+/** (sin r - r) / r³ in r² on |r| ≤ π/4: 2^-27.9. */
+const SIN_TAIL = [-0.0001951809535967186, 0.008332188241183758, -0.16666655242443085];
+/** (cos r - 1 + r²/2) / r⁴ in r² on |r| ≤ π/4: 2^-33. */
+const COS_TAIL = [2.4432327336398885e-5, -0.0013887309469282627, 0.04166664555668831];
+/** (tan r - r) / r³ in r² on |r| ≤ π/4: 2^-25.7. */
+const TAN_TAIL = [
+  0.009420317597687244, 0.0030619176104664803, 0.024465642869472504, 0.05340152978897095, 0.13338914513587952,
+  0.33333152532577515,
+];
+/** (1/r - cot r) / r in r² on |r| ≤ π/4: 2^-27.3. */
+const COT_TAIL = [0.00024819420650601387, 0.002096279989928007, 0.02222653664648533, 0.3333330452442169];
+
+interface Turned {
+  /** Whole quarter turns, in the low bits. */
+  readonly quarters: number;
+  /** The angle left is rest - excess, at most π/4 in size. */
+  readonly rest: number;
+  readonly excess: number;
+}
+
+/** Takes whole quarter turns from an angle of at most {@link LARGEST_REDUCED}. */
+function reduceAngle(v: VectorScope, x: number): Turned {
+  const rounder = v.splat(ROUNDER);
+  const quarters = v.multiplyAdd(x, v.splat(2 / Math.PI), rounder);
+  const n = v.subtract(quarters, rounder);
+  const [first, second, third, fourth] = HALF_PI;
+  const exact = v.subtractProduct(v.subtractProduct(x, n, v.splat(first)), n, v.splat(second));
+  const rest = v.subtractProduct(exact, n, v.splat(third));
+  const rounding = v.multiplyAdd(n, v.splat(third), v.subtract(rest, exact));
+  return { quarters, rest, excess: v.multiplyAdd(n, v.splat(fourth), rounding) };
+}
+
+/** sin of the angle left. For -0 every term subtracted is +0, so that -0 remains. */
+function sinOf(v: VectorScope, { rest, excess }: Turned, square: number): number {
+  return v.subtract(rest, v.subtractProduct(excess, v.multiply(rest, square), v.polynomial(square, SIN_TAIL)));
+}
+
+/** cos of the angle left, whose excess is too small to matter here. */
+function cosOf(v: VectorScope, square: number): number {
+  return v.polynomial(square, [...COS_TAIL, -0.5, 1]);
+}
+
+/** All bits set where the number of quarters is odd. */
+function isOdd(v: VectorScope, quarters: number): number {
+  return v.shift("i32x4.shr_s", v.shift("i32x4.shl", quarters, 31), 31);
+}
+
+/** The sign bit where the number of quarters is 2 or 3 modulo 4. */
+function isTurned(v: VectorScope, quarters: number): number {
+  return v.signOf(v.shift("i32x4.shl", quarters, 30));
+}
+
+const SCALAR: FunctionType = { params: ["f64"], results: ["f64"] };
+
+/** Replaces the lanes of `fast` in which |x| is too large for it by those of an imported function of float64. */
+function withLargeAngles(v: VectorScope, fast: number, x: number, imported: string): number {
+  const { f } = v;
+  const isLarge = v.compare(v.absolute(x), "gt", v.splat(LARGEST_REDUCED));
+  f.get(fast);
+  const result = v.take();
+  f.get(isLarge).op("v128.any_true");
+  f.if(() => {
+    const exact = v.op("v128.xor", x, x);
+    for (let lane = 0; lane < 4; lane++) {
+      f.get(exact, x).lane("f32x4.extract_lane", lane).op("f64.promote_f32");
+      f.callImport(imported, SCALAR).op("f32.demote_f64").lane("f32x4.replace_lane", lane).set(exact);
+    }
+    f.get(exact, fast, isLarge).op("v128.bitselect").set(result);
+  });
+  return result;
+}
+
+/** sin x. Within 1.6 ulp; beyond 10⁴ by an imported `sin` of float64. */
+export function emitSin(f: FunctionBuilder, x: number, target: VectorTarget): number {
+  const v = new VectorScope(f, target);
+  const turned = reduceAngle(v, x);
+  const square = v.multiply(turned.rest, turned.rest);
+  const size = v.select(isOdd(v, turned.quarters), cosOf(v, square), sinOf(v, turned, square));
+  const result = v.op("v128.xor", size, isTurned(v, turned.quarters));
+  return v.end(withLargeAngles(v, result, x, "sin"));
+}
+
+/** cos x. Within 1.6 ulp; beyond 10⁴ by an imported `cos` of float64. */
+export function emitCos(f: FunctionBuilder, x: number, target: VectorTarget): number {
+  const v = new VectorScope(f, target);
+  const turned = reduceAngle(v, x);
+  const square = v.multiply(turned.rest, turned.rest);
+  const size = v.select(isOdd(v, turned.quarters), sinOf(v, turned, square), cosOf(v, square));
+  const next = v.op("i32x4.add", turned.quarters, v.bits(1));
+  const result = v.op("v128.xor", size, isTurned(v, next));
+  return v.end(withLargeAngles(v, result, x, "cos"));
+}
+
+/** tan x: the tangent of the angle left by quarter turns, or its negated cotangent. Within 1.6 ulp; beyond 10⁴ by an imported `tan`. */
+export function emitTan(f: FunctionBuilder, x: number, target: VectorTarget): number {
+  const v = new VectorScope(f, target);
+  const { quarters, rest, excess } = reduceAngle(v, x);
+  const angle = v.subtract(rest, excess);
+  const remaining = v.add(v.subtract(angle, rest), excess); // the excess of the rounded angle
+  const square = v.multiply(angle, angle);
+  const tail = v.polynomial(square, TAN_TAIL);
+  const tangent = v.subtract(angle, v.subtractProduct(remaining, v.multiply(angle, square), tail));
+  // -cot(angle - remaining) = -1 / angle - remaining / angle² + angle · tail
+  const inverse = v.divide(v.splat(-1), angle);
+  const bend = v.multiply(angle, v.polynomial(square, COT_TAIL));
+  const cotangent = v.add(inverse, v.subtractProduct(bend, v.multiply(inverse, inverse), remaining));
+  return v.end(withLargeAngles(v, v.select(isOdd(v, quarters), cotangent, tangent), x, "tan"));
+}
