@@ -1,29 +1,58 @@
-/** The table of float32 vector functions, and the float64 functions that kernels import. */
+/** The table of float32 vector functions, and the float64 functions that kernels import for all others. */
 
 import type { FunctionBuilder } from "./assembler.ts";
 import { emitCosh, emitErf, emitExp, emitExpm1, emitSigmoid, emitSinh, emitTanh } from "./vector-math-exponential.ts";
+import { erf, erfinv, power, remainder } from "./vector-math-imported.ts";
 import { emitLog, emitLog1p, emitLog2, emitLog10 } from "./vector-math-logarithm.ts";
 import type { VectorTarget } from "./vector-math-scope.ts";
+import { emitCos, emitSin, emitTan } from "./vector-math-trigonometric.ts";
 
-/** Emitters by operation. */
-export const float32Math: Readonly<Record<string, (f: FunctionBuilder, x: number, target: VectorTarget) => number>> = {
+/** Emits a function of one vector of four float32: takes a v128 local, returns the local of the result. */
+export type VectorEmitter = (f: FunctionBuilder, x: number, target: VectorTarget) => number;
+
+/** Emitters of float32 vector functions by operation; each one's docstring states its error. */
+export const float32Math: Readonly<Record<string, VectorEmitter>> = {
   exp: emitExp,
-  erf: emitErf,
-  cosh: emitCosh,
-  sinh: emitSinh,
+  expm1: emitExpm1,
   log: emitLog,
+  log1p: emitLog1p,
   log2: emitLog2,
   log10: emitLog10,
-  log1p: emitLog1p,
-  expm1: emitExpm1,
-  sigmoid: emitSigmoid,
+  sin: emitSin,
+  cos: emitCos,
+  tan: emitTan,
+  sinh: emitSinh,
+  cosh: emitCosh,
   tanh: emitTanh,
+  sigmoid: emitSigmoid,
+  erf: emitErf,
 };
-/** Float64 functions that kernels import. */
+
+/** Scalar float64 functions by operation: modules import them from "e" for float64 and for what the tables above lack. */
 export const importedMath: Readonly<Record<string, (x: number, y: number) => number>> = {
   exp: Math.exp,
+  expm1: Math.expm1,
   log: Math.log,
+  log1p: Math.log1p,
+  log2: Math.log2,
+  log10: Math.log10,
   sin: Math.sin,
   cos: Math.cos,
-  pow: Math.pow,
+  tan: Math.tan,
+  asin: Math.asin,
+  acos: Math.acos,
+  atan: Math.atan,
+  sinh: Math.sinh,
+  cosh: Math.cosh,
+  tanh: Math.tanh,
+  asinh: Math.asinh,
+  acosh: Math.acosh,
+  atanh: Math.atanh,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  erf,
+  erfinv,
+  atan2: Math.atan2,
+  pow: power,
+  remainder,
+  quotient: (x, y) => Math.floor(x / y),
 };
