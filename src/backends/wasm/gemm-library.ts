@@ -402,6 +402,7 @@ function addScaledRows(f: FunctionBuilder, relaxed: boolean): void {
   const end = f.local("i32");
   const factorAt = f.local("i32");
   const row = f.local("i32");
+  const cell = f.local("i32");
   const rowsLeft = f.local("i32");
   const sources = [wide, f.local("i32"), f.local("i32"), f.local("i32")];
   const factors = sources.map(() => f.local("v128"));
@@ -432,13 +433,12 @@ function addScaledRows(f: FunctionBuilder, relaxed: boolean): void {
               .set(sum);
           else multiplyAdd(f, relaxed, value, factors[u] ?? 0, sum);
         }
-        f.get(row, offset).op("i32.add").tee(value32).get(value32).memory("v128.load").get(sum).op("f32x4.add");
+        f.get(row, offset).op("i32.add").tee(cell).get(cell).memory("v128.load").get(sum).op("f32x4.add");
         f.memory("v128.store");
       });
       advance(advance(f, factorAt, thinStride), row, targetStride);
     });
   };
-  const value32 = f.local("i32");
 
   f.get(wideCount).i32(2).op("i32.shl").set(end);
   f.block(() => {

@@ -1,0 +1,152 @@
+/** The schedule of matrix products with one small side, such as matrix times vector: the other operand is read in place. */
+
+import type { ModuleBuilder } from "./assembler.ts";
+import { BLOCK, BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
+import type { GemmCode, GemmOperand, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
+
+/** Most lanes of the small side. */
+const THIN_LIMIT = 16;
+/** Depths summed at a time in dot products: a matter of accuracy, and of the small operand's place in the cache. */
+const DOT_DEPTHS = 1024;
+/** Lanes of the large operand in one item, at most. */
+const WIDE_BLOCK = 512;
+const LEAST_WIDE_BLOCK = 64;
+
+/** A product seen from its small operand. */
+interface ThinView {
+  readonly thin: GemmOperand;
+  readonly wide: StridedOperand;
+  readonly thinCount: number;
+  readonly wideCount: number;
+  /** Whether the small operand is the right one. */
+  readonly isTransposed: boolean;
+}
+
+/** Whether, and how, a product can be computed by {@link emitThinGemm}. */
+export function thinView({ rows, columns, left, right }: GemmSpec): ThinView | undefined {
+  const byLeft = { thin: left, wide: right, thinCount: rows, wideCount: columns, isTransposed: false };
+  const byRight = { thin: right, wide: left, thinCount: columns, wideCount: rows, isTransposed: true };
+  for (const { wide, ...view } of rows <= columns ? [byLeft, byRight] : [byRight, byLeft]) {
+    if (view.thinCount > THIN_LIMIT || wide.kind !== "strided") continue;
+    if (wide.laneStride === 4 || wide.depthStride === 4) return { wide, ...view };
+  }
+  return undefined;
+}
+
+/**
+ * Emits the phases `<prefix>gather`, unless the small operand lies ready, and `<prefix>multiply`.
+ *
+ *     gather:    small operand ─► [lane][k], contiguous along k
+ *     multiply:  for each block of lanes of the large operand      (threads take blocks)
+ *                  sums ─► output,  where the sums are dot products if the large operand is contiguous along k,
+ *                                   else its rows, four at a time, scaled and added up
+ */
+export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinView, prefix: string): GemmCode {
+  const { thin, wide, thinCount, wideCount, isTransposed } = view;
+  const { depth, threadCount } = spec;
+  const batches = batchCount(spec);
+  const useDots = wide.depthStride === 4;
+
+  const inPlace = thin.kind === "strided" && thin.depthStride === 4 ? thin : undefined;
+  const thinBatches = isShared(thin) ? 1 : batches;
+  const lineBytes = depth * 4 + 16;
+  const thinBytes = inPlace === undefined ? roundUp(thinBatches * thinCount * lineBytes + 64, 64) : 0;
+
+  const pieces = Math.ceil((4 * threadCount) / batches);
+  const evenBlock = Math.ceil(wideCount / (threadCount === 1 ? 1 : pieces));
+  const wideBlock = roundUp(Math.min(WIDE_BLOCK, Math.max(LEAST_WIDE_BLOCK, evenBlock), wideCount), 4);
+  const wideBlocks = Math.ceil(wideCount / wideBlock);
+  const sumBytes = roundUp(thinCount * wideBlock * 4 + 64, 64);
+  const blockBytes = thin.kind === "computed" ? roundUp(BLOCK_BYTES, 64) : 0;
+  // Sums lie as [thin][wide], or as [wide][thin] for a transposed product. Scaled rows only make the former.
+  const mustTurn = isTransposed && !useDots && thinCount > 1;
+  const bytesPerThread = (mustTurn ? 2 : 1) * sumBytes + blockBytes;
+
+  const phases: GemmPhase[] = [];
+  if (inPlace === undefined) {
+    GemmEmitter.addPhase(module, spec, `${prefix}gather`, (e, batch) => {
+      const target = e.sum([e.scratch(0), 1], [e.get(batch), thinCount * lineBytes]);
+      emitGather(e, view, depth, batch, target, lineBytes, e.threadScratch(thinBytes, bytesPerThread));
+    });
+    const work = thinBatches * thinCount * depth * 2;
+    phases.push({ name: `${prefix}gather`, itemCount: thinBatches, itemsPerChunk: 1, work });
+  }
+
+  GemmEmitter.addPhase(module, spec, `${prefix}multiply`, (e, item) => {
+    const { f } = e;
+    const [batch = 0, index = 0] = e.split(item, [batches, wideBlocks]);
+    const lane = e.let(e.sum([e.get(index), wideBlock]));
+    const lanes = e.let(e.least(e.constant(wideBlock), () => f.i32(wideCount).get(lane).op("i32.sub")));
+    const sums = e.let(e.sum([e.threadScratch(thinBytes, bytesPerThread), 1], blockBytes));
+    const thinAt = e.let(
+      inPlace === undefined
+        ? e.sum([e.scratch(0), 1], [e.get(batch), thinBatches === 1 ? 0 : thinCount * lineBytes])
+        : e.sum([e.address(inPlace), 1], [e.batchOffset(batch, inPlace.batchStrides), 1]),
+    );
+    const thinStride = e.constant(inPlace?.laneStride ?? lineBytes);
+    const wideAt = e.let(
+      e.sum([e.address(wide), 1], [e.batchOffset(batch, wide.batchStrides), 1], [e.get(lane), wide.laneStride]),
+    );
+    f.get(sums).i32(0).i32(sumBytes).memoryFill();
+    if (useDots) {
+      const [thinStep, wideStep] = isTransposed ? [4, thinCount * 4] : [wideBlock * 4, 4];
+      e.loop(depth, DOT_DEPTHS, (k) => {
+        const depths = e.least(e.constant(DOT_DEPTHS), () => f.i32(depth).get(k).op("i32.sub"));
+        const at = (base: number): Push => e.sum([e.get(base), 1], [e.get(k), 4]);
+        e.call(
+          "addDots",
+          ...[at(thinAt), thinStride, at(wideAt), e.constant(wide.laneStride), e.get(sums), e.constant(thinStep)],
+          ...[e.constant(wideStep), e.constant(thinCount), e.get(lanes), depths],
+        );
+      });
+    } else {
+      e.call(
+        "addScaledRows",
+        ...[e.get(thinAt), thinStride, e.get(wideAt), e.constant(wide.depthStride), e.get(sums)],
+        ...[e.constant(wideBlock * 4), e.constant(thinCount), e.get(lanes), e.constant(depth)],
+      );
+    }
+    const turned = e.sum([e.get(sums), 1], mustTurn ? sumBytes : 0);
+    if (mustTurn) {
+      const strides = [e.constant(4), e.constant(wideBlock * 4)];
+      e.call("gather", e.get(sums), ...strides, e.get(lanes), e.constant(thinCount), turned, e.constant(thinCount * 4));
+    }
+    const [zero, all] = [e.constant(0), e.constant(thinCount)];
+    const range = isTransposed
+      ? { batch, row: e.get(lane), rows: e.get(lanes), column: zero, columns: all }
+      : { batch, row: zero, rows: all, column: e.get(lane), columns: e.get(lanes) };
+    e.finish(spec.output, range, turned, isTransposed ? thinCount * 4 : wideBlock * 4);
+  });
+  const products = batches * thinCount * wideCount * depth;
+  phases.push({ name: `${prefix}multiply`, itemCount: batches * wideBlocks, itemsPerChunk: 1, work: products / 2 });
+  return { phases, scratchBytes: thinBytes + bytesPerThread * threadCount };
+}
+
+/** Makes the small operand contiguous along k. */
+function emitGather(
+  e: GemmEmitter,
+  { thin, thinCount }: ThinView,
+  depth: number,
+  batch: number,
+  target: Push,
+  lineBytes: number,
+  block: Push,
+): void {
+  const { f } = e;
+  const [zero, all] = [e.constant(0), e.constant(thinCount)];
+  if (thin.kind === "strided") {
+    const source = e.sum([e.address(thin), 1], [e.batchOffset(batch, thin.batchStrides), 1]);
+    const strides = [e.constant(thin.laneStride), e.constant(thin.depthStride)];
+    e.call("gather", source, ...strides, all, e.constant(depth), target, e.constant(lineBytes));
+  } else if (thin.contiguous === "depth") {
+    e.load(thin, batch, [zero, all], [zero, e.constant(depth)], target, lineBytes);
+  } else {
+    e.loop(depth, BLOCK, (k) => {
+      const depths = e.let(e.least(e.constant(BLOCK), () => f.i32(depth).get(k).op("i32.sub")));
+      const end = e.sum([e.get(k), 1], [e.get(depths), 1]);
+      e.load(thin, batch, [zero, all], [e.get(k), end], block, BLOCK * 4);
+      const to = e.sum([target, 1], [e.get(k), 4]);
+      e.call("gather", block, e.constant(4), e.constant(BLOCK * 4), all, e.get(depths), to, e.constant(lineBytes));
+    });
+  }
+}

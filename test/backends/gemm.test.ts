@@ -1,0 +1,300 @@
+/** Matrix products: right at every size, stride and kind of operand, and the same bits for any number of threads. */
+import { afterEach, describe, expect, it } from "vitest";
+import { Arena } from "../../src/backends/wasm/arena.ts";
+import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
+import { emitGemm } from "../../src/backends/wasm/gemm.ts";
+import { emitGemmLibrary, forUpTo } from "../../src/backends/wasm/gemm-library.ts";
+import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/backends/wasm/gemm-spec.ts";
+import { type KernelModule, WorkerPool } from "../../src/backends/wasm/pool.ts";
+
+const open: WorkerPool[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((pool) => pool.close()));
+});
+
+interface Bench {
+  readonly arena: Arena;
+  readonly pool: WorkerPool;
+  readonly library: KernelModule;
+}
+
+function bench(threads: number): Bench {
+  const arena = new Arena();
+  const pool = new WorkerPool(arena, { threads });
+  open.push(pool);
+  const relaxed = engineFeatures().relaxedSimd;
+  const bytes = emitGemmLibrary({ ...arena.memoryOptions, relaxed });
+  return { arena, pool, library: pool.register("gemm library", bytes, { optimize: true }) };
+}
+
+/** Deterministic values in steps of 1/8 whose products and sums are exact in float32 up to thousands of terms. */
+function value(index: number): number {
+  return ((Math.imul(index, 2654435761) >>> 24) % 17) / 8 - 1;
+}
+
+type Orientation = "rows" | "columns" | "spread";
+type Kind = Orientation | "computed lanes" | "computed depths" | "shared";
+
+interface Case {
+  readonly batch: readonly number[];
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly left: Kind;
+  readonly right: Kind;
+  readonly output: "strided" | "computed";
+}
+
+const POINTERS = { left: 0, right: 4, output: 8, scratch: 12 };
+
+/** Where an operand [batch, lanes, depth] lies in memory: strides in bytes, and its byte length. */
+function place(
+  kind: Kind,
+  batches: number,
+  lanes: number,
+  depth: number,
+): {
+  readonly laneStride: number;
+  readonly depthStride: number;
+  readonly batchStride: number;
+  readonly byteLength: number;
+} {
+  const batchStride = kind === "shared" ? 0 : lanes * depth * (kind === "spread" ? 12 : 4);
+  const byteLength = Math.max(batchStride * batches, lanes * depth * 12);
+  if (kind === "spread") return { laneStride: 12, depthStride: lanes * 12, batchStride, byteLength };
+  if (kind === "columns" || kind === "computed lanes")
+    return { laneStride: 4, depthStride: lanes * 4, batchStride, byteLength };
+  return { laneStride: depth * 4, depthStride: 4, batchStride, byteLength };
+}
+
+/** A `load` that reads the operand from memory and adds 1 to each element. */
+function addLoad(
+  module: ModuleBuilder,
+  name: "left" | "right",
+  at: ReturnType<typeof place>,
+  alongLanes: boolean,
+): number {
+  return module.addFunction(`${name}Load`, loadType, (f: FunctionBuilder) => {
+    const [lane, k, laneStart, from, to] = [f.local("i32"), f.local("i32"), 2, f.local("i32"), f.local("i32")];
+    f.get(laneStart).set(lane);
+    forUpTo(f, lane, 3, 1, () => {
+      f.get(4).set(k);
+      forUpTo(f, k, 5, 1, () => {
+        f.get(0).memory("i32.load", POINTERS[name]).get(1).i32(at.batchStride).op("i32.mul").op("i32.add");
+        f.get(lane)
+          .i32(at.laneStride)
+          .op("i32.mul")
+          .op("i32.add")
+          .get(k)
+          .i32(at.depthStride)
+          .op("i32.mul")
+          .op("i32.add")
+          .set(from);
+        const [line, element] = alongLanes
+          ? [
+              [k, 4],
+              [lane, 2],
+            ]
+          : [
+              [lane, 2],
+              [k, 4],
+            ];
+        f.get(6)
+          .get(...(line ?? []))
+          .op("i32.sub")
+          .get(7)
+          .op("i32.mul")
+          .op("i32.add");
+        f.get(...(element ?? []))
+          .op("i32.sub")
+          .i32(4)
+          .op("i32.mul")
+          .op("i32.add")
+          .set(to);
+        f.get(to, from).memory("f32.load").f32(1).op("f32.add").memory("f32.store");
+      });
+    });
+  });
+}
+
+/** A `store` that writes 2·sum to the output [batch, rows, columns]. */
+function addStore(module: ModuleBuilder, rows: number, columns: number): number {
+  return module.addFunction("store", storeType, (f) => {
+    const [row, column] = [f.local("i32"), f.local("i32")];
+    f.get(2).set(row);
+    forUpTo(f, row, 3, 1, () => {
+      f.get(4).set(column);
+      forUpTo(f, column, 5, 1, () => {
+        f.get(0)
+          .memory("i32.load", POINTERS.output)
+          .get(1)
+          .i32(rows)
+          .op("i32.mul")
+          .get(row)
+          .op("i32.add")
+          .i32(columns)
+          .op("i32.mul");
+        f.get(column).op("i32.add").i32(4).op("i32.mul").op("i32.add");
+        f.get(6)
+          .get(row, 2)
+          .op("i32.sub")
+          .get(7)
+          .op("i32.mul")
+          .op("i32.add")
+          .get(column, 4)
+          .op("i32.sub")
+          .i32(4)
+          .op("i32.mul");
+        f.op("i32.add").memory("f32.load").f32(2).op("f32.mul").memory("f32.store");
+      });
+    });
+  });
+}
+
+async function product(
+  { arena, pool, library }: Bench,
+  test: Case,
+): Promise<{ readonly got: Float32Array; readonly wanted: Float32Array }> {
+  const { rows, columns, depth } = test;
+  const batches = test.batch.reduce((a, b) => a * b, 1);
+  const module = new ModuleBuilder(arena.memoryOptions);
+  const places = { left: place(test.left, batches, rows, depth), right: place(test.right, batches, columns, depth) };
+  const operand = (side: "left" | "right"): GemmOperand => {
+    const at = places[side];
+    const kind = test[side];
+    if (kind === "computed lanes" || kind === "computed depths") {
+      const contiguous = kind === "computed lanes" ? "lane" : "depth";
+      return { kind: "computed", load: addLoad(module, side, at, contiguous === "lane"), contiguous, isShared: false };
+    }
+    let stride = at.batchStride * batches;
+    const batchStrides = test.batch.map((length) => {
+      stride /= length;
+      return stride;
+    });
+    return {
+      kind: "strided",
+      pointerOffset: POINTERS[side],
+      offset: 0,
+      batchStrides,
+      laneStride: at.laneStride,
+      depthStride: at.depthStride,
+    };
+  };
+  let stride = batches * rows * columns * 4;
+  const batchStrides = test.batch.map((length) => {
+    stride /= length;
+    return stride;
+  });
+  const spec: GemmSpec = {
+    batchLengths: test.batch,
+    rows,
+    columns,
+    depth,
+    left: operand("left"),
+    right: operand("right"),
+    output:
+      test.output === "strided"
+        ? { kind: "strided", pointerOffset: POINTERS.output, offset: 0, batchStrides, rowStride: columns * 4 }
+        : { kind: "computed", store: addStore(module, rows, columns) },
+    scratchOffset: POINTERS.scratch,
+    threadCount: pool.threadCount,
+  };
+  const { phases, scratchBytes } = emitGemm(module, spec);
+  const kernel = pool.register("gemm", module.build(), { library });
+  const outputCount = batches * rows * columns;
+  const blocks = [places.left.byteLength, places.right.byteLength, outputCount * 4, scratchBytes, 16].map((bytes) =>
+    arena.allocate(bytes),
+  );
+  const [left = 0, right = 0, output = 0, scratch = 0, args = 0] = blocks;
+  const { buffer } = arena.bytes();
+  new Uint32Array(buffer, args, 4).set([left, right, output, scratch]);
+  // Whatever is not an element is NaN, so that reading too far shows.
+  new Float32Array(buffer, scratch, scratchBytes >> 2).fill(Number.NaN);
+  new Float32Array(buffer, output, outputCount).fill(Number.NaN);
+  const elements = (side: "left" | "right", offset: number, lanes: number): Float32Array => {
+    const at = places[side];
+    const floats = new Float32Array(buffer, offset, at.byteLength >> 2).fill(Number.NaN);
+    const dense = new Float32Array(batches * lanes * depth);
+    for (let b = 0; b < batches; b++) {
+      for (let lane = 0; lane < lanes; lane++) {
+        for (let k = 0; k < depth; k++) {
+          const word = (b * at.batchStride + lane * at.laneStride + k * at.depthStride) >> 2;
+          const element = value(word + (side === "left" ? 1 : 7919));
+          floats[word] = element;
+          dense[(b * lanes + lane) * depth + k] = test[side].startsWith("computed") ? element + 1 : element;
+        }
+      }
+    }
+    return dense;
+  };
+  const l = elements("left", left, rows);
+  const r = elements("right", right, columns);
+  const wanted = new Float32Array(outputCount);
+  for (let b = 0; b < batches; b++) {
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        let sum = 0;
+        for (let k = 0; k < depth; k++)
+          sum += (l[(b * rows + i) * depth + k] ?? 0) * (r[(b * columns + j) * depth + k] ?? 0);
+        wanted[(b * rows + i) * columns + j] = test.output === "computed" ? 2 * sum : sum;
+      }
+    }
+  }
+  const program = phases.map(({ name, itemCount, itemsPerChunk }) => {
+    return { kernel, functionIndex: kernel.functionIndex(name), argumentsPointer: args, itemCount, itemsPerChunk };
+  });
+  if (pool.mayBlock) pool.run(program);
+  else await pool.submit(program);
+  const got = new Float32Array(buffer, output, outputCount).slice();
+  for (const block of blocks) arena.free(block);
+  pool.release(kernel);
+  return { got, wanted };
+}
+
+function describeCase({ batch, rows, columns, depth, left, right, output }: Case): string {
+  return `[${[...batch, rows, depth]}] (${left}) by [${[...batch, depth, columns]}] (${right}), ${output} output`;
+}
+
+const plain: Case = { batch: [], rows: 1, columns: 1, depth: 1, left: "rows", right: "columns", output: "strided" };
+
+function sizes(rows: number, columns: number, depth: number, more: Partial<Case> = {}): Case {
+  return { ...plain, rows, columns, depth, ...more };
+}
+
+const kinds: readonly Kind[] = ["rows", "columns", "spread", "computed lanes", "computed depths", "shared"];
+
+const cases: readonly Case[] = [
+  ...[1, 2, 3, 5, 17, 33].flatMap((rows) =>
+    [1, 3, 4, 18, 65].flatMap((columns) => [1, 7, 130].map((depth) => sizes(rows, columns, depth))),
+  ),
+  ...kinds.flatMap((left) => kinds.map((right) => sizes(37, 83, 71, { left, right }))),
+  ...kinds.flatMap((left) => kinds.map((right) => sizes(3, 83, 71, { left, right, output: "computed" }))),
+  ...kinds.flatMap((left) => kinds.map((right) => sizes(83, 3, 71, { left, right, output: "computed" }))),
+  ...kinds.flatMap((left) =>
+    kinds.map((right) => sizes(21, 19, 34, { left, right, batch: [3, 2], output: "computed" })),
+  ),
+  ...kinds.flatMap((left) => kinds.map((right) => sizes(1, 30, 9, { left, right, batch: [2, 3] }))),
+  sizes(200, 300, 600),
+  sizes(17, 1100, 530),
+  sizes(400, 20, 1030, { output: "computed" }),
+  sizes(1, 1000, 2050),
+  sizes(1, 1000, 2050, { right: "rows" }),
+  sizes(1000, 1, 2051),
+  sizes(1000, 1, 2051, { left: "columns" }),
+  sizes(16, 700, 129, { right: "rows" }),
+  sizes(700, 13, 129, { left: "columns" }),
+];
+
+describe("a matrix product", () => {
+  it.each([1, 2])("is right with %i threads", async (threads) => {
+    const set = bench(threads);
+    for (const test of cases) {
+      const { got, wanted } = await product(set, test);
+      const index = got.findIndex((element, i) => element !== wanted[i]);
+      if (index >= 0) expect.fail(`${describeCase(test)}: element ${index} is ${got[index]}, not ${wanted[index]}`);
+    }
+    expect(set.arena.activeBytes).toBe(0);
+  });
+});
