@@ -2,7 +2,6 @@
 import { byteLengthOf } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import { countWork } from "../compiler/weight.ts";
-import type { MLXArray } from "../graph/mlx-array.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { Kernel, Loop } from "../ir/kernel.ts";
 import { currentRuntime } from "./device.ts";

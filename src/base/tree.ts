@@ -1,10 +1,147 @@
-/** Trees of plain objects and lists. */
+/** Trees of plain objects, lists and modules: walking them, and building others of the same form. Knows nothing of arrays. */
+import { ArgumentError } from "./errors.ts";
 
-/** The leaves of a tree with their dotted paths. */
-export function treeFlatten(tree: unknown, prefix = ""): [string, unknown][] {
-  if (Array.isArray(tree)) return tree.flatMap((item: unknown, k) => treeFlatten(item, prefix ? `${prefix}.${k}` : String(k)));
-  if (typeof tree === "object" && tree !== null && Object.getPrototypeOf(tree) === Object.prototype) {
-    return Object.entries(tree).flatMap(([key, item]) => treeFlatten(item, prefix ? `${prefix}.${key}` : key));
+/** The key under which an object offers its children to tree functions: modules and optimizers implement it. */
+export const treeChildren: unique symbol = Symbol.for("mlx-ts.treeChildren");
+
+/** An object that takes part in trees by its own rule. */
+export interface TreeNode {
+  /** The children by key; assigning to a key replaces that child. */
+  [treeChildren](): Record<string, unknown>;
+}
+
+/** The children of a branch of a tree, with their keys; null for a leaf. */
+export function childrenOf(tree: unknown): [string, unknown][] | null {
+  if (Array.isArray(tree)) return tree.map((item: unknown, position) => [String(position), item]);
+  if (isTreeNode(tree)) return Object.entries(tree[treeChildren]());
+  return isPlainObject(tree) ? Object.entries(tree) : null;
+}
+
+/** Whether `value` is an object that offers its children. */
+export function isTreeNode(value: unknown): value is TreeNode {
+  return (typeof value === "object" || typeof value === "function") && value !== null && treeChildren in value;
+}
+
+/** Whether `value` is an object made by `{}`. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/**
+ * The leaves of a tree with their dotted paths, in order.
+ *
+ * @example
+ * treeFlatten({ a: 1, b: [2, { c: 3 }] }); // [["a", 1], ["b.0", 2], ["b.1.c", 3]]
+ */
+export function treeFlatten(tree: unknown): [string, unknown][] {
+  const leaves: [string, unknown][] = [];
+  const walk = (node: unknown, path: string): void => {
+    const children = childrenOf(node);
+    if (children === null) leaves.push([path, node]);
+    else for (const [key, child] of children) walk(child, path === "" ? key : `${path}.${key}`);
+  };
+  walk(tree, "");
+  return leaves;
+}
+
+/**
+ * The tree that `treeFlatten` took apart; a branch whose keys are 0, 1, 2 … becomes a list.
+ *
+ * @throws {ArgumentError} if one path leads through a leaf of another
+ * @example
+ * treeUnflatten([["a", 1], ["b.0", 2]]); // {"a": 1, "b": [2]}
+ */
+export function treeUnflatten(leaves: readonly (readonly [string, unknown])[]): unknown {
+  const [first] = leaves;
+  if (leaves.length === 1 && first?.[0] === "") return first[1];
+  const root = new Map<string, unknown>();
+  for (const [path, leaf] of leaves) {
+    const keys = path.split(".");
+    const last = keys.pop() ?? "";
+    let branch = root;
+    for (const key of keys) {
+      const next = branch.get(key) ?? new Map<string, unknown>();
+      if (!(next instanceof Map))
+        throw new ArgumentError("treeUnflatten", `path "${path}" leads through the leaf at "${key}"`);
+      branch.set(key, next);
+      branch = next;
+    }
+    branch.set(last, leaf);
   }
-  return [[prefix, tree]];
+  return fromBranch(root);
+}
+
+function fromBranch(node: unknown): unknown {
+  if (!(node instanceof Map)) return node;
+  const entries = [...node].map(([key, value]): [string, unknown] => [String(key), fromBranch(value)]);
+  const isList = entries.length > 0 && entries.every(([key], position) => key === String(position));
+  return isList ? entries.map(([, value]) => value) : Object.fromEntries(entries);
+}
+
+/**
+ * A tree of the same form with `change` applied to each leaf, and to the leaves of `others` at the same paths. Modules
+ * become plain objects.
+ *
+ * @example
+ * treeMap((x) => Number(x) * 2, { a: 1, b: [2, 3] }); // {"a": 2, "b": [4, 6]}
+ */
+export function treeMap(
+  change: (leaf: unknown, ...others: unknown[]) => unknown,
+  tree: unknown,
+  ...others: readonly unknown[]
+): unknown {
+  return treeMapWithPath((_, leaf, ...rest) => change(leaf, ...rest), tree, ...others);
+}
+
+/** As `treeMap`; `change` receives the dotted path of each leaf first. */
+export function treeMapWithPath(
+  change: (path: string, leaf: unknown, ...others: unknown[]) => unknown,
+  tree: unknown,
+  ...others: readonly unknown[]
+): unknown {
+  const walk = (path: string, node: unknown, rest: readonly unknown[]): unknown => {
+    const children = childrenOf(node);
+    if (children === null) return change(path, node, ...rest);
+    const restChildren = rest.map((other) => new Map(childrenOf(other) ?? []));
+    const mapped = children.map(([key, child]): [string, unknown] => [
+      key,
+      walk(
+        path === "" ? key : `${path}.${key}`,
+        child,
+        restChildren.map((map) => map.get(key)),
+      ),
+    ]);
+    return Array.isArray(node) ? mapped.map(([, value]) => value) : Object.fromEntries(mapped);
+  };
+  return walk("", tree, others);
+}
+
+/** The leaves combined from first to last, beginning with `initial`. */
+export function treeReduce<T>(combine: (sofar: T, leaf: unknown) => T, tree: unknown, initial: T): T {
+  return treeFlatten(tree).reduce((sofar, [, leaf]) => combine(sofar, leaf), initial);
+}
+
+/**
+ * A tree with the leaves of both.
+ *
+ * @throws {ArgumentError} if both have a leaf at one path and `merge` is not given
+ */
+export function treeMerge(a: unknown, b: unknown, merge?: (a: unknown, b: unknown) => unknown): unknown {
+  const merged = new Map(treeFlatten(a));
+  for (const [path, leaf] of treeFlatten(b)) {
+    if (merged.has(path)) {
+      if (!merge) throw new ArgumentError("treeMerge", `both trees have a leaf at "${path}"; say how to merge them`);
+      merged.set(path, merge(merged.get(path), leaf));
+    } else merged.set(path, leaf);
+  }
+  return treeUnflatten([...merged]);
+}
+
+/** The child of a branch under `key` replaced in place. */
+export function assignChild(branch: unknown, key: string, value: unknown): void {
+  if (Array.isArray(branch)) branch[Number(key)] = value;
+  else if (isTreeNode(branch)) branch[treeChildren]()[key] = value;
+  else if (isPlainObject(branch)) branch[key] = value;
 }

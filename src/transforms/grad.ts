@@ -1,0 +1,260 @@
+/** Gradients of functions over arrays and trees of arrays: vjp, jvp, grad, valueAndGrad. */
+import { ArgumentError, GradientError } from "../base/errors.ts";
+import { formatShape } from "../base/shape.ts";
+import { isPlainObject, treeFlatten, treeMap } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { zerosLike } from "../primitives/creation.ts";
+import { fitCotangent, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
+import { one } from "./seeds.ts";
+
+/** A tree with the form of `T` in which every array is a gradient; what is no array is kept. */
+export type GradientOf<T> = T extends MLXArray
+  ? MLXArray
+  : T extends readonly unknown[]
+    ? { [K in keyof T]: GradientOf<T[K]> }
+    : T extends (...args: never[]) => unknown
+      ? T
+      : T extends object
+        ? { [K in keyof T]: GradientOf<T[K]> }
+        : T;
+
+/** Which arguments to differentiate. */
+export interface GradOptions<N extends number | readonly number[] = number | readonly number[]> {
+  /** Positions of the arguments, 0 unless given. */
+  readonly argnums?: N;
+  /** Keys of the last argument, an object of named arguments. */
+  readonly argnames?: string | readonly string[];
+}
+
+/** What a function returned, and its gradient. */
+type ArgumentGradient<A extends readonly unknown[], N> = N extends readonly number[]
+  ? { [K in keyof N]: N[K] extends keyof A ? GradientOf<A[N[K]]> : unknown }
+  : N extends number
+    ? GradientOf<A[N]>
+    : GradientOf<A[0]>;
+
+/**
+ * A function that returns the value of `fn` and its gradient with respect to its first argument, or those that
+ * `options` names. Arguments are arrays, or trees of arrays (plain objects, lists, modules); the gradient has the form of
+ * the argument, or is a list of such if several positions are given. With `argnames`, it is the pair of the gradient by
+ * position (null if no position is given) and an object of gradients by name.
+ *
+ * `fn` returns a scalar array, or a list whose first element is one; the others are passed through.
+ *
+ * @throws {GradientError} if `fn` does not return a scalar, or an argument is not floating
+ * @example
+ * const [value, slope] = valueAndGrad((x: mx.MLXArray) => x.mul(x).sum())(array([1, 2, 3]));
+ * await value.item(); // 14
+ * await slope.tolist(); // [2, 4, 6]
+ */
+export function valueAndGrad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+  fn: (...args: A) => R,
+  options?: N | (GradOptions<N> & { readonly argnames?: undefined }),
+): (...args: A) => [R, ArgumentGradient<A, N>];
+export function valueAndGrad<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: GradOptions & { readonly argnames: string | readonly string[] },
+): (...args: A) => [R, [unknown, Record<string, unknown>]];
+export function valueAndGrad<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: number | readonly number[] | GradOptions = 0,
+): (...args: A) => unknown {
+  const selection = selectionOf("valueAndGrad", options);
+  return (...args: A) => differentiateCall("valueAndGrad", fn, args, selection);
+}
+
+/**
+ * A function that returns the gradient of `fn`; see `valueAndGrad`.
+ *
+ * @throws {GradientError} if `fn` does not return a scalar, or an argument is not floating
+ * @example
+ * const slope = grad((x: mx.MLXArray) => x.mul(x).mul(x));
+ * await slope(array(2)).item(); // 12
+ * await grad(slope)(array(2)).item(); // 12
+ */
+export function grad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+  fn: (...args: A) => R,
+  options?: N | (GradOptions<N> & { readonly argnames?: undefined }),
+): (...args: A) => ArgumentGradient<A, N>;
+export function grad<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: GradOptions & { readonly argnames: string | readonly string[] },
+): (...args: A) => [unknown, Record<string, unknown>];
+export function grad<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: number | readonly number[] | GradOptions = 0,
+): (...args: A) => unknown {
+  const selection = selectionOf("grad", options);
+  return (...args: A) => differentiateCall("grad", fn, args, selection)[1];
+}
+
+interface Selection {
+  readonly positions: readonly number[];
+  readonly isList: boolean;
+  readonly names: readonly string[] | null;
+}
+
+function selectionOf(operation: string, options: number | readonly number[] | GradOptions): Selection {
+  const { argnums, argnames }: GradOptions =
+    typeof options === "number" || isList(options) ? { argnums: options } : options;
+  const names = argnames === undefined ? null : typeof argnames === "string" ? [argnames] : argnames;
+  const chosen = argnums ?? (names ? [] : 0);
+  const positions = typeof chosen === "number" ? [chosen] : chosen;
+  for (const position of positions) {
+    if (!Number.isInteger(position) || position < 0)
+      throw new ArgumentError(operation, `${position} is no position of an argument`);
+  }
+  if (positions.length === 0 && (names === null || names.length === 0)) {
+    throw new ArgumentError(operation, "no argument to differentiate is named; give argnums or argnames");
+  }
+  return { positions, isList: typeof chosen !== "number", names };
+}
+
+function isList(value: unknown): value is readonly number[] {
+  return Array.isArray(value);
+}
+
+function differentiateCall<A extends readonly unknown[], R>(
+  operation: string,
+  fn: (...args: A) => R,
+  args: A,
+  { positions, isList: isSeveral, names }: Selection,
+): [R, unknown] {
+  const primals: MLXArray[] = [];
+  const marked: MLXArray[] = [];
+  const mark = (tree: unknown, what: string): unknown =>
+    treeMap((leaf) => {
+      if (!(leaf instanceof MLXArray)) return leaf;
+      requireDifferentiable(operation, leaf, what);
+      const [vertex] = markPrimals([leaf]);
+      if (!vertex) return leaf;
+      primals.push(leaf);
+      marked.push(vertex);
+      return vertex;
+    }, tree);
+  const replaced: unknown[] = [...args];
+  const trees: unknown[] = [];
+  for (const position of positions) {
+    if (position >= args.length)
+      throw new ArgumentError(
+        operation,
+        `argument ${position} is to be differentiated, but only ${args.length} are given`,
+      );
+    replaced[position] = mark(args[position], `argument ${position}`);
+    trees.push(replaced[position]);
+  }
+  const named: Record<string, unknown> = {};
+  if (names) {
+    const last = args.at(-1);
+    if (!isPlainObject(last))
+      throw new ArgumentError(operation, "argnames needs an object of named arguments as the last argument");
+    for (const name of names) {
+      if (!(name in last))
+        throw new ArgumentError(
+          operation,
+          `there is no argument named "${name}"; the last argument has ${Object.keys(last).join(", ")}`,
+        );
+      named[name] = mark(last[name], `argument "${name}"`);
+    }
+    replaced[args.length - 1] = { ...last, ...named };
+  }
+  if (primals.length === 0) throw new GradientError(operation, "the arguments to differentiate contain no arrays");
+  const result: unknown = Reflect.apply(fn, undefined, replaced);
+  const loss = lossOf(operation, result);
+  const cotangents = pullBack([loss], [one(loss)], marked);
+  const gradientOf = new Map(marked.map((vertex, k) => [vertex, cotangents[k] ?? zerosLike(vertex)]));
+  const pick = (tree: unknown): unknown =>
+    treeMap((leaf) => (leaf instanceof MLXArray ? (gradientOf.get(leaf) ?? leaf) : leaf), tree);
+  const byPosition = isSeveral ? trees.map(pick) : pick(trees[0]);
+  const gradient = names ? [trees.length === 0 ? null : byPosition, pick(named)] : byPosition;
+  return [asResult<R>(result), gradient];
+}
+
+/** The one place where what `fn` returned, passed through untyped code, is given its type back. */
+function asResult<R>(result: unknown): R {
+  return result as R;
+}
+
+function lossOf(operation: string, result: unknown): MLXArray {
+  const loss: unknown = Array.isArray(result) ? result[0] : result;
+  if (!(loss instanceof MLXArray)) {
+    throw new GradientError(
+      operation,
+      `the function must return a scalar array, or a list that begins with one; it returned ${describe(loss)}`,
+    );
+  }
+  if (loss.size !== 1 || loss.shape.length !== 0) {
+    throw new GradientError(
+      operation,
+      `the function must return a scalar, it returned shape ${formatShape(loss.shape)}; reduce it with sum() or mean()`,
+    );
+  }
+  requireDifferentiable(operation, loss, "the result");
+  return loss;
+}
+
+function describe(value: unknown): string {
+  return value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/**
+ * The outputs of `fn` at `primals`, and the cotangent of each primal for the given cotangents of the outputs: reverse-mode
+ * differentiation.
+ *
+ * @param fn takes arrays, returns an array or a list of arrays
+ * @throws {GradientError} if a primal is not floating; {ShapeError} if a cotangent does not fit its output
+ * @example
+ * const [outputs, pulled] = vjp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
+ * await outputs[0].item(); // 9
+ * await pulled[0].item(); // 6
+ */
+export function vjp(
+  fn: (...primals: MLXArray[]) => MLXArray | readonly MLXArray[],
+  primals: readonly MLXArray[],
+  cotangents: readonly MLXArray[],
+): [MLXArray[], MLXArray[]] {
+  primals.forEach((primal, k) => requireDifferentiable("vjp", primal, `primal ${k}`));
+  const marked = markPrimals(primals);
+  const outputs = outputsOf(fn(...marked));
+  if (outputs.length !== cotangents.length) {
+    throw new ArgumentError(
+      "vjp",
+      `the function returns ${outputs.length} arrays, but ${cotangents.length} cotangents are given`,
+    );
+  }
+  const fitted = cotangents.map((cotangent, k) => fitCotangent("vjp", cotangent, outputs[k] ?? cotangent));
+  const pulled = pullBack(outputs, fitted, marked);
+  return [outputs, pulled.map((cotangent, k) => cotangent ?? zerosLike(marked[k] ?? 0))];
+}
+
+/**
+ * The outputs of `fn` at `primals`, and the tangent of each output for the given tangents of the primals: forward-mode
+ * differentiation.
+ *
+ * @throws {GradientError} if a primal is not floating
+ * @example
+ * const [outputs, tangents] = jvp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
+ * await tangents[0].item(); // 6
+ */
+export function jvp(
+  fn: (...primals: MLXArray[]) => MLXArray | readonly MLXArray[],
+  primals: readonly MLXArray[],
+  tangents: readonly MLXArray[],
+): [MLXArray[], MLXArray[]] {
+  if (primals.length !== tangents.length)
+    throw new ArgumentError("jvp", `${primals.length} primals need as many tangents, got ${tangents.length}`);
+  primals.forEach((primal, k) => requireDifferentiable("jvp", primal, `primal ${k}`));
+  const marked = markPrimals(primals);
+  const outputs = outputsOf(fn(...marked));
+  const fitted = tangents.map((tangent, k) => fitCotangent("jvp", tangent, marked[k] ?? tangent));
+  return [outputs, pushForward(outputs, marked, fitted).map((tangent, k) => tangent ?? zerosLike(outputs[k] ?? 0))];
+}
+
+function outputsOf(result: MLXArray | readonly MLXArray[]): MLXArray[] {
+  return result instanceof MLXArray ? [result] : [...result];
+}
+
+/** The arrays in a tree. */
+export function arraysIn(tree: unknown): MLXArray[] {
+  return treeFlatten(tree).flatMap(([, leaf]) => (leaf instanceof MLXArray ? [leaf] : []));
+}
