@@ -5,15 +5,17 @@ import type { ContractionKernel, Kernel, Loop, LoopKernel } from "../../ir/kerne
 /** The cache key of a loop or contraction kernel: expressions numbered in order of first use, axes by length and order. */
 export function kernelText(kernel: LoopKernel | ContractionKernel): string {
   const writer = new KernelWriter();
-  writer.text += kernel.slots.map(({ dtype, isOutput }) => (isOutput ? `>${dtype}` : dtype)).join();
-  writer.text += `|${kernel.arguments.join()}|`;
+  writer.write(kernel.slots.map(({ dtype, isOutput }) => (isOutput ? `>${dtype}` : dtype)).join());
+  writer.write(`|${kernel.arguments.join()}|`);
   if (kernel.kind === "loop") writer.loop(kernel.root);
   else {
-    writer.text += `contract ${kernel.dtype}`;
+    writer.write(`contract ${kernel.dtype}`);
     for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) writer.axis(axis.id, axis.length);
-    writer.text += `;${writer.reference(kernel.left)};${writer.reference(kernel.right)};${writer.reference(kernel.result)}`;
+    writer.write(
+      `;${writer.reference(kernel.left)};${writer.reference(kernel.right)};${writer.reference(kernel.result)}`,
+    );
     for (const { slot, index, value } of kernel.stores)
-      writer.text += `;${slot}[${writer.reference(index)}]=${writer.reference(value)}`;
+      writer.write(`;${slot}[${writer.reference(index)}]=${writer.reference(value)}`);
   }
   return writer.text;
 }
@@ -28,24 +30,29 @@ class KernelWriter {
   readonly #numbers = new Map<Expr, number>();
   readonly #axes = new Map<number, number>();
 
+  /** Appends `part`, which is complete by now: `text += …` would lose what evaluating the part itself writes. */
+  write(part: string): void {
+    this.text += part;
+  }
+
   axis(id: number, length: number): number {
     let number = this.#axes.get(id);
     if (number === undefined) {
       number = this.#axes.size;
       this.#axes.set(id, number);
-      this.text += `x${number}:${length};`;
+      this.write(`x${number}:${length};`);
     }
     return number;
   }
 
   loop(loop: Loop): void {
-    this.text += "{";
-    for (const { id, length } of loop.axes) this.text += `@${this.axis(id, length)}`;
+    this.write("{");
+    for (const { id, length } of loop.axes) this.write(`@${this.axis(id, length)}`);
     for (const child of loop.children) this.loop(child);
-    for (const reduce of loop.reduces) this.text += `;r${this.reference(reduce)}`;
+    for (const reduce of loop.reduces) this.write(`;r${this.reference(reduce)}`);
     for (const { slot, index, value } of loop.stores)
-      this.text += `;${slot}[${this.reference(index)}]=${this.reference(value)}`;
-    this.text += "}";
+      this.write(`;${slot}[${this.reference(index)}]=${this.reference(value)}`);
+    this.write("}");
   }
 
   /** The number of `expr`; writes its definition at first use. */
@@ -75,7 +82,7 @@ class KernelWriter {
     }
     const number = this.#numbers.size;
     this.#numbers.set(expr, number);
-    this.text += `${number}=${head}:${expr.dtype}(${args.join()});`;
+    this.write(`${number}=${head}:${expr.dtype}(${args.join()});`);
     return number;
   }
 }
