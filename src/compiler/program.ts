@@ -154,7 +154,7 @@ export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], con
     const { lowering } = vertex.primitive;
     if (lowering.kind === "constant") {
       const value = lowering.value(vertex.params);
-      if (isStructural(value)) key += `=${value}${vertex.dtype};`;
+      if (isStructural(value)) key += `=${constantKey(vertex)};`;
       else {
         const own = constantKey(vertex);
         let number = distinct.get(own);
