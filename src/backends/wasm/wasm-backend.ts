@@ -109,6 +109,7 @@ export class WasmBackend implements Backend {
     if (kernel.kind === "routine") return { step, kernel, compiled: null, args: 0 };
     const compiled = this.#compile(kernel);
     compiled.holders++;
+    this.#trim(); // only now: a module that nobody holds may be the one to go
     return { step, kernel, compiled, args: this.arena.reserve(compiled.module.layout.byteLength) };
   }
 
@@ -124,7 +125,6 @@ export class WasmBackend implements Backend {
     const module = emitLoopKernel(loops, { relaxed: engineFeatures().relaxedSimd, ...this.arena.memoryOptions });
     const compiled: CompiledKernel = { module, kernel: this.pool.register(kernel.label, module.bytes), holders: 0 };
     this.#modules.set(key, compiled);
-    this.#trim();
     return compiled;
   }
 
