@@ -34,6 +34,8 @@ export const gemmLibraryTypes = {
    * are written: up to 3 elements past `wideCount`.
    */
   addScaledRows: i32(9),
+  /** (source, target, byteLength): target += source; the length is a multiple of 16. */
+  addVectors: i32(3),
   /** (source, rowStride, columnStride, rows, columns, destination, destinationStride): element by element. */
   gather: i32(7),
   /** (source, sourceStride, destination, destinationStride, rows, columns): rows are contiguous on both sides. */
@@ -61,6 +63,7 @@ export function emitGemmLibrary(target: GemmTarget): Uint8Array<ArrayBuffer> {
   add("multiplyNext", (f) => multiply(f, target.relaxed, true));
   add("addDots", (f) => addDots(f, target.relaxed));
   add("addScaledRows", (f) => addScaledRows(f, target.relaxed));
+  add("addVectors", addVectors);
   add("gather", gather);
   add("copyRows", copyRows);
   return module.build();
@@ -456,6 +459,16 @@ function addScaledRows(f: FunctionBuilder, relaxed: boolean): void {
       addRows(1);
       advanceBy(advance(f, wide, wideStride), thin, 4);
     });
+  });
+}
+
+function addVectors(f: FunctionBuilder): void {
+  const [source, target, byteLength] = [0, 1, 2];
+  const at = f.local("i32");
+  countDown(f, byteLength, 16, () => {
+    f.get(target, byteLength).op("i32.add").i32(16).op("i32.sub").tee(at).get(at).memory("v128.load");
+    f.get(source, byteLength).op("i32.add").i32(16).op("i32.sub").memory("v128.load");
+    f.op("f32x4.add").memory("v128.store");
   });
 }
 

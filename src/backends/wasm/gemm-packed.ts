@@ -106,11 +106,12 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
           };
           e.loop(depth, blocks.depth, (k) => {
             const depths = e.let(e.least(e.constant(blocks.depth), () => f.i32(depth).get(k).op("i32.sub")));
-            const pack = (): void =>
-              e.pack(left, TILE_ROWS, { batch, lane: row, lanes: rows, k, depth: depths }, e.get(panels), block);
-            // With a single block of depths the panels of the first chunk serve the others too.
-            if (blocks.depth < depth) pack();
-            else f.get(chunk).op("i32.eqz").if(pack);
+            // Chunks after the first exist only with a single block of depths: they use its panels again.
+            f.get(chunk)
+              .op("i32.eqz")
+              .if(() =>
+                e.pack(left, TILE_ROWS, { batch, lane: row, lanes: rows, k, depth: depths }, e.get(panels), block),
+              );
             const rightPanels = e.sum(
               [e.scratch(0), 1],
               [e.get(batch), rightBatches === 1 ? 0 : batchBytes],

@@ -6,8 +6,8 @@ import type { GemmCode, GemmOperand, GemmPhase, GemmSpec, StridedOperand } from 
 
 /** Most lanes of the small side. */
 const THIN_LIMIT = 16;
-/** Depths summed at a time in dot products: a matter of accuracy, and of the small operand's place in the cache. */
-const DOT_DEPTHS = 1024;
+/** Depths summed at a time, so that errors do not pile up over long sums, and the small operand stays in the cache. */
+const DEPTH_BLOCK = 1024;
 /** Lanes of the large operand in one item, at most. */
 const WIDE_BLOCK = 512;
 const LEAST_WIDE_BLOCK = 64;
@@ -60,7 +60,9 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
   const blockBytes = thin.kind === "computed" ? roundUp(BLOCK_BYTES, 64) : 0;
   // Sums lie as [thin][wide], or as [wide][thin] for a transposed product. Scaled rows only make the former.
   const mustTurn = isTransposed && !useDots && thinCount > 1;
-  const bytesPerThread = (mustTurn ? 2 : 1) * sumBytes + blockBytes;
+  // Scaled rows of a deep product are summed apart, one block of depths at a time.
+  const sumsApart = !useDots && depth > DEPTH_BLOCK;
+  const bytesPerThread = (mustTurn || sumsApart ? 2 : 1) * sumBytes + blockBytes;
 
   const phases: GemmPhase[] = [];
   if (inPlace === undefined) {
@@ -90,8 +92,8 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
     f.get(sums).i32(0).i32(sumBytes).memoryFill();
     if (useDots) {
       const [thinStep, wideStep] = isTransposed ? [4, thinCount * 4] : [wideBlock * 4, 4];
-      e.loop(depth, DOT_DEPTHS, (k) => {
-        const depths = e.least(e.constant(DOT_DEPTHS), () => f.i32(depth).get(k).op("i32.sub"));
+      e.loop(depth, DEPTH_BLOCK, (k) => {
+        const depths = e.least(e.constant(DEPTH_BLOCK), () => f.i32(depth).get(k).op("i32.sub"));
         const at = (base: number): Push => e.sum([e.get(base), 1], [e.get(k), 4]);
         e.call(
           "addDots",
@@ -100,11 +102,18 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
         );
       });
     } else {
-      e.call(
-        "addScaledRows",
-        ...[e.get(thinAt), thinStride, e.get(wideAt), e.constant(wide.depthStride), e.get(sums)],
-        ...[e.constant(wideBlock * 4), e.constant(thinCount), e.get(lanes), e.constant(depth)],
-      );
+      const part = sumsApart ? e.let(e.sum([e.get(sums), 1], sumBytes)) : sums;
+      e.loop(depth, DEPTH_BLOCK, (k) => {
+        const depths = e.least(e.constant(DEPTH_BLOCK), () => f.i32(depth).get(k).op("i32.sub"));
+        if (sumsApart) f.get(part).i32(0).i32(sumBytes).memoryFill();
+        e.call(
+          "addScaledRows",
+          ...[e.sum([e.get(thinAt), 1], [e.get(k), 4]), thinStride],
+          ...[e.sum([e.get(wideAt), 1], [e.get(k), wide.depthStride]), e.constant(wide.depthStride)],
+          ...[e.get(part), e.constant(wideBlock * 4), e.constant(thinCount), e.get(lanes), depths],
+        );
+        if (sumsApart) e.call("addVectors", e.get(part), e.get(sums), e.constant(thinCount * wideBlock * 4));
+      });
     }
     const turned = e.sum([e.get(sums), 1], mustTurn ? sumBytes : 0);
     if (mustTurn) {
