@@ -10,16 +10,20 @@ export { MLXArray } from "./graph/mlx-array.ts";
 export {
   abs,
   add,
+  conj,
+  conjugate,
   degrees,
   divide,
   divmod,
   floorDivide,
+  imag,
   maximum,
   minimum,
   multiply,
   negative,
   positive,
   radians,
+  real,
   reciprocal,
   remainder,
   sign,
@@ -42,6 +46,7 @@ export {
   notEqual,
 } from "./primitives/comparison.ts";
 export { addmm, inner, kron, matmul, outer, tensordot, vecdot } from "./primitives/contraction.ts";
+export { asType, view } from "./primitives/conversion.ts";
 export type { DiagonalOptions, DtypeOption, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
 export {
   arange,
@@ -89,9 +94,9 @@ export {
   logicalOr,
   logicalXor,
   rightShift,
-  view,
 } from "./primitives/logical.ts";
 export type { ArrayLike } from "./primitives/operands.ts";
+export { prod } from "./primitives/products.ts";
 export type { AxisArgument, AxisOrOptions, ReduceOptions } from "./primitives/reductions.ts";
 export { sum } from "./primitives/reductions.ts";
 export { ceil, floor, round, trunc } from "./primitives/rounding.ts";

@@ -119,6 +119,14 @@ export function positive(x: ArrayLike): MLXArray {
   return asArray("positive", x);
 }
 
+/** The complex conjugate and the real part of real numbers: `positive` under MLX's names. */
+export { positive as conj, positive as conjugate, positive as real };
+
+/** The imaginary part of real numbers: zeros in the shape and dtype of `x`. */
+export function imag(x: ArrayLike): MLXArray {
+  return filledLike(asArray("imag", x), 0);
+}
+
 /** 1 / x. */
 export const reciprocalRow: Primitive<null> = /* @__PURE__ */ unaryRow(
   "reciprocal",

@@ -206,7 +206,8 @@ export function outer(a: ArrayLike, b: ArrayLike): MLXArray {
  * @example
  * await vecdot(array([[1, 2], [3, 4]]), array([1, 10])).tolist(); // [21, 43]
  */
-export function vecdot(a: ArrayLike, b: ArrayLike, axis = -1): MLXArray {
+export function vecdot(a: ArrayLike, b: ArrayLike, options: { readonly axis?: number } = {}): MLXArray {
+  const { axis = -1 } = options;
   const [x, y] = [asArray("vecdot", a), asArray("vecdot", b)];
   const [n, m] = [x, y].map((array) => array.shape[normalizeAxis("vecdot", axis, array.ndim)]);
   if (n !== m) {

@@ -5,7 +5,7 @@ import { ArgumentError, DtypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { checkShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import { add, multiply, subtract } from "./arithmetic.ts";
+import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, greaterEqual } from "./comparison.ts";
 import { iota } from "./generate.ts";
@@ -205,7 +205,7 @@ export function linspace(start: number, stop: number, options: number | Linspace
   const { num = 50, dtype = "float32" } = typeof options === "number" ? { num: options } : options;
   if (!Number.isInteger(num) || num < 0) throw new ArgumentError("linspace", `num is a natural number, got ${num}`);
   const computed: Dtype = dtype === "float64" ? dtype : "float32";
-  const share = multiply(iota([num], 0, computed), 1 / Math.max(num - 1, 1));
+  const share = divide(iota([num], 0, computed), Math.max(num - 1, 1));
   return castTo(
     add(multiply(subtract(1, share), start), multiply(share, stop)),
     dtypeOf("linspace", dtype) ?? computed,

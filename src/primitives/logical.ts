@@ -1,14 +1,14 @@
-/** Bitwise and logical operations, shifts, and reading bits as another dtype. */
+/** Bitwise and logical operations, and shifts. */
 import type { Dtype } from "../base/dtype.ts";
-import { byteLengthOf, isDtype, isFloating } from "../base/dtype.ts";
-import { DtypeError, ShapeError } from "../base/errors.ts";
-import type { Aval, MLXArray } from "../graph/mlx-array.ts";
-import type { Lowering, Primitive } from "../graph/primitive.ts";
+import { isFloating } from "../base/dtype.ts";
+import { DtypeError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { BinaryOp } from "../ir/expr.ts";
 import { castTo } from "./cast.ts";
 import { applyBinary, applyUnary, pair } from "./elementwise.ts";
-import { batchToFront, only, pointwise } from "./families.ts";
+import { only, pointwise } from "./families.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray, broadcasted, commonDtype, promoted } from "./operands.ts";
 
@@ -120,68 +120,4 @@ export function logicalXor(a: ArrayLike, b: ArrayLike): MLXArray {
  */
 export function logicalNot(x: ArrayLike): MLXArray {
   return applyUnary(bitwiseInvertRow, truth("logicalNot", x));
-}
-
-interface ViewParams {
-  readonly dtype: Dtype;
-}
-
-const noTangent = { kind: "none", because: "bits read as another dtype have no tangent" } as const;
-
-function reinterpretation(lowering: Lowering<ViewParams>): Primitive<ViewParams> {
-  const row: Primitive<ViewParams> = {
-    name: "view",
-    aval: ([x], { dtype }) => ({ shape: viewShape(only("view", x), dtype), dtype }),
-    lowering,
-    derivative: noTangent,
-    batch: ([x], [axis], params) => [apply(row, [batchToFront(only("view", x), axis ?? 0)], params), 0],
-  };
-  return row;
-}
-
-/** Bits read as another dtype of the same size. */
-export const viewRow: Primitive<ViewParams> = /* @__PURE__ */ reinterpretation({
-  kind: "map",
-  element({ e, index, read, params: { dtype } }) {
-    const x = read(0, index);
-    return dtype === "bool" ? e.cast(x, "bool") : e.bitcast(x, dtype);
-  },
-});
-
-/** Bytes read as another dtype of another size. */
-export const viewBytesRow: Primitive<ViewParams> = /* @__PURE__ */ reinterpretation({
-  kind: "routine",
-  run({ inputs: [source], output }) {
-    if (!source) return;
-    new Uint8Array(output.buffer, output.byteOffset, output.byteLength).set(
-      new Uint8Array(source.buffer, source.byteOffset, source.byteLength),
-    );
-  },
-});
-
-function viewShape({ shape, dtype: from }: Aval, to: Dtype): readonly number[] {
-  const bytes = byteLengthOf(from);
-  if (bytes === byteLengthOf(to)) return shape;
-  const last = shape.at(-1);
-  if (last === undefined)
-    throw new ShapeError("view", `a scalar ${from} cannot be read as ${to}, which has another size`);
-  const length = (last * bytes) / byteLengthOf(to);
-  if (Number.isInteger(length)) return [...shape.slice(0, -1), length];
-  throw new ShapeError("view", `the last axis has ${last * bytes} bytes, which is no whole number of ${to}`);
-}
-
-/**
- * The bits of `x` read as `dtype`. With another element size the last axis grows or shrinks.
- *
- * @throws {ShapeError} if the last axis does not hold a whole number of elements, or a scalar would change its size
- * @example
- * await view(array([1]), "int32").tolist(); // [1065353216]
- * view(array([1, 2]), "uint8").shape; // [8]
- */
-export function view(x: ArrayLike, dtype: Dtype): MLXArray {
-  const array = asArray("view", x);
-  if (!isDtype(dtype)) throw new DtypeError("view", `${String(dtype)} is no dtype`);
-  if (array.dtype === dtype) return array;
-  const isSameSize = byteLengthOf(array.dtype) === byteLengthOf(dtype);
-  return apply(isSameSize ? viewRow : viewBytesRow, [array], { dtype });
 }
