@@ -54,7 +54,8 @@ export function decode(shard: Shard, value: Encoded): Argument {
   if (isReference(value)) return inputOf(shard, value);
   if (isSpelled(value)) return numberOf(value);
   if (isDictionary(value)) return decodeEach(shard, value.dict);
-  return arrayOf(elementsOf(value));
+  if (isEncodedArray(value)) return arrayOf(elementsOf(value));
+  return {};
 }
 
 /** Each value of a recorded dictionary as ours. */

@@ -8,7 +8,7 @@ import type { Argument } from "./decode.ts";
 import { decode, decodeEach, elementsOf, inputOf, isDictionary, isEncodedArray, isList, isSpelled } from "./decode.ts";
 import { camel, replayClip, replayLayer, replayOptimizer, replaySchedule } from "./modules.ts";
 import type { Encoded, OracleCase, Shard } from "./recorded-shards.ts";
-import { ulpOf } from "./tolerances.ts";
+import { ulpOf, zerosAreEqual } from "./tolerances.ts";
 
 /** What differs, or null. A call that throws is a difference. */
 export async function replay(shard: Shard, recorded: OracleCase): Promise<string | null> {
@@ -89,7 +89,7 @@ async function compareTree(
 function allowanceOf(recorded: OracleCase, dtype: Elements["dtype"]): Allowance {
   const ulp = Math.max(recorded.ulp ?? 0, ulpOf(recorded.f, dtype));
   const isTransformed = Boolean(recorded.vjp ?? recorded.jvp ?? recorded.vmap ?? recorded.valueAndGrad);
-  return { ulp, tolerance: recorded.tolerance ?? 0, anyZero: isTransformed };
+  return { ulp, tolerance: recorded.tolerance ?? 0, anyZero: isTransformed || zerosAreEqual.has(recorded.f) };
 }
 
 async function read(x: MLXArray): Promise<Elements> {

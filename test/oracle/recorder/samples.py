@@ -21,7 +21,7 @@ def floats(values, dtype):
     """An MLX array of a float dtype, subnormals kept."""
     with np.errstate(all="ignore"):
         if dtype == "float64":
-            return mx.array(np.array(values, np.float64))
+            return mx.array(np.array(values, np.float64), mx.float64)
         return mx.array(np.array(values, np.float32)).astype(dtype_of(dtype))
 
 
