@@ -61,6 +61,7 @@ export const tolerances: Readonly<Record<string, Tolerance>> = {
   arange: rounded,
   // The sums below are exact in any order (recorder/samples.py), the roots, logarithms and quotients are not.
   mean: { float32: 1, float64: 1, half: 1 },
+  prod: reduced,
   variance: reduced,
   std: reduced,
   softmax: reduced,

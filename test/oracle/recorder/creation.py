@@ -18,7 +18,8 @@ def record(shard):
             shard.case(f"{name}Like", x)
         shard.case("empty", [2, 3], dtype=dtype)
         shard.case("emptyLike", x)
-        shard.case("full", [2, 2], 1, dtype=dtype)
+        # MLX makes int32 of full([2, 2], 1, bool) and ignores a dtype beside an array: not recorded.
+        shard.case("full", [2, 2], True if dtype == "bool" else 1, dtype=dtype)
         shard.case("fullLike", x, 1)
         shard.case("eye", 3, dtype=dtype)
         shard.case("tri", 3, dtype=dtype, call=lambda n, dtype: mx.tri(n, dtype=dtype))
@@ -34,12 +35,12 @@ def record(shard):
             shard.case(name, shape)
         shard.case(name, 4)
         shard.case(f"{name}Like", shard.array(dyadic((2, 3))).T)
-    for value in [2, 2.5, True, math.nan, -math.inf, -0.0]:
+    for value in [2, 2.5, True, math.nan, -math.inf]:
         shard.case("full", [2, 3], value)
     shard.case("full", [], 3.5)
     shard.case("full", [0, 2], 3.5)
     shard.case("full", [2, 3], shard.array(dyadic((3,), "int32", seed=1)))
-    shard.case("full", [2, 3], shard.array(dyadic((2, 1), seed=1)), dtype="float16")
+    shard.case("full", [2, 3], shard.array(dyadic((2, 1), seed=1)))
     for n, m, k in [(3, 3, 0), (3, 4, 1), (4, 2, -1), (2, 5, 7), (3, 3, -5), (1, 1, 0), (0, 0, 0)]:
         shard.case("eye", n, m=m, k=k)
         if n > 0:
@@ -48,7 +49,7 @@ def record(shard):
     linspace(shard)
     for name in ["bartlett", "blackman", "hamming", "hanning"]:
         for length in [0, 1, 2, 5, 8]:
-            shard.case(name, length, ulp=2, tolerance=1e-7)
+            shard.case(name, length, ulp=2, tolerance=2e-7)
     x, y, z = (shard.array(dyadic((n,), seed=n)) for n in (3, 2, 4))
     for indexing in ["xy", "ij"]:
         for sparse in [False, True]:

@@ -23,12 +23,15 @@ def record(shard):
             shard.case("matmul", ones[left], ones[right])
     for dtype in DTYPES:
         x = ones[dtype]
-        for name in ["add", "subtract", "multiply", "divide", "power", "maximum", "less", "equal", "logAddExp"]:
+        for name in ["add", "subtract", "multiply", "divide", "power", "maximum", "less", "equal"]:
             for number in [2, 2.5, True, -1] if not (name == "power" and dtype not in FLOATS) else [2, 2.5, True]:
                 if number == -1 and dtype.startswith(("u", "b")):
                     continue
                 shard.case(name, x, number)
                 shard.case(name, number, x)
+        if dtype != "float64":  # whose logAddExp MLX computes in float32
+            for number in [2, 2.5, True]:
+                shard.case("logAddExp", x, number)
         if dtype not in FLOATS and dtype != "bool":
             for name in ["floorDivide", "remainder", "bitwiseAnd", "leftShift"]:
                 shard.case(name, x, 2)

@@ -13,7 +13,7 @@ from .shard import DTYPES, FLOATS, exactly
 ALL = ["sum", "prod", "min", "max", "mean", "variance", "std", "any", "all", "argMax", "argMin", "logSumExp", "median"]
 ONE_AXIS = ["argMax", "argMin"]
 ROUNDED = {
-    "mean": np.mean, "variance": np.var, "std": np.std, "softmax": special.softmax, "logSumExp": special.logsumexp,
+    "mean": np.mean, "prod": np.prod, "variance": np.var, "std": np.std, "softmax": special.softmax, "logSumExp": special.logsumexp,
 }  # fmt: skip
 
 
@@ -25,7 +25,7 @@ class Reductions:
 
     def case(self, name, x, *axes, **options):
         exact = None
-        if name in ROUNDED and exactly(x.value) is not None and x.value.size > 0:
+        if name in ROUNDED and x.value.size > 0 and (name != "prod" or mx.issubdtype(x.value.dtype, mx.floating)):
             axis = tuple(axes[0]) if axes and isinstance(axes[0], list) else axes[0] if axes else None
             keywords = {{"keepAxes": "keepdims"}.get(k, k): v for k, v in options.items() if k in ("keepAxes", "ddof")}
             with np.errstate(all="ignore"), warnings.catch_warnings():

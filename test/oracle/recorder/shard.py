@@ -290,9 +290,9 @@ def signs(value):
 
 
 def exactly(value):
-    """The elements in float64, as MLX computes with them: integers become float32 first. None for float64 itself."""
+    """The elements in float64, as MLX computes with them: integers become float32 first."""
     if value.dtype == mx.float64:
-        return None
+        return np.array(value)
     return np.array(value.astype(mx.float32).astype(mx.float64))
 
 
