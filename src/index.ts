@@ -2,16 +2,24 @@
 import "./array/methods.ts";
 
 export { evaluate } from "./array/evaluate.ts";
+export type { ExplainedKernel, Explanation } from "./array/explain.ts";
+export { explain, toDot } from "./array/explain.ts";
 export type { ArrayData } from "./array/from-data.ts";
 export { array, fromTypedArray } from "./array/from-data.ts";
+export { memory, tidy } from "./array/lifetime.ts";
+export type { ArrayMethods } from "./array/methods.ts";
+export * as random from "./array/random.ts";
+export type { NestedList } from "./array/reading.ts";
 export type { Dtype, TypedArray } from "./base/dtype.ts";
+export type { Scalar } from "./base/elements.ts";
 export * from "./base/errors.ts";
+export type { Shape } from "./base/shape.ts";
+export { treeFlatten, treeMap, treeMapWithPath, treeMerge, treeReduce, treeUnflatten } from "./base/tree.ts";
+export type { Aval } from "./graph/mlx-array.ts";
 export { MLXArray } from "./graph/mlx-array.ts";
 export {
   abs,
   add,
-  conj,
-  conjugate,
   degrees,
   divide,
   divmod,
@@ -23,7 +31,6 @@ export {
   negative,
   positive,
   radians,
-  real,
   reciprocal,
   remainder,
   sign,
@@ -36,9 +43,7 @@ export {
   equal,
   greater,
   greaterEqual,
-  isFinite,
   isInf,
-  isNaN,
   isNegInf,
   isPosInf,
   less,
@@ -47,11 +52,9 @@ export {
 } from "./primitives/comparison.ts";
 export { addmm, inner, kron, matmul, outer, tensordot, vecdot } from "./primitives/contraction.ts";
 export { asType, view } from "./primitives/conversion.ts";
-export type { DiagonalOptions, DtypeOption, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
+export type { DiagonalOptions, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
 export {
   arange,
-  empty,
-  emptyLike,
   eye,
   full,
   fullLike,
@@ -64,6 +67,8 @@ export {
   zeros,
   zerosLike,
 } from "./primitives/creation.ts";
+export type { TraceOptions } from "./primitives/diagonals.ts";
+export { diag, diagonal, trace, tril, triu } from "./primitives/diagonals.ts";
 export {
   erf,
   erfinv,
@@ -74,19 +79,18 @@ export {
   log2,
   log10,
   logAddExp,
-  pow,
   power,
   rsqrt,
   sigmoid,
   sqrt,
 } from "./primitives/exponential.ts";
 export { all, any, argMax, argMin, max, min } from "./primitives/extrema.ts";
+export { take, takeAlongAxis } from "./primitives/gather.ts";
+export { concatenate, joinAlong, repeat, roll, stack, tile } from "./primitives/joining.ts";
 export {
   bitwiseAnd,
   bitwiseInvert,
-  bitwiseLeftShift,
   bitwiseOr,
-  bitwiseRightShift,
   bitwiseXor,
   leftShift,
   logicalAnd,
@@ -96,16 +100,35 @@ export {
   rightShift,
 } from "./primitives/logical.ts";
 export type { ArrayLike } from "./primitives/operands.ts";
+export { pad } from "./primitives/padding.ts";
 export { prod } from "./primitives/products.ts";
 export type { AxisArgument, AxisOrOptions, ReduceOptions } from "./primitives/reductions.ts";
 export { sum } from "./primitives/reductions.ts";
 export { ceil, floor, round, trunc } from "./primitives/rounding.ts";
-export { clip, nanToNum, stopGradient, where, which } from "./primitives/selection.ts";
+export type { ScanOptions } from "./primitives/scanning.ts";
+export { cummax, cummin, cumprod, cumsum, diff, logCumsumExp } from "./primitives/scanning.ts";
+export { putAlongAxis } from "./primitives/scatter.ts";
+export { clip, nanToNum, stopGradient, where } from "./primitives/selection.ts";
+export {
+  atLeast1d,
+  atLeast2d,
+  atLeast3d,
+  broadcastArrays,
+  broadcastShapes,
+  contiguous,
+  expandDims,
+  flatten,
+  matrixTranspose,
+  squeeze,
+  swapAxes,
+  unflatten,
+} from "./primitives/shaping.ts";
+export type { PadOptions } from "./primitives/slicing.ts";
+export { flip, split, unstack } from "./primitives/slicing.ts";
+export { argPartition, argSort, partition, searchSorted, sort, topK } from "./primitives/sorting.ts";
 export type { VarianceOptions } from "./primitives/statistics.ts";
 export { countNonzero, logSumExp, mean, softmax, std, variance } from "./primitives/statistics.ts";
 export {
-  acos,
-  acosh,
   arccos,
   arccosh,
   arcsin,
@@ -113,11 +136,6 @@ export {
   arctan,
   arctan2,
   arctanh,
-  asin,
-  asinh,
-  atan,
-  atan2,
-  atanh,
   cos,
   cosh,
   sin,
@@ -127,3 +145,7 @@ export {
 } from "./primitives/trigonometry.ts";
 export { broadcastTo, moveAxis, reshape, transpose } from "./primitives/views.ts";
 export { bartlett, blackman, hamming, hanning } from "./primitives/windows.ts";
+export type { GradientOf, GradOptions } from "./transforms/grad.ts";
+export { grad, jvp, valueAndGrad, valueAndGrad as valueAndGradient, vjp } from "./transforms/grad.ts";
+export type { BatchAxes, VmapOptions } from "./transforms/vectorize.ts";
+export { vmap } from "./transforms/vectorize.ts";

@@ -7,7 +7,6 @@ import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Derivative, Primitive, Site } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { Expr, Expressions } from "../ir/expr.ts";
-import { broadcastTo, moveAxis } from "./views.ts";
 
 /** What makes one pointwise operation differ from another. */
 export interface PointwiseRules<P> {
@@ -93,14 +92,29 @@ export function view<P>(name: string, rules: ViewRules<P>): Primitive<P> {
 }
 
 /** `value`, which a row of `name` is sure to have. */
-export function only<T>(name: string, value: T | undefined): T {
-  if (value === undefined) throw new MLXError(name, "lacks an input");
+export function only<T>(name: string, value: T | undefined | null): T {
+  if (value === undefined || value === null) throw new MLXError(name, "lacks an input");
   return value;
+}
+
+/** How a batch axis is moved and made. */
+export interface BatchMoves {
+  /** `x` with `axis` moved to the front. */
+  toFront(x: MLXArray, axis: number): MLXArray;
+  /** `x` repeated along a new first axis. */
+  repeat(x: MLXArray, length: number): MLXArray;
+}
+
+let moves: BatchMoves | null = null;
+
+/** Set by the views, which are rows of a family themselves: importing them here would close a circle. */
+export function provideBatchMoves(given: BatchMoves): void {
+  moves = given;
 }
 
 /** `x` with its batch axis first. */
 export function batchToFront(x: MLXArray, axis: number): MLXArray {
-  return axis === 0 ? x : moveAxis(x, axis, 0);
+  return axis === 0 ? x : only("vmap", moves).toFront(x, axis);
 }
 
 /** All inputs with their batch axis first; those without one are repeated along it. */
@@ -108,7 +122,7 @@ export function alignBatch(inputs: readonly MLXArray[], axes: readonly (number |
   const length = batchLength(inputs, axes);
   return inputs.map((input, k) => {
     const axis = axes[k] ?? null;
-    return axis === null ? broadcastTo(input, [length, ...input.shape]) : batchToFront(input, axis);
+    return axis === null ? only("vmap", moves).repeat(input, length) : batchToFront(input, axis);
   });
 }
 

@@ -5,7 +5,7 @@ import { checkShape, formatShape, normalizeAxis, sameShape, sizeOf } from "../ba
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { view } from "./families.ts";
+import { provideBatchMoves, view } from "./families.ts";
 import { sumTo } from "./reductions.ts";
 
 /** The input itself under a new identity; transforms mark their inputs with it. */
@@ -135,3 +135,8 @@ function sizesDiffer(from: Shape, to: Shape): ShapeError {
     `${formatShape(from)} with ${sizeOf(from)} elements cannot become ${formatShape(to)}`,
   );
 }
+
+provideBatchMoves({
+  toFront: (x, axis) => moveAxis(x, axis, 0),
+  repeat: (x, length) => broadcastTo(x, [length, ...x.shape]),
+});

@@ -1,17 +1,26 @@
 /** Window functions of signal processing: float32 vectors. */
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { abs, add, multiply, subtract } from "./arithmetic.ts";
+import { abs, add, divide, multiply, subtract } from "./arithmetic.ts";
 import { ones } from "./creation.ts";
 import { iota } from "./generate.ts";
 import { cos } from "./trigonometry.ts";
 
-/** A window of `length` from the angle of each place, which runs from -π to π. */
-function window(operation: string, length: number, shape: (angle: MLXArray) => MLXArray): MLXArray {
+/** A window of `length` places from twice their distances from the center, which run from -`span` to `span`. */
+function window(operation: string, length: number, shape: (doubled: MLXArray, span: number) => MLXArray): MLXArray {
   if (!Number.isInteger(length)) throw new ArgumentError(operation, `the length is a whole number, got ${length}`);
   if (length <= 1) return ones([Math.max(length, 0)]);
-  const fromCenter = subtract(multiply(iota([length], 0, "float32"), 2), length - 1);
-  return shape(multiply(fromCenter, Math.PI / (length - 1)));
+  const span = length - 1;
+  return shape(subtract(multiply(iota([length], 0, "float32"), 2), span), span);
+}
+
+/** `mean + first · cos(angle) + second · cos(2 · angle)`, the angle from -π to π. */
+function cosines(operation: string, length: number, mean: number, first: number, second = 0): MLXArray {
+  return window(operation, length, (doubled, span) => {
+    const angle = multiply(doubled, Math.PI / span);
+    const sum = add(multiply(cos(angle), first), mean);
+    return second === 0 ? sum : add(sum, multiply(cos(multiply(angle, 2)), second));
+  });
 }
 
 /**
@@ -21,22 +30,20 @@ function window(operation: string, length: number, shape: (angle: MLXArray) => M
  * await hanning(5).tolist(); // ≈ [0, 0.5, 1, 0.5, 0]
  */
 export function hanning(length: number): MLXArray {
-  return window("hanning", length, (angle) => add(multiply(cos(angle), 0.5), 0.5));
+  return cosines("hanning", length, 0.5, 0.5);
 }
 
 /** The Hamming window of `length` places: `0.54 - 0.46 · cos(2πn / (length - 1))`. */
 export function hamming(length: number): MLXArray {
-  return window("hamming", length, (angle) => add(multiply(cos(angle), 0.46), 0.54));
+  return cosines("hamming", length, 0.54, 0.46);
 }
 
 /** The Bartlett (triangular) window of `length` places: `1 - |2n / (length - 1) - 1|`. */
 export function bartlett(length: number): MLXArray {
-  return window("bartlett", length, (angle) => subtract(1, multiply(abs(angle), 1 / Math.PI)));
+  return window("bartlett", length, (doubled, span) => divide(subtract(span, abs(doubled)), span));
 }
 
 /** The Blackman window of `length` places: `0.42 - 0.5 · cos(2πn / (length - 1)) + 0.08 · cos(4πn / (length - 1))`. */
 export function blackman(length: number): MLXArray {
-  return window("blackman", length, (angle) =>
-    add(add(multiply(cos(angle), 0.5), multiply(cos(multiply(angle, 2)), 0.08)), 0.42),
-  );
+  return cosines("blackman", length, 0.42, 0.5, 0.08);
 }

@@ -173,8 +173,7 @@ export class FunctionBuilder {
 
   /** Pushes two copies of a 64-bit integer through {@link v128}. */
   splatI64(value: bigint): this {
-    for (let at = 0; at < 16; at += 8) scratch.setBigInt64(at, value, true);
-    return this.get(this.#scratchConstant());
+    return this.get(this.constantI64(value));
   }
 
   /** Local that holds four copies of a float32 throughout the function: read it, never set or release it. */
@@ -186,6 +185,12 @@ export class FunctionBuilder {
   /** Local that holds four copies of a 32-bit integer throughout the function: read it, never set or release it. */
   constantI32(value: number): number {
     for (let at = 0; at < 16; at += 4) scratch.setInt32(at, value, true);
+    return this.#scratchConstant();
+  }
+
+  /** Local that holds two copies of a 64-bit integer throughout the function: read it, never set or release it. */
+  constantI64(value: bigint): number {
+    for (let at = 0; at < 16; at += 8) scratch.setBigInt64(at, value, true);
     return this.#scratchConstant();
   }
 

@@ -4,7 +4,7 @@ import { byteLengthOf, isFloating, kindOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/expr.ts";
 import type { FunctionBuilder, LaneOpName, OpName } from "./assembler.ts";
-import { float32Math } from "./vector-math.ts";
+import { float32BinaryMath, float32Math } from "./vector-math.ts";
 
 /** How elements of a dtype lie in registers: half floats as float32, small integers widened, bool as masks. */
 export type RegisterType = "f32" | "i32" | "mask" | "f64" | "i64";
@@ -126,7 +126,8 @@ export class LaneOps {
       const shape = shapeNames[type];
       if (op === "add" || op === "sub" || op === "mul" || op === "div" || op === "min" || op === "max")
         return plain(`${shape}.${op}`);
-      return this.#imported(op, type, [a, b]);
+      const emit = type === "f32" ? float32BinaryMath[op] : undefined;
+      return emit ? emit(f, a, b, this.#target) : this.#imported(op, type, [a, b]);
     }
     if (op === "add" || op === "sub" || op === "mul")
       return this.#normalized(dtype, plain(`${shapeNames[type]}.${op}`));

@@ -48,12 +48,13 @@ export class WorkerSource {
     this.#imports = imports;
   }
 
-  /** The text. `__name` is what some transpilers wrap functions in to keep their names. */
+  /** The text. */
   text(): string {
     const imports = Object.entries(this.#imports).map(
       ([name, value]) => `${JSON.stringify(name)}:${functionText(value)}`,
     );
-    return `var __name=(f)=>f;(${runWorker})(${JSON.stringify(poolLayout)},${createThread},{${imports.join(",")}});`;
+    const layout = JSON.stringify(poolLayout);
+    return `${nameKeeperText()}(${runWorker})(${layout},${createThread},{${imports.join(",")}});`;
   }
 
   /** The text as a URL of this page. */
@@ -63,13 +64,25 @@ export class WorkerSource {
   }
 }
 
+/** A function whose own text shows what a transpiler wraps functions in to keep their names, if it does. */
+function nameProbe(): () => number {
+  const keptName = (): number => 0;
+  return keptName;
+}
+
+/** Defines the wrapper that {@link nameProbe} shows: `__name` in esbuild's output, any name once that is minified. */
+function nameKeeperText(): string {
+  const wrapper = /([\w$]+)\((?:\(\)|function)[^"'`]*["'`]keptName["'`]\)/.exec(String(nameProbe))?.[1];
+  return wrapper === undefined ? "" : `var ${wrapper}=(f)=>f;`;
+}
+
 function functionText(value: ImportedFunction): string {
   const builtin = Object.getOwnPropertyNames(Math).find((name) => Reflect.get(Math, name) === value);
   return builtin === undefined ? `(${value})` : `Math.${builtin}`;
 }
 
 function startWebWorker(source: WorkerSource, start: WorkerStart, events: WorkerEvents): WorkerHandle {
-  const worker = new Worker(source.url(), { name: `mlx-ts ${start.thread}` });
+  const worker = new Worker(source.url(), { name: `mlx-ts ${start.thread}`, type: "module" });
   const { promise, resolve } = promiseWithResolver();
   worker.onmessage = ({ data }: MessageEvent<unknown>) => {
     if (data === "done") events.onProgramDone();

@@ -253,6 +253,7 @@ export class WorkerPool {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#workers === undefined) return;
+    for (const worker of this.#workers) worker.keepAlive(true); // or the process may end while this waits
     Atomics.store(this.#words, this.#word(poolLayout.quit), 1);
     Atomics.add(this.#words, this.#word(poolLayout.generation), 1);
     Atomics.notify(this.#words, this.#word(poolLayout.generation));
@@ -350,6 +351,7 @@ export class WorkerPool {
   /** A worker has died. What it computed is lost, and so is the program it was in. */
   #lose(thread: number, cause: unknown): void {
     this.#livingWorkers--;
+    console.warn(`mlx-ts lost worker ${thread} and goes on with fewer threads: ${String(cause)}`);
     const inside = this.#word(poolLayout.inside + 16 * thread);
     const wasInside = Atomics.exchange(this.#words, inside, 0) !== 0;
     if (!wasInside && this.#livingWorkers > 0) return;

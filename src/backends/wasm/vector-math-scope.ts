@@ -45,6 +45,25 @@ export class VectorScope {
     return local;
   }
 
+  /** A vector of two 64-bit integers as a constant. */
+  bits64(value: bigint): number {
+    return this.f.constantI64(value);
+  }
+
+  /** The lower and the upper two of four float32, as float64. */
+  widen(x: number): readonly [low: number, high: number] {
+    this.f.get(x, x).shuffle(8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+    const upper = this.take();
+    return [this.op("f64x2.promote_low_f32x4", x), this.op("f64x2.promote_low_f32x4", upper)];
+  }
+
+  /** Four float32 from twice two float64. */
+  narrow(low: number, high: number): number {
+    this.f.get(low).op("f32x4.demote_f64x2_zero").get(high).op("f32x4.demote_f64x2_zero");
+    this.f.shuffle(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    return this.take();
+  }
+
   /** The result of an instruction on these operands. */
   op(name: OpName, ...operands: number[]): number {
     this.f.get(...operands).op(name);
@@ -147,7 +166,11 @@ export class VectorScope {
   }
 
   /** Shifts integer lanes by a constant. */
-  shift(name: "i32x4.shl" | "i32x4.shr_s" | "i32x4.shr_u" | "i64x2.shl", a: number, count: number): number {
+  shift(
+    name: "i32x4.shl" | "i32x4.shr_s" | "i32x4.shr_u" | "i64x2.shl" | "i64x2.shr_u",
+    a: number,
+    count: number,
+  ): number {
     this.f.get(a).i32(count).op(name);
     return this.take();
   }

@@ -3,12 +3,17 @@
 import type { FunctionBuilder } from "./assembler.ts";
 import { emitCosh, emitErf, emitExp, emitExpm1, emitSigmoid, emitSinh, emitTanh } from "./vector-math-exponential.ts";
 import { erf, erfinv, power, remainder } from "./vector-math-imported.ts";
+import { emitAcos, emitAsin, emitAtan, emitAtan2 } from "./vector-math-inverse.ts";
 import { emitLog, emitLog1p, emitLog2, emitLog10 } from "./vector-math-logarithm.ts";
 import type { VectorTarget } from "./vector-math-scope.ts";
 import { emitCos, emitSin, emitTan } from "./vector-math-trigonometric.ts";
+import { emitAcosh, emitAsinh, emitAtanh, emitPow } from "./vector-math-wide.ts";
 
 /** Emits a function of one vector of four float32: takes a v128 local, returns the local of the result. */
 export type VectorEmitter = (f: FunctionBuilder, x: number, target: VectorTarget) => number;
+
+/** Emits a function of two vectors of four float32, likewise. */
+export type BinaryVectorEmitter = (f: FunctionBuilder, x: number, y: number, target: VectorTarget) => number;
 
 /** Emitters of float32 vector functions by operation; each one's docstring states its error. */
 export const float32Math: Readonly<Record<string, VectorEmitter>> = {
@@ -21,11 +26,23 @@ export const float32Math: Readonly<Record<string, VectorEmitter>> = {
   sin: emitSin,
   cos: emitCos,
   tan: emitTan,
+  asin: emitAsin,
+  acos: emitAcos,
+  atan: emitAtan,
   sinh: emitSinh,
   cosh: emitCosh,
   tanh: emitTanh,
+  asinh: emitAsinh,
+  acosh: emitAcosh,
+  atanh: emitAtanh,
   sigmoid: emitSigmoid,
   erf: emitErf,
+};
+
+/** Emitters of float32 vector functions of two operands. `atan2` takes y, then x. */
+export const float32BinaryMath: Readonly<Record<string, BinaryVectorEmitter>> = {
+  pow: emitPow,
+  atan2: emitAtan2,
 };
 
 /** Scalar float64 functions by operation: modules import them from "e" for float64 and for what the tables above lack. */
@@ -54,5 +71,4 @@ export const importedMath: Readonly<Record<string, (x: number, y: number) => num
   atan2: Math.atan2,
   pow: power,
   remainder,
-  quotient: (x, y) => Math.floor(x / y),
 };

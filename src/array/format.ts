@@ -1,0 +1,65 @@
+/** Arrays as text, the way MLX prints them. */
+import type { Dtype } from "../base/dtype.ts";
+import { isFloating } from "../base/dtype.ts";
+import type { Scalar } from "../base/elements.ts";
+import { readElement } from "../base/elements.ts";
+import { formatShape } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { currentElements } from "./reading.ts";
+
+/** Elements shown at each end of a long axis. */
+const edge = 3;
+/** Axes up to this length are shown whole. */
+const longest = 6;
+
+/** `array([1, 2, 3], dtype=float32)`, long axes shortened; an array without values says so. */
+export function format(x: MLXArray): string {
+  if (x.isDisposed) return `array(${x.dtype} ${formatShape(x.shape)}, disposed)`;
+  if (!x.isEvaluated) return `array(${x.dtype} ${formatShape(x.shape)}, not yet computed)`;
+  return `array(${formatElements(x)}, dtype=${x.dtype})`;
+}
+
+function formatElements(x: MLXArray): string {
+  const elements = currentElements(x);
+  const strides = new Array<number>(x.shape.length).fill(1);
+  for (let axis = x.shape.length - 2; axis >= 0; axis--)
+    strides[axis] = (strides[axis + 1] ?? 1) * (x.shape[axis + 1] ?? 1);
+  const part = (axis: number, offset: number, indent: number): string => {
+    if (axis === x.shape.length) return formatScalar(readElement(elements, offset, x.dtype), x.dtype);
+    const length = x.shape[axis] ?? 0;
+    const isLast = axis === x.shape.length - 1;
+    const separator = isLast ? ", " : `,\n${" ".repeat(indent + 1)}`;
+    const shown: string[] = [];
+    for (let k = 0; k < length; k++) {
+      if (length > longest && k === edge) {
+        shown.push("...");
+        k = length - edge;
+      }
+      shown.push(part(axis + 1, offset + k * (strides[axis] ?? 1), indent + 1));
+    }
+    return `[${shown.join(separator)}]`;
+  };
+  return part(0, 0, "array(".length);
+}
+
+function formatScalar(value: Scalar, dtype: Dtype): string {
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "bigint" || !isFloating(dtype)) return String(value);
+  return formatFloat(value);
+}
+
+/** Six significant digits, as C++ streams print by default. */
+function formatFloat(value: number): string {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  const scientific = value.toExponential(5);
+  const exponent = Number(scientific.slice(scientific.indexOf("e") + 1));
+  if (exponent < -4 || exponent >= 6) {
+    const mantissa = scientific.slice(0, scientific.indexOf("e")).replace(/\.?0+$/, "");
+    const digits = String(Math.abs(exponent)).padStart(2, "0");
+    return `${mantissa}e${exponent < 0 ? "-" : "+"}${digits}`;
+  }
+  const fixed = value.toFixed(Math.max(0, 5 - exponent));
+  return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+}

@@ -1,0 +1,311 @@
+/** Random numbers from explicit keys or from a global state: MLX's generator, bit for bit. */
+import type { Dtype } from "../base/dtype.ts";
+import { isFloating } from "../base/dtype.ts";
+import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { broadcastShapes, formatShape, normalizeAxis } from "../base/shape.ts";
+import type { TreeNode } from "../base/tree.ts";
+import { treeChildren } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { abs, add, divide, maximum, minimum, multiply, negative, sign, subtract } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
+import { less } from "../primitives/comparison.ts";
+import { matmul } from "../primitives/contraction.ts";
+import { erf, erfinv, log, log1p } from "../primitives/exponential.ts";
+import { argMax } from "../primitives/extrema.ts";
+import { take } from "../primitives/gather.ts";
+import { stack } from "../primitives/joining.ts";
+import { constant } from "../primitives/leaf.ts";
+import type { ArrayLike } from "../primitives/operands.ts";
+import { asArray } from "../primitives/operands.ts";
+import { randomBits, threefryWords } from "../primitives/random-bits.ts";
+import { clip } from "../primitives/selection.ts";
+import { expandDims } from "../primitives/shaping.ts";
+import { sliceAxis } from "../primitives/slicing.ts";
+import { argSort } from "../primitives/sorting.ts";
+import { broadcastTo, reshape } from "../primitives/views.ts";
+import { covarianceFactor } from "./covariance.ts";
+import { keepEvaluated } from "./device.ts";
+
+/** The largest float32 below 1, and the one above -1. */
+const belowOne = 1 - 2 ** -24;
+/** The largest float32 below 2³². */
+const belowAllBits = 2 ** 32 - 2 ** 8;
+
+/** What every sampling function takes. */
+export interface RandomOptions {
+  /** A key of `key` or `split`; the global state is used, and moves on, unless given. */
+  readonly key?: MLXArray;
+}
+
+/** The same with a dtype, float32 unless given. */
+export interface SampleOptions extends RandomOptions {
+  readonly dtype?: Dtype;
+}
+
+/** The global random state: a tree of one array, so that `compile` can capture it and checkpoints save it. */
+export class RandomState implements TreeNode {
+  #words: readonly [number, number] | null;
+  #array: MLXArray | null = null;
+
+  constructor(seed: number | bigint) {
+    this.#words = seedWords(seed);
+  }
+
+  /** Begins anew from `seed`. */
+  seed(seed: number | bigint): void {
+    this.#words = seedWords(seed);
+    this.#array = null;
+  }
+
+  /** The key that the next samples come from. */
+  get key(): MLXArray {
+    if (this.#words) return wordsToKey(this.#words);
+    if (!this.#array) throw new ArgumentError("random", "the state was lost");
+    return this.#array;
+  }
+
+  set key(key: MLXArray) {
+    this.#words = null;
+    this.#array = key;
+  }
+
+  /** The array that the state is waiting on, if any. */
+  get pending(): readonly MLXArray[] {
+    return this.#array ? [this.#array] : [];
+  }
+
+  /** A fresh key; the state moves on. */
+  next(): MLXArray {
+    if (this.#words) {
+      const [a, b] = [threefryWords(this.#words, 0, 2), threefryWords(this.#words, 1, 3)];
+      this.#words = [a[0], b[0]];
+      return wordsToKey([a[1], b[1]]);
+    }
+    const pair = split(this.key);
+    const [next, fresh] = pair;
+    if (next) this.key = next;
+    return fresh ?? this.key;
+  }
+
+  [treeChildren](): Record<string, unknown> {
+    const state = this;
+    return {
+      get key(): unknown {
+        return state.key;
+      },
+      set key(value: unknown) {
+        if (value instanceof MLXArray) state.key = value;
+      },
+    };
+  }
+}
+
+/** The state that sampling without a key draws from. */
+export const state: RandomState = new RandomState(BigInt(Date.now()));
+keepEvaluated(() => state.pending);
+
+/**
+ * Sets the global state: the same seed gives the same numbers, those of MLX.
+ *
+ * @example
+ * random.seed(864);
+ * await random.normal([]).item(); // ≈ 1.3235496
+ */
+export function seed(value: number | bigint): void {
+  state.seed(value);
+}
+
+/** The key of a seed: uint32 [2]. */
+export function key(value: number | bigint): MLXArray {
+  return wordsToKey(seedWords(value));
+}
+
+/** `count` independent keys from one: a list of uint32 [2]. */
+export function split(from: MLXArray, count = 2): MLXArray[] {
+  const keys = randomBits(from, [count, 2]);
+  return Array.from({ length: count }, (_, k) => reshape(sliceAxis(keys, 0, k, 1), [2]));
+}
+
+/** Random bits: uint32, or uint16 or uint8 if `width` is 2 or 1 bytes. */
+export function bits(shape: Shape = [], options: RandomOptions & { readonly width?: 1 | 2 | 4 } = {}): MLXArray {
+  return randomBits(options.key ?? state.next(), shape, options.width ?? 4);
+}
+
+/** Uniform samples in [low, high), float32 unless a floating `dtype` is given; `low` and `high` broadcast to `shape`. */
+export function uniform(
+  shape: Shape = [],
+  options: SampleOptions & { readonly low?: ArrayLike; readonly high?: ArrayLike } = {},
+): MLXArray {
+  const dtype = floating("uniform", options.dtype);
+  const low = castTo(asArray("uniform", options.low ?? 0), dtype);
+  const high = castTo(asArray("uniform", options.high ?? 1), dtype);
+  requireBroadcast("uniform", shape, [low, high]);
+  const words = castTo(bits(shape, options), "float32");
+  const unit = castTo(minimum(divide(words, 2 ** 32), belowOne), dtype);
+  return add(multiply(unit, subtract(high, low)), low);
+}
+
+/** Normal samples with mean `loc` and standard deviation `scale`. */
+export function normal(
+  shape: Shape = [],
+  options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
+): MLXArray {
+  const dtype = floating("normal", options.dtype);
+  const samples = uniform(shape, { ...options, dtype, low: -belowOne, high: 1 });
+  const standard = multiply(erfinv(samples), Math.SQRT2);
+  const scaled =
+    options.scale === undefined ? standard : multiply(standard, castTo(asArray("normal", options.scale), dtype));
+  return options.loc === undefined ? scaled : add(scaled, castTo(asArray("normal", options.loc), dtype));
+}
+
+/** Integers from `low` to below `high`, which broadcast to `shape`; int32 unless `dtype` is given. */
+export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options: SampleOptions = {}): MLXArray {
+  const dtype = options.dtype ?? "int32";
+  if (isFloating(dtype)) throw new DtypeError("randint", `needs an integer dtype, got ${dtype}`);
+  const [from, to] = [castTo(asArray("randint", low), dtype), castTo(asArray("randint", high), dtype)];
+  const target = shape ?? broadcastShapes("randint", from.shape, to.shape);
+  const samples = uniform(target, {
+    ...options,
+    dtype: "float32",
+    low: castTo(from, "float32"),
+    high: castTo(to, "float32"),
+  });
+  return maximum(minimum(castTo(samples, dtype), subtract(to, 1)), from);
+}
+
+/** True with probability `p`, which broadcasts to `shape`. */
+export function bernoulli(p: ArrayLike = 0.5, shape?: Shape, options: RandomOptions = {}): MLXArray {
+  const probability = castTo(asArray("bernoulli", p), "float32");
+  const target = shape ?? probability.shape;
+  requireBroadcast("bernoulli", target, [probability]);
+  return less(castTo(bits(target, options), "float32"), multiply(probability, belowAllBits));
+}
+
+/** Standard normal samples kept between `lower` and `upper`. */
+export function truncatedNormal(
+  lower: ArrayLike,
+  upper: ArrayLike,
+  shape?: Shape,
+  options: SampleOptions = {},
+): MLXArray {
+  const dtype = floating("truncatedNormal", options.dtype);
+  const [low, high] = [
+    castTo(asArray("truncatedNormal", lower), dtype),
+    castTo(asArray("truncatedNormal", upper), dtype),
+  ];
+  const target = shape ?? broadcastShapes("truncatedNormal", low.shape, high.shape);
+  const [from, to] = [erf(divide(low, Math.SQRT2)), erf(divide(high, Math.SQRT2))];
+  const samples = uniform(target, { ...options, dtype, low: from, high: to });
+  return clip(multiply(erfinv(samples), Math.SQRT2), low, high);
+}
+
+/** Samples of the standard Gumbel distribution: `-log(-log(u))`. */
+export function gumbel(shape: Shape = [], options: SampleOptions = {}): MLXArray {
+  return negative(log(negative(log(uniform(shape, options)))));
+}
+
+/** Where categorical samples are drawn from. */
+export interface CategoricalOptions extends RandomOptions {
+  /** The axis of the categories, the last unless given. */
+  readonly axis?: number;
+  /** The shape of the result, which the shape of `logits` without `axis` must broadcast to. */
+  readonly shape?: Shape;
+  /** Samples per distribution: they become the last axis. Not together with `shape`. */
+  readonly numSamples?: number;
+}
+
+/** Samples category numbers (uint32) from unnormalized log-probabilities, by the Gumbel-max trick. */
+export function categorical(logits: MLXArray, options: CategoricalOptions = {}): MLXArray {
+  const axis = normalizeAxis("categorical", options.axis ?? -1, logits.shape.length);
+  const categories = logits.shape[axis] ?? 1;
+  const rest = logits.shape.filter((_, k) => k !== axis);
+  if (options.shape && options.numSamples !== undefined)
+    throw new ArgumentError("categorical", "takes shape or numSamples, not both");
+  if (options.numSamples !== undefined) {
+    const noise = gumbel([...logits.shape, options.numSamples], options);
+    return argMax(add(noise, expandDims(logits, -1)), axis);
+  }
+  const target = options.shape ?? rest;
+  requireBroadcast("categorical", target, [{ shape: rest }]);
+  const place = axis - logits.shape.length + target.length + 1;
+  const noiseShape = [...target.slice(0, place), categories, ...target.slice(place)];
+  return argMax(add(gumbel(noiseShape, options), logits), place);
+}
+
+/** Laplace samples with mean `loc` and scale `scale`. */
+export function laplace(
+  shape: Shape = [],
+  options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
+): MLXArray {
+  const dtype = floating("laplace", options.dtype);
+  const samples = uniform(shape, { ...options, dtype, low: -belowOne, high: 1 });
+  const standard = multiply(sign(samples), log1p(negative(abs(samples))));
+  const scaled =
+    options.scale === undefined ? standard : multiply(standard, castTo(asArray("laplace", options.scale), dtype));
+  return options.loc === undefined ? scaled : add(scaled, castTo(asArray("laplace", options.loc), dtype));
+}
+
+/** `x` in random order along `axis`, or the numbers below `x` in random order. */
+export function permutation(x: MLXArray | number, options: RandomOptions & { readonly axis?: number } = {}): MLXArray {
+  if (typeof x === "number") return argSort(bits([x], options));
+  const axis = normalizeAxis("permutation", options.axis ?? 0, x.shape.length);
+  return take(x, argSort(bits([x.shape[axis] ?? 0], options)), axis);
+}
+
+/**
+ * Samples of the normal distribution with the given mean and covariance.
+ *
+ * @param mean [..., n]
+ * @param covariance [..., n, n], symmetric and positive semidefinite
+ * @param shape of the batch of samples, which the leading axes broadcast to
+ * @returns [...shape, n]
+ * @throws {ShapeError} if mean and covariance do not fit
+ */
+export function multivariateNormal(
+  mean: MLXArray,
+  covariance: MLXArray,
+  shape: Shape = [],
+  options: SampleOptions = {},
+): MLXArray {
+  const n = mean.shape.at(-1);
+  if (n === undefined || covariance.shape.at(-1) !== n || covariance.shape.at(-2) !== n) {
+    throw new ShapeError(
+      "multivariateNormal",
+      `mean ${formatShape(mean.shape)} and covariance ${formatShape(covariance.shape)} do not fit: [n] and [n, n] are needed`,
+    );
+  }
+  const batch = broadcastShapes("multivariateNormal", mean.shape.slice(0, -1), covariance.shape.slice(0, -2));
+  const target = broadcastShapes("multivariateNormal", batch, shape);
+  const standard = normal([...target, n], { ...options, dtype: "float32" });
+  const spread = reshape(matmul(expandDims(standard, -2), covarianceFactor(covariance)), [...target, n]);
+  return castTo(add(spread, broadcastTo(mean, [...target, n])), floating("multivariateNormal", options.dtype));
+}
+
+function floating(operation: string, dtype: Dtype = "float32"): Dtype {
+  if (!isFloating(dtype)) throw new DtypeError(operation, `samples are floating, got ${dtype}`);
+  return dtype;
+}
+
+function requireBroadcast(operation: string, shape: Shape, operands: readonly { readonly shape: Shape }[]): void {
+  for (const operand of operands) {
+    const joined = broadcastShapes(operation, shape, operand.shape);
+    if (joined.length !== shape.length || joined.some((length, axis) => length !== shape[axis])) {
+      throw new ShapeError(
+        operation,
+        `${formatShape(operand.shape)} does not broadcast to the shape asked for, ${formatShape(shape)}`,
+      );
+    }
+  }
+}
+
+function seedWords(seed: number | bigint): readonly [number, number] {
+  if (typeof seed === "number" && !Number.isInteger(seed))
+    throw new ArgumentError("seed", `a seed is a whole number, got ${seed}`);
+  const whole = BigInt.asUintN(64, BigInt(seed));
+  return [Number(whole >> 32n), Number(whole & 0xffffffffn)];
+}
+
+function wordsToKey([high, low]: readonly [number, number]): MLXArray {
+  return stack([constant(high, "uint32"), constant(low, "uint32")]);
+}

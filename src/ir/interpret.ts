@@ -1,0 +1,106 @@
+/** The definition of kernels: runs them as they are written, in plain TypeScript, one point of their loops after the other. */
+import type { TypedArray } from "../base/dtype.ts";
+import { isBigInteger } from "../base/dtype.ts";
+import type { Axis, ScalarValue } from "./expr.ts";
+import type { ContractionKernel, Kernel, Loop, LoopKernel, Store } from "./kernel.ts";
+import { accumulatorOf } from "./interpret-reduction.ts";
+import { Tape } from "./interpret-tape.ts";
+
+/** Runs a kernel on its buffers, one per slot, with the values of its lifted constants. */
+export type Interpreter = (buffers: readonly TypedArray[], constants: readonly ScalarValue[]) => void;
+
+/** Runs `kernel` once; see `interpreterOf`. */
+export function interpret(kernel: Kernel, buffers: readonly TypedArray[], constants: readonly ScalarValue[]): void {
+  interpreterOf(kernel)(buffers, constants);
+}
+
+/**
+ * Makes `kernel` ready to run. Every instruction rounds to its dtype; sums and products of floats are taken in float64 and
+ * rounded once. Elements outside a buffer read as 0, so both sides of a select can be computed.
+ */
+export function interpreterOf(kernel: Kernel): Interpreter {
+  switch (kernel.kind) {
+    case "loop":
+      return loopInterpreter(kernel);
+    case "contraction":
+      return contractionInterpreter(kernel);
+    case "routine":
+      return (buffers) => kernel.run(buffers);
+  }
+}
+
+function loopInterpreter({ root }: LoopKernel): Interpreter {
+  const tape = new Tape();
+  const run = compileLoop(tape, root);
+  return (buffers, constants) => {
+    tape.bind(buffers, constants);
+    run();
+  };
+}
+
+/** Everything a loop does, its children included. */
+function compileLoop(tape: Tape, { axes, children, reduces, stores }: Loop): () => void {
+  const inner = children.map((child) => compileLoop(tape, child));
+  const accumulators = reduces.map((reduce) => accumulatorOf(tape, reduce));
+  const operands = tape.program(reduces.flatMap((reduce) => reduce.args));
+  const write = compileStores(tape, stores);
+  const nest = nestOf(tape, axes, () => {
+    for (const child of inner) child();
+    operands();
+    for (const { take } of accumulators) take();
+    write();
+  });
+  return () => {
+    for (const { start } of accumulators) start();
+    nest();
+    for (const { finish } of accumulators) finish();
+  };
+}
+
+function compileStores(tape: Tape, stores: readonly Store[]): () => void {
+  const prepare = tape.program(stores.flatMap(({ index, value }) => [index, value]));
+  const writers = stores.map((store) => tape.writer(store));
+  return () => {
+    prepare();
+    for (const write of writers) write();
+  };
+}
+
+/** `body` for every point of `axes`, row-major. */
+function nestOf(tape: Tape, axes: readonly Axis[], body: () => void): () => void {
+  return axes.reduceRight<() => void>((inner, axis) => {
+    const place = tape.placeOfAxis(axis);
+    return () => {
+      for (let position = 0; position < axis.length; position++) {
+        tape.numbers[place] = position;
+        inner();
+      }
+    };
+  }, body);
+}
+
+function contractionInterpreter(kernel: ContractionKernel): Interpreter {
+  const { batch, m, n, k, left, right, dtype, result, stores } = kernel;
+  const tape = new Tape();
+  const product = tape.e.mul(tape.cast(left, dtype), tape.cast(right, dtype));
+  const accumulator = accumulatorOf(tape, result, product);
+  const operands = tape.program([product]);
+  const write = compileStores(tape, stores);
+  const sum = nestOf(tape, [k], () => {
+    operands();
+    accumulator.take();
+  });
+  const run = nestOf(tape, [...batch, m, n], () => {
+    accumulator.start();
+    sum();
+    accumulator.finish();
+    write();
+  });
+  return (buffers, constants) => {
+    tape.bind(buffers, constants);
+    run();
+  };
+}
+
+/** Whether elements of `dtype` are kept as bigints. */
+export { isBigInteger };

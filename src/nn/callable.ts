@@ -1,0 +1,30 @@
+/** Instances that can be called: what makes `model(x)` run `model.forward(x)`. Knows nothing of parameters. */
+import { MLXError } from "../base/errors.ts";
+
+/** An object whose call runs its `forward` method, with the types of that method. */
+export interface CallableInstance {
+  (...args: Parameters<this["forward"]>): ReturnType<this["forward"]>;
+  /** What a call computes. */
+  forward(...args: never[]): unknown;
+}
+
+/** Constructs a function with the prototype of the class that is made; fields of that class are then set up on it. */
+function ForwardingFunction(): object {
+  const instance = (...args: unknown[]): unknown => Reflect.apply(Reflect.get(instance, "forward"), instance, args);
+  // A function owns `length` and `name`, which would be in the way of fields called so.
+  Reflect.deleteProperty(instance, "length");
+  Reflect.deleteProperty(instance, "name");
+  return Object.setPrototypeOf(instance, new.target.prototype);
+}
+
+/** The class to extend for callable instances; `this` in its subclasses is a function with their prototype. */
+export const Callable: abstract new () => CallableInstance = /* @__PURE__ */ asClass(ForwardingFunction);
+
+function asClass(made: unknown): abstract new () => CallableInstance {
+  if (!isCallableClass(made)) throw new MLXError("Callable", "a class is a function");
+  return made;
+}
+
+function isCallableClass(value: unknown): value is abstract new () => CallableInstance {
+  return typeof value === "function";
+}

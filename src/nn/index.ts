@@ -1,0 +1,2 @@
+/** Neural networks: modules, layers, losses and initializers. */
+export { Module } from "./module.ts";

@@ -1,0 +1,242 @@
+/** Modules: objects with parameters that can be called, walked, frozen, updated, printed, saved and loaded. */
+import type { Dtype } from "../base/dtype.ts";
+import { isFloating } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { treeChildren, treeFlatten } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { castTo } from "../primitives/cast.ts";
+import { Callable } from "./callable.ts";
+import { describeModule } from "./module-text.ts";
+import type { ModuleFilter, ModuleLeafTest, ModuleMap, NestedTree } from "./module-tree.ts";
+import { filterAndMapModule, isBranch, localArrayPaths, updateBranch } from "./module-tree.ts";
+import type { ParametersOf } from "./parameter-tree.ts";
+
+/** Which parameters `freeze` and `unfreeze` mean. */
+export interface FreezeOptions {
+  /** Also those of the modules inside; true unless given. */
+  readonly recurse?: boolean;
+  /** Fields by name; all of them unless given. */
+  readonly keys?: string | readonly string[];
+  /** Throw for a key that no module has. */
+  readonly strict?: boolean;
+}
+
+/** How `update` treats names that the module does not have. */
+export interface UpdateOptions {
+  /** Throw for them; true unless given. */
+  readonly strict?: boolean;
+}
+
+/**
+ * The base of everything with parameters. A subclass keeps arrays, modules, and lists and plain objects of them in its
+ * fields, where they are found without registration, and computes in `forward`; its instances are called like functions,
+ * with the types of their `forward`. Fields whose names begin with `_` are no parameters.
+ *
+ * @example
+ * class Scaler extends Module {
+ *   scale: MLXArray;
+ *   constructor(initial: number) {
+ *     super();
+ *     this.scale = array(initial);
+ *   }
+ *   forward(x: MLXArray): MLXArray {
+ *     return multiply(x, this.scale);
+ *   }
+ * }
+ * const scaler = new Scaler(1.5);
+ * await scaler(array([70, 72])).tolist(); // [105, 108]
+ */
+export abstract class Module extends Callable {
+  readonly #frozen = new Set<string>();
+  #isTraining = true;
+
+  /** What a call of the module computes. */
+  abstract override forward(...args: never[]): unknown;
+
+  /** Whether the module is being trained: dropout drops and batch normalization collects statistics. */
+  get training(): boolean {
+    return this.#isTraining;
+  }
+
+  /** All parameters as a tree of the modules' fields. */
+  parameters(): ParametersOf<this>;
+  parameters(): object {
+    return this.filterAndMap(isParameter);
+  }
+
+  /** The parameters that are not frozen, as a tree of the modules' fields. */
+  trainableParameters(): ParametersOf<this>;
+  trainableParameters(): object {
+    return this.filterAndMap((module, key, value) => isParameter(module, key, value) && !module.isFrozen(key));
+  }
+
+  /** The modules directly in the fields, as a tree. */
+  children(): NestedTree {
+    return this.filterAndMap(isChild, undefined, (_, __, value) => value instanceof Module);
+  }
+
+  /** The innermost modules, those that have no children themselves, as a tree. */
+  leafModules(): NestedTree {
+    return this.filterAndMap(
+      isChild,
+      undefined,
+      (_, __, value) => value instanceof Module && treeFlatten(value.children()).length === 0,
+    );
+  }
+
+  /** This module and all modules inside, outer before inner. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  /** This module (named "") and all modules inside with their dotted paths, outer before inner. */
+  namedModules(): [string, Module][] {
+    const found: [string, Module][] = [];
+    const seen = new Set<Module>();
+    const visit = (path: string, module: Module): void => {
+      if (seen.has(module)) return;
+      seen.add(module);
+      found.push([path, module]);
+      for (const [key, child] of treeFlatten(module.children())) {
+        if (child instanceof Module) visit(path === "" ? key : `${path}.${key}`, child);
+      }
+    };
+    visit("", this);
+    return found;
+  }
+
+  /** Calls `visit` with this module (named "") and every module inside, outer before inner. Returns this module. */
+  applyToModules(visit: (path: string, module: Module) => void): this {
+    for (const [path, module] of this.namedModules()) visit(path, module);
+    return this;
+  }
+
+  /**
+   * A tree of the fields that `filter` admits; leaves become `map` of them. What is no leaf (unless `isLeaf` is given:
+   * modules, lists and plain objects) is descended into; an item of a list that `filter` refuses leaves `{}` in its place.
+   *
+   * @param filter is asked with the module, the path of the value within it and the value
+   */
+  filterAndMap(filter: ModuleFilter, map?: ModuleMap, isLeaf?: ModuleLeafTest): NestedTree {
+    return filterAndMapModule(this, filter, map ?? ((value) => value), isLeaf ?? ((_, __, value) => !isBranch(value)));
+  }
+
+  /**
+   * Replaces the arrays that `parameters` (a tree like that of `parameters()`, or a part of it) names. Returns this module.
+   *
+   * @throws {ArgumentError} for a name that the module does not have, unless `strict` is false
+   */
+  update(parameters: object, options: UpdateOptions = {}): this {
+    updateBranch(this, parameters, options.strict ?? true, "");
+    return this;
+  }
+
+  /** Replaces every parameter (or those that `filter` admits) by `map` of it. Returns this module. */
+  override apply(map: (parameter: MLXArray) => MLXArray, filter: ModuleFilter = isParameter): this {
+    return this.update(this.filterAndMap(filter, (value) => (value instanceof MLXArray ? map(value) : value)));
+  }
+
+  /** Replaces the modules that `modules` (a tree like that of `children()`) names. Returns this module. */
+  updateModules(modules: object, options: UpdateOptions = {}): this {
+    updateBranch(this, modules, options.strict ?? true, "");
+    return this;
+  }
+
+  /** Keeps parameters from being trained: they are absent from `trainableParameters` and from gradients. Returns this module. */
+  freeze(options: FreezeOptions = {}): this {
+    return this.#select(
+      options,
+      (module, local) => module.freeze(local),
+      (keys) => {
+        for (const key of keys ?? localArrayPaths(this)) this.#frozen.add(key);
+      },
+    );
+  }
+
+  /** Lets parameters be trained again. Returns this module. */
+  unfreeze(options: FreezeOptions = {}): this {
+    return this.#select(
+      options,
+      (module, local) => module.unfreeze(local),
+      (keys) => {
+        if (keys === null) this.#frozen.clear();
+        else for (const key of keys) this.#frozen.delete(key);
+      },
+    );
+  }
+
+  /** Whether the parameter in field `key` is frozen. */
+  isFrozen(key: string): boolean {
+    return this.#frozen.has(key);
+  }
+
+  /** Switches this module and those inside to training (or, with false, to evaluation). Returns this module. */
+  train(mode = true): this {
+    for (const module of this.modules()) module.#isTraining = mode;
+    return this;
+  }
+
+  /** Switches this module and those inside to evaluation. Returns this module. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Converts the floating-point parameters, or those whose dtype `predicate` admits. Returns this module. */
+  setDtype(dtype: Dtype, predicate: (dtype: Dtype) => boolean = isFloating): this {
+    return this.apply((parameter) => (predicate(parameter.dtype) ? castTo(parameter, dtype) : parameter));
+  }
+
+  /** What stands in the parentheses behind the module's name when it is printed. */
+  describeExtra(): string {
+    return "";
+  }
+
+  /** The module as text: a line per module with its parameters' shapes and their number. */
+  override toString(): string {
+    return describeModule(this);
+  }
+
+  /** The fields, for functions that take trees: `evaluate(model)` and `compile(f, { inputs: [model] })` see the arrays in them. */
+  [treeChildren](): Record<string, unknown> {
+    return recordOf(this);
+  }
+
+  /** What Node prints for the module. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  /** Applies `change` here, or `pass`es the request on to every module inside. */
+  #select(
+    { recurse = true, keys, strict = false }: FreezeOptions,
+    pass: (module: Module, options: FreezeOptions) => void,
+    change: (keys: readonly string[] | null) => void,
+  ): this {
+    const list = keys === undefined ? null : typeof keys === "string" ? [keys] : keys;
+    const modules = recurse ? this.modules() : [this];
+    const missing = list?.find((key) => !modules.some((module) => Object.hasOwn(module, key)));
+    if (strict && missing !== undefined) {
+      throw new ArgumentError("freeze", `${this.constructor.name} has no field "${missing}"`);
+    }
+    if (!recurse) change(list);
+    else for (const module of modules) pass(module, { recurse: false, ...(list ? { keys: list } : {}) });
+    return this;
+  }
+}
+
+function isParameter(_: Module, key: string, value: unknown): boolean {
+  return !key.startsWith("_") && (value instanceof MLXArray || isBranch(value));
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  if (!isRecord(value)) throw new ArgumentError("treeChildren", "is asked of what has no fields");
+  return value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return (typeof value === "object" || typeof value === "function") && value !== null;
+}
+
+function isChild(_: Module, __: string, value: unknown): boolean {
+  return isBranch(value);
+}

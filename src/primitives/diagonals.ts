@@ -1,0 +1,121 @@
+/** Diagonals and triangles of matrices. */
+import type { Dtype } from "../base/dtype.ts";
+import { ShapeError } from "../base/errors.ts";
+import { formatShape, normalizeAxis } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { add } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
+import { equal, lessEqual } from "./comparison.ts";
+import { filledLike } from "./elementwise.ts";
+import { view } from "./families.ts";
+import { iota } from "./generate.ts";
+import { sum } from "./reductions.ts";
+import { where } from "./selection.ts";
+import { padded } from "./slicing.ts";
+import { broadcastTo, moveAxis, reshape } from "./views.ts";
+
+/** Which diagonal of which matrices. */
+export interface DiagonalPlace {
+  /** 0 is the main diagonal, positive above it, negative below. */
+  readonly offset?: number;
+  /** The axis of the rows; 0 unless given. */
+  readonly axis1?: number;
+  /** The axis of the columns; 1 unless given. */
+  readonly axis2?: number;
+}
+
+/** The options of `trace`. */
+export interface TraceOptions extends DiagonalPlace {
+  /** The dtype to sum in and of the result. */
+  readonly dtype?: Dtype;
+}
+
+/** [..., rows, columns] → [..., n]: the diagonal `offset` above the main one. */
+export const diagonalRow: Primitive<{ readonly offset: number }> = /* @__PURE__ */ view<{ readonly offset: number }>(
+  "diagonal",
+  {
+    aval({ shape, dtype }, { offset }) {
+      const [rows = 0, columns = 0] = shape.slice(-2);
+      const length = Math.min(rows + Math.min(offset, 0), columns - Math.max(offset, 0));
+      return { shape: [...shape.slice(0, -2), Math.max(length, 0)], dtype };
+    },
+    source({ e, index, params: { offset } }) {
+      const position = index.at(-1) ?? e.index(0);
+      return [...index.slice(0, -1), e.scale(position, 1, Math.max(-offset, 0)), e.scale(position, 1, Math.max(offset, 0))];
+    },
+    transpose: (cotangent, { shape }, { offset }) => ontoDiagonal(cotangent, shape.at(-2) ?? 1, shape.at(-1) ?? 1, offset),
+    batchParams: (params) => params,
+  },
+);
+
+/** [..., n] on a diagonal of matrices [..., rows, columns] of zeros. */
+function ontoDiagonal(x: MLXArray, rows: number, columns: number, offset: number): MLXArray {
+  const low = Math.max(-offset, 0);
+  const before = x.shape.map((_, k) => (k === x.ndim - 1 ? low : 0));
+  const after = x.shape.map((length, k) => (k === x.ndim - 1 ? rows - low - length : 0));
+  const column = reshape(padded(x, before, after), [...x.shape.slice(0, -1), rows, 1]);
+  const wide = broadcastTo(column, [...x.shape.slice(0, -1), rows, columns]);
+  const isOn = equal(add(iota([rows, columns], 0, "int32"), offset), iota([rows, columns], 1, "int32"));
+  return where(isOn, wide, filledLike(wide, 0));
+}
+
+/**
+ * The diagonals of the matrices that two axes of `x` make, as a new last axis.
+ *
+ * @throws {ShapeError} if `x` has fewer than two axes, or both axes are the same
+ * @example
+ * await diagonal(array([[1, 2], [3, 4]])).tolist(); // [1, 4]
+ */
+export function diagonal(x: MLXArray, { offset = 0, axis1 = 0, axis2 = 1 }: DiagonalPlace = {}): MLXArray {
+  if (x.ndim < 2) throw new ShapeError("diagonal", `needs at least two axes, got ${formatShape(x.shape)}`);
+  const rows = normalizeAxis("diagonal", axis1, x.ndim);
+  const columns = normalizeAxis("diagonal", axis2, x.ndim);
+  if (rows === columns) throw new ShapeError("diagonal", `axis1 and axis2 are both axis ${rows}`);
+  const columnsLast = moveAxis(x, columns, -1);
+  return apply(diagonalRow, [moveAxis(columnsLast, rows < columns ? rows : rows - 1, -2)], { offset });
+}
+
+/**
+ * Of a vector the matrix with it on diagonal `offset` and zeros elsewhere, of a matrix that diagonal.
+ *
+ * @throws {ShapeError} for any other number of axes
+ * @example
+ * await diag(array([1, 2])).tolist(); // [[1, 0], [0, 2]]
+ */
+export function diag(x: MLXArray, offset = 0): MLXArray {
+  if (x.ndim === 2) return diagonal(x, { offset });
+  if (x.ndim !== 1) throw new ShapeError("diag", `needs a vector or a matrix, got ${formatShape(x.shape)}`);
+  const length = x.size + Math.abs(offset);
+  return ontoDiagonal(x, length, length, offset);
+}
+
+/**
+ * The sum of a diagonal of the matrices that two axes of `x` make, those axes left out.
+ *
+ * @throws {ShapeError} as `diagonal`
+ * @example
+ * await trace(array([[1, 2], [3, 4]])).item(); // 5
+ */
+export function trace(x: MLXArray, { dtype, ...place }: TraceOptions = {}): MLXArray {
+  const line = diagonal(x, place);
+  const result = sum(castTo(line, dtype ?? line.dtype), -1);
+  return dtype ? castTo(result, dtype) : result;
+}
+
+/** `x` where the column is at most `k` right of the row, 0 elsewhere, over the last two axes. @throws {ShapeError} if there are fewer. */
+export function tril(x: MLXArray, k = 0): MLXArray {
+  return where(isBelow("tril", x, k), x, filledLike(x, 0));
+}
+
+/** `x` where the column is at least `k` right of the row, 0 elsewhere, over the last two axes. @throws {ShapeError} if there are fewer. */
+export function triu(x: MLXArray, k = 0): MLXArray {
+  return where(isBelow("triu", x, k - 1), filledLike(x, 0), x);
+}
+
+function isBelow(operation: string, x: MLXArray, k: number): MLXArray {
+  if (x.ndim < 2) throw new ShapeError(operation, `needs at least two axes, got ${formatShape(x.shape)}`);
+  const shape = x.shape.slice(-2);
+  return lessEqual(iota(shape, 1, "int32"), add(iota(shape, 0, "int32"), k));
+}

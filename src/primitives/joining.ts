@@ -1,0 +1,292 @@
+/** Putting arrays together and taking them apart: concatenate, stack, split, repeat, tile, roll. */
+import type { TypedArray } from "../base/dtype.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
+import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import type { Derivative, Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { alignBatch, only, view } from "./families.ts";
+import { promoted } from "./operands.ts";
+import { sliceAxis } from "./slicing.ts";
+import { broadcastTo, reshape } from "./views.ts";
+
+interface AxisParams {
+  readonly axis: number;
+}
+
+/** Operands up to which joining fuses with what is around it; more are copied one after the other. */
+const fusedOperands = 8;
+
+function joinedAval(inputs: readonly Aval[], { axis }: AxisParams): Aval {
+  const { shape, dtype } = only("concatenate", inputs[0]);
+  for (const input of inputs) {
+    const fits = input.shape.every((length, k) => k === axis || length === shape[k]);
+    if (!fits || input.shape.length !== shape.length) {
+      throw new ShapeError(
+        "concatenate",
+        `${formatShape(shape)} and ${formatShape(input.shape)} differ in more than axis ${axis}`,
+      );
+    }
+  }
+  const length = inputs.reduce((sum, input) => sum + (input.shape[axis] ?? 0), 0);
+  return { shape: shape.map((old, k) => (k === axis ? length : old)), dtype };
+}
+
+const joinedDerivative: Derivative<AxisParams> = {
+  kind: "linear",
+  transpose(cotangent, inputs, { axis }) {
+    let start = 0;
+    return inputs.map(({ shape: { [axis]: length = 0 } }) => {
+      start += length;
+      return sliceAxis(cotangent, axis, start - length, length);
+    });
+  },
+};
+
+function joinedBatch(
+  inputs: readonly MLXArray[],
+  axes: readonly (number | null)[],
+  { axis }: AxisParams,
+): readonly [MLXArray, number] {
+  return [joinAlong(alignBatch(inputs, axes), axis + 1), 0];
+}
+
+/** The inputs one after the other along an axis; each has elements. */
+export const concatenateRow: Primitive<AxisParams> = /* @__PURE__ */ {
+  name: "concatenate",
+  aval: joinedAval,
+  lowering: {
+    kind: "map",
+    element({ e, index, read, inputs, params: { axis } }) {
+      const position = only("concatenate", index[axis]);
+      let start = 0;
+      const parts = inputs.map(({ shape: { [axis]: length = 1 } }, k) => {
+        const own = e.scale(position, 1, -start);
+        const place = e.max(e.min(own, e.index(length - 1)), e.index(0));
+        start += length;
+        return { value: read(k, index.with(axis, place)), end: start };
+      });
+      const last = only("concatenate", parts.at(-1)).value;
+      return parts.slice(0, -1).reduceRight((rest, { value, end }) => e.select(e.lt(position, e.index(end)), value, rest), last);
+    },
+  },
+  derivative: joinedDerivative,
+  batch: joinedBatch,
+};
+
+/** The same for many inputs: copied block by block. */
+export const joinRow: Primitive<AxisParams> = /* @__PURE__ */ {
+  name: "join",
+  aval: joinedAval,
+  lowering: {
+    kind: "routine",
+    run({ inputs, inputAvals, output, outputAval, params: { axis } }) {
+      const width = output.BYTES_PER_ELEMENT;
+      const target = bytesOf(output);
+      const outer = sizeOf(outputAval.shape.slice(0, axis));
+      const stride = sizeOf(outputAval.shape.slice(axis)) * width;
+      let start = 0;
+      inputs.forEach((input, k) => {
+        const source = bytesOf(input);
+        const block = sizeOf(only("join", inputAvals[k]).shape.slice(axis)) * width;
+        for (let i = 0; i < outer; i++) target.set(source.subarray(i * block, (i + 1) * block), i * stride + start);
+        start += block;
+      });
+    },
+  },
+  derivative: joinedDerivative,
+  batch: joinedBatch,
+};
+
+function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** `arrays`, of one dtype and fitting shapes, one after the other along `axis`. */
+export function joinAlong(arrays: readonly MLXArray[], axis: number): MLXArray {
+  const filled = arrays.filter(({ size }) => size > 0);
+  const parts = filled.length > 0 ? filled : arrays.slice(0, 1);
+  const [first] = parts;
+  if (parts.length === 1 && first && filled.length > 0) return first;
+  return apply(parts.length <= fusedOperands ? concatenateRow : joinRow, parts, { axis });
+}
+
+/**
+ * The arrays one after the other along `axis`, promoted to one dtype.
+ *
+ * @param arrays alike in every other axis
+ * @throws {ShapeError} if the list is empty, or lengths differ in another axis
+ * @example
+ * await concatenate([array([1, 2]), array([3])]).tolist(); // [1, 2, 3]
+ */
+export function concatenate(arrays: readonly MLXArray[], axis = 0): MLXArray {
+  const [first] = arrays;
+  if (!first) throw new ShapeError("concatenate", "needs at least one array");
+  const along = normalizeAxis("concatenate", axis, first.ndim);
+  const parts = promoted("concatenate", arrays);
+  const { shape } = joinedAval(parts, { axis: along });
+  const result = joinAlong(parts, along);
+  return sameShape(result.shape, shape) ? result : reshape(result, shape);
+}
+
+/**
+ * The arrays along a new axis, promoted to one dtype.
+ *
+ * @param axis where the new axis stands in the result
+ * @throws {ShapeError} if the list is empty, or shapes differ
+ * @example
+ * await stack([array([1, 2]), array([3, 4])], 1).tolist(); // [[1, 3], [2, 4]]
+ */
+export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
+  const [first] = arrays;
+  if (!first) throw new ShapeError("stack", "needs at least one array");
+  for (const { shape } of arrays) {
+    if (sameShape(shape, first.shape)) continue;
+    throw new ShapeError("stack", `${formatShape(first.shape)} and ${formatShape(shape)} differ; stack needs equal shapes`);
+  }
+  const at = normalizeAxis("stack", axis, first.ndim + 1);
+  const shape = first.shape.toSpliced(at, 0, 1);
+  return concatenate(
+    arrays.map((array) => reshape(array, shape)),
+    at,
+  );
+}
+
+/**
+ * `x` cut along `axis`: into `parts` equal pieces, or before each of the positions in `parts` (negative ones count from the end).
+ *
+ * @throws {ShapeError} if the axis does not divide into that many pieces
+ * @example
+ * const [low, high] = split(array([1, 2, 3, 4]), 2);
+ * await high.tolist(); // [3, 4]
+ * const pieces = split(array([1, 2, 3, 4]), [1, 3]);
+ * await pieces[1].tolist(); // [2, 3]
+ */
+export function split(x: MLXArray, parts: number | readonly number[], axis = 0): MLXArray[] {
+  const along = normalizeAxis("split", axis, x.ndim);
+  const length = x.shape[along] ?? 1;
+  const cuts = typeof parts === "number" ? equalCuts(x.shape, along, parts) : parts.map((cut) => clampCut(cut, length));
+  return [0, ...cuts].map((start, k) => sliceAxis(x, along, start, Math.max((cuts[k] ?? length) - start, 0)));
+}
+
+function equalCuts(shape: Shape, axis: number, parts: number): number[] {
+  const length = shape[axis] ?? 1;
+  if (!Number.isInteger(parts) || parts < 1 || length % parts !== 0) {
+    throw new ShapeError(
+      "split",
+      `axis ${axis} of ${formatShape(shape)} does not divide into ${parts} equal parts; give the positions to cut at instead`,
+    );
+  }
+  return Array.from({ length: parts - 1 }, (_, k) => ((k + 1) * length) / parts);
+}
+
+function clampCut(cut: number, length: number): number {
+  if (!Number.isInteger(cut)) throw new ArgumentError("split", `the positions to cut at are whole numbers, got ${cut}`);
+  return Math.min(Math.max(cut < 0 ? cut + length : cut, 0), length);
+}
+
+/**
+ * The parts of `x` at each position of `axis`, without that axis.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * const [first, second] = unstack(array([[1, 2], [3, 4]]));
+ * await second.tolist(); // [3, 4]
+ */
+export function unstack(x: MLXArray, options: { readonly axis?: number } = {}): MLXArray[] {
+  const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);
+  const rest = x.shape.filter((_, k) => k !== axis);
+  return Array.from({ length: x.shape[axis] ?? 0 }, (_, k) => reshape(sliceAxis(x, axis, k, 1), rest));
+}
+
+/**
+ * Each element of `x` repeated `count` times along `axis`; along the flattened array unless given.
+ *
+ * @throws {ArgumentError} for a negative or fractional count
+ * @example
+ * await repeat(array([1, 2]), 2).tolist(); // [1, 1, 2, 2]
+ */
+export function repeat(x: MLXArray, count: number, axis?: number): MLXArray {
+  checkCount("repeat", count);
+  const source = axis === undefined ? reshape(x, [x.size]) : x;
+  const along = normalizeAxis("repeat", axis ?? 0, source.ndim);
+  const { shape } = source;
+  const apart = reshape(source, shape.toSpliced(along + 1, 0, 1));
+  const wide = broadcastTo(apart, shape.toSpliced(along + 1, 0, count));
+  return reshape(wide, shape.with(along, (shape[along] ?? 1) * count));
+}
+
+/**
+ * `x` repeated as a whole: `counts[k]` times along axis k, the last count belonging to the last axis.
+ *
+ * @throws {ArgumentError} for a negative or fractional count
+ * @example
+ * await tile(array([1, 2]), 2).tolist(); // [1, 2, 1, 2]
+ * await tile(array([1, 2]), [2, 1]).tolist(); // [[1, 2], [1, 2]]
+ */
+export function tile(x: MLXArray, counts: number | readonly number[]): MLXArray {
+  const given = typeof counts === "number" ? [counts] : counts;
+  for (const count of given) checkCount("tile", count);
+  const rank = Math.max(given.length, x.ndim);
+  const shape = leftFilled(x.shape, rank);
+  const times = leftFilled(given, rank);
+  const apart = reshape(x, shape.flatMap((length) => [1, length]));
+  const wide = broadcastTo(apart, shape.flatMap((length, k) => [times[k] ?? 1, length]));
+  return reshape(wide, shape.map((length, k) => length * (times[k] ?? 1)));
+}
+
+function leftFilled(list: readonly number[], length: number): number[] {
+  return [...new Array<number>(length - list.length).fill(1), ...list];
+}
+
+function checkCount(operation: string, count: number): void {
+  if (Number.isInteger(count) && count >= 0) return;
+  throw new ArgumentError(operation, `counts are whole numbers from 0, got ${count}`);
+}
+
+/** Element i along each axis of the result is element `i - shifts[axis]` of the input, around the end. */
+export const rollRow: Primitive<{ readonly shifts: readonly number[] }> = /* @__PURE__ */ view<{
+  readonly shifts: readonly number[];
+}>("roll", {
+  aval: (input) => input,
+  source: ({ e, index, params }, input) =>
+    index.map((position, axis) => {
+      const length = input[axis] ?? 1;
+      return e.floorModulo(e.scale(position, 1, (length - (params.shifts[axis] ?? 0)) % length), length);
+    }),
+  transpose: (cotangent, _, { shifts }) => shifted(cotangent, shifts.map((shift) => -shift)),
+  batchParams: ({ shifts }) => ({ shifts: [0, ...shifts] }),
+});
+
+function shifted(x: MLXArray, shifts: readonly number[]): MLXArray {
+  const within = shifts.map((shift, axis) => {
+    const length = Math.max(x.shape[axis] ?? 1, 1);
+    return ((shift % length) + length) % length;
+  });
+  return x.size === 0 || within.every((shift) => shift === 0) ? x : apply(rollRow, [x], { shifts: within });
+}
+
+/**
+ * `x` with its elements moved by `shift` positions towards the end of `axis`, those past it returning at the start.
+ *
+ * Without an axis the flattened array is rolled. Several axes take one shift each, or one shift for all.
+ *
+ * @throws {ShapeError} if the numbers of shifts and axes differ
+ * @example
+ * await roll(array([1, 2, 3]), 1).tolist(); // [3, 1, 2]
+ */
+export function roll(x: MLXArray, shift: number | readonly number[], axis?: number | readonly number[]): MLXArray {
+  const list = typeof shift === "number" ? [shift] : shift;
+  if (axis === undefined) {
+    return reshape(shifted(reshape(x, [x.size]), [list.reduce((sum, one) => sum + one, 0)]), x.shape);
+  }
+  const axes = (typeof axis === "number" ? [axis] : axis).map((one) => normalizeAxis("roll", one, x.ndim));
+  if (list.length !== 1 && list.length !== axes.length) {
+    throw new ShapeError("roll", `${list.length} shifts for ${axes.length} axes; give one, or one per axis`);
+  }
+  const shifts = x.shape.map(() => 0);
+  axes.forEach((one, k) => {
+    shifts[one] = (shifts[one] ?? 0) + (list[list.length === 1 ? 0 : k] ?? 0);
+  });
+  return shifted(x, shifts);
+}

@@ -1,0 +1,317 @@
+/** Cumulative operations along an axis. */
+import type { Dtype, TypedArray } from "../base/dtype.ts";
+import { integerLimits, isFloating, isHalf } from "../base/dtype.ts";
+import { readElement, writeElement } from "../base/elements.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { formatShape, normalizeAxis } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { add, multiply, subtract } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
+import { equal, notEqual } from "./comparison.ts";
+import { filledLike, floatingArray, pair } from "./elementwise.ts";
+import { exp } from "./exponential.ts";
+import { alignBatch, batchToFront, only } from "./families.ts";
+import { gatherAt } from "./gather.ts";
+import { iota } from "./generate.ts";
+import { joinAlong } from "./joining.ts";
+import { constant } from "./leaf.ts";
+import { addAlongLastAxis } from "./scatter.ts";
+import { where } from "./selection.ts";
+import { sliceAxis } from "./slicing.ts";
+import { broadcastTo, moveAxis, reshape } from "./views.ts";
+
+/** How a scan combines an element with those before it. */
+export type ScanOp = "sum" | "product" | "maximum" | "minimum" | "logSumExp";
+
+interface ScanParams {
+  readonly op: ScanOp;
+  /** From the last element to the first. */
+  readonly reverse: boolean;
+}
+
+/** Each element along the last axis combined with all before it (after it, `reverse`). */
+export const scanRow: Primitive<ScanParams> = /* @__PURE__ */ {
+  name: "scan",
+  aval: ([x]) => only("scan", x),
+  lowering: {
+    kind: "routine",
+    run({ inputs: [input], output, outputAval: { shape, dtype }, params: { op, reverse } }) {
+      const combine = combiner(op, only("scan", input), output, dtype);
+      eachRow(shape, reverse, (at, before) => combine(at, before));
+    },
+  },
+  derivative: {
+    kind: "custom",
+    jvp([tangent], inputs, output, params) {
+      const t = only("scan", tangent ?? undefined);
+      const x = only("scan", inputs[0]);
+      switch (params.op) {
+        case "sum":
+          return scan(t, params);
+        case "maximum":
+        case "minimum":
+          return gatherAt(t, [extremumPlaces(x, output, params.reverse)], lastAxis(x));
+        default: {
+          const [carry, own] = recurrenceOf(x, output, params);
+          return recurrence(carry, multiply(own, t), params.reverse);
+        }
+      }
+    },
+    vjp(cotangent, inputs, output, params) {
+      const x = only("scan", inputs[0]);
+      const { op, reverse } = params;
+      switch (op) {
+        case "sum":
+          return [scan(cotangent, { op, reverse: !reverse })];
+        case "maximum":
+        case "minimum":
+          return [addAlongLastAxis(filledLike(x, 0), extremumPlaces(x, output, reverse), cotangent)];
+        default: {
+          const [carry, own] = recurrenceOf(x, output, params);
+          return [multiply(own, recurrence(previous(carry, 0, !reverse), cotangent, !reverse))];
+        }
+      }
+    },
+  },
+  batch: ([x], [axis], params) => [scan(batchToFront(only("scan", x), axis ?? 0), params), 0],
+};
+
+/** Inputs a and b: y[i] = a[i] · y[i - 1] + b[i] along the last axis, y[-1] being 0 (from the last to the first, `reverse`). */
+export const recurrenceRow: Primitive<{ readonly reverse: boolean }> = /* @__PURE__ */ {
+  name: "recurrence",
+  aval: ([a]) => only("recurrence", a),
+  lowering: {
+    kind: "routine",
+    run({ inputs, output, outputAval: { shape, dtype }, params: { reverse } }) {
+      const [a, b] = pair("recurrence", inputs);
+      let state = 0;
+      eachRow(shape, reverse, (at, before) => {
+        const scaled = before < 0 ? 0 : Number(readElement(a, at, dtype)) * state;
+        state = scaled + Number(readElement(b, at, dtype));
+        writeElement(output, at, dtype, state);
+      });
+    },
+  },
+  derivative: {
+    kind: "custom",
+    jvp([tangentA, tangentB], inputs, output, { reverse }) {
+      const [a] = pair("recurrence", inputs);
+      const viaA = tangentA ? multiply(tangentA, previous(output, 0, reverse)) : null;
+      const change = viaA && tangentB ? add(viaA, tangentB) : (viaA ?? tangentB);
+      return change ? recurrence(a, change, reverse) : null;
+    },
+    vjp(cotangent, inputs, output, { reverse }) {
+      const [a] = pair("recurrence", inputs);
+      const toB = recurrence(previous(a, 0, !reverse), cotangent, !reverse);
+      return [multiply(toB, previous(output, 0, reverse)), toB];
+    },
+  },
+  batch: (inputs, axes, params) => [apply(recurrenceRow, alignBatch(inputs, axes), params), 0],
+};
+
+function scan(x: MLXArray, params: ScanParams): MLXArray {
+  return apply(scanRow, [x], params);
+}
+
+function recurrence(a: MLXArray, b: MLXArray, reverse: boolean): MLXArray {
+  return apply(recurrenceRow, [a, b], { reverse });
+}
+
+/** `x` one step later along the last axis (earlier, `reverse`), beginning with `initial`. */
+function previous(x: MLXArray, initial: number | bigint, reverse: boolean): MLXArray {
+  const length = x.shape.at(-1) ?? 1;
+  if (length === 0) return x;
+  const axis = x.ndim - 1;
+  const first = broadcastTo(constant(initial, x.dtype), x.shape.with(-1, 1));
+  const rest = sliceAxis(x, axis, reverse ? 1 : 0, length - 1);
+  return joinAlong(reverse ? [rest, first] : [first, rest], axis);
+}
+
+/** The tangent of a scan as y[i] = carry[i] · y[i - 1] + own[i] · t[i]; products hold with zeros among the elements. */
+function recurrenceOf(x: MLXArray, output: MLXArray, { op, reverse }: ScanParams): [MLXArray, MLXArray] {
+  if (op === "product") return [x, previous(output, 1, reverse)];
+  const before = previous(output, Number.NEGATIVE_INFINITY, reverse);
+  return [exp(subtract(before, output)), exp(subtract(x, output))];
+}
+
+/** Where along the last axis each running extremum was last met. */
+function extremumPlaces(x: MLXArray, output: MLXArray, reverse: boolean): MLXArray {
+  const length = x.shape.at(-1) ?? 1;
+  const place = iota(x.shape, x.ndim - 1, "int32");
+  const isMet = where(notEqual(x, x), notEqual(output, output), equal(x, output));
+  const none = filledLike(place, reverse ? Math.max(length - 1, 0) : 0);
+  return scan(where(isMet, place, none), { op: reverse ? "minimum" : "maximum", reverse });
+}
+
+function lastAxis({ ndim }: MLXArray): { batchRank: number; axes: readonly number[] } {
+  return { batchRank: ndim - 1, axes: [ndim - 1] };
+}
+
+/** Visits the elements row by row in the order of the scan; `before` is the element visited before in the row, or -1. */
+function eachRow(shape: readonly number[], reverse: boolean, visit: (at: number, before: number) => void): void {
+  const length = shape.at(-1) ?? 1;
+  const size = shape.reduce((product, one) => product * one, 1);
+  for (let start = 0; start < size; start += length) {
+    for (let i = 0; i < length; i++) {
+      const at = reverse ? start + length - 1 - i : start + i;
+      visit(at, i === 0 ? -1 : reverse ? at + 1 : at - 1);
+    }
+  }
+}
+
+function combiner(op: ScanOp, input: TypedArray, output: TypedArray, dtype: Dtype): (at: number, before: number) => void {
+  const isBig = output instanceof BigInt64Array || output instanceof BigUint64Array;
+  if (isBig && (input instanceof BigInt64Array || input instanceof BigUint64Array)) {
+    const combine = bigOperations[op === "logSumExp" ? "sum" : op];
+    return (at, before) => {
+      const value = input[at] ?? 0n;
+      output[at] = before < 0 ? value : combine(output[before] ?? 0n, value);
+    };
+  }
+  const combine = op === "product" && !isFloating(dtype) ? Math.imul : operations[op];
+  const isPlain = !isHalf(dtype) && dtype !== "bool";
+  const read = (elements: TypedArray, at: number): number => Number(isPlain ? elements[at] : readElement(elements, at, dtype));
+  // Sums and products run in double precision; what is stored of an integer has wrapped around.
+  let state = 0;
+  return (at, before) => {
+    state = before < 0 ? read(input, at) : combine(state, read(input, at));
+    writeElement(output, at, dtype, state);
+    if (!isFloating(dtype)) state = read(output, at);
+  };
+}
+
+const operations: Readonly<Record<ScanOp, (a: number, b: number) => number>> = {
+  sum: (a, b) => a + b,
+  product: (a, b) => a * b,
+  maximum: (a, b) => Math.max(a, b),
+  minimum: (a, b) => Math.min(a, b),
+  logSumExp(a, b) {
+    const high = Math.max(a, b);
+    return Number.isFinite(high) ? high + Math.log1p(Math.exp(Math.min(a, b) - high)) : high;
+  },
+};
+const bigOperations: Readonly<Record<Exclude<ScanOp, "logSumExp">, (a: bigint, b: bigint) => bigint>> = {
+  sum: (a, b) => BigInt.asIntN(64, a + b),
+  product: (a, b) => BigInt.asIntN(64, a * b),
+  maximum: (a, b) => (a > b ? a : b),
+  minimum: (a, b) => (a < b ? a : b),
+};
+
+/** The options of cumulative operations. */
+export interface ScanOptions {
+  /** Begin at the end of the axis. */
+  readonly reverse?: boolean;
+  /** Whether an element is part of its own result (the default); otherwise the first result is the operation's neutral value. */
+  readonly inclusive?: boolean;
+}
+
+function cumulative(
+  operation: string,
+  op: ScanOp,
+  x: MLXArray,
+  axis: number | null | ScanOptions | undefined,
+  options: ScanOptions,
+): MLXArray {
+  if (typeof axis === "object" && axis !== null) return cumulative(operation, op, x, undefined, axis);
+  if (axis === undefined || axis === null) return cumulative(operation, op, reshape(x, [x.size]), 0, options);
+  const { reverse = false, inclusive = true } = options;
+  const place = normalizeAxis(operation, axis, x.ndim);
+  const scanned = scan(moveAxis(x, place, -1), { op, reverse });
+  return moveAxis(inclusive ? scanned : previous(scanned, neutral(op, x.dtype), reverse), -1, place);
+}
+
+function neutral(op: ScanOp, dtype: Dtype): number | bigint {
+  switch (op) {
+    case "sum":
+      return 0;
+    case "product":
+      return 1;
+    case "logSumExp":
+      return Number.NEGATIVE_INFINITY;
+    default: {
+      const sign = op === "maximum" ? -1 : 1;
+      if (isFloating(dtype)) return sign * Number.POSITIVE_INFINITY;
+      if (dtype === "bool") return sign < 0 ? 0 : 1;
+      return integerLimits(dtype)[sign < 0 ? 0 : 1];
+    }
+  }
+}
+
+/**
+ * The sum of each element and those before it along `axis`, of the flattened array unless given. Bool sums as int32.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * await cumsum(array([1, 2, 3])).tolist(); // [1, 3, 6]
+ * await cumsum(array([1, 2, 3]), 0, { reverse: true, inclusive: false }).tolist(); // [5, 3, 0]
+ */
+export function cumsum(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
+  return cumulative("cumsum", "sum", x.dtype === "bool" ? castTo(x, "int32") : x, axis, options);
+}
+
+/**
+ * The product of each element and those before it along `axis`, of the flattened array unless given.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * await cumprod(array([1, 2, 3])).tolist(); // [1, 2, 6]
+ */
+export function cumprod(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
+  return cumulative("cumprod", "product", x.dtype === "bool" ? castTo(x, "int32") : x, axis, options);
+}
+
+/**
+ * The greatest of each element and those before it along `axis`, of the flattened array unless given. NaN stays.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * await cummax(array([1, 3, 2])).tolist(); // [1, 3, 3]
+ */
+export function cummax(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
+  return cumulative("cummax", "maximum", x, axis, options);
+}
+
+/**
+ * The least of each element and those before it along `axis`, of the flattened array unless given. NaN stays.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * await cummin(array([2, 3, 1])).tolist(); // [2, 2, 1]
+ */
+export function cummin(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
+  return cumulative("cummin", "minimum", x, axis, options);
+}
+
+/**
+ * `log(Σ exp)` of each element and those before it along `axis`, of the flattened array unless given, without overflow.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * await logCumsumExp(array([0, 0, 0])).tolist(); // ≈ [0, 0.6931, 1.0986]
+ */
+export function logCumsumExp(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
+  return cumulative("logCumsumExp", "logSumExp", floatingArray("logCumsumExp", x), axis, options);
+}
+
+/**
+ * The differences of neighbours along `axis` (the last unless given), taken `n` times.
+ *
+ * @throws {ArgumentError} if `n` is negative or fractional
+ * @example
+ * await diff(array([1, 4, 9])).tolist(); // [3, 5]
+ */
+export function diff(x: MLXArray, { n = 1, axis = -1 }: { readonly n?: number; readonly axis?: number } = {}): MLXArray {
+  if (!Number.isInteger(n) || n < 0) throw new ArgumentError("diff", `n is a whole number from 0, got ${n}`);
+  if (x.ndim === 0) throw new ShapeError("diff", `needs at least one axis, got ${formatShape(x.shape)}`);
+  const place = normalizeAxis("diff", axis, x.ndim);
+  let result = x;
+  for (let round = 0; round < n; round++) {
+    const length = Math.max((result.shape[place] ?? 1) - 1, 0);
+    const offset = Math.min(1, result.shape[place] ?? 0);
+    const [later, earlier] = [sliceAxis(result, place, offset, length), sliceAxis(result, place, 0, length)];
+    result = x.dtype === "bool" ? notEqual(later, earlier) : subtract(later, earlier);
+  }
+  return result;
+}

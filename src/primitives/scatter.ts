@@ -1,0 +1,234 @@
+/** Writing elements by arrays of indices. */
+import type { Dtype, TypedArray } from "../base/dtype.ts";
+import { isBigInteger, isFloating, isHalf } from "../base/dtype.ts";
+import { readElement, writeElement } from "../base/elements.ts";
+import { ShapeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { formatShape, rowMajorStrides, sameShape, sizeOf } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive, RoutineCall } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { divide, multiply } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
+import { equal } from "./comparison.ts";
+import { filledLike } from "./elementwise.ts";
+import { alignBatch, only } from "./families.ts";
+import type { GatherParams } from "./gather.ts";
+import { alignedAlongAxis, gatherAt } from "./gather.ts";
+import { iota } from "./generate.ts";
+import { logicalAnd } from "./logical.ts";
+import type { ArrayLike } from "./operands.ts";
+import { asArray } from "./operands.ts";
+import { where } from "./selection.ts";
+import { broadcastTo, moveAxis, reshape } from "./views.ts";
+
+/** What happens where a value is written: it replaces the element, or is combined with it. */
+export type ScatterOp = "set" | "add" | "multiply" | "maximum" | "minimum";
+
+interface ScatterParams extends GatherParams {
+  readonly op: ScatterOp;
+}
+
+/**
+ * Inputs: the array, updates [shared…, positions…, axes not indexed…] and index arrays [shared…, positions…]. The array with
+ * each update written, in row-major order: of several for one element the last is set, all are combined. Negative indices
+ * count from the end; updates out of range are left out.
+ */
+export const scatterRow: Primitive<ScatterParams> = /* @__PURE__ */ {
+  name: "scatter",
+  aval: ([x]) => {
+    const { shape, dtype } = only("scatter", x);
+    return { shape, dtype };
+  },
+  lowering: { kind: "routine", run: scatterElements },
+  derivative: {
+    kind: "custom",
+    jvp(tangents, inputs, output, { op, ...params }) {
+      const [x, updates, ...indices] = inputs;
+      const base = tangents[0] ?? filledLike(only("scatter", x), 0);
+      const change = tangents[1] ?? filledLike(only("scatter", updates), 0);
+      if (op === "set" || op === "add") return scatterInto(op, base, change, indices, params);
+      const [toBase, toUpdates] = factors(inputs, output, { op, ...params });
+      return scatterInto("add", multiply(base, toBase), multiply(change, toUpdates), indices, params);
+    },
+    vjp(cotangent, inputs, output, { op, ...params }) {
+      const [, updates, ...indices] = inputs;
+      const none = indices.map(() => null);
+      const gathered = gatherAt(cotangent, indices, params);
+      const zeros = filledLike(only("scatter", updates), 0);
+      switch (op) {
+        case "add":
+          return [cotangent, gathered, ...none];
+        case "set": {
+          const isLast = winners(inputs, params);
+          return [scatterInto("set", cotangent, zeros, indices, params), where(isLast, gathered, zeros), ...none];
+        }
+        default: {
+          const [toBase, toUpdates] = factors(inputs, output, { op, ...params });
+          return [multiply(cotangent, toBase), multiply(gathered, toUpdates), ...none];
+        }
+      }
+    },
+  },
+  batch(inputs, axes, { op, batchRank, axes: indexed }) {
+    const params = { op, batchRank: batchRank + 1, axes: indexed.map((axis) => axis + 1) };
+    return [apply(scatterRow, alignBatch(inputs, axes), params), 0];
+  },
+};
+
+/** Which updates of a `set` are still there at the end: of several for one element the last. */
+function winners([x, updates, ...indices]: readonly MLXArray[], params: GatherParams): MLXArray {
+  const { shape } = only("scatter", updates);
+  const numbers = reshape(iota([sizeOf(shape)], 0, "int32"), shape);
+  const nobody = castTo(filledLike(only("scatter", x), 0), "int32");
+  return equal(gatherAt(scatterInto("set", nobody, numbers, indices, params), indices, params), numbers);
+}
+
+/** ∂output/∂array and ∂output/∂updates, elementwise, of the operations that are not linear. */
+function factors(inputs: readonly MLXArray[], output: MLXArray, { op, ...params }: ScatterParams): [MLXArray, MLXArray] {
+  const [first, second, ...indices] = inputs;
+  const x = only("scatter", first);
+  const updates = only("scatter", second);
+  if (op !== "multiply") {
+    const isOwn = equal(gatherAt(output, indices, params), updates);
+    return [castTo(equal(output, x), x.dtype), castTo(isOwn, x.dtype)];
+  }
+  // The product of all the other factors: zeros are left out of the product and counted.
+  const isZero = equal(updates, 0);
+  const nonzero = where(isZero, filledLike(updates, 1), updates);
+  const zeros = scatterInto("add", filledLike(x, 0), castTo(isZero, x.dtype), indices, params);
+  const product = gatherAt(scatterInto("multiply", x, nonzero, indices, params), indices, params);
+  const zerosThere = gatherAt(zeros, indices, params);
+  const onlyZero = logicalAnd(isZero, equal(zerosThere, 1));
+  const others = where(onlyZero, product, where(equal(zerosThere, 0), divide(product, nonzero), filledLike(product, 0)));
+  return [scatterInto("multiply", filledLike(x, 1), updates, indices, params), others];
+}
+
+/** `x` with `updates` written at `indices`; shapes and dtypes as the row has them. */
+export function scatterInto(
+  op: ScatterOp,
+  x: MLXArray,
+  updates: MLXArray,
+  indices: readonly MLXArray[],
+  { batchRank, axes }: GatherParams,
+): MLXArray {
+  if (updates.size === 0) return x;
+  return apply(scatterRow, [x, updates, ...indices], { op, batchRank, axes });
+}
+
+function scatterElements(call: RoutineCall<ScatterParams>): void {
+  const { inputs, output, outputAval, params } = call;
+  const [base, updates, ...indices] = inputs;
+  copyElements(only("scatter", base), output);
+  const combine = combiner(params.op, outputAval.dtype, output, only("scatter", updates));
+  const { shape } = outputAval;
+  const { batchRank, axes } = params;
+  const strides = rowMajorStrides(shape);
+  const batches = sizeOf(shape.slice(0, batchRank));
+  const batchStride = sizeOf(shape.slice(batchRank));
+  const positions = (indices[0]?.length ?? 0) / Math.max(batches, 1);
+  const rest = restOffsets(shape, strides, params);
+  let from = 0;
+  for (let batch = 0; batch < batches; batch++) {
+    for (let position = 0; position < positions; position++) {
+      let start = batch * batchStride;
+      for (let k = 0; k < axes.length; k++) {
+        const axis = axes[k] ?? 0;
+        const length = shape[axis] ?? 1;
+        const given = Number(indices[k]?.[batch * positions + position] ?? 0);
+        const index = given < 0 ? given + length : given;
+        start = index < 0 || index >= length ? Number.NaN : start + index * (strides[axis] ?? 1);
+      }
+      if (Number.isNaN(start)) from += rest.length;
+      else for (let i = 0; i < rest.length; i++) combine(start + (rest[i] ?? 0), from++);
+    }
+  }
+}
+
+/** The distance from the first of the elements that one update covers, in row-major order of the axes not indexed. */
+function restOffsets(shape: Shape, strides: readonly number[], { batchRank, axes }: GatherParams): Int32Array {
+  let offsets = [0];
+  shape.forEach((length, axis) => {
+    if (axis < batchRank || axes.includes(axis)) return;
+    const stride = strides[axis] ?? 1;
+    offsets = offsets.flatMap((offset) => Array.from({ length }, (_, i) => offset + i * stride));
+  });
+  return Int32Array.from(offsets);
+}
+
+function copyElements(from: TypedArray, to: TypedArray): void {
+  const bytes = new Uint8Array(from.buffer, from.byteOffset, from.byteLength);
+  new Uint8Array(to.buffer, to.byteOffset, to.byteLength).set(bytes);
+}
+
+/** Writes update `from` to element `to`. */
+function combiner(op: ScatterOp, dtype: Dtype, output: TypedArray, updates: TypedArray): (to: number, from: number) => void {
+  if (op === "set") {
+    return (to, from) => {
+      output[to] = updates[from] ?? 0;
+    };
+  }
+  const isBig = output instanceof BigInt64Array || output instanceof BigUint64Array;
+  if (isBig && (updates instanceof BigInt64Array || updates instanceof BigUint64Array)) {
+    const combine = bigOperations[op];
+    return (to, from) => {
+      output[to] = combine(output[to] ?? 0n, updates[from] ?? 0n);
+    };
+  }
+  const combine = op === "multiply" && !isFloating(dtype) ? Math.imul : operations[op];
+  if (isHalf(dtype) || isBigInteger(dtype) || isBig || dtype === "bool") {
+    return (to, from) => {
+      const value = combine(Number(readElement(output, to, dtype)), Number(readElement(updates, from, dtype)));
+      writeElement(output, to, dtype, value);
+    };
+  }
+  return (to, from) => {
+    output[to] = combine(Number(output[to] ?? 0), Number(updates[from] ?? 0));
+  };
+}
+
+const operations: Readonly<Record<Exclude<ScatterOp, "set">, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  multiply: (a, b) => a * b,
+  maximum: (a, b) => Math.max(a, b),
+  minimum: (a, b) => Math.min(a, b),
+};
+const bigOperations: Readonly<Record<Exclude<ScatterOp, "set">, (a: bigint, b: bigint) => bigint>> = {
+  add: (a, b) => a + b,
+  multiply: (a, b) => a * b,
+  maximum: (a, b) => (a > b ? a : b),
+  minimum: (a, b) => (a < b ? a : b),
+};
+
+/**
+ * `x` with `values` put at `indices` along `axis`, at the same place along the others. Without an axis `x` and the indices are
+ * flattened. Of several values for one element the last one stays.
+ *
+ * @param values broadcast to the shape of `indices`, converted to the dtype of `x`
+ * @throws {ShapeError} if shapes do not fit, or a known index is out of range
+ * @throws {DtypeError} for indices that are not integers
+ * @example
+ * await putAlongAxis(array([[1, 2], [3, 4]]), array([[1], [0]], "int32"), 9, 1).tolist(); // [[1, 9], [9, 4]]
+ */
+export function putAlongAxis(x: MLXArray, indices: MLXArray, values: ArrayLike, axis?: number | null): MLXArray {
+  if (axis === undefined || axis === null) {
+    const spread = broadcastTo(asArray("putAlongAxis", values), indices.shape);
+    const flat = putAlongAxis(reshape(x, [x.size]), reshape(indices, [indices.size]), reshape(spread, [indices.size]), 0);
+    return reshape(flat, x.shape);
+  }
+  const { source, positions, along } = alignedAlongAxis("putAlongAxis", x, indices, axis);
+  const moved = moveAxis(x, along, -1);
+  if (!sameShape(source.shape, moved.shape)) {
+    throw new ShapeError("putAlongAxis", `indices ${formatShape(indices.shape)} do not fit into ${formatShape(x.shape)}`);
+  }
+  const shape = moveAxis(positions, -1, along).shape;
+  const updates = moveAxis(broadcastTo(castTo(asArray("putAlongAxis", values), x.dtype), shape), along, -1);
+  const batchRank = x.ndim - 1;
+  return moveAxis(scatterInto("set", source, updates, [positions], { batchRank, axes: [batchRank] }), -1, along);
+}
+
+/** `x` with `values` added at `indices` along its last axis: what reading them there is undone by. */
+export function addAlongLastAxis(x: MLXArray, indices: MLXArray, values: MLXArray): MLXArray {
+  const batchRank = x.ndim - 1;
+  return scatterInto("add", x, values, [indices], { batchRank, axes: [batchRank] });
+}

@@ -1,0 +1,136 @@
+/** Operations that regroup the axes of an array. */
+import { ShapeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalizeAxis } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { identity, reshape, transpose } from "./views.ts";
+import { broadcasted } from "./operands.ts";
+
+/**
+ * `x` with axes `start` to `end` (both included, all unless given) made one.
+ *
+ * @throws {ShapeError} if an axis is out of range, or `start` comes after `end`
+ * @example
+ * flatten(array([[[1, 2]], [[3, 4]]]), 1).shape; // [2, 2]
+ */
+export function flatten(x: MLXArray, start = 0, end = -1): MLXArray {
+  if (x.ndim === 0) return reshape(x, [1]);
+  const from = normalizeAxis("flatten", start, x.ndim);
+  const to = normalizeAxis("flatten", end, x.ndim);
+  if (from > to) throw new ShapeError("flatten", `axis ${start} comes after axis ${end} of ${formatShape(x.shape)}`);
+  const length = x.shape.slice(from, to + 1).reduce((product, one) => product * one, 1);
+  return reshape(x, x.shape.toSpliced(from, to - from + 1, length));
+}
+
+/**
+ * `x` with `axis` divided into axes of the lengths `shape`, one of which may be -1.
+ *
+ * @throws {ShapeError} if the lengths do not multiply to that of the axis
+ * @example
+ * unflatten(array([1, 2, 3, 4, 5, 6]), 0, [2, -1]).shape; // [2, 3]
+ */
+export function unflatten(x: MLXArray, axis: number, shape: Shape): MLXArray {
+  const at = normalizeAxis("unflatten", axis, x.ndim);
+  const length = x.shape[at] ?? 1;
+  const known = shape.reduce((product, one) => (one === -1 ? product : product * one), 1);
+  const full = shape.map((one) => (one === -1 ? length / known : one));
+  if (full.some((one) => !Number.isInteger(one)) || full.reduce((product, one) => product * one, 1) !== length) {
+    throw new ShapeError("unflatten", `axis ${axis} of ${formatShape(x.shape)} does not divide into ${formatShape(shape)}`);
+  }
+  return reshape(x, x.shape.toSpliced(at, 1, ...full));
+}
+
+/**
+ * `x` without the given axes of length 1, all of them unless given.
+ *
+ * @throws {ShapeError} if a given axis has another length
+ * @example
+ * squeeze(array([[1, 2]])).shape; // [2]
+ */
+export function squeeze(x: MLXArray, axis?: number | readonly number[]): MLXArray {
+  const axes = axis === undefined ? null : normalizeAxes("squeeze", axis, x.ndim);
+  for (const one of axes ?? []) {
+    if (x.shape[one] !== 1) {
+      throw new ShapeError("squeeze", `axis ${one} of ${formatShape(x.shape)} has length ${x.shape[one]}, not 1`);
+    }
+  }
+  return reshape(
+    x,
+    x.shape.filter((length, k) => (axes ? !axes.includes(k) : length !== 1)),
+  );
+}
+
+/**
+ * `x` with new axes of length 1, at the given places of the result.
+ *
+ * @throws {ShapeError} if a place is out of range or given twice
+ * @example
+ * expandDims(array([1, 2]), 0).shape; // [1, 2]
+ */
+export function expandDims(x: MLXArray, axis: number | readonly number[]): MLXArray {
+  const count = typeof axis === "number" ? 1 : axis.length;
+  const axes = normalizeAxes("expandDims", axis, x.ndim + count);
+  const lengths = [...x.shape];
+  for (const one of axes) lengths.splice(one, 0, 1);
+  return reshape(x, lengths);
+}
+
+/** `x` with axes `a` and `b` exchanged. @throws {ShapeError} if one is out of range. */
+export function swapAxes(x: MLXArray, a: number, b: number): MLXArray {
+  const first = normalizeAxis("swapAxes", a, x.ndim);
+  const second = normalizeAxis("swapAxes", b, x.ndim);
+  return transpose(
+    x,
+    x.shape.map((_, k) => (k === first ? second : k === second ? first : k)),
+  );
+}
+
+/** `x` with its last two axes exchanged. @throws {ShapeError} if it has fewer than two. */
+export function matrixTranspose(x: MLXArray): MLXArray {
+  if (x.ndim < 2) throw new ShapeError("matrixTranspose", `needs at least two axes, got ${formatShape(x.shape)}`);
+  return swapAxes(x, -1, -2);
+}
+
+/**
+ * The arrays, each repeated up to the shape they have in common.
+ *
+ * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * const [a, b] = broadcastArrays(array([1, 2]), array([[1], [2], [3]]));
+ * a.shape; // [3, 2]
+ */
+export function broadcastArrays(...arrays: readonly MLXArray[]): MLXArray[] {
+  return broadcasted("broadcastArrays", arrays);
+}
+
+/**
+ * The shape that arrays of the given shapes are broadcast to.
+ *
+ * @throws {ShapeError} if they cannot be
+ * @example
+ * broadcastShapes([2, 1], [3]); // [2, 3]
+ */
+export function broadcastShapes(...shapes: readonly Shape[]): Shape {
+  return shapes.reduce<Shape>((common, shape) => broadcastPair("broadcastShapes", common, shape), []);
+}
+
+/** `x` with at least one axis: a scalar becomes [1]. */
+export function atLeast1d(x: MLXArray): MLXArray {
+  return x.ndim === 0 ? reshape(x, [1]) : x;
+}
+
+/** `x` with at least two axes: a vector becomes one row. */
+export function atLeast2d(x: MLXArray): MLXArray {
+  return x.ndim < 2 ? reshape(x, [1, x.size]) : x;
+}
+
+/** `x` with at least three axes: a vector becomes [1, length, 1], a matrix [rows, columns, 1]. */
+export function atLeast3d(x: MLXArray): MLXArray {
+  if (x.ndim >= 3) return x;
+  return reshape(x, x.ndim === 2 ? [...x.shape, 1] : [1, x.size, 1]);
+}
+
+/** `x` itself: every evaluated array lies row-major and without gaps in memory already. */
+export function contiguous(x: MLXArray): MLXArray {
+  return identity(x);
+}

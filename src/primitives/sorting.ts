@@ -1,0 +1,220 @@
+/** Sorting and searching. NaN counts as greater than every number. */
+import type { Dtype, TypedArray } from "../base/dtype.ts";
+import { isHalf } from "../base/dtype.ts";
+import { readElement, writeElement } from "../base/elements.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { formatShape, normalizeAxis } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { filledLike, pair } from "./elementwise.ts";
+import { alignBatch, batchToFront, only } from "./families.ts";
+import { gatherAt } from "./gather.ts";
+import type { ArrayLike } from "./operands.ts";
+import { promoted } from "./operands.ts";
+import { addAlongLastAxis } from "./scatter.ts";
+import { sliceAxis } from "./slicing.ts";
+import { moveAxis, reshape } from "./views.ts";
+
+/** Ascending along the last axis. */
+export const sortRow: Primitive<null> = /* @__PURE__ */ {
+  name: "sort",
+  aval: ([x]) => only("sort", x),
+  lowering: {
+    kind: "routine",
+    run({ inputs: [input], output, outputAval: { shape, dtype } }) {
+      const length = shape.at(-1) ?? 1;
+      const sorted = numbersOf(only("sort", input), dtype);
+      for (let start = 0; start < sorted.length; start += length) sorted.subarray(start, start + length).sort();
+      for (let i = 0; i < sorted.length; i++) writeElement(output, i, dtype, sorted[i] ?? 0);
+    },
+  },
+  derivative: {
+    kind: "custom",
+    jvp([tangent], [x]) {
+      return gatherAt(only("sort", tangent ?? undefined), [argSortLast(only("sort", x))], lastAxis(only("sort", x)));
+    },
+    vjp: (cotangent, [x]) => [
+      addAlongLastAxis(filledLike(only("sort", x), 0), argSortLast(only("sort", x)), cotangent),
+    ],
+  },
+  batch: ([x], [axis]) => [apply(sortRow, [batchToFront(only("sort", x), axis ?? 0)], null), 0],
+};
+
+/** The positions along the last axis in ascending order of their elements; equal ones keep their order. */
+export const argSortRow: Primitive<null> = /* @__PURE__ */ {
+  name: "argSort",
+  aval: ([x]) => ({ shape: only("argSort", x).shape, dtype: "uint32" }),
+  lowering: {
+    kind: "routine",
+    run({ inputs: [input], inputAvals: [aval], output, outputAval: { shape } }) {
+      const length = shape.at(-1) ?? 1;
+      const values = numbersOf(only("argSort", input), only("argSort", aval).dtype);
+      for (let start = 0; start < values.length; start += length) {
+        const order = Uint32Array.from({ length }, (_, i) => i);
+        order.sort((a, b) => compare(values[start + a] ?? 0, values[start + b] ?? 0));
+        for (let i = 0; i < length; i++) output[start + i] = order[i] ?? 0;
+      }
+    },
+  },
+  derivative: { kind: "none", because: "a position has no tangent", isZero: true },
+  batch: ([x], [axis]) => [apply(argSortRow, [batchToFront(only("argSort", x), axis ?? 0)], null), 0],
+};
+
+interface SearchParams {
+  readonly isRight: boolean;
+  /** Leading axes that the sorted values and the values searched for share. */
+  readonly batchRank: number;
+}
+
+/** Inputs [shared…, n], ascending, and [shared…, …]: how many of the first are less than (or equal to, `isRight`) each of the second. */
+export const searchSortedRow: Primitive<SearchParams> = /* @__PURE__ */ {
+  name: "searchSorted",
+  aval: ([, values]) => ({ shape: only("searchSorted", values).shape, dtype: "uint32" }),
+  lowering: {
+    kind: "routine",
+    run({ inputs, inputAvals, output, params: { isRight, batchRank } }) {
+      const [sortedAval, valuesAval] = pair("searchSorted", inputAvals);
+      const [sorted, values] = pair("searchSorted", inputs).map((input) => numbersOf(input, sortedAval.dtype));
+      const length = sortedAval.shape.at(-1) ?? 1;
+      const each = valuesAval.shape.slice(batchRank).reduce((size, one) => size * one, 1);
+      for (let i = 0; i < output.length; i++) {
+        const start = Math.floor(i / each) * length;
+        let [low, high] = [0, length];
+        while (low < high) {
+          const middle = (low + high) >>> 1;
+          const order = compare(sorted?.[start + middle] ?? 0, values?.[i] ?? 0);
+          if (order < 0 || (isRight && order === 0)) low = middle + 1;
+          else high = middle;
+        }
+        output[i] = low;
+      }
+    },
+  },
+  derivative: { kind: "none", because: "a position has no tangent", isZero: true },
+  batch(inputs, axes, { isRight, batchRank }) {
+    return [apply(searchSortedRow, alignBatch(inputs, axes), { isRight, batchRank: batchRank + 1 }), 0];
+  },
+};
+
+
+
+/** A copy of elements as numbers that compare; float16 and bfloat16 as float32. */
+function numbersOf(elements: TypedArray, dtype: Dtype): TypedArray {
+  if (!isHalf(dtype)) return elements.slice();
+  return Float32Array.from({ length: elements.length }, (_, i) => Number(readElement(elements, i, dtype)));
+}
+
+function compare(a: number | bigint, b: number | bigint): number {
+  if (a < b) return -1;
+  if (a > b) return 1;
+  if (a === b) return 0;
+  return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+}
+
+function lastAxis({ ndim }: MLXArray): { batchRank: number; axes: readonly number[] } {
+  return { batchRank: ndim - 1, axes: [ndim - 1] };
+}
+
+function argSortLast(x: MLXArray): MLXArray {
+  return apply(argSortRow, [x], null);
+}
+
+/** `f`, which works along the last axis, along `axis`; `null` stands for the flattened array. */
+function along(operation: string, x: MLXArray, axis: number | null, f: (last: MLXArray) => MLXArray): MLXArray {
+  if (axis === null || x.ndim === 0) return f(reshape(x, [x.size]));
+  const place = normalizeAxis(operation, axis, x.ndim);
+  return moveAxis(f(moveAxis(x, place, -1)), -1, place);
+}
+
+/**
+ * The elements of `x` in ascending order along `axis` (`null`: of the flattened array). NaN comes last.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * await sort(array([3, 1, 2])).tolist(); // [1, 2, 3]
+ */
+export function sort(x: MLXArray, axis: number | null = -1): MLXArray {
+  return along("sort", x, axis, (last) => apply(sortRow, [last], null));
+}
+
+/**
+ * The positions that sort `x` along `axis` (`null`: the flattened array), as uint32. Equal elements keep their order.
+ *
+ * @throws {ShapeError} if `axis` is out of range
+ * @example
+ * await argSort(array([3, 1, 2])).tolist(); // [1, 2, 0]
+ */
+export function argSort(x: MLXArray, axis: number | null = -1): MLXArray {
+  return along("argSort", x, axis, argSortLast);
+}
+
+/**
+ * `x` reordered along `axis` so that position `middle` holds what it would hold were it sorted, no greater elements stand
+ * before it and no lesser ones behind it. Here both sides are sorted too.
+ *
+ * @param middle negative counts from the end
+ * @throws {ShapeError} if `axis` or `middle` is out of range
+ * @example
+ * await partition(array([3, 1, 2]), 0).tolist(); // [1, 2, 3]
+ */
+export function partition(x: MLXArray, middle: number, axis: number | null = -1): MLXArray {
+  checkPlace("partition", x, middle, axis);
+  return sort(x, axis);
+}
+
+/** The positions that partition `x` around `middle` along `axis`, as uint32. @throws {ShapeError} as `partition`. */
+export function argPartition(x: MLXArray, middle: number, axis: number | null = -1): MLXArray {
+  checkPlace("argPartition", x, middle, axis);
+  return argSort(x, axis);
+}
+
+function checkPlace(operation: string, x: MLXArray, place: number, axis: number | null): void {
+  const length = lengthAlong(operation, x, axis);
+  if (Number.isInteger(place) && place >= -length && place < length) return;
+  throw new ShapeError(operation, `${place} is no position along axis ${axis} of ${formatShape(x.shape)}`);
+}
+
+function lengthAlong(operation: string, x: MLXArray, axis: number | null): number {
+  return axis === null || x.ndim === 0 ? x.size : (x.shape[normalizeAxis(operation, axis, x.ndim)] ?? 1);
+}
+
+/**
+ * The `k` greatest elements of `x` along `axis` (`null`: of the flattened array), in ascending order.
+ *
+ * @throws {ShapeError} if `axis` is out of range or shorter than `k`
+ * @example
+ * await topK(array([3, 1, 2]), 2).tolist(); // [2, 3]
+ */
+export function topK(x: MLXArray, k: number, axis: number | null = -1): MLXArray {
+  const length = lengthAlong("topK", x, axis);
+  if (!Number.isInteger(k) || k < 0 || k > length) {
+    throw new ShapeError("topK", `cannot take ${k} of the ${length} elements along axis ${axis} of ${formatShape(x.shape)}`);
+  }
+  const sorted = sort(x, axis);
+  return sliceAxis(sorted, axis === null ? 0 : normalizeAxis("topK", axis, sorted.ndim), length - k, k);
+}
+
+/**
+ * For each of `values` the position in `sorted` before which it would be inserted, as uint32: how many elements are less than
+ * it (`side: "left"`), or not greater (`side: "right"`).
+ *
+ * @param sorted [n], ascending
+ * @param values any shape
+ * @returns the shape of `values`
+ * @throws {ShapeError} if `sorted` is no vector
+ * @example
+ * await searchSorted(array([1, 3, 5]), array([3, 4])).tolist(); // [1, 2]
+ */
+export function searchSorted(
+  sorted: MLXArray,
+  values: ArrayLike,
+  { side = "left" }: { readonly side?: "left" | "right" } = {},
+): MLXArray {
+  if (sorted.ndim !== 1) throw new ShapeError("searchSorted", `needs a sorted vector, got ${formatShape(sorted.shape)}`);
+  if (side !== "left" && side !== "right") {
+    throw new ArgumentError("searchSorted", `side is "left" or "right", got ${String(side)}`);
+  }
+  const operands = pair("searchSorted", promoted("searchSorted", [sorted, values]));
+  return apply(searchSortedRow, operands, { isRight: side === "right", batchRank: 0 });
+}
