@@ -20,6 +20,8 @@ export { MLXArray } from "./graph/mlx-array.ts";
 export {
   abs,
   add,
+  conj,
+  conjugate,
   degrees,
   divide,
   divmod,
@@ -31,6 +33,7 @@ export {
   negative,
   positive,
   radians,
+  real,
   reciprocal,
   remainder,
   sign,
@@ -43,7 +46,9 @@ export {
   equal,
   greater,
   greaterEqual,
+  isFinite,
   isInf,
+  isNaN,
   isNegInf,
   isPosInf,
   less,
@@ -52,9 +57,11 @@ export {
 } from "./primitives/comparison.ts";
 export { addmm, inner, kron, matmul, outer, tensordot, vecdot } from "./primitives/contraction.ts";
 export { asType, view } from "./primitives/conversion.ts";
-export type { DiagonalOptions, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
+export type { DiagonalOptions, DtypeOption, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
 export {
   arange,
+  empty,
+  emptyLike,
   eye,
   full,
   fullLike,
@@ -79,6 +86,7 @@ export {
   log2,
   log10,
   logAddExp,
+  pow,
   power,
   rsqrt,
   sigmoid,
@@ -90,7 +98,9 @@ export { concatenate, joinAlong, repeat, roll, stack, tile } from "./primitives/
 export {
   bitwiseAnd,
   bitwiseInvert,
+  bitwiseLeftShift,
   bitwiseOr,
+  bitwiseRightShift,
   bitwiseXor,
   leftShift,
   logicalAnd,
@@ -108,7 +118,7 @@ export { ceil, floor, round, trunc } from "./primitives/rounding.ts";
 export type { ScanOptions } from "./primitives/scanning.ts";
 export { cummax, cummin, cumprod, cumsum, diff, logCumsumExp } from "./primitives/scanning.ts";
 export { putAlongAxis } from "./primitives/scatter.ts";
-export { clip, nanToNum, stopGradient, where } from "./primitives/selection.ts";
+export { clip, nanToNum, stopGradient, where, which } from "./primitives/selection.ts";
 export {
   atLeast1d,
   atLeast2d,
@@ -127,8 +137,10 @@ export type { PadOptions } from "./primitives/slicing.ts";
 export { flip, split, unstack } from "./primitives/slicing.ts";
 export { argPartition, argSort, partition, searchSorted, sort, topK } from "./primitives/sorting.ts";
 export type { VarianceOptions } from "./primitives/statistics.ts";
-export { countNonzero, logSumExp, mean, softmax, std, variance } from "./primitives/statistics.ts";
+export { countNonzero, logSumExp, mean, median, softmax, std, variance } from "./primitives/statistics.ts";
 export {
+  acos,
+  acosh,
   arccos,
   arccosh,
   arcsin,
@@ -136,6 +148,11 @@ export {
   arctan,
   arctan2,
   arctanh,
+  asin,
+  asinh,
+  atan,
+  atan2,
+  atanh,
   cos,
   cosh,
   sin,

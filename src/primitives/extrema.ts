@@ -47,7 +47,7 @@ export const anyRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("any", 
 export const allRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("all", "min", noTruthTangent);
 
 /** `axis` as a list. @throws {ShapeError} if there is nothing to pick from along it */
-function pickAxes(operation: string, { shape }: MLXArray, axis: AxisArgument): readonly number[] {
+export function pickAxes(operation: string, { shape }: MLXArray, axis: AxisArgument): readonly number[] {
   const axes = normalizeAxes(operation, axis, shape.length);
   for (const reduced of axes) {
     if (shape[reduced] === 0)

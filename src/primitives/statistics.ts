@@ -8,13 +8,15 @@ import { castTo } from "./cast.ts";
 import { isFinite as testFinite } from "./comparison.ts";
 import { floatingArray } from "./elementwise.ts";
 import { exp, log, sqrt } from "./exponential.ts";
-import { max } from "./extrema.ts";
+import { max, pickAxes } from "./extrema.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
 import type { AxisArgument, AxisOrOptions, ReduceOptions } from "./reductions.ts";
-import { splitAxis, sum } from "./reductions.ts";
+import { keepAxes, splitAxis, sum } from "./reductions.ts";
 import { stopGradient, where } from "./selection.ts";
-import { reshape } from "./views.ts";
+import { sliceAxis } from "./slicing.ts";
+import { sort } from "./sorting.ts";
+import { reshape, transpose } from "./views.ts";
 
 /** The options of a variance. */
 export interface VarianceOptions extends ReduceOptions {
@@ -70,6 +72,27 @@ export function variance(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, op
 /** Standard deviation over `axis`: the square root of `variance`. @throws {ShapeError} for an axis that `x` does not have */
 export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options: VarianceOptions = {}): MLXArray {
   return wide("std", x, (array) => sqrt(variance(array, axis, options)));
+}
+
+/**
+ * The middle one of the sorted elements over `axis` (one, several, or all), the mean of the two middle ones of an even number;
+ * float32 for integers and bool. NaN sorts last.
+ *
+ * @throws {ShapeError} over an axis of length 0
+ * @example
+ * await median(array([4, 1, 3, 2])).item(); // 2.5
+ */
+export function median(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
+  const array = floatingArray("median", x);
+  const [list, rest] = splitAxis(axis, options);
+  const axes = pickAxes("median", array, list);
+  const kept = array.shape.map((_, k) => k).filter((k) => !axes.includes(k));
+  const lengths = kept.map((k) => array.shape[k] ?? 1);
+  const count = countOver(array.shape, axes);
+  const sorted = sort(reshape(transpose(array, [...kept, ...axes]), [...lengths, count]));
+  const middle = Math.floor((count - 1) / 2);
+  const result = mean(sliceAxis(sorted, kept.length, middle, count % 2 === 0 ? 2 : 1), -1);
+  return rest.keepAxes ? keepAxes(result, array.shape, axes) : result;
 }
 
 /** How many elements over `axis` (one, several, or all) are other than 0: int32. @throws {ShapeError} for an axis that `x` does not have */
