@@ -21,8 +21,13 @@ const namespaces: Readonly<Record<string, Readonly<Record<string, unknown>>>> = 
 /** Calls that are not `f(...args, options)`. */
 const calls: Readonly<Record<string, Call>> = {
   at: ([x, ...items]) => method(x, "at", items),
-  concatenate: spreadLast("concatenate"),
-  atLeast1D: direct("atLeast1d"),
+  "random.uniform": ([low = 0, high = 1, shape = []], options) =>
+    direct("random.uniform")([shape], { low, high, ...options }),
+  // A list of keys, MLX's array of them.
+  "random.split": (args, options) => mx.stack(arraysIn(direct("random.split")(args, options))),
+  "random.bernoulli": withShape("random.bernoulli", 1),
+  "random.truncatedNormal": withShape("random.truncatedNormal", 2),
+  "random.multivariateNormal": withShape("random.multivariateNormal", 2),
   ...Object.fromEntries(
     ["set", "add", "subtract", "multiply", "divide", "maximum", "minimum"].map((name): [string, Call] => [
       `at.${name}`,
@@ -45,8 +50,10 @@ function direct(name: string): Call {
   };
 }
 
-function spreadLast(name: string): Call {
-  return direct(name);
+/** A function whose shape, after `before` arguments, may be left out. */
+function withShape(name: string, before: number): Call {
+  return (args, options) =>
+    Reflect.apply(functionOf(name), undefined, [...args.slice(0, before), args[before], options]);
 }
 
 /** The function called `name` (`sum`, `nn.relu`, `random.uniform`, `program.article`). */
@@ -67,6 +74,11 @@ function method(target: unknown, name: string, args: readonly unknown[]): unknow
 function listOf(value: Argument | undefined): readonly Argument[] {
   if (!Array.isArray(value)) throw new Error("not a list");
   return value;
+}
+
+function arraysIn(value: unknown): MLXArray[] {
+  if (!Array.isArray(value)) throw new Error("not a list of arrays");
+  return value.filter(isArray);
 }
 
 /** Whether a decoded argument is an array. */

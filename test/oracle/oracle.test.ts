@@ -26,7 +26,10 @@ for (const shard of shards) {
           if (found !== null) failures.push(`${describeCase(recorded)}: ${found}`);
         }
         const rest = failures.length > shown ? [`… ${failures.length - shown} more`] : [];
-        if (failures.length > 0) expect.fail([`${failures.length} of ${cases.length} differ`, ...failures.slice(0, shown), ...rest].join("\n"));
+        if (failures.length > 0)
+          expect.fail(
+            [`${failures.length} of ${cases.length} differ`, ...failures.slice(0, shown), ...rest].join("\n"),
+          );
       });
     }
   });

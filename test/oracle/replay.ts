@@ -40,10 +40,16 @@ async function run(shard: Shard, recorded: OracleCase): Promise<unknown> {
       arraysOf(args),
       jvp.tangents.map((t) => inputOf(shard, t)),
     )[1];
-  if (vmap) return mx.vmap(plain, vmap)(...arraysOf(args));
+  if (vmap) {
+    const { axis, ...others } = options;
+    const rest = axis === undefined ? [] : [axis];
+    const one = (...given: readonly Argument[]): MLXArray => single(call(f, [...given, ...rest], others));
+    return mx.vmap(one, vmap)(...arraysOf(args));
+  }
   if (valueAndGrad) {
-    const [value, gradients] = mx.valueAndGrad(plain, valueAndGrad)(...arraysOf(args));
-    return [value, gradients];
+    const [first = 0] = valueAndGrad;
+    const positions = valueAndGrad.length === 1 ? first : valueAndGrad;
+    return mx.valueAndGrad(plain, positions)(...arraysOf(args));
   }
   const out = call(f, args, options);
   return property ? normalized(property, args, out) : out;

@@ -51,7 +51,7 @@ def record(shard):
         shard.case("tril", x)
         shard.case("reshape", x.T, [6])
         shard.case("diag", x.at("0"))
-    for name in ["atLeast1D", "atLeast2D", "atLeast3D"]:
+    for name in ["atLeast1d", "atLeast2d", "atLeast3d"]:
         for x in [scalar, vector, small, cube]:
             shard.case(name, x)
     shard.case("asStrided", vector, [3, 3], [1, 1], call=lambda x, s, t: mx.as_strided(x, s, t))

@@ -28,9 +28,9 @@ PYTHON_NAMES = {
     "logAddExp": "logaddexp",
     "swapAxes": "swapaxes",
     "moveAxis": "moveaxis",
-    "atLeast1D": "atleast_1d",
-    "atLeast2D": "atleast_2d",
-    "atLeast3D": "atleast_3d",
+    "atLeast1d": "atleast_1d",
+    "atLeast2d": "atleast_2d",
+    "atLeast3d": "atleast_3d",
     "isNaN": "isnan",
     "isInf": "isinf",
     "isFinite": "isfinite",
@@ -275,7 +275,7 @@ def rounded_to(exact, out):
     if name_of(out.dtype) not in FLOATS:
         return None
     with np.errstate(all="ignore"):
-        truth = mx.array(np.asarray(exact, np.float64), mx.float64).astype(out.dtype)
+        truth = mx.array(np.array(exact, np.float64, order="C"), mx.float64).astype(out.dtype)
     if truth.shape != out.shape:
         raise AssertionError(f"the true value has shape {truth.shape}, MLX's {out.shape}")
     theirs, ours = ordered_bits(out), ordered_bits(truth)
