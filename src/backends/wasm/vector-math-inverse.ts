@@ -1,6 +1,7 @@
-/** float32 inverse trigonometric functions four lanes at a time: asin, acos, atan, atan2. */
+/** float32 inverse functions four lanes at a time: asin, acos, atan, atan2, erfinv. */
 
 import type { FunctionBuilder } from "./assembler.ts";
+import { logarithmOf } from "./vector-math-logarithm.ts";
 import { VectorScope, type VectorTarget } from "./vector-math-scope.ts";
 
 /** π/2 as the sum of two float32. */
@@ -16,6 +17,21 @@ const ATAN_TAIL = [
   0.0029201568104326725, -0.0163656547665596, 0.043207913637161255, -0.07551856338977814, 0.10665825754404068,
   -0.14211007952690125, 0.19993767142295837, -0.33333152532577515,
 ];
+
+/** Where w = -ln(1 - x²) passes from the first to the second series of erfinv. */
+const ERFINV_BOUND = 5;
+/** erfinv x / x in w - 2.3: 2^-26.7. */
+const ERFINV_CENTRAL = [
+  -8.924446959213128e-9, 3.87130931756019e-8, 4.1897189362316567e-7, -4.078719939570874e-6, -4.4532970377986203e-7,
+  0.00022108068515080959, -0.0014287839876487851, -0.003372990060597658, 0.24815386533737183, 1.4519245624542236,
+];
+const ERFINV_CENTRAL_ORIGIN = 2.3;
+/** erfinv x / x in √w - 2.890625: 2^-27. */
+const ERFINV_OUTER = [
+  0.00012622593203559518, -0.0004419070901349187, 0.0002602121385280043, 0.0014296348672360182, -0.004563049878925085,
+  0.007914649322628975, -0.010593966580927372, 0.012410284951329231, 0.9993022084236145, 2.7235424518585205,
+];
+const ERFINV_OUTER_ORIGIN = 2.890625;
 
 interface ArcSine {
   /** Where |x| > 1/2: there `root` is √((1 - |x|) / 2), whose arc sine is a quarter turn's distance; else |x| itself. */
@@ -96,4 +112,18 @@ export function emitAtan2(f: FunctionBuilder, y: number, x: number, target: Vect
   const t = v.op("v128.xor", slope, v.signOf(v.op("v128.xor", isSteep, isLeft)));
   const quarters = v.select(isSteep, v.splat(1), v.and(isLeft, v.splat(2)));
   return v.end(v.or(turnedArcTangent(v, t, quarters), v.signOf(y)));
+}
+
+/** Inverse error function; ±∞ at ±1, NaN beyond. Within 2 ulp. Variables of Giles 2010. */
+export function emitErfinv(f: FunctionBuilder, x: number, target: VectorTarget): number {
+  const v = new VectorScope(f, target);
+  const one = v.splat(1);
+  const size = v.absolute(x);
+  const w = v.op("f32x4.neg", logarithmOf(v, v.multiply(v.subtract(one, x), v.add(one, x))));
+  const central = v.polynomial(v.subtract(w, v.splat(ERFINV_CENTRAL_ORIGIN)), ERFINV_CENTRAL);
+  const outer = v.polynomial(v.subtract(v.squareRoot(w), v.splat(ERFINV_OUTER_ORIGIN)), ERFINV_OUTER);
+  const factor = v.select(v.compare(w, "lt", v.splat(ERFINV_BOUND)), central, outer);
+  const isInside = v.compare(size, "lt", one);
+  const atEnd = v.or(v.splat(Number.POSITIVE_INFINITY), v.compare(size, "gt", one)); // ∞, or NaN where all bits are set
+  return v.end(v.multiply(x, v.select(isInside, factor, atEnd)));
 }

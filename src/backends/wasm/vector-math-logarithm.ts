@@ -59,13 +59,23 @@ function withLogarithmEnds(v: VectorScope, result: number, x: number): number {
   return v.or(v.add(finite, atZero), v.compare(x, "lt", zero));
 }
 
+/** exponent · ln 2 + ln(1 + fraction) */
+function naturalLogarithm(v: VectorScope, exponent: number, fraction: number): number {
+  const tail = v.multiplyAdd(exponent, v.splat(LN2_LOW), logarithmTail(v, fraction));
+  return v.multiplyAdd(exponent, v.splat(LN2_HIGH), v.add(fraction, tail));
+}
+
+/** Natural logarithm of a positive normal x, for use within other functions. What 0 and negative x give is finite. */
+export function logarithmOf(v: VectorScope, x: number): number {
+  const { exponent, mantissa } = decompose(v, x);
+  return naturalLogarithm(v, exponent, v.subtract(mantissa, v.splat(1)));
+}
+
 /** Natural logarithm. Within 1.0 ulp. Scheme of Cephes' logf: exponent, then a polynomial around 1. */
 export function emitLog(f: FunctionBuilder, x: number, target: VectorTarget): number {
   const v = new VectorScope(f, target);
   const { exponent, mantissa } = decomposeAny(v, x);
-  const fraction = v.subtract(mantissa, v.splat(1));
-  const tail = v.multiplyAdd(exponent, v.splat(LN2_LOW), logarithmTail(v, fraction));
-  const result = v.multiplyAdd(exponent, v.splat(LN2_HIGH), v.add(fraction, tail));
+  const result = naturalLogarithm(v, exponent, v.subtract(mantissa, v.splat(1)));
   return v.end(withLogarithmEnds(v, result, x));
 }
 
@@ -104,8 +114,7 @@ export function emitLog1p(f: FunctionBuilder, x: number, target: VectorTarget): 
   // lost · 2⁻ᵏ, through 2¹⁻ᵏ so that k = 128 has an exponent
   const scale = v.op("i32x4.sub", v.bits(ONE_BITS + (1 << 23)), v.shift("i32x4.shl", integer, 23));
   const fraction = v.multiplyAdd(v.multiply(lost, v.splat(0.5)), scale, v.subtract(mantissa, one));
-  const tail = v.multiplyAdd(exponent, v.splat(LN2_LOW), logarithmTail(v, fraction));
-  const result = v.multiplyAdd(exponent, v.splat(LN2_HIGH), v.add(fraction, tail));
+  const result = naturalLogarithm(v, exponent, fraction);
   const finite = v.op("f32x4.pmax", v.splat(-20), result); // NaN where 1 + x is 0 or too large; gives way to -20
   const isTiny = v.compare(v.absolute(x), "lt", v.splat(2 ** -25)); // keeps -0 and subnormals
   return v.end(v.select(isTiny, x, withLogarithmEnds(v, finite, sum)));

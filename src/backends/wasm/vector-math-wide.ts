@@ -94,8 +94,8 @@ export function emitAsinh(f: FunctionBuilder, x: number, target: VectorTarget): 
     return w.multiply(log2Wide(w, sum), w.splat(Math.LN2));
   });
   const isTiny = v.compare(size, "lt", v.splat(ODD_TINY));
-  const isFinite = v.compare(size, "lt", v.splat(Number.POSITIVE_INFINITY));
-  const result = v.select(v.op("v128.andnot", isFinite, isTiny), regular, size);
+  const isBounded = v.compare(size, "lt", v.splat(Number.POSITIVE_INFINITY));
+  const result = v.select(v.op("v128.andnot", isBounded, isTiny), regular, size);
   return v.end(v.or(result, v.signOf(x)));
 }
 
@@ -106,8 +106,8 @@ export function emitAcosh(f: FunctionBuilder, x: number, target: VectorTarget): 
     const sum = w.add(a, w.squareRoot(w.subtract(w.multiply(a, a), w.splat(1))));
     return w.multiply(log2Wide(w, sum), w.splat(Math.LN2));
   });
-  const isFinite = v.compare(x, "lt", v.splat(Number.POSITIVE_INFINITY));
-  const result = v.select(isFinite, regular, x);
+  const isBounded = v.compare(x, "lt", v.splat(Number.POSITIVE_INFINITY));
+  const result = v.select(isBounded, regular, x);
   return v.end(v.or(result, v.compare(x, "lt", v.splat(1))));
 }
 

@@ -3,7 +3,7 @@
 import type { FunctionBuilder } from "./assembler.ts";
 import { emitCosh, emitErf, emitExp, emitExpm1, emitSigmoid, emitSinh, emitTanh } from "./vector-math-exponential.ts";
 import { erf, erfinv, power, remainder } from "./vector-math-imported.ts";
-import { emitAcos, emitAsin, emitAtan, emitAtan2 } from "./vector-math-inverse.ts";
+import { emitAcos, emitAsin, emitAtan, emitAtan2, emitErfinv } from "./vector-math-inverse.ts";
 import { emitLog, emitLog1p, emitLog2, emitLog10 } from "./vector-math-logarithm.ts";
 import type { VectorTarget } from "./vector-math-scope.ts";
 import { emitCos, emitSin, emitTan } from "./vector-math-trigonometric.ts";
@@ -37,6 +37,7 @@ export const float32Math: Readonly<Record<string, VectorEmitter>> = {
   atanh: emitAtanh,
   sigmoid: emitSigmoid,
   erf: emitErf,
+  erfinv: emitErfinv,
 };
 
 /** Emitters of float32 vector functions of two operands. `atan2` takes y, then x. */
