@@ -43,9 +43,14 @@ export const diagonalRow: Primitive<{ readonly offset: number }> = /* @__PURE__ 
     },
     source({ e, index, params: { offset } }) {
       const position = index.at(-1) ?? e.index(0);
-      return [...index.slice(0, -1), e.scale(position, 1, Math.max(-offset, 0)), e.scale(position, 1, Math.max(offset, 0))];
+      return [
+        ...index.slice(0, -1),
+        e.scale(position, 1, Math.max(-offset, 0)),
+        e.scale(position, 1, Math.max(offset, 0)),
+      ];
     },
-    transpose: (cotangent, { shape }, { offset }) => ontoDiagonal(cotangent, shape.at(-2) ?? 1, shape.at(-1) ?? 1, offset),
+    transpose: (cotangent, { shape }, { offset }) =>
+      ontoDiagonal(cotangent, shape.at(-2) ?? 1, shape.at(-1) ?? 1, offset),
     batchParams: (params) => params,
   },
 );

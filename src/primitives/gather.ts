@@ -98,7 +98,10 @@ function withinAxis(e: Expressions, value: Expr, { dtype }: Aval, length: number
 export function gather(x: MLXArray, indices: readonly MLXArray[], axes: readonly number[]): MLXArray {
   const along = axes.map((axis) => normalizeAxis("gather", axis, x.ndim));
   if (new Set(along).size !== along.length || along.length !== indices.length || along.length === 0) {
-    throw new ShapeError("gather", `${indices.length} index arrays for axes [${axes}]; give one per axis, each axis once`);
+    throw new ShapeError(
+      "gather",
+      `${indices.length} index arrays for axes [${axes}]; give one per axis, each axis once`,
+    );
   }
   const wide = alignedIndices("gather", x.shape, indices, along);
   return apply(gatherRow, [x, ...wide], { batchRank: 0, axes: along });

@@ -1,6 +1,7 @@
 /** Putting arrays together and taking them apart: concatenate, stack, split, repeat, tile, roll. */
 import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
 import { formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
@@ -67,7 +68,9 @@ export const concatenateRow: Primitive<AxisParams> = /* @__PURE__ */ {
         return { value: read(k, index.with(axis, place)), end: start };
       });
       const last = only("concatenate", parts.at(-1)).value;
-      return parts.slice(0, -1).reduceRight((rest, { value, end }) => e.select(e.lt(position, e.index(end)), value, rest), last);
+      return parts
+        .slice(0, -1)
+        .reduceRight((rest, { value, end }) => e.select(e.lt(position, e.index(end)), value, rest), last);
     },
   },
   derivative: joinedDerivative,
@@ -142,7 +145,10 @@ export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
   if (!first) throw new ShapeError("stack", "needs at least one array");
   for (const { shape } of arrays) {
     if (sameShape(shape, first.shape)) continue;
-    throw new ShapeError("stack", `${formatShape(first.shape)} and ${formatShape(shape)} differ; stack needs equal shapes`);
+    throw new ShapeError(
+      "stack",
+      `${formatShape(first.shape)} and ${formatShape(shape)} differ; stack needs equal shapes`,
+    );
   }
   const at = normalizeAxis("stack", axis, first.ndim + 1);
   const shape = first.shape.toSpliced(at, 0, 1);
@@ -230,9 +236,18 @@ export function tile(x: MLXArray, counts: number | readonly number[]): MLXArray 
   const rank = Math.max(given.length, x.ndim);
   const shape = leftFilled(x.shape, rank);
   const times = leftFilled(given, rank);
-  const apart = reshape(x, shape.flatMap((length) => [1, length]));
-  const wide = broadcastTo(apart, shape.flatMap((length, k) => [times[k] ?? 1, length]));
-  return reshape(wide, shape.map((length, k) => length * (times[k] ?? 1)));
+  const apart = reshape(
+    x,
+    shape.flatMap((length) => [1, length]),
+  );
+  const wide = broadcastTo(
+    apart,
+    shape.flatMap((length, k) => [times[k] ?? 1, length]),
+  );
+  return reshape(
+    wide,
+    shape.map((length, k) => length * (times[k] ?? 1)),
+  );
 }
 
 function leftFilled(list: readonly number[], length: number): number[] {
@@ -254,7 +269,11 @@ export const rollRow: Primitive<{ readonly shifts: readonly number[] }> = /* @__
       const length = input[axis] ?? 1;
       return e.floorModulo(e.scale(position, 1, (length - (params.shifts[axis] ?? 0)) % length), length);
     }),
-  transpose: (cotangent, _, { shifts }) => shifted(cotangent, shifts.map((shift) => -shift)),
+  transpose: (cotangent, _, { shifts }) =>
+    shifted(
+      cotangent,
+      shifts.map((shift) => -shift),
+    ),
   batchParams: ({ shifts }) => ({ shifts: [0, ...shifts] }),
 });
 

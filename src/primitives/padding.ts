@@ -47,7 +47,13 @@ export function pad(x: MLXArray, width: PadWidth, options: PadOptions = {}): MLX
   return widths.reduce((result, [low, high], axis) => padAxis(result, axis, low, high, mode), x);
 }
 
-function padAxis(x: MLXArray, axis: number, low: number, high: number, mode: "edge" | "reflect" | "symmetric"): MLXArray {
+function padAxis(
+  x: MLXArray,
+  axis: number,
+  low: number,
+  high: number,
+  mode: "edge" | "reflect" | "symmetric",
+): MLXArray {
   const length = x.shape[axis] ?? 1;
   const skipped = mode === "reflect" ? 1 : 0;
   const available = mode === "edge" ? (length > 0 ? Number.POSITIVE_INFINITY : 0) : length - skipped;

@@ -161,7 +161,12 @@ function eachRow(shape: readonly number[], reverse: boolean, visit: (at: number,
   }
 }
 
-function combiner(op: ScanOp, input: TypedArray, output: TypedArray, dtype: Dtype): (at: number, before: number) => void {
+function combiner(
+  op: ScanOp,
+  input: TypedArray,
+  output: TypedArray,
+  dtype: Dtype,
+): (at: number, before: number) => void {
   const isBig = output instanceof BigInt64Array || output instanceof BigUint64Array;
   if (isBig && (input instanceof BigInt64Array || input instanceof BigUint64Array)) {
     const combine = bigOperations[op === "logSumExp" ? "sum" : op];
@@ -172,7 +177,8 @@ function combiner(op: ScanOp, input: TypedArray, output: TypedArray, dtype: Dtyp
   }
   const combine = op === "product" && !isFloating(dtype) ? Math.imul : operations[op];
   const isPlain = !isHalf(dtype) && dtype !== "bool";
-  const read = (elements: TypedArray, at: number): number => Number(isPlain ? elements[at] : readElement(elements, at, dtype));
+  const read = (elements: TypedArray, at: number): number =>
+    Number(isPlain ? elements[at] : readElement(elements, at, dtype));
   // Sums and products run in double precision; what is stored of an integer has wrapped around.
   let state = 0;
   return (at, before) => {
@@ -302,7 +308,10 @@ export function logCumsumExp(x: MLXArray, axis?: number | null | ScanOptions, op
  * @example
  * await diff(array([1, 4, 9])).tolist(); // [3, 5]
  */
-export function diff(x: MLXArray, { n = 1, axis = -1 }: { readonly n?: number; readonly axis?: number } = {}): MLXArray {
+export function diff(
+  x: MLXArray,
+  { n = 1, axis = -1 }: { readonly n?: number; readonly axis?: number } = {},
+): MLXArray {
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError("diff", `n is a whole number from 0, got ${n}`);
   if (x.ndim === 0) throw new ShapeError("diff", `needs at least one axis, got ${formatShape(x.shape)}`);
   const place = normalizeAxis("diff", axis, x.ndim);

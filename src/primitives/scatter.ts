@@ -85,7 +85,11 @@ function winners([x, updates, ...indices]: readonly MLXArray[], params: GatherPa
 }
 
 /** ∂output/∂array and ∂output/∂updates, elementwise, of the operations that are not linear. */
-function factors(inputs: readonly MLXArray[], output: MLXArray, { op, ...params }: ScatterParams): [MLXArray, MLXArray] {
+function factors(
+  inputs: readonly MLXArray[],
+  output: MLXArray,
+  { op, ...params }: ScatterParams,
+): [MLXArray, MLXArray] {
   const [first, second, ...indices] = inputs;
   const x = only("scatter", first);
   const updates = only("scatter", second);
@@ -100,7 +104,11 @@ function factors(inputs: readonly MLXArray[], output: MLXArray, { op, ...params 
   const product = gatherAt(scatterInto("multiply", x, nonzero, indices, params), indices, params);
   const zerosThere = gatherAt(zeros, indices, params);
   const onlyZero = logicalAnd(isZero, equal(zerosThere, 1));
-  const others = where(onlyZero, product, where(equal(zerosThere, 0), divide(product, nonzero), filledLike(product, 0)));
+  const others = where(
+    onlyZero,
+    product,
+    where(equal(zerosThere, 0), divide(product, nonzero), filledLike(product, 0)),
+  );
   return [scatterInto("multiply", filledLike(x, 1), updates, indices, params), others];
 }
 
@@ -162,7 +170,12 @@ function copyElements(from: TypedArray, to: TypedArray): void {
 }
 
 /** Writes update `from` to element `to`. */
-function combiner(op: ScatterOp, dtype: Dtype, output: TypedArray, updates: TypedArray): (to: number, from: number) => void {
+function combiner(
+  op: ScatterOp,
+  dtype: Dtype,
+  output: TypedArray,
+  updates: TypedArray,
+): (to: number, from: number) => void {
   if (op === "set") {
     return (to, from) => {
       output[to] = updates[from] ?? 0;
@@ -213,13 +226,21 @@ const bigOperations: Readonly<Record<Exclude<ScatterOp, "set">, (a: bigint, b: b
 export function putAlongAxis(x: MLXArray, indices: MLXArray, values: ArrayLike, axis?: number | null): MLXArray {
   if (axis === undefined || axis === null) {
     const spread = broadcastTo(asArray("putAlongAxis", values), indices.shape);
-    const flat = putAlongAxis(reshape(x, [x.size]), reshape(indices, [indices.size]), reshape(spread, [indices.size]), 0);
+    const flat = putAlongAxis(
+      reshape(x, [x.size]),
+      reshape(indices, [indices.size]),
+      reshape(spread, [indices.size]),
+      0,
+    );
     return reshape(flat, x.shape);
   }
   const { source, positions, along } = alignedAlongAxis("putAlongAxis", x, indices, axis);
   const moved = moveAxis(x, along, -1);
   if (!sameShape(source.shape, moved.shape)) {
-    throw new ShapeError("putAlongAxis", `indices ${formatShape(indices.shape)} do not fit into ${formatShape(x.shape)}`);
+    throw new ShapeError(
+      "putAlongAxis",
+      `indices ${formatShape(indices.shape)} do not fit into ${formatShape(x.shape)}`,
+    );
   }
   const shape = moveAxis(positions, -1, along).shape;
   const updates = moveAxis(broadcastTo(castTo(asArray("putAlongAxis", values), x.dtype), shape), along, -1);

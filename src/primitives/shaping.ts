@@ -3,8 +3,8 @@ import { ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { identity, reshape, transpose } from "./views.ts";
 import { broadcasted } from "./operands.ts";
+import { identity, reshape, transpose } from "./views.ts";
 
 /**
  * `x` with axes `start` to `end` (both included, all unless given) made one.
@@ -35,7 +35,10 @@ export function unflatten(x: MLXArray, axis: number, shape: Shape): MLXArray {
   const known = shape.reduce((product, one) => (one === -1 ? product : product * one), 1);
   const full = shape.map((one) => (one === -1 ? length / known : one));
   if (full.some((one) => !Number.isInteger(one)) || full.reduce((product, one) => product * one, 1) !== length) {
-    throw new ShapeError("unflatten", `axis ${axis} of ${formatShape(x.shape)} does not divide into ${formatShape(shape)}`);
+    throw new ShapeError(
+      "unflatten",
+      `axis ${axis} of ${formatShape(x.shape)} does not divide into ${formatShape(shape)}`,
+    );
   }
   return reshape(x, x.shape.toSpliced(at, 1, ...full));
 }

@@ -121,9 +121,7 @@ export function padded(x: MLXArray, low: readonly number[], high: readonly numbe
   const kept = sliceRegion(x, {
     starts: low.map((count) => Math.max(-count, 0)),
     steps: low.map(() => 1),
-    lengths: x.shape.map((length, k) =>
-      Math.max(length + Math.min(low[k] ?? 0, 0) + Math.min(high[k] ?? 0, 0), 0),
-    ),
+    lengths: x.shape.map((length, k) => Math.max(length + Math.min(low[k] ?? 0, 0) + Math.min(high[k] ?? 0, 0), 0)),
   });
   const starts = low.map((count) => Math.max(count, 0));
   const shape = kept.shape.map((length, k) => length + (starts[k] ?? 0) + Math.max(high[k] ?? 0, 0));
@@ -136,5 +134,9 @@ export function padded(x: MLXArray, low: readonly number[], high: readonly numbe
 export function spaced(x: MLXArray, steps: readonly number[]): MLXArray {
   if (steps.every((step) => step === 1)) return x;
   const shape = x.shape.map((length, k) => (length === 0 ? 0 : (length - 1) * (steps[k] ?? 1) + 1));
-  return replaceRegion(broadcastTo(constant(0, x.dtype), shape), { starts: shape.map(() => 0), steps, lengths: x.shape }, x);
+  return replaceRegion(
+    broadcastTo(constant(0, x.dtype), shape),
+    { starts: shape.map(() => 0), steps, lengths: x.shape },
+    x,
+  );
 }

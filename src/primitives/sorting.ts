@@ -97,8 +97,6 @@ export const searchSortedRow: Primitive<SearchParams> = /* @__PURE__ */ {
   },
 };
 
-
-
 /** A copy of elements as numbers that compare; float16 and bfloat16 as float32. */
 function numbersOf(elements: TypedArray, dtype: Dtype): TypedArray {
   if (!isHalf(dtype)) return elements.slice();
@@ -189,7 +187,10 @@ function lengthAlong(operation: string, x: MLXArray, axis: number | null): numbe
 export function topK(x: MLXArray, k: number, axis: number | null = -1): MLXArray {
   const length = lengthAlong("topK", x, axis);
   if (!Number.isInteger(k) || k < 0 || k > length) {
-    throw new ShapeError("topK", `cannot take ${k} of the ${length} elements along axis ${axis} of ${formatShape(x.shape)}`);
+    throw new ShapeError(
+      "topK",
+      `cannot take ${k} of the ${length} elements along axis ${axis} of ${formatShape(x.shape)}`,
+    );
   }
   const sorted = sort(x, axis);
   return sliceAxis(sorted, axis === null ? 0 : normalizeAxis("topK", axis, sorted.ndim), length - k, k);
@@ -211,7 +212,8 @@ export function searchSorted(
   values: ArrayLike,
   { side = "left" }: { readonly side?: "left" | "right" } = {},
 ): MLXArray {
-  if (sorted.ndim !== 1) throw new ShapeError("searchSorted", `needs a sorted vector, got ${formatShape(sorted.shape)}`);
+  if (sorted.ndim !== 1)
+    throw new ShapeError("searchSorted", `needs a sorted vector, got ${formatShape(sorted.shape)}`);
   if (side !== "left" && side !== "right") {
     throw new ArgumentError("searchSorted", `side is "left" or "right", got ${String(side)}`);
   }

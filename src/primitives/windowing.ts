@@ -5,14 +5,11 @@ import { formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { batchToFront, only } from "./families.ts";
-import { constant } from "./leaf.ts";
-import { gatherRow } from "./gather.ts";
-import { scatterInto } from "./scatter.ts";
 import { add, multiply } from "./arithmetic.ts";
-import { filledLike } from "./elementwise.ts";
+import { batchToFront, only, view } from "./families.ts";
+import { take } from "./gather.ts";
 import { iota } from "./generate.ts";
-import { view } from "./families.ts";
+import { constant } from "./leaf.ts";
 import { broadcastTo, reshape } from "./views.ts";
 
 /** The windows along some neighbouring axes. Everything has one entry per windowed axis. */
@@ -128,7 +125,10 @@ export function windowsOf(
   const counts = lengths.map((length, k) => {
     const span = ((sizes[k] ?? 1) - 1) * (dilations[k] ?? 1) + 1;
     if (span > length) {
-      throw new ShapeError(operation, `a window spanning ${span} does not fit into axis ${k + 1} of ${formatShape(x.shape)}`);
+      throw new ShapeError(
+        operation,
+        `a window spanning ${span} does not fit into axis ${k + 1} of ${formatShape(x.shape)}`,
+      );
     }
     return Math.floor((length - span) / (strides[k] ?? 1)) + 1;
   });
@@ -155,23 +155,27 @@ export function perAxis(
   );
 }
 
-interface StridedParams {
-  readonly shape: Shape;
-  readonly strides: readonly number[];
-  readonly offset: number;
+/**
+ * The elements of `x`, taken as a vector in row-major order, at `offset + Σ index[k] · strides[k]` for every index of `shape`.
+ *
+ * @throws {ShapeError} if there is not one stride per axis, or an element would lie outside of `x`
+ * @example
+ * await asStrided(array([1, 2, 3, 4]), [3, 2], [1, 1]).tolist(); // [[1, 2], [2, 3], [3, 4]]
+ */
+export function asStrided(x: MLXArray, shape: Shape, strides: readonly number[], offset = 0): MLXArray {
+  const spans = shape.map((length, axis) => (length - 1) * (strides[axis] ?? 0));
+  const low = spans.reduce((sum, span) => sum + Math.min(span, 0), offset);
+  const high = spans.reduce((sum, span) => sum + Math.max(span, 0), offset);
+  if (strides.length !== shape.length || (sizeOf(shape) > 0 && (low < 0 || high >= x.size))) {
+    throw new ShapeError(
+      "asStrided",
+      `${formatShape(shape)} with strides [${strides}] from ${offset} reaches elements ${low} to ${high} of ${x.size}`,
+    );
+  }
+  const places = shape.map((_, axis) => multiply(iota(shape, axis, "int32"), strides[axis] ?? 0));
+  const first = broadcastTo(constant(offset, "int32"), shape);
+  return take(
+    x,
+    places.reduce((sum, place) => add(sum, place), first),
+  );
 }
-
-/** A vector read at `offset + Σ index · stride`. */
-export const asStridedRow: Primitive<StridedParams> = /* @__PURE__ */ view<StridedParams>("asStrided", {
-  aval: ({ dtype }, { shape }) => ({ shape, dtype }),
-  source({ e, index, params: { strides, offset } }) {
-    const terms = index.map((position, axis) => e.scale(position, strides[axis] ?? 0));
-    return [terms.reduce((sum, term) => e.add(sum, term), e.index(offset))];
-  },
-  transpose(cotangent, input, { shape, strides, offset }) {
-    const places = shape.map((_, axis) => multiply(iota(shape, axis, "int32"), strides[axis] ?? 0));
-    const place = places.reduce((sum, one) => add(sum, one), broadcastTo(constant(offset, "int32"), shape));
-    return scatterInto("add", filledLike(input, 0), cotangent, [place], { batchRank: 0, axes: [0] });
-  },
-  batchParams: (params) => params,
-});
