@@ -1,10 +1,9 @@
 /** The definition of kernels: runs them as they are written, in plain TypeScript, one point of their loops after the other. */
 import type { TypedArray } from "../base/dtype.ts";
-import { isBigInteger } from "../base/dtype.ts";
 import type { Axis, ScalarValue } from "./expr.ts";
-import type { ContractionKernel, Kernel, Loop, LoopKernel, Store } from "./kernel.ts";
-import { accumulatorOf } from "./interpret-reduction.ts";
+import { accumulatorOf, operandOf } from "./interpret-reduction.ts";
 import { Tape } from "./interpret-tape.ts";
+import type { ContractionKernel, Kernel, Loop, LoopKernel, Store } from "./kernel.ts";
 
 /** Runs a kernel on its buffers, one per slot, with the values of its lifted constants. */
 export type Interpreter = (buffers: readonly TypedArray[], constants: readonly ScalarValue[]) => void;
@@ -82,9 +81,10 @@ function nestOf(tape: Tape, axes: readonly Axis[], body: () => void): () => void
 function contractionInterpreter(kernel: ContractionKernel): Interpreter {
   const { batch, m, n, k, left, right, dtype, result, stores } = kernel;
   const tape = new Tape();
-  const product = tape.e.mul(tape.cast(left, dtype), tape.cast(right, dtype));
+  const [a, b] = [operandOf(tape, left), operandOf(tape, right)];
+  const product = { dtype, number: () => a.number() * b.number(), big: () => a.big() * b.big() };
   const accumulator = accumulatorOf(tape, result, product);
-  const operands = tape.program([product]);
+  const operands = tape.program([left, right]);
   const write = compileStores(tape, stores);
   const sum = nestOf(tape, [k], () => {
     operands();
@@ -101,6 +101,3 @@ function contractionInterpreter(kernel: ContractionKernel): Interpreter {
     run();
   };
 }
-
-/** Whether elements of `dtype` are kept as bigints. */
-export { isBigInteger };

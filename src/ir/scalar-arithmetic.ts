@@ -18,7 +18,7 @@ export type BigBinary = (a: bigint, b: bigint) => bigint;
 const same: NumberUnary = (x) => x;
 
 /** Brings the exact result of an operation into `type`: floats are rounded once, integers wrap around. */
-export function fit(type: ExprType): NumberUnary {
+export function narrowed(type: ExprType): NumberUnary {
   switch (type) {
     case "bool":
       return (x) => (x === 0 ? 0 : 1);
@@ -49,15 +49,15 @@ export function fit(type: ExprType): NumberUnary {
 }
 
 /** Brings the exact result of an operation into int64 or uint64. */
-export function fitBig(dtype: ExprType): BigUnary {
+export function narrowedBig(dtype: ExprType): BigUnary {
   return dtype === "int64" ? (x) => BigInt.asIntN(64, x) : (x) => BigInt.asUintN(64, x);
 }
 
 /** Conversion of a number to `type`: to an integer it drops the fraction and stops at the limits, NaN becomes 0. */
 export function castNumber(from: ExprType, type: ExprType): NumberUnary {
   if (type === "index") return from === "index" || !isFloating(from) ? same : Math.trunc;
-  if (type === "bool" || isFloating(type)) return fit(type);
-  if (from === "index" || !isFloating(from)) return fit(type);
+  if (type === "bool" || isFloating(type)) return narrowed(type);
+  if (from === "index" || !isFloating(from)) return narrowed(type);
   const bits = byteLengthOf(type) * 8;
   const low = kindOf(type) === "signed" ? -(2 ** (bits - 1)) : 0;
   const high = kindOf(type) === "signed" ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
@@ -76,7 +76,7 @@ export function castToBig(dtype: ExprType): (x: number) => bigint {
 
 /** A unary instruction on numbers of `dtype`. */
 export function numberUnary(op: UnaryOp, dtype: ExprType): NumberUnary {
-  const finish = fit(dtype);
+  const finish = narrowed(dtype);
   if (op === "not") return dtype === "bool" ? (x) => 1 - x : (x) => finish(~x);
   const exact = exactUnary(op);
   return finish === same ? exact : (x) => finish(exact(x));
@@ -112,7 +112,7 @@ function roundToEven(x: number): number {
 
 /** A unary instruction on 64-bit integers. */
 export function bigUnary(op: UnaryOp, dtype: ExprType): BigUnary {
-  const finish = fitBig(dtype);
+  const finish = narrowedBig(dtype);
   switch (op) {
     case "neg":
       return (x) => finish(-x);
@@ -133,7 +133,7 @@ export function bigUnary(op: UnaryOp, dtype: ExprType): BigUnary {
 /** A binary instruction on numbers of `dtype`. */
 export function numberBinary(op: BinaryOp, dtype: ExprType): NumberBinary {
   if (dtype === "index") return indexBinary(op);
-  const finish = fit(dtype);
+  const finish = narrowed(dtype);
   if (isFloating(dtype)) {
     const exact = floatBinary(op);
     return finish === same ? exact : (a, b) => finish(exact(a, b));
@@ -245,7 +245,7 @@ function indexBinary(op: BinaryOp): NumberBinary {
 
 /** A binary instruction on 64-bit integers. */
 export function bigBinary(op: BinaryOp, dtype: ExprType): BigBinary {
-  const finish = fitBig(dtype);
+  const finish = narrowedBig(dtype);
   const exact = exactBigBinary(op, dtype);
   return (a, b) => finish(exact(a, b));
 }
@@ -292,7 +292,7 @@ function bigRemainder(a: bigint, b: bigint): bigint {
 
 function bigPower(base: bigint, exponent: bigint, dtype: ExprType): bigint {
   if (exponent < 0n) return base === 1n ? 1n : base === -1n ? (exponent % 2n === 0n ? 1n : -1n) : 0n;
-  const finish = fitBig(dtype);
+  const finish = narrowedBig(dtype);
   let result = 1n;
   let factor = base;
   for (let rest = exponent; rest > 0n; rest >>= 1n) {
@@ -384,4 +384,15 @@ function numberReader(dtype: Dtype): () => number {
     default:
       return () => scratch.getUint32(0);
   }
+}
+
+/** Conversion of a 64-bit integer to any other type: to fewer bits it wraps around, to a float it rounds. */
+export function castFromBig(type: ExprType): (x: bigint) => number {
+  if (type === "index" || type === "bool" || isFloating(type)) {
+    const finish = narrowed(type);
+    return (x) => finish(Number(x));
+  }
+  const bits = byteLengthOf(type) * 8;
+  const isSigned = kindOf(type) === "signed";
+  return (x) => Number(isSigned ? BigInt.asIntN(bits, x) : BigInt.asUintN(bits, x));
 }
