@@ -4,7 +4,8 @@ import { Arena } from "../../src/backends/wasm/arena.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { emitGemm } from "../../src/backends/wasm/gemm.ts";
-import { emitGemmLibrary, forUpTo } from "../../src/backends/wasm/gemm-library.ts";
+import { emitGemmLibrary } from "../../src/backends/wasm/gemm-library.ts";
+import { forUpTo } from "../../src/backends/wasm/gemm-loops.ts";
 import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/backends/wasm/gemm-spec.ts";
 import { type KernelModule, WorkerPool } from "../../src/backends/wasm/pool.ts";
 

@@ -1,7 +1,8 @@
 /** Address arithmetic that the schedules of matrix products share. */
 
 import type { FunctionBuilder, FunctionType, ModuleBuilder } from "./assembler.ts";
-import { forUpTo, type GemmLibraryName, gemmLibraryTypes } from "./gemm-library.ts";
+import { type GemmLibraryName, gemmLibraryTypes } from "./gemm-library.ts";
+import { forUpTo } from "./gemm-loops.ts";
 import type { ComputedOperand, GemmOperand, GemmOutput, GemmSpec } from "./gemm-spec.ts";
 
 /** Lanes and depths of the blocks that computed operands are asked for. */

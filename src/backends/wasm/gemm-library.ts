@@ -1,6 +1,8 @@
 /** Emits the inner loops of float32 matrix products as one module that all products share. Knows addresses and strides. */
 
 import { type FunctionBuilder, type FunctionType, type MemoryOptions, ModuleBuilder } from "./assembler.ts";
+import { advance, advanceBy, countDown, forUpTo, multiplyAdd, transpose } from "./gemm-loops.ts";
+import { copyRows, gather, packPanels } from "./gemm-packing.ts";
 
 /** Rows of a register tile, and of a panel of the left operand. */
 export const TILE_ROWS = 4;
@@ -67,158 +69,6 @@ export function emitGemmLibrary(target: GemmTarget): Uint8Array<ArrayBuffer> {
   add("gather", gather);
   add("copyRows", copyRows);
   return module.build();
-}
-
-/** `for (; local < end; local += step) body()`, unsigned; `end` is a local. The body must not branch out. */
-export function forUpTo(f: FunctionBuilder, local: number, end: number, step: number, body: () => void): void {
-  f.block(() => {
-    f.loop(() => {
-      f.get(local, end).op("i32.ge_u").brIf(1);
-      body();
-      f.get(local).i32(step).op("i32.add").set(local).br(0);
-    });
-  });
-}
-
-/** `do body() while (count -= step)`: at least once, and `count` must be a multiple of the step. */
-function countDown(f: FunctionBuilder, count: number, step: number, body: () => void): void {
-  f.loop(() => {
-    body();
-    f.get(count).i32(step).op("i32.sub").tee(count).brIf(0);
-  });
-}
-
-const advance = (f: FunctionBuilder, local: number, stride: number): FunctionBuilder =>
-  f.get(local, stride).op("i32.add").set(local);
-
-const advanceBy = (f: FunctionBuilder, local: number, byteCount: number): FunctionBuilder =>
-  f.get(local).i32(byteCount).op("i32.add").set(local);
-
-/** sum = a · b + sum; without relaxed instructions in two roundings. */
-function multiplyAdd(f: FunctionBuilder, relaxed: boolean, a: number, b: number, sum: number): void {
-  if (relaxed) f.get(a, b, sum).op("f32x4.relaxed_madd").set(sum);
-  else f.get(a, b).op("f32x4.mul").get(sum).op("f32x4.add").set(sum);
-}
-
-const LOW_PAIRS = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
-const HIGH_PAIRS = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
-const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
-const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
-
-/** Calls `emit(i)` with column i of the 4 × 4 matrix of row locals `rows` on the stack when it runs `push()`. */
-function transpose(f: FunctionBuilder, rows: readonly number[], emit: (index: number, push: () => void) => void): void {
-  const [r0 = 0, r1 = 0, r2 = 0, r3 = 0] = rows;
-  const pairs = [f.local("v128"), f.local("v128"), f.local("v128"), f.local("v128")];
-  const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = pairs;
-  f.get(r0, r1)
-    .shuffle(...LOW_PAIRS)
-    .set(p0); // r0[0] r1[0] r0[1] r1[1]
-  f.get(r0, r1)
-    .shuffle(...HIGH_PAIRS)
-    .set(p1);
-  f.get(r2, r3)
-    .shuffle(...LOW_PAIRS)
-    .set(p2);
-  f.get(r2, r3)
-    .shuffle(...HIGH_PAIRS)
-    .set(p3);
-  for (let index = 0; index < 4; index++) {
-    emit(index, () =>
-      f.get(...(index < 2 ? [p0, p2] : [p1, p3])).shuffle(...(index % 2 === 0 ? LOW_HALVES : HIGH_HALVES)),
-    );
-  }
-  for (const local of pairs) f.release(local);
-}
-
-function packPanels(f: FunctionBuilder, width: 4 | 8): void {
-  const [source, laneStride, depthStride, lanes, depth, destination, panelStride] = [0, 1, 2, 3, 4, 5, 6];
-  const from = f.local("i32");
-  const to = f.local("i32");
-  const rest = f.local("i32");
-  const quads = f.local("i32");
-  const at = f.local("i32");
-  const lane = f.local("i32");
-  const rows = [0, 1, 2, 3].map(() => f.local("v128"));
-  const groups = width === 4 ? [0] : [0, 4];
-
-  /** Lanes are contiguous: each depth is a plain copy. */
-  const copyDepths = (): void =>
-    countDown(f, rest, 1, () => {
-      for (const group of groups)
-        f.get(to, from)
-          .memory("v128.load", group * 4)
-          .memory("v128.store", group * 4);
-      advanceBy(advance(f, from, depthStride), to, width * 4);
-    });
-
-  /** Depths are contiguous: four of them at a time, transposed in registers. */
-  const transposeDepths = (): void => {
-    f.get(rest)
-      .i32(-4)
-      .op("i32.and")
-      .tee(quads)
-      .if(() => {
-        countDown(f, quads, 4, () => {
-          for (const group of groups) {
-            f.get(from);
-            if (group > 0) f.get(laneStride).i32(2).op("i32.shl").op("i32.add");
-            f.set(at);
-            for (const row of rows) advance(f.get(at).memory("v128.load").set(row), at, laneStride);
-            transpose(f, rows, (k, push) => {
-              f.get(to);
-              push();
-              f.memory("v128.store", (k * width + group) * 4);
-            });
-          }
-          advanceBy(advanceBy(f, from, 16), to, width * 16);
-        });
-      });
-    f.get(rest).i32(3).op("i32.and").set(rest);
-  };
-
-  /** Any strides and any number of lanes, one element at a time. */
-  const gatherDepths = (present: () => FunctionBuilder): void =>
-    countDown(f, rest, 1, () => {
-      for (const group of groups)
-        f.get(to)
-          .splatF32(0)
-          .memory("v128.store", group * 4);
-      f.get(from).set(at).i32(0).set(lane);
-      f.loop(() => {
-        f.get(to, lane).i32(2).op("i32.shl").op("i32.add").get(at).memory("f32.load").memory("f32.store");
-        advanceBy(advance(f, at, laneStride), lane, 1).get(lane);
-        present().op("i32.lt_u").brIf(0);
-      });
-      advanceBy(advance(f, from, depthStride), to, width * 4);
-    });
-
-  f.block(() => {
-    f.loop(() => {
-      f.get(lanes).op("i32.eqz").brIf(1);
-      f.get(source).set(from).get(destination).set(to).get(depth).set(rest);
-      f.get(lanes)
-        .i32(width)
-        .op("i32.ge_u")
-        .if(
-          () => {
-            f.get(laneStride)
-              .i32(4)
-              .op("i32.eq")
-              .if(copyDepths, () => {
-                f.get(depthStride).i32(4).op("i32.eq").if(transposeDepths);
-                f.get(rest).if(() => gatherDepths(() => f.i32(width)));
-              });
-            f.get(lanes).i32(width).op("i32.sub").set(lanes);
-          },
-          () => {
-            gatherDepths(() => f.get(lanes));
-            f.i32(0).set(lanes);
-          },
-        );
-      f.get(source, laneStride).i32(width).op("i32.mul").op("i32.add").set(source);
-      advance(f, destination, panelStride).br(0);
-    });
-  });
 }
 
 /**
@@ -469,42 +319,5 @@ function addVectors(f: FunctionBuilder): void {
     f.get(target, byteLength).op("i32.add").i32(16).op("i32.sub").tee(at).get(at).memory("v128.load");
     f.get(source, byteLength).op("i32.add").i32(16).op("i32.sub").memory("v128.load");
     f.op("f32x4.add").memory("v128.store");
-  });
-}
-
-function gather(f: FunctionBuilder): void {
-  const [source, rowStride, columnStride, rows, columns, destination, destinationStride] = [0, 1, 2, 3, 4, 5, 6];
-  const from = f.local("i32");
-  const to = f.local("i32");
-  const end = f.local("i32");
-  countDown(f, rows, 1, () => {
-    f.get(source).set(from).get(destination).tee(to).get(columns).i32(2).op("i32.shl").op("i32.add").set(end);
-    forUpTo(f, to, end, 4, () => {
-      f.get(to, from).memory("f32.load").memory("f32.store");
-      advance(f, from, columnStride);
-    });
-    advance(advance(f, source, rowStride), destination, destinationStride);
-  });
-}
-
-function copyRows(f: FunctionBuilder): void {
-  const [source, sourceStride, destination, destinationStride, rows, columns] = [0, 1, 2, 3, 4, 5];
-  const offset = f.local("i32");
-  const vectorEnd = f.local("i32");
-  const end = f.local("i32");
-  f.get(columns).i32(-4).op("i32.and").i32(2).op("i32.shl").set(vectorEnd);
-  f.get(columns).i32(2).op("i32.shl").set(end);
-  countDown(f, rows, 1, () => {
-    const address = (base: number): FunctionBuilder => f.get(base, offset).op("i32.add");
-    f.i32(0).set(offset);
-    forUpTo(f, offset, vectorEnd, 16, () => {
-      address(destination);
-      address(source).memory("v128.load").memory("v128.store");
-    });
-    forUpTo(f, offset, end, 4, () => {
-      address(destination);
-      address(source).memory("f32.load").memory("f32.store");
-    });
-    advance(advance(f, source, sourceStride), destination, destinationStride);
   });
 }
