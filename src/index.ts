@@ -1,6 +1,8 @@
 /** The public surface of `mlx-ts`: arrays, operations and transforms. */
 import "./array/methods.ts";
 
+export type { CompileOptions } from "./array/compile.ts";
+export { compile } from "./array/compile.ts";
 export { evaluate } from "./array/evaluate.ts";
 export type { ExplainedKernel, Explanation } from "./array/explain.ts";
 export { explain, toDot } from "./array/explain.ts";
@@ -20,8 +22,6 @@ export { MLXArray } from "./graph/mlx-array.ts";
 export {
   abs,
   add,
-  conj,
-  conjugate,
   degrees,
   divide,
   divmod,
@@ -33,7 +33,6 @@ export {
   negative,
   positive,
   radians,
-  real,
   reciprocal,
   remainder,
   sign,
@@ -46,9 +45,7 @@ export {
   equal,
   greater,
   greaterEqual,
-  isFinite,
   isInf,
-  isNaN,
   isNegInf,
   isPosInf,
   less,
@@ -57,11 +54,24 @@ export {
 } from "./primitives/comparison.ts";
 export { addmm, inner, kron, matmul, outer, tensordot, vecdot } from "./primitives/contraction.ts";
 export { asType, view } from "./primitives/conversion.ts";
-export type { DiagonalOptions, DtypeOption, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
+export type {
+  ConvolutionOptions,
+  GeneralConvolutionOptions,
+  TransposedConvolutionOptions,
+} from "./primitives/convolution.ts";
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  convGeneral,
+  convolve,
+  convTransposed1d,
+  convTransposed2d,
+  convTransposed3d,
+} from "./primitives/convolution.ts";
+export type { DiagonalOptions, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
 export {
   arange,
-  empty,
-  emptyLike,
   eye,
   full,
   fullLike,
@@ -86,21 +96,18 @@ export {
   log2,
   log10,
   logAddExp,
-  pow,
   power,
   rsqrt,
   sigmoid,
   sqrt,
 } from "./primitives/exponential.ts";
-export { all, any, argMax, argMin, max, min } from "./primitives/extrema.ts";
+export { all, any, argMax, argMin, max, min, pickAxes } from "./primitives/extrema.ts";
 export { take, takeAlongAxis } from "./primitives/gather.ts";
-export { concatenate, joinAlong, repeat, roll, stack, tile } from "./primitives/joining.ts";
+export { concatenate, joinAlong, repeat, roll, split, stack, tile, unstack } from "./primitives/joining.ts";
 export {
   bitwiseAnd,
   bitwiseInvert,
-  bitwiseLeftShift,
   bitwiseOr,
-  bitwiseRightShift,
   bitwiseXor,
   leftShift,
   logicalAnd,
@@ -110,6 +117,7 @@ export {
   rightShift,
 } from "./primitives/logical.ts";
 export type { ArrayLike } from "./primitives/operands.ts";
+export type { PadOptions } from "./primitives/padding.ts";
 export { pad } from "./primitives/padding.ts";
 export { prod } from "./primitives/products.ts";
 export type { AxisArgument, AxisOrOptions, ReduceOptions } from "./primitives/reductions.ts";
@@ -118,7 +126,7 @@ export { ceil, floor, round, trunc } from "./primitives/rounding.ts";
 export type { ScanOptions } from "./primitives/scanning.ts";
 export { cummax, cummin, cumprod, cumsum, diff, logCumsumExp } from "./primitives/scanning.ts";
 export { putAlongAxis } from "./primitives/scatter.ts";
-export { clip, nanToNum, stopGradient, where, which } from "./primitives/selection.ts";
+export { clip, nanToNum, stopGradient, where } from "./primitives/selection.ts";
 export {
   atLeast1d,
   atLeast2d,
@@ -133,14 +141,11 @@ export {
   swapAxes,
   unflatten,
 } from "./primitives/shaping.ts";
-export type { PadOptions } from "./primitives/slicing.ts";
-export { flip, split, unstack } from "./primitives/slicing.ts";
+export { flip } from "./primitives/slicing.ts";
 export { argPartition, argSort, partition, searchSorted, sort, topK } from "./primitives/sorting.ts";
 export type { VarianceOptions } from "./primitives/statistics.ts";
 export { countNonzero, logSumExp, mean, median, softmax, std, variance } from "./primitives/statistics.ts";
 export {
-  acos,
-  acosh,
   arccos,
   arccosh,
   arcsin,
@@ -148,11 +153,6 @@ export {
   arctan,
   arctan2,
   arctanh,
-  asin,
-  asinh,
-  atan,
-  atan2,
-  atanh,
   cos,
   cosh,
   sin,
@@ -161,6 +161,8 @@ export {
   tanh,
 } from "./primitives/trigonometry.ts";
 export { broadcastTo, moveAxis, reshape, transpose } from "./primitives/views.ts";
+export type { SlidingWindowOptions } from "./primitives/windowing.ts";
+export { asStrided, perAxis, slidingWindows, windowsOf } from "./primitives/windowing.ts";
 export { bartlett, blackman, hamming, hanning } from "./primitives/windows.ts";
 export type { GradientOf, GradOptions } from "./transforms/grad.ts";
 export { grad, jvp, valueAndGrad, valueAndGrad as valueAndGradient, vjp } from "./transforms/grad.ts";

@@ -26,7 +26,7 @@ import { diag, diagonal, trace, tril, triu } from "../primitives/diagonals.ts";
 import { erf, exp, expm1, log, log1p, log2, log10, power, rsqrt, sigmoid, sqrt } from "../primitives/exponential.ts";
 import { all, any, argMax, argMin, max, min } from "../primitives/extrema.ts";
 import { take, takeAlongAxis } from "../primitives/gather.ts";
-import { repeat, roll, tile } from "../primitives/joining.ts";
+import { repeat, roll, split, tile } from "../primitives/joining.ts";
 import { logicalAnd, logicalNot, logicalOr } from "../primitives/logical.ts";
 import { prod } from "../primitives/products.ts";
 import { sum } from "../primitives/reductions.ts";
@@ -35,7 +35,7 @@ import { cummax, cummin, cumprod, cumsum, logCumsumExp } from "../primitives/sca
 import { putAlongAxis } from "../primitives/scatter.ts";
 import { clip } from "../primitives/selection.ts";
 import { expandDims, flatten, squeeze, swapAxes, unflatten } from "../primitives/shaping.ts";
-import { flip, split } from "../primitives/slicing.ts";
+import { flip } from "../primitives/slicing.ts";
 import { argSort, sort, topK } from "../primitives/sorting.ts";
 import { logSumExp, mean, softmax, std, variance } from "../primitives/statistics.ts";
 import { cos, sin, tan, tanh } from "../primitives/trigonometry.ts";

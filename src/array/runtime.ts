@@ -1,10 +1,14 @@
 /** Where computations run: the backend in use and the plans it has prepared. */
-import { MLXError } from "../base/errors.ts";
+import { elementsOf } from "../base/elements.ts";
+import { DisposedError, MLXError } from "../base/errors.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
+import { fromAllocation } from "../primitives/leaf.ts";
+import type { Trace } from "./trace.ts";
+import { commonCall } from "./trace.ts";
 
 /** A plan prepared for a backend. */
 export interface Prepared {
@@ -21,6 +25,7 @@ export class Runtime {
   readonly backend: Backend;
   readonly fusion: boolean;
   readonly #plans = new Map<string, Prepared>();
+  readonly #traces = new WeakMap<Trace, Prepared>();
 
   constructor(backend: Backend, options: { readonly fusion: boolean }) {
     this.backend = backend;
@@ -29,6 +34,8 @@ export class Runtime {
 
   /** Computes `roots`, none of which is evaluated, and settles them. */
   async evaluate(roots: readonly MLXArray[]): Promise<void> {
+    const call = commonCall(roots);
+    if (call) return this.#evaluateCall(call.trace, call.inputs, call.outputs);
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     const key = structureKey(roots, inputs, constants);
@@ -37,12 +44,27 @@ export class Runtime {
     else prepared = this.prepare(roots);
     this.#plans.set(key, prepared);
     this.#trim();
-    const allocations = await this.run(prepared, inputs, constants);
-    roots.forEach((root, k) => {
-      const allocation = allocations[k];
-      if (allocation && !root.isEvaluated) root.settle(allocation);
-      else allocation?.release();
-    });
+    settleAll(roots, await this.run(prepared, inputs, constants));
+  }
+
+  /** Computes all results of a call of a recorded function from the plan made at its first call. */
+  async #evaluateCall(trace: Trace, inputs: readonly MLXArray[], outputs: readonly MLXArray[]): Promise<void> {
+    let prepared = this.#traces.get(trace);
+    if (!prepared) {
+      prepared = this.#prepareTrace(trace);
+      this.#traces.set(trace, prepared);
+      registry.register(trace, prepared.executable);
+    }
+    settleAll(outputs, await this.run(prepared, inputs, []));
+  }
+
+  #prepareTrace(trace: Trace): Prepared {
+    const inputs = trace.placeholders.map((placeholder) => fromAllocation(noMemory, placeholder));
+    const roots = trace.instantiate(inputs);
+    trace.forget();
+    const program = new Program(roots, (name) => this.backend.overrides(name));
+    const planned = planProgram(program, { inputs, constants: [] }, { fusion: this.fusion });
+    return { executable: this.backend.prepare(planned.plan), rootBuffers: planned.rootBuffers, planned };
   }
 
   /** Plans the computation of `roots`. */
@@ -52,7 +74,10 @@ export class Runtime {
 
   #plan(roots: readonly MLXArray[]): Planned {
     const program = new Program(roots, (name) => this.backend.overrides(name));
-    return planProgram(program, roots, { fusion: this.fusion });
+    const inputs: MLXArray[] = [];
+    const constants: MLXArray[] = [];
+    structureKey(roots, inputs, constants);
+    return planProgram(program, { inputs, constants }, { fusion: this.fusion });
   }
 
   /** Plans and compiles the computation of `roots`. */
@@ -69,7 +94,7 @@ export class Runtime {
   ): Promise<Allocation[]> | Allocation[] {
     const { executable, planned } = prepared;
     const held = planned.inputSources.map((source) =>
-      allocationOf(typeof source === "number" ? inputs[source] : source),
+      this.#allocationOf(typeof source === "number" ? inputs[source] : source),
     );
     const values = planned.constantSources.map((source) =>
       scalarValue(typeof source === "number" ? constants[source] : source),
@@ -78,6 +103,15 @@ export class Runtime {
     return outputs instanceof Promise
       ? outputs.then((done) => pickRoots(prepared, held, done))
       : pickRoots(prepared, held, outputs);
+  }
+
+  #allocationOf(array: MLXArray | undefined): Allocation {
+    if (array?.isDisposed)
+      throw new DisposedError("evaluate", `an input, array(${array.dtype} [${array.shape}]), was disposed`);
+    if (array?.allocation) return array.allocation;
+    if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "an input has no memory");
+    array.allocation = this.backend.upload(elementsOf(array.dtype, [array.primitive.lowering.value(array.params)]));
+    return array.allocation;
   }
 
   /** Lets go of all plans. */
@@ -111,10 +145,24 @@ function pickRoots(
   });
 }
 
-function allocationOf(array: MLXArray | undefined): Allocation {
-  if (!array?.allocation) throw new MLXError("evaluate", "an input has no memory");
-  return array.allocation;
+function settleAll(roots: readonly MLXArray[], allocations: readonly Allocation[]): void {
+  roots.forEach((root, k) => {
+    const allocation = allocations[k];
+    if (allocation && !root.isEvaluated && !root.isDisposed) root.settle(allocation);
+    else allocation?.release();
+  });
 }
+
+/** Stands for the memory of inputs while a recorded function is planned. */
+const noMemory: Allocation = {
+  byteLength: 0,
+  bytes: () => new Uint8Array(0),
+  retain: () => {},
+  release: () => {},
+};
+
+/** Frees the plans of recorded functions that nobody can call any more. */
+const registry = new FinalizationRegistry<Executable>((executable) => executable.dispose());
 
 function scalarValue(array: MLXArray | undefined): number | bigint {
   if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "a constant has no value");

@@ -7,23 +7,22 @@ import type { Group } from "./fuse.ts";
 import { fuse } from "./fuse.ts";
 import type { Lowered } from "./lower.ts";
 import type { Program } from "./program.ts";
-import { structureKey } from "./program.ts";
 
 /** A plan with what its inputs, outputs and constants stand for. */
 export interface Planned {
   readonly plan: Plan;
   /** For each root of the program the output, or the input, that holds it: outputs count from 0, inputs are `-1 - input`. */
   readonly rootBuffers: readonly number[];
-  /** For each input of the plan its place among the leaves of `structureKey`, or the array itself if a composite brought it. */
+  /** For each input of the plan its place among the known inputs, or the array itself if a composite brought it. */
   readonly inputSources: readonly (number | MLXArray)[];
-  /** For each constant of the plan its place among the constants of `structureKey`, or the array itself if a composite brought it. */
+  /** For each constant of the plan its place among the known constants, or the array itself if a composite brought it. */
   readonly constantSources: readonly (number | MLXArray)[];
 }
 
-/** Plans the computation of `program`. */
+/** Plans the computation of `program`; inputs and constants among `known` may be others at each run. */
 export function planProgram(
   program: Program,
-  roots: readonly MLXArray[],
+  known: { readonly inputs: readonly MLXArray[]; readonly constants: readonly MLXArray[] },
   options: { readonly fusion: boolean },
 ): Planned {
   const kernels = fuse(program, options).map((group) => lowerGroup(program, group));
@@ -61,9 +60,6 @@ export function planProgram(
     inputCount,
     outputCount,
   };
-  const leaves: MLXArray[] = [];
-  const constants: MLXArray[] = [];
-  structureKey(roots, leaves, constants);
   const sourceIn = (list: readonly MLXArray[], wanted: MLXArray): number | MLXArray => {
     const place = list.findIndex((candidate) => program.constantOf(candidate) === wanted);
     return place === -1 ? wanted : place;
@@ -71,8 +67,8 @@ export function planProgram(
   return {
     plan,
     rootBuffers,
-    inputSources: program.inputs.map((input) => sourceIn(leaves, input)),
-    constantSources: program.constants.map((constant) => sourceIn(constants, constant)),
+    inputSources: program.inputs.map((input) => sourceIn(known.inputs, input)),
+    constantSources: program.constants.map((constant) => sourceIn(known.constants, constant)),
   };
 }
 

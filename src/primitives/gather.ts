@@ -132,7 +132,7 @@ export function checkIndices(operation: string, indices: MLXArray, shape: Shape,
     throw new ShapeError(operation, `axis ${axis} of ${formatShape(shape)} has no elements to index`);
   }
   const known = knownValue(indices);
-  if (known !== null) return checkIndex(operation, Number(known), shape, axis);
+  if (known !== null) checkIndex(operation, Number(known), shape, axis);
   if (!indices.allocation || indices.isDisposed) return;
   const bytes = indices.allocation.bytes();
   const values = new (carrierOf(indices.dtype))(bytes.buffer, bytes.byteOffset, indices.size);

@@ -20,18 +20,20 @@ const ATAN_TAIL = [
 
 /** Where w = -ln(1 - x²) passes from the first to the second series of erfinv. */
 const ERFINV_BOUND = 5;
-/** erfinv x / x in w - 2.3: 2^-26.7. */
+/** (erfinv x / x - its value at the origin) / (w - origin), in w - origin: 2^-27.3. */
 const ERFINV_CENTRAL = [
-  -8.924446959213128e-9, 3.87130931756019e-8, 4.1897189362316567e-7, -4.078719939570874e-6, -4.4532970377986203e-7,
-  0.00022108068515080959, -0.0014287839876487851, -0.003372990060597658, 0.24815386533737183, 1.4519245624542236,
+  -8.815133512030116e-9, 1.509337010929812e-7, -6.548294209096639e-7, -3.945347543776734e-6, 4.096843986189924e-5,
+  7.86089149187319e-5, -0.002415621653199196, 0.005037098191678524, 0.24681727588176727,
 ];
-const ERFINV_CENTRAL_ORIGIN = 2.3;
-/** erfinv x / x in √w - 2.890625: 2^-27. */
+const ERFINV_CENTRAL_ORIGIN = 0.890625;
+const ERFINV_CENTRAL_VALUE = 1.100321650505066;
+/** Likewise in √w: 2^-27. */
 const ERFINV_OUTER = [
   0.00012622593203559518, -0.0004419070901349187, 0.0002602121385280043, 0.0014296348672360182, -0.004563049878925085,
-  0.007914649322628975, -0.010593966580927372, 0.012410284951329231, 0.9993022084236145, 2.7235424518585205,
+  0.007914649322628975, -0.010593966580927372, 0.012410284951329231, 0.9993022084236145,
 ];
 const ERFINV_OUTER_ORIGIN = 2.890625;
+const ERFINV_OUTER_VALUE = 2.7235424518585205;
 
 interface ArcSine {
   /** Where |x| > 1/2: there `root` is √((1 - |x|) / 2), whose arc sine is a quarter turn's distance; else |x| itself. */
@@ -72,6 +74,58 @@ export function emitAcos(f: FunctionBuilder, x: number, target: VectorTarget): n
   // quarters · π/2 + (term + termTail): 2 · asin root from 0, or from π downwards; else π/2 - asin x
   const sign = v.signOf(x);
   const flip = v.op("v128.xor", sign, v.op("v128.andnot", v.bits(0x80000000), isLarge));
+  const factor = v.op("v128.xor", flip, v.select(isLarge, v.splat(2), v.splat(1)));
+  const quarters = v.select(isLarge, v.and(v.shift("i32x4.shr_s", sign, 31), v.splat(2)), v.splat(1));
+  const low = v.multiplyAdd(tail, factor, v.multiply(quarters, v.splat(HALF_PI_LOW)));
+  const high = v.multiplyAdd(root, factor, v.multiply(quarters, v.splat(HALF_PI_HIGH)));
+  return v.end(v.add(high, low));
+}
+
+/** quarters · π/2 + atan t for |t| ≤ 1. */
+function turnedArcTangent(v: VectorScope, t: number, quarters: number): number {
+  const square = v.multiply(t, t);
+  const bend = v.multiply(v.multiply(t, square), v.polynomial(square, ATAN_TAIL));
+  const low = v.multiplyAdd(quarters, v.splat(HALF_PI_LOW), bend);
+  return v.add(v.multiplyAdd(quarters, v.splat(HALF_PI_HIGH), t), low);
+}
+
+/** Arc tangent. Within 1.6 ulp. */
+export function emitAtan(f: FunctionBuilder, x: number, target: VectorTarget): number {
+  const v = new VectorScope(f, target);
+  const size = v.absolute(x);
+  const one = v.splat(1);
+  const isSteep = v.compare(size, "gt", one);
+  const t = v.select(isSteep, v.divide(v.splat(-1), size), size);
+  return v.end(v.or(turnedArcTangent(v, t, v.and(isSteep, one)), v.signOf(x)));
+}
+
+/** The angle of the point (x, y), with the special values of C99. Within 2 ulp. */
+export function emitAtan2(f: FunctionBuilder, y: number, x: number, target: VectorTarget): number {
+  const v = new VectorScope(f, target);
+  const height = v.absolute(y);
+  const width = v.absolute(x);
+  const isSteep = v.compare(height, "gt", width);
+  const smaller = v.select(isSteep, width, height);
+  const larger = v.select(isSteep, height, width);
+  // 0/0 counts as 0, ∞/∞ as 1; NaN stays
+  const ratio = v.select(v.compare(smaller, "eq", larger), v.splat(1), v.divide(smaller, larger));
+  const slope = v.and(ratio, v.compare(v.or(height, width), "ne", v.splat(0)));
+  const isLeft = v.shift("i32x4.shr_s", x, 31);
+  const t = v.op("v128.xor", slope, v.signOf(v.op("v128.xor", isSteep, isLeft)));
+  const quarters = v.select(isSteep, v.splat(1), v.and(isLeft, v.splat(2)));
+  return v.end(v.or(turnedArcTangent(v, t, quarters), v.signOf(y)));
+}
+
+/** Inverse error function; ±∞ at ±1, NaN beyond. Within 2 ulp. Variables of Giles 2010. */
+export function emitErfinv(f: FunctionBuilder, x: number, target: VectorTarget): number {
+  const v = new VectorScope(f, target);
+  const one = v.splat(1);
+  const size = v.absolute(x);
+  const w = v.op("f32x4.neg", logarithmOf(v, v.multiply(v.subtract(one, x), v.add(one, x))));
+  const fromCentral = v.subtract(w, v.splat(ERFINV_CENTRAL_ORIGIN));
+  const central = v.multiplyAdd(fromCentral, v.polynomial(fromCentral, ERFINV_CENTRAL), v.splat(ERFINV_CENTRAL_VALUE));
+  const fromOuter = v.subtract(v.squareRoot(w), v.splat(ERFINV_OUTER_ORIGIN));
+  const outer = v.multiplyAdd(fromOuter, v.polynomial(fromOuter, ERFINV_OUTER), v.splat(ERFINV_OUTER_VALUE));
   const factor = v.op("v128.xor", flip, v.select(isLarge, v.splat(2), v.splat(1)));
   const quarters = v.select(isLarge, v.and(v.shift("i32x4.shr_s", sign, 31), v.splat(2)), v.splat(1));
   const low = v.multiplyAdd(tail, factor, v.multiply(quarters, v.splat(HALF_PI_LOW)));

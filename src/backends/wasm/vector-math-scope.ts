@@ -117,12 +117,23 @@ export class VectorScope {
     return this.subtract(c, this.multiply(a, b));
   }
 
-  /** A polynomial in x by Horner's rule, highest coefficient first. */
+  /** A polynomial in x, highest coefficient first: pairs of terms by Horner's rule in x², which halves the chain. */
   polynomial(x: number, coefficients: readonly number[]): number {
+    const rising = coefficients.toReversed();
+    const terms: number[] = [];
+    for (let i = 0; i < rising.length; i += 2) {
+      const even = this.splat(rising[i] ?? 0);
+      const odd = rising[i + 1];
+      terms.push(odd === undefined ? even : this.multiplyAdd(this.splat(odd), x, even));
+    }
+    const square = this.multiply(x, x);
+    return terms.reduceRight((sum, term) => this.multiplyAdd(sum, square, term));
+  }
+
+  /** A polynomial in x by Horner's rule, highest coefficient first: a longer chain, in which only the last sum rounds at full size. */
+  horner(x: number, coefficients: readonly number[]): number {
     const [highest = 0, ...rest] = coefficients;
-    let sum = this.splat(highest);
-    for (const coefficient of rest) sum = this.multiplyAdd(sum, x, this.splat(coefficient));
-    return sum;
+    return rest.reduce((sum, coefficient) => this.multiplyAdd(sum, x, this.splat(coefficient)), this.splat(highest));
   }
 
   /** The smaller of x and a constant; NaN stays NaN. */

@@ -44,12 +44,12 @@ function reduceAngle(v: VectorScope, x: number): Turned {
 
 /** sin of the angle left. For -0 every term subtracted is +0, so that -0 remains. */
 function sinOf(v: VectorScope, { rest, excess }: Turned, square: number): number {
-  return v.subtract(rest, v.subtractProduct(excess, v.multiply(rest, square), v.polynomial(square, SIN_TAIL)));
+  return v.subtract(rest, v.subtractProduct(excess, v.multiply(rest, square), v.horner(square, SIN_TAIL)));
 }
 
 /** cos of the angle left, whose excess is too small to matter here. */
 function cosOf(v: VectorScope, square: number): number {
-  return v.polynomial(square, [...COS_TAIL, -0.5, 1]);
+  return v.horner(square, [...COS_TAIL, -0.5, 1]);
 }
 
 /** All bits set where the number of quarters is odd. */

@@ -1,0 +1,173 @@
+/** compile: a function recorded once per form of its arguments, then run from its finished plan. */
+import { assignChild, childrenOf, isPlainObject, isTreeNode } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { placeholder } from "../primitives/leaf.ts";
+import { callTrace, Trace } from "./trace.ts";
+
+/** What a compiled function reads and changes besides its arguments and result. */
+export interface CompileOptions {
+  /** Trees (modules, optimizers, `random.state`, plain objects and lists) whose arrays the function reads. */
+  readonly inputs?: readonly unknown[];
+  /** Trees whose arrays the function replaces; each call leaves its new arrays in them. */
+  readonly outputs?: readonly unknown[];
+  /**
+   * Arguments of any lengths are expected: keep more recordings, one for each set of shapes. The function is recorded
+   * anew for each of them, and kernels that differ only in their longest axis are shared.
+   */
+  readonly shapeless?: boolean;
+}
+
+/** Recordings kept per function; the least recently used one goes first. */
+const traceLimit = 32;
+const shapelessTraceLimit = 256;
+
+interface Recording {
+  readonly trace: Trace;
+  /** The result with outputs of the trace in it. */
+  readonly result: unknown;
+  readonly resultCount: number;
+}
+
+interface Place {
+  readonly branch: unknown;
+  readonly key: string;
+  readonly array: MLXArray;
+}
+
+/**
+ * A function with the results of `fn` that is recorded at its first call and from then on runs as one plan: a call costs
+ * a lookup and the launches. It is recorded again when the number, form, shapes or dtypes of its arguments change, or an
+ * argument that is no array. Arrays that `fn` reads from outside are fixed when it is recorded, unless `inputs` names the
+ * trees that hold them; arrays it replaces outside must be named in `outputs`.
+ *
+ * @param fn takes and returns trees of arrays; it must not read values, and runs only while it is recorded
+ * @example
+ * const step = compile((x: mx.MLXArray) => x.mul(2).add(1));
+ * await step(array([1, 2])).tolist(); // [3, 5]
+ */
+export function compile<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: CompileOptions = {},
+): (...args: A) => R {
+  const { inputs: inputTrees = [], outputs: outputTrees = [], shapeless = false } = options;
+  const recordings = new Map<string, Recording>();
+  const limit = shapeless ? shapelessTraceLimit : traceLimit;
+  return (...args: A): R => {
+    const argumentArrays: MLXArray[] = [];
+    let key = "";
+    for (const arg of args) key += describe(arg, argumentArrays);
+    const places = inputTrees.flatMap((tree) => placesIn(tree));
+    for (const { key: name, array } of places) key += `!${name}${array.dtype}${array.shape}`;
+    let recording = recordings.get(key);
+    if (recording) recordings.delete(key);
+    else recording = record(fn, args, argumentArrays, places, outputTrees);
+    recordings.set(key, recording);
+    if (recordings.size > limit) {
+      const [oldest] = recordings.keys();
+      if (oldest !== undefined) recordings.delete(oldest);
+    }
+    const inputs = [...argumentArrays, ...places.map(({ array }) => array)];
+    const outputs = callTrace(recording.trace, inputs);
+    let next = recording.resultCount;
+    for (const tree of outputTrees) {
+      for (const { branch, key: name } of placesIn(tree)) {
+        const output = outputs[next++];
+        if (output) assignChild(branch, name, output);
+      }
+    }
+    return asResult<R>(withOutputs(recording.result, recording.trace.outputs, outputs));
+  };
+}
+
+/** The one place where the tree of results is given the type of what `fn` returned. */
+function asResult<R>(result: unknown): R {
+  return result as R;
+}
+
+function record<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  args: A,
+  argumentArrays: readonly MLXArray[],
+  places: readonly Place[],
+  outputTrees: readonly unknown[],
+): Recording {
+  const stands = argumentArrays.map(placeholder);
+  const stateStands = places.map(({ array }) => placeholder(array));
+  const undo: (() => void)[] = [];
+  places.forEach(({ branch, key, array }, k) => {
+    assignChild(branch, key, stateStands[k]);
+    undo.push(() => assignChild(branch, key, array));
+  });
+  try {
+    let next = 0;
+    const traced: unknown[] = args.map((arg) => replaceArrays(arg, () => stands[next++], undo));
+    const result: unknown = Reflect.apply(fn, undefined, traced);
+    const outputs: MLXArray[] = [];
+    replaceArrays(
+      result,
+      (array) => {
+        outputs.push(array);
+        return array;
+      },
+      undo,
+    );
+    const resultCount = outputs.length;
+    for (const tree of outputTrees) outputs.push(...placesIn(tree).map(({ array }) => array));
+    return { trace: new Trace([...stands, ...stateStands], outputs), result, resultCount };
+  } finally {
+    for (const step of undo.reverse()) step();
+  }
+}
+
+/** Text for the form of an argument; its arrays are appended to `arrays`. */
+function describe(value: unknown, arrays: MLXArray[]): string {
+  if (value instanceof MLXArray) {
+    arrays.push(value);
+    return `@${value.dtype}${value.shape};`;
+  }
+  const children = childrenOf(value);
+  if (children === null)
+    return typeof value === "object" || typeof value === "function"
+      ? `#${identityOf(value)};`
+      : `${typeof value}:${String(value)};`;
+  let text = isTreeNode(value) ? `#${identityOf(value)}{` : Array.isArray(value) ? "[" : "{";
+  for (const [key, child] of children) text += `${key}=${describe(child, arrays)}`;
+  return `${text}}`;
+}
+
+const identities = new WeakMap<object, number>();
+let nextIdentity = 1;
+
+function identityOf(value: object | null): number {
+  if (value === null) return 0;
+  const id = identities.get(value) ?? nextIdentity++;
+  identities.set(value, id);
+  return id;
+}
+
+/** The places of all arrays in a tree of branches. */
+function placesIn(tree: unknown): Place[] {
+  return (childrenOf(tree) ?? []).flatMap(([key, child]): Place[] =>
+    child instanceof MLXArray ? [{ branch: tree, key, array: child }] : placesIn(child),
+  );
+}
+
+/** The tree with its arrays replaced: plain objects and lists are copied, modules changed in place until undone. */
+function replaceArrays(tree: unknown, replace: (array: MLXArray) => unknown, undo: (() => void)[]): unknown {
+  if (tree instanceof MLXArray) return replace(tree);
+  if (Array.isArray(tree)) return tree.map((item: unknown) => replaceArrays(item, replace, undo));
+  if (isPlainObject(tree))
+    return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, replaceArrays(item, replace, undo)]));
+  if (isTreeNode(tree)) {
+    for (const { branch, key, array } of placesIn(tree)) {
+      assignChild(branch, key, replace(array));
+      undo.push(() => assignChild(branch, key, array));
+    }
+  }
+  return tree;
+}
+
+function withOutputs(result: unknown, traced: readonly MLXArray[], outputs: readonly MLXArray[]): unknown {
+  let next = 0;
+  return replaceArrays(result, () => outputs[next++] ?? traced[0], []);
+}

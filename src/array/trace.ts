@@ -1,0 +1,109 @@
+/** A function recorded once as a graph on placeholders, and the row that stands for one result of one call of it. */
+import { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { only } from "../primitives/families.ts";
+import { dependents } from "../transforms/differentiate.ts";
+import { batchGraph } from "../transforms/vectorize.ts";
+
+/** A recorded function: arrays in, arrays out. */
+export class Trace {
+  readonly placeholders: readonly MLXArray[];
+  readonly outputs: readonly MLXArray[];
+  #last: { readonly inputs: readonly MLXArray[]; readonly outputs: readonly MLXArray[] } | null = null;
+
+  constructor(placeholders: readonly MLXArray[], outputs: readonly MLXArray[]) {
+    this.placeholders = placeholders;
+    this.outputs = outputs;
+  }
+
+  /** The results for other inputs, as a graph; asking again with the same inputs gives the same vertices. */
+  instantiate(inputs: readonly MLXArray[]): readonly MLXArray[] {
+    const last = this.#last;
+    if (last && last.inputs.length === inputs.length && last.inputs.every((input, k) => input === inputs[k]))
+      return last.outputs;
+    const replaced = new Map<MLXArray, MLXArray>();
+    this.placeholders.forEach((placeholder, k) => {
+      replaced.set(placeholder, inputs[k] ?? placeholder);
+    });
+    for (const vertex of dependents(this.outputs, this.placeholders)) {
+      if (replaced.has(vertex)) continue;
+      replaced.set(
+        vertex,
+        apply(
+          vertex.primitive,
+          vertex.inputs.map((input) => replaced.get(input) ?? input),
+          vertex.params,
+        ),
+      );
+    }
+    const outputs = this.outputs.map((output) => replaced.get(output) ?? output);
+    this.#last = { inputs, outputs };
+    return outputs;
+  }
+
+  /** Forgets the last instantiation, so that its arrays can go. */
+  forget(): void {
+    this.#last = null;
+  }
+}
+
+interface CallParams {
+  readonly trace: Trace;
+  readonly index: number;
+}
+
+/** Result `index` of a call of a recorded function; all results of one call share one list of inputs. */
+export const callRow: Primitive<CallParams> = /* @__PURE__ */ {
+  name: "compiled",
+  aval: (_, { trace, index }) => only("compiled", trace.outputs[index]),
+  lowering: {
+    kind: "composite",
+    define: (inputs, { trace, index }) => only("compiled", trace.instantiate(inputs)[index]),
+  },
+  derivative: { kind: "definition" },
+  batch(inputs, axes, { trace, index }) {
+    const output = only("compiled", trace.outputs[index]);
+    const batched = new Map(
+      trace.placeholders.map((placeholder, k) => [
+        placeholder,
+        [only("compiled", inputs[k]), axes[k] ?? null] as const,
+      ]),
+    );
+    const varying = new Map<MLXArray, readonly [MLXArray, number]>();
+    const stand = trace.placeholders.map((placeholder, k) => {
+      const [input, axis] = only("compiled", batched.get(placeholder));
+      return axis === null ? input : only("compiled", trace.placeholders[k]);
+    });
+    const [root] = [only("compiled", trace.instantiate(stand)[index])];
+    for (const [placeholder, [input, axis]] of batched) if (axis !== null) varying.set(placeholder, [input, axis]);
+    batchGraph([root], varying);
+    return varying.get(root) ?? [output, 0];
+  },
+};
+
+const siblings = new WeakMap<readonly MLXArray[], readonly MLXArray[]>();
+
+/** All results of a call of `trace`. */
+export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly MLXArray[] {
+  const outputs = trace.outputs.map((output, index) => new MLXArray(callRow, inputs, { trace, index }, output));
+  siblings.set(inputs, outputs);
+  return outputs;
+}
+
+/** The call that computes all of `roots` from evaluated inputs, if there is one. */
+export function commonCall(
+  roots: readonly MLXArray[],
+): { readonly trace: Trace; readonly inputs: readonly MLXArray[]; readonly outputs: readonly MLXArray[] } | null {
+  const [first] = roots;
+  if (!first || first.primitive !== callRow) return null;
+  const { inputs, params } = first;
+  for (const root of roots) if (root.primitive !== callRow || root.inputs !== inputs) return null;
+  for (const input of inputs) if (!input.isEvaluated) return null;
+  const outputs = siblings.get(inputs);
+  return outputs && isCallParams(params) ? { trace: params.trace, inputs, outputs } : null;
+}
+
+function isCallParams(params: unknown): params is CallParams {
+  return typeof params === "object" && params !== null && "trace" in params && params.trace instanceof Trace;
+}

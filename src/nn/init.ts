@@ -1,0 +1,115 @@
+/** Initializers: functions that make an array of a given array's shape. */
+import type { Dtype } from "../base/dtype.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { formatShape } from "../base/shape.ts";
+import { normal as randomNormal, uniform as randomUniform } from "../array/random.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { eye, full } from "../primitives/creation.ts";
+
+/** Makes an array in the shape of its argument. */
+export type Initializer = (array: MLXArray) => MLXArray;
+
+/** The option of every initializer. */
+export interface InitializerOptions {
+  /** Float32 unless given. */
+  readonly dtype?: Dtype;
+}
+
+/** The option of an initializer that keeps the variance of what flows through a layer. */
+export interface GainOptions {
+  /** A factor; 1 unless given. */
+  readonly gain?: number;
+}
+
+/** The options of He initializers. */
+export interface HeOptions extends GainOptions {
+  /** Whether to keep the variance of the forward pass ("fanIn", unless given) or of the gradients. */
+  readonly mode?: "fanIn" | "fanOut";
+}
+
+/** An initializer that fills with `value`. */
+export function constant(value: number, { dtype = "float32" }: InitializerOptions = {}): Initializer {
+  return (array) => full(array.shape, value, dtype);
+}
+
+/** An initializer of normal samples with `mean` 0 and standard deviation `std` 1 unless given. */
+export function normal({
+  mean = 0,
+  std = 1,
+  dtype = "float32",
+}: InitializerOptions & { readonly mean?: number; readonly std?: number } = {}): Initializer {
+  return (array) => randomNormal(array.shape, { loc: mean, scale: std, dtype });
+}
+
+/** An initializer of uniform samples from `low` (0 unless given) up to `high` (1 unless given). */
+export function uniform({
+  low = 0,
+  high = 1,
+  dtype = "float32",
+}: InitializerOptions & { readonly low?: number; readonly high?: number } = {}): Initializer {
+  return (array) => randomUniform(array.shape, { low, high, dtype });
+}
+
+/** An initializer of identity matrices. The array must be a square matrix. */
+export function identity({ dtype = "float32" }: InitializerOptions = {}): Initializer {
+  return ({ shape }) => {
+    const [rows = 0, columns] = shape;
+    if (shape.length !== 2 || rows !== columns) {
+      throw new ShapeError("init.identity", `needs a square matrix, got ${formatShape(shape)}`);
+    }
+    return eye(rows, { dtype });
+  };
+}
+
+/** Normal samples with standard deviation `gain · √(2 / (fanIn + fanOut))`. Source: Glorot & Bengio 2010. */
+export function glorotNormal({
+  dtype = "float32",
+}: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
+  return (array, { gain = 1 } = {}) => {
+    const { fanIn, fanOut } = fans("init.glorotNormal", array);
+    return randomNormal(array.shape, { scale: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
+  };
+}
+
+/** Uniform samples within `± gain · √(6 / (fanIn + fanOut))`. Source: Glorot & Bengio 2010. */
+export function glorotUniform({
+  dtype = "float32",
+}: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
+  return (array, { gain = 1 } = {}) => {
+    const { fanIn, fanOut } = fans("init.glorotUniform", array);
+    const limit = gain * Math.sqrt(6 / (fanIn + fanOut));
+    return randomUniform(array.shape, { low: -limit, high: limit, dtype });
+  };
+}
+
+/** Normal samples with standard deviation `gain / √fan`. Source: He et al. 2015. */
+export function heNormal({
+  dtype = "float32",
+}: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
+  return (array, { mode = "fanIn", gain = 1 } = {}) =>
+    randomNormal(array.shape, { scale: gain / Math.sqrt(fanOf("init.heNormal", array, mode)), dtype });
+}
+
+/** Uniform samples within `± gain · √(3 / fan)`. Source: He et al. 2015. */
+export function heUniform({
+  dtype = "float32",
+}: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
+  return (array, { mode = "fanIn", gain = 1 } = {}) => {
+    const limit = gain * Math.sqrt(3 / fanOf("init.heUniform", array, mode));
+    return randomUniform(array.shape, { low: -limit, high: limit, dtype });
+  };
+}
+
+function fanOf(operation: string, array: MLXArray, mode: "fanIn" | "fanOut"): number {
+  if (mode !== "fanIn" && mode !== "fanOut") {
+    throw new ArgumentError(operation, `mode is "fanIn" or "fanOut", got ${String(mode)}`);
+  }
+  return fans(operation, array)[mode];
+}
+
+/** How many inputs an output is computed from, and how many outputs an input has a part in; weights are [out, …, in]. */
+function fans(operation: string, { shape }: MLXArray): { readonly fanIn: number; readonly fanOut: number } {
+  if (shape.length < 2) throw new ShapeError(operation, `needs at least 2 axes, got ${formatShape(shape)}`);
+  const field = shape.slice(1, -1).reduce((product, length) => product * length, 1);
+  return { fanIn: (shape.at(-1) ?? 1) * field, fanOut: (shape[0] ?? 1) * field };
+}

@@ -1,0 +1,337 @@
+/** Loss functions. All are elementwise compositions and reductions, so that a loss and its gradient fuse. */
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { formatShape, normalizeAxis, sameShape } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { abs, add, divide, maximum, minimum, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
+import { equal, less } from "../primitives/comparison.ts";
+import { exp, log, logAddExp, power, sqrt } from "../primitives/exponential.ts";
+import { max } from "../primitives/extrema.ts";
+import { iota } from "../primitives/generate.ts";
+import { sum } from "../primitives/reductions.ts";
+import { clip, stopGradient, where } from "../primitives/selection.ts";
+import { expandDims } from "../primitives/shaping.ts";
+import { logSumExp, mean } from "../primitives/statistics.ts";
+import { broadcastTo } from "../primitives/views.ts";
+
+/** What becomes of the losses of the samples: left as they are, averaged or summed. */
+export type Reduction = "none" | "mean" | "sum";
+
+/** The option of every loss. */
+export interface LossOptions {
+  readonly reduction?: Reduction;
+}
+
+/** The options of a loss with weights. */
+export interface WeightedLossOptions extends LossOptions {
+  /** What each sample's loss is multiplied with; the shape of the unreduced loss. */
+  readonly weights?: MLXArray;
+}
+
+/** The options of `crossEntropy`. */
+export interface CrossEntropyOptions extends WeightedLossOptions {
+  /** The axis of the classes; the last one unless given. */
+  readonly axis?: number;
+  /** How much of the target's probability is spread over all classes: at least 0, less than 1; 0 unless given. */
+  readonly labelSmoothing?: number;
+}
+
+/**
+ * Cross entropy between the classes that `logits` predict and `targets`: `log Σ exp(logits) - logits[target]`.
+ *
+ * @param logits unnormalized log probabilities, classes along `axis`
+ * @param targets class indices in the shape of `logits` without `axis`, or probabilities in the shape of `logits`
+ * @param options reduction is "none" unless given
+ * @throws {ShapeError} if the shapes do not fit
+ * @throws {ArgumentError} for a label smoothing outside [0, 1)
+ * @example
+ * const logits = array([[2, -1], [-1, 2]]);
+ * await losses.crossEntropy(logits, array([0, 1], "int32")).tolist(); // ≈ [0.04858735, 0.04858735]
+ */
+export function crossEntropy(logits: MLXArray, targets: MLXArray, options: CrossEntropyOptions = {}): MLXArray {
+  const { labelSmoothing = 0, weights, reduction = "none" } = options;
+  const axis = normalizeAxis("crossEntropy", options.axis ?? -1, logits.ndim);
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new ArgumentError("crossEntropy", `labelSmoothing is in [0, 1), got ${labelSmoothing}`);
+  }
+  const areProbabilities = targets.ndim === logits.ndim;
+  const expected = areProbabilities ? logits.shape : logits.shape.filter((_, k) => k !== axis);
+  requireShape("crossEntropy", "targets", targets.shape, expected);
+  const shifted = subtract(logits, stopGradient(max(logits, axis, { keepAxes: true })));
+  const score = areProbabilities ? sum(multiply(shifted, targets), axis) : pick(shifted, targets, axis);
+  const kept = labelSmoothing === 0 ? score : multiply(score, 1 - labelSmoothing);
+  const unsmoothed = subtract(logSumExp(shifted, axis), kept);
+  const loss = labelSmoothing === 0 ? unsmoothed : subtract(unsmoothed, multiply(mean(shifted, axis), labelSmoothing));
+  return reduced("crossEntropy", weighted("crossEntropy", loss, weights), reduction);
+}
+
+/**
+ * The elements of `x` at `index` along `axis`, picked by comparison: unlike with `takeAlongAxis`, the gradient is
+ * elementwise and fuses. A negative index counts from the end.
+ */
+function pick(x: MLXArray, index: MLXArray, axis: number): MLXArray {
+  const length = x.shape[axis] ?? 0;
+  const position = castTo(index, "int32");
+  const fromFront = where(less(position, 0), add(position, length), position);
+  const isTarget = equal(iota(x.shape, axis, "int32"), broadcastTo(expandDims(fromFront, axis), x.shape));
+  return sum(where(isTarget, x, 0), axis);
+}
+
+/** The options of `binaryCrossEntropy`. */
+export interface BinaryCrossEntropyOptions extends WeightedLossOptions {
+  /** Whether the inputs are logits (unless given) or probabilities. */
+  readonly withLogits?: boolean;
+}
+
+/**
+ * Binary cross entropy: `log(1 + exp(inputs)) - inputs · targets` for logits. For probabilities, logarithms are kept above -100.
+ *
+ * @param options reduction is "mean" unless given
+ * @throws {ShapeError} if the shapes differ
+ * @example
+ * const logits = array([0.105361, 0.223144, 1.20397, 0.916291]);
+ * await losses.binaryCrossEntropy(logits, array([0, 0, 1, 1])).item(); // ≈ 0.539245
+ */
+export function binaryCrossEntropy(
+  inputs: MLXArray,
+  targets: MLXArray,
+  options: BinaryCrossEntropyOptions = {},
+): MLXArray {
+  const { withLogits = true, weights, reduction = "mean" } = options;
+  requireShape("binaryCrossEntropy", "targets", targets.shape, inputs.shape);
+  const loss = withLogits
+    ? subtract(logAddExp(0, inputs), multiply(inputs, targets))
+    : negative(
+        add(
+          multiply(targets, clip(log(inputs), -100)),
+          multiply(subtract(1, targets), clip(log(subtract(1, inputs)), -100)),
+        ),
+      );
+  return reduced("binaryCrossEntropy", weighted("binaryCrossEntropy", loss, weights), reduction);
+}
+
+/** `|predictions - targets|`. @param options reduction is "mean" unless given @throws {ShapeError} if the shapes differ */
+export function l1Loss(predictions: MLXArray, targets: MLXArray, { reduction = "mean" }: LossOptions = {}): MLXArray {
+  requireShape("l1Loss", "targets", targets.shape, predictions.shape);
+  return reduced("l1Loss", abs(subtract(predictions, targets)), reduction);
+}
+
+/**
+ * `(predictions - targets)²`.
+ *
+ * @param options reduction is "mean" unless given
+ * @throws {ShapeError} if the shapes differ
+ * @example
+ * await losses.mseLoss(array([1, 2]), array([1, 4])).item(); // 2
+ */
+export function mseLoss(predictions: MLXArray, targets: MLXArray, { reduction = "mean" }: LossOptions = {}): MLXArray {
+  requireShape("mseLoss", "targets", targets.shape, predictions.shape);
+  return reduced("mseLoss", square(subtract(predictions, targets)), reduction);
+}
+
+/**
+ * Negative log likelihood: `-inputs[target]` along `axis` (the last one unless given).
+ *
+ * @param inputs log probabilities
+ * @param targets class indices in the shape of `inputs` without `axis`
+ * @param options reduction is "none" unless given
+ * @throws {ShapeError} if the shapes do not fit
+ */
+export function nllLoss(
+  inputs: MLXArray,
+  targets: MLXArray,
+  { axis = -1, reduction = "none" }: LossOptions & { readonly axis?: number } = {},
+): MLXArray {
+  const classes = normalizeAxis("nllLoss", axis, inputs.ndim);
+  const expected = inputs.shape.filter((_, k) => k !== classes);
+  requireShape("nllLoss", "targets", targets.shape, expected);
+  return reduced("nllLoss", negative(pick(inputs, targets, classes)), reduction);
+}
+
+/** The options of `gaussianNllLoss`. */
+export interface GaussianNllLossOptions extends LossOptions {
+  /** Whether to add the constant `log(2π) / 2`. */
+  readonly full?: boolean;
+  /** The least variance; 1e-6 unless given. */
+  readonly eps?: number;
+}
+
+/**
+ * Negative log likelihood of a Gaussian: `(log v + (targets - inputs)² / v) / 2` with `v = max(variances, eps)`.
+ *
+ * @param inputs expected values
+ * @param options reduction is "mean" unless given
+ * @throws {ShapeError} if the shapes differ
+ */
+export function gaussianNllLoss(
+  inputs: MLXArray,
+  targets: MLXArray,
+  variances: MLXArray,
+  options: GaussianNllLossOptions = {},
+): MLXArray {
+  const { full = false, eps = 1e-6, reduction = "mean" } = options;
+  requireShape("gaussianNllLoss", "targets", targets.shape, inputs.shape);
+  requireShape("gaussianNllLoss", "variances", variances.shape, inputs.shape);
+  const spread = maximum(variances, eps);
+  const loss = multiply(add(log(spread), divide(square(subtract(targets, inputs)), spread)), 0.5);
+  return reduced("gaussianNllLoss", full ? add(loss, 0.5 * Math.log(2 * Math.PI)) : loss, reduction);
+}
+
+/**
+ * Kullback-Leibler divergence of log probabilities along `axis` (the last one unless given):
+ * `Σ exp(targets) · (targets - inputs)`.
+ *
+ * @param options reduction is "none" unless given
+ */
+export function klDivLoss(
+  inputs: MLXArray,
+  targets: MLXArray,
+  { axis = -1, reduction = "none" }: LossOptions & { readonly axis?: number } = {},
+): MLXArray {
+  return reduced("klDivLoss", sum(multiply(exp(targets), subtract(targets, inputs)), axis), reduction);
+}
+
+/**
+ * Squared error near zero and absolute error beyond: with `d = |predictions - targets|`, `d² / (2 · beta)` where `d < beta`
+ * (1 unless given), `d - beta / 2` elsewhere.
+ *
+ * @param options reduction is "mean" unless given
+ * @throws {ShapeError} if the shapes differ
+ */
+export function smoothL1Loss(
+  predictions: MLXArray,
+  targets: MLXArray,
+  { beta = 1, reduction = "mean" }: LossOptions & { readonly beta?: number } = {},
+): MLXArray {
+  requireShape("smoothL1Loss", "targets", targets.shape, predictions.shape);
+  const distance = abs(subtract(predictions, targets));
+  const near = divide(multiply(square(distance), 0.5), beta);
+  return reduced("smoothL1Loss", where(less(distance, beta), near, subtract(distance, 0.5 * beta)), reduction);
+}
+
+/** The options of `tripletLoss`. */
+export interface TripletLossOptions extends LossOptions {
+  /** The axis of the features; the last one unless given. */
+  readonly axis?: number;
+  /** The degree of the norm; 2 unless given. */
+  readonly p?: number;
+  /** 1 unless given. */
+  readonly margin?: number;
+  /** Added under the root; 1e-6 unless given. */
+  readonly eps?: number;
+}
+
+/**
+ * How much farther an anchor should be from the negative than from the positive example:
+ * `max(‖anchors - positives‖ₚ - ‖anchors - negatives‖ₚ + margin, 0)`.
+ *
+ * @param options reduction is "none" unless given
+ */
+export function tripletLoss(
+  anchors: MLXArray,
+  positives: MLXArray,
+  negatives: MLXArray,
+  options: TripletLossOptions = {},
+): MLXArray {
+  const { axis = -1, p = 2, margin = 1, eps = 1e-6, reduction = "none" } = options;
+  const distance = (other: MLXArray): MLXArray =>
+    power(add(sum(power(abs(subtract(anchors, other)), p), axis), eps), 1 / p);
+  const loss = maximum(add(subtract(distance(positives), distance(negatives)), margin), 0);
+  return reduced("tripletLoss", loss, reduction);
+}
+
+/** `max(1 - inputs · targets, 0)`, targets being 1 and -1. @param options reduction is "none" unless given */
+export function hingeLoss(inputs: MLXArray, targets: MLXArray, { reduction = "none" }: LossOptions = {}): MLXArray {
+  return reduced("hingeLoss", maximum(subtract(1, multiply(inputs, targets)), 0), reduction);
+}
+
+/**
+ * Squared error near zero and absolute error beyond `delta` (1 unless given): with `q = min(|inputs - targets|, delta)`,
+ * `q² / 2 + delta · (|inputs - targets| - q)`. Source: Huber 1964.
+ *
+ * @param options reduction is "none" unless given
+ */
+export function huberLoss(
+  inputs: MLXArray,
+  targets: MLXArray,
+  { delta = 1, reduction = "none" }: LossOptions & { readonly delta?: number } = {},
+): MLXArray {
+  const distance = abs(subtract(inputs, targets));
+  const quadratic = minimum(distance, delta);
+  const linear = subtract(distance, quadratic);
+  return reduced("huberLoss", add(multiply(square(quadratic), 0.5), multiply(linear, delta)), reduction);
+}
+
+/** `log(cosh(inputs - targets))`, without overflow. @param options reduction is "none" unless given */
+export function logCoshLoss(inputs: MLXArray, targets: MLXArray, { reduction = "none" }: LossOptions = {}): MLXArray {
+  const errors = subtract(inputs, targets);
+  return reduced("logCoshLoss", subtract(logAddExp(errors, negative(errors)), Math.LN2), reduction);
+}
+
+/** The options of `cosineSimilarityLoss`. */
+export interface CosineSimilarityLossOptions extends LossOptions {
+  /** The axis of the features; 1 unless given. */
+  readonly axis?: number;
+  /** The least product of norms; 1e-8 unless given. */
+  readonly eps?: number;
+}
+
+/**
+ * The cosine of the angle between `a` and `b` along an axis: `Σ a · b / max(‖a‖ · ‖b‖, eps)`.
+ *
+ * @param options reduction is "none" unless given
+ */
+export function cosineSimilarityLoss(
+  a: MLXArray,
+  b: MLXArray,
+  { axis = 1, eps = 1e-8, reduction = "none" }: CosineSimilarityLossOptions = {},
+): MLXArray {
+  const norm = (x: MLXArray): MLXArray => sqrt(sum(square(x), axis));
+  const loss = divide(sum(multiply(a, b), axis), maximum(multiply(norm(a), norm(b)), eps));
+  return reduced("cosineSimilarityLoss", loss, reduction);
+}
+
+/**
+ * How far the first input is from being ranked by `margin` (0 unless given) above the second where the target is 1, below
+ * it where -1: `max(0, -targets · (a - b) + margin)`.
+ *
+ * @param options reduction is "none" unless given
+ * @throws {ShapeError} if the shapes differ
+ */
+export function marginRankingLoss(
+  a: MLXArray,
+  b: MLXArray,
+  targets: MLXArray,
+  { margin = 0, reduction = "none" }: LossOptions & { readonly margin?: number } = {},
+): MLXArray {
+  requireShape("marginRankingLoss", "the second input", b.shape, a.shape);
+  requireShape("marginRankingLoss", "targets", targets.shape, a.shape);
+  const loss = maximum(add(multiply(negative(targets), subtract(a, b)), margin), 0);
+  return reduced("marginRankingLoss", loss, reduction);
+}
+
+function reduced(operation: string, loss: MLXArray, reduction: Reduction): MLXArray {
+  switch (reduction) {
+    case "none":
+      return loss;
+    case "mean":
+      return mean(loss);
+    case "sum":
+      return sum(loss);
+    default:
+      reduction satisfies never;
+      throw new ArgumentError(operation, `reduction is "none", "mean" or "sum", got ${String(reduction)}`);
+  }
+}
+
+function weighted(operation: string, loss: MLXArray, weights: MLXArray | undefined): MLXArray {
+  if (weights === undefined) return loss;
+  requireShape(operation, "weights", weights.shape, loss.shape);
+  return multiply(loss, weights);
+}
+
+function requireShape(operation: string, what: string, shape: Shape, expected: Shape): void {
+  if (sameShape(shape, expected)) return;
+  throw new ShapeError(operation, `${what} must have shape ${formatShape(expected)}, got ${formatShape(shape)}`);
+}
