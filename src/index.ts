@@ -22,6 +22,8 @@ export { MLXArray } from "./graph/mlx-array.ts";
 export {
   abs,
   add,
+  conj,
+  conjugate,
   degrees,
   divide,
   divmod,
@@ -33,6 +35,7 @@ export {
   negative,
   positive,
   radians,
+  real,
   reciprocal,
   remainder,
   sign,
@@ -45,7 +48,9 @@ export {
   equal,
   greater,
   greaterEqual,
+  isFinite,
   isInf,
+  isNaN,
   isNegInf,
   isPosInf,
   less,
@@ -69,9 +74,11 @@ export {
   convTransposed2d,
   convTransposed3d,
 } from "./primitives/convolution.ts";
-export type { DiagonalOptions, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
+export type { DiagonalOptions, DtypeOption, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
 export {
   arange,
+  empty,
+  emptyLike,
   eye,
   full,
   fullLike,
@@ -96,6 +103,7 @@ export {
   log2,
   log10,
   logAddExp,
+  pow,
   power,
   rsqrt,
   sigmoid,
@@ -107,7 +115,9 @@ export { concatenate, joinAlong, repeat, roll, split, stack, tile, unstack } fro
 export {
   bitwiseAnd,
   bitwiseInvert,
+  bitwiseLeftShift,
   bitwiseOr,
+  bitwiseRightShift,
   bitwiseXor,
   leftShift,
   logicalAnd,
@@ -126,7 +136,7 @@ export { ceil, floor, round, trunc } from "./primitives/rounding.ts";
 export type { ScanOptions } from "./primitives/scanning.ts";
 export { cummax, cummin, cumprod, cumsum, diff, logCumsumExp } from "./primitives/scanning.ts";
 export { putAlongAxis } from "./primitives/scatter.ts";
-export { clip, nanToNum, stopGradient, where } from "./primitives/selection.ts";
+export { clip, nanToNum, stopGradient, where, which } from "./primitives/selection.ts";
 export {
   atLeast1d,
   atLeast2d,
@@ -146,6 +156,8 @@ export { argPartition, argSort, partition, searchSorted, sort, topK } from "./pr
 export type { VarianceOptions } from "./primitives/statistics.ts";
 export { countNonzero, logSumExp, mean, median, softmax, std, variance } from "./primitives/statistics.ts";
 export {
+  acos,
+  acosh,
   arccos,
   arccosh,
   arcsin,
@@ -153,6 +165,11 @@ export {
   arctan,
   arctan2,
   arctanh,
+  asin,
+  asinh,
+  atan,
+  atan2,
+  atanh,
   cos,
   cosh,
   sin,

@@ -101,7 +101,7 @@ function withoutRepeats(term: Named): Named {
     throw new ShapeError("einsum", `axes "${repeated}" of ${formatShape(shape)} have different lengths`);
   }
   const names = term.names.filter((_, k) => k !== first && k !== second);
-  return withoutRepeats({ array: diagonal(term.array, 0, first, second), names: [...names, repeated] });
+  return withoutRepeats({ array: diagonal(term.array, { axis1: first, axis2: second }), names: [...names, repeated] });
 }
 
 function lengthsOf(subscripts: string, terms: readonly Named[]): Lengths {
