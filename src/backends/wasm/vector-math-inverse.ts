@@ -126,56 +126,6 @@ export function emitErfinv(f: FunctionBuilder, x: number, target: VectorTarget):
   const central = v.multiplyAdd(fromCentral, v.polynomial(fromCentral, ERFINV_CENTRAL), v.splat(ERFINV_CENTRAL_VALUE));
   const fromOuter = v.subtract(v.squareRoot(w), v.splat(ERFINV_OUTER_ORIGIN));
   const outer = v.multiplyAdd(fromOuter, v.polynomial(fromOuter, ERFINV_OUTER), v.splat(ERFINV_OUTER_VALUE));
-  const factor = v.op("v128.xor", flip, v.select(isLarge, v.splat(2), v.splat(1)));
-  const quarters = v.select(isLarge, v.and(v.shift("i32x4.shr_s", sign, 31), v.splat(2)), v.splat(1));
-  const low = v.multiplyAdd(tail, factor, v.multiply(quarters, v.splat(HALF_PI_LOW)));
-  const high = v.multiplyAdd(root, factor, v.multiply(quarters, v.splat(HALF_PI_HIGH)));
-  return v.end(v.add(high, low));
-}
-
-/** quarters · π/2 + atan t for |t| ≤ 1. */
-function turnedArcTangent(v: VectorScope, t: number, quarters: number): number {
-  const square = v.multiply(t, t);
-  const bend = v.multiply(v.multiply(t, square), v.polynomial(square, ATAN_TAIL));
-  const low = v.multiplyAdd(quarters, v.splat(HALF_PI_LOW), bend);
-  return v.add(v.multiplyAdd(quarters, v.splat(HALF_PI_HIGH), t), low);
-}
-
-/** Arc tangent. Within 1.6 ulp. */
-export function emitAtan(f: FunctionBuilder, x: number, target: VectorTarget): number {
-  const v = new VectorScope(f, target);
-  const size = v.absolute(x);
-  const one = v.splat(1);
-  const isSteep = v.compare(size, "gt", one);
-  const t = v.select(isSteep, v.divide(v.splat(-1), size), size);
-  return v.end(v.or(turnedArcTangent(v, t, v.and(isSteep, one)), v.signOf(x)));
-}
-
-/** The angle of the point (x, y), with the special values of C99. Within 2 ulp. */
-export function emitAtan2(f: FunctionBuilder, y: number, x: number, target: VectorTarget): number {
-  const v = new VectorScope(f, target);
-  const height = v.absolute(y);
-  const width = v.absolute(x);
-  const isSteep = v.compare(height, "gt", width);
-  const smaller = v.select(isSteep, width, height);
-  const larger = v.select(isSteep, height, width);
-  // 0/0 counts as 0, ∞/∞ as 1; NaN stays
-  const ratio = v.select(v.compare(smaller, "eq", larger), v.splat(1), v.divide(smaller, larger));
-  const slope = v.and(ratio, v.compare(v.or(height, width), "ne", v.splat(0)));
-  const isLeft = v.shift("i32x4.shr_s", x, 31);
-  const t = v.op("v128.xor", slope, v.signOf(v.op("v128.xor", isSteep, isLeft)));
-  const quarters = v.select(isSteep, v.splat(1), v.and(isLeft, v.splat(2)));
-  return v.end(v.or(turnedArcTangent(v, t, quarters), v.signOf(y)));
-}
-
-/** Inverse error function; ±∞ at ±1, NaN beyond. Within 2 ulp. Variables of Giles 2010. */
-export function emitErfinv(f: FunctionBuilder, x: number, target: VectorTarget): number {
-  const v = new VectorScope(f, target);
-  const one = v.splat(1);
-  const size = v.absolute(x);
-  const w = v.op("f32x4.neg", logarithmOf(v, v.multiply(v.subtract(one, x), v.add(one, x))));
-  const central = v.polynomial(v.subtract(w, v.splat(ERFINV_CENTRAL_ORIGIN)), ERFINV_CENTRAL);
-  const outer = v.polynomial(v.subtract(v.squareRoot(w), v.splat(ERFINV_OUTER_ORIGIN)), ERFINV_OUTER);
   const factor = v.select(v.compare(w, "lt", v.splat(ERFINV_BOUND)), central, outer);
   const isInside = v.compare(size, "lt", one);
   const atEnd = v.or(v.splat(Number.POSITIVE_INFINITY), v.compare(size, "gt", one)); // ∞, or NaN where all bits are set
