@@ -41,6 +41,9 @@ import { logSumExp, mean, softmax, std, variance } from "../primitives/statistic
 import { cos, sin, tan, tanh } from "../primitives/trigonometry.ts";
 import { broadcastTo, moveAxis, reshape, transpose } from "../primitives/views.ts";
 import { format } from "./format.ts";
+import type { IndexItem } from "./index-items.ts";
+import type { ArrayAt } from "./indexing.ts";
+import { at, get } from "./indexing.ts";
 import type { NestedList } from "./reading.ts";
 import { copyElements, item, tolist, viewElements } from "./reading.ts";
 
@@ -149,6 +152,10 @@ declare module "../graph/mlx-array.ts" {
   interface MLXArray extends ArrayMethods {
     /** The array with its axes reversed. */
     readonly T: MLXArray;
+    /** The elements at an index, and the way to update them; see the function `at`. */
+    at(...items: readonly IndexItem[]): ArrayAt;
+    /** The elements at an index, as a plain array; see the function `get`. */
+    get(...items: readonly IndexItem[]): MLXArray;
     /** The elements converted to `dtype`. */
     asType(dtype: Dtype): MLXArray;
     /** The only element of an array of size 1. */
@@ -268,6 +275,12 @@ for (const [name, method] of Object.entries(methods)) {
     return Reflect.apply(method, undefined, [this, ...rest]);
   });
 }
+define("at", function (this: MLXArray, ...items: readonly IndexItem[]): ArrayAt {
+  return at(this, ...items);
+});
+define("get", function (this: MLXArray, ...items: readonly IndexItem[]): MLXArray {
+  return get(this, ...items);
+});
 define("asType", function (this: MLXArray, dtype: Dtype): MLXArray {
   return castTo(this, dtype);
 });
