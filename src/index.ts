@@ -93,6 +93,7 @@ export {
 } from "./primitives/creation.ts";
 export type { TraceOptions } from "./primitives/diagonals.ts";
 export { diag, diagonal, trace, tril, triu } from "./primitives/diagonals.ts";
+export { einsum } from "./primitives/einsum.ts";
 export {
   erf,
   erfinv,
