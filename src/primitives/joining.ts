@@ -309,3 +309,5 @@ export function roll(x: MLXArray, shift: number | readonly number[], axis?: numb
   });
   return shifted(x, shifts);
 }
+
+export { concatenate as concat };

@@ -265,7 +265,7 @@ export function cumsum(x: MLXArray, axis?: number | null | ScanOptions, options:
  * await cumprod(array([1, 2, 3])).tolist(); // [1, 2, 6]
  */
 export function cumprod(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
-  return cumulative("cumprod", "product", x.dtype === "bool" ? castTo(x, "int32") : x, axis, options);
+  return cumulative("cumprod", "product", x, axis, options);
 }
 
 /**
@@ -324,3 +324,5 @@ export function diff(
   }
   return result;
 }
+
+export { cumprod as cumulativeProd, cumsum as cumulativeSum };
