@@ -8,6 +8,10 @@ export type { ExplainedKernel, Explanation } from "./array/explain.ts";
 export { explain, toDot } from "./array/explain.ts";
 export type { ArrayData } from "./array/from-data.ts";
 export { array, fromTypedArray } from "./array/from-data.ts";
+export type { IndexItem, Slice } from "./array/index-items.ts";
+export { slice } from "./array/index-items.ts";
+export type { IndexUpdate } from "./array/indexing.ts";
+export { ArrayAt, at, get } from "./array/indexing.ts";
 export { memory, tidy } from "./array/lifetime.ts";
 export type { ArrayMethods } from "./array/methods.ts";
 export * as random from "./array/random.ts";
@@ -91,9 +95,9 @@ export {
   zeros,
   zerosLike,
 } from "./primitives/creation.ts";
-export type { TraceOptions } from "./primitives/diagonals.ts";
+export type { DiagonalPlace, TraceOptions } from "./primitives/diagonals.ts";
 export { diag, diagonal, trace, tril, triu } from "./primitives/diagonals.ts";
-export { einsum } from "./primitives/einsum.ts";
+export { einsum, einsumPath } from "./primitives/einsum.ts";
 export {
   erf,
   erfinv,
@@ -112,7 +116,7 @@ export {
 } from "./primitives/exponential.ts";
 export { all, any, argMax, argMin, max, min, pickAxes } from "./primitives/extrema.ts";
 export { take, takeAlongAxis } from "./primitives/gather.ts";
-export { concatenate, joinAlong, repeat, roll, split, stack, tile, unstack } from "./primitives/joining.ts";
+export { concat, concatenate, repeat, roll, split, stack, tile, unstack } from "./primitives/joining.ts";
 export {
   bitwiseAnd,
   bitwiseInvert,
@@ -128,14 +132,23 @@ export {
   rightShift,
 } from "./primitives/logical.ts";
 export type { ArrayLike } from "./primitives/operands.ts";
-export type { PadOptions } from "./primitives/padding.ts";
+export type { PadOptions, PadWidth } from "./primitives/padding.ts";
 export { pad } from "./primitives/padding.ts";
 export { prod } from "./primitives/products.ts";
 export type { AxisArgument, AxisOrOptions, ReduceOptions } from "./primitives/reductions.ts";
 export { sum } from "./primitives/reductions.ts";
 export { ceil, floor, round, trunc } from "./primitives/rounding.ts";
 export type { ScanOptions } from "./primitives/scanning.ts";
-export { cummax, cummin, cumprod, cumsum, diff, logCumsumExp } from "./primitives/scanning.ts";
+export {
+  cummax,
+  cummin,
+  cumprod,
+  cumsum,
+  cumulativeProd,
+  cumulativeSum,
+  diff,
+  logCumsumExp,
+} from "./primitives/scanning.ts";
 export { putAlongAxis } from "./primitives/scatter.ts";
 export { clip, nanToNum, stopGradient, where, which } from "./primitives/selection.ts";
 export {
@@ -178,9 +191,9 @@ export {
   tan,
   tanh,
 } from "./primitives/trigonometry.ts";
-export { broadcastTo, moveAxis, reshape, transpose } from "./primitives/views.ts";
+export { broadcastTo, moveAxis, permuteDims, reshape, transpose } from "./primitives/views.ts";
 export type { SlidingWindowOptions } from "./primitives/windowing.ts";
-export { asStrided, perAxis, slidingWindows, windowsOf } from "./primitives/windowing.ts";
+export { asStrided, slidingWindows } from "./primitives/windowing.ts";
 export { bartlett, blackman, hamming, hanning } from "./primitives/windows.ts";
 export type { GradientOf, GradOptions } from "./transforms/grad.ts";
 export { grad, jvp, valueAndGrad, valueAndGrad as valueAndGradient, vjp } from "./transforms/grad.ts";

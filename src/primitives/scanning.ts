@@ -45,7 +45,7 @@ export const scanRow: Primitive<ScanParams> = /* @__PURE__ */ {
   derivative: {
     kind: "custom",
     jvp([tangent], inputs, output, params) {
-      const t = only("scan", tangent ?? undefined);
+      const t = only("scan", tangent);
       const x = only("scan", inputs[0]);
       switch (params.op) {
         case "sum":

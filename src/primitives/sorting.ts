@@ -32,7 +32,7 @@ export const sortRow: Primitive<null> = /* @__PURE__ */ {
   derivative: {
     kind: "custom",
     jvp([tangent], [x]) {
-      return gatherAt(only("sort", tangent ?? undefined), [argSortLast(only("sort", x))], lastAxis(only("sort", x)));
+      return gatherAt(only("sort", tangent), [argSortLast(only("sort", x))], lastAxis(only("sort", x)));
     },
     vjp: (cotangent, [x]) => [
       addAlongLastAxis(filledLike(only("sort", x), 0), argSortLast(only("sort", x)), cotangent),

@@ -140,3 +140,5 @@ provideBatchMoves({
   toFront: (x, axis) => moveAxis(x, axis, 0),
   repeat: (x, length) => broadcastTo(x, [length, ...x.shape]),
 });
+
+export { transpose as permuteDims };
