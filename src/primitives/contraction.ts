@@ -36,7 +36,7 @@ export const matmulRow: Primitive<null> = /* @__PURE__ */ {
   },
   batch(inputs, axes) {
     const [a, b] = pair("matmul", inputs);
-    const [axisA, axisB] = pair("matmul", axes);
+    const [axisA = null, axisB = null] = axes;
     // A matrix that all share takes the batch as more rows: one large product instead of many.
     if (axisB === null && axisA !== null && b.ndim === 2) return [rowsTimes(batchToFront(a, axisA), b), 0];
     return [product(...pair("matmul", alignBatch(inputs, axes))), 0];

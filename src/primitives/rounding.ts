@@ -3,7 +3,7 @@ import { atLeastFloat, isFloating } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { multiply } from "./arithmetic.ts";
+import { divide, multiply } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { unaryRow } from "./elementwise.ts";
 import type { ArrayLike } from "./operands.ts";
@@ -54,7 +54,9 @@ export function round(x: ArrayLike, options: { readonly decimals?: number } = {}
   const { decimals = 0 } = options;
   if (decimals === 0) return rounded(roundRow, x);
   const array = asArray("round", x);
-  const scale = 10 ** decimals;
-  const whole = apply(roundRow, [multiply(castTo(array, atLeastFloat(array.dtype)), scale)], null);
-  return castTo(multiply(whole, 1 / scale), array.dtype);
+  const floating = castTo(array, atLeastFloat(array.dtype));
+  // Powers of ten are exact, their reciprocals are not: multiply by one and divide by it.
+  const factor = 10 ** Math.abs(decimals);
+  const [enlarge, reduce] = decimals > 0 ? [multiply, divide] : [divide, multiply];
+  return castTo(reduce(apply(roundRow, [enlarge(floating, factor)], null), factor), array.dtype);
 }

@@ -68,7 +68,13 @@ export function identity(x: MLXArray): MLXArray {
   return apply(identityRow, [x], null);
 }
 
-/** `x` repeated along length-1 and new leading axes up to `shape`. @throws {ShapeError} if an axis fits neither way. */
+/**
+ * `x` repeated along its axes of length 1 and along new leading axes up to `shape`. Nothing is copied.
+ *
+ * @throws {ShapeError} if an axis has another length, neither that of `shape` nor 1
+ * @example
+ * await broadcastTo(array([1, 2]), [2, 2]).tolist(); // [[1, 2], [1, 2]]
+ */
 export function broadcastTo(x: MLXArray, shape: Shape): MLXArray {
   if (sameShape(x.shape, shape)) return x;
   checkShape("broadcastTo", shape);
@@ -79,13 +85,26 @@ export function broadcastTo(x: MLXArray, shape: Shape): MLXArray {
   return apply(broadcastRow, [x], { shape });
 }
 
-/** The elements of `x` in row-major order under `shape`; one length may be -1 and is inferred. @throws {ShapeError} if the sizes differ. */
+/**
+ * The elements of `x` in row-major order under `shape`; one length may be -1 and is inferred.
+ *
+ * @throws {ShapeError} if the sizes differ
+ * @example
+ * await reshape(array([1, 2, 3, 4]), [2, -1]).tolist(); // [[1, 2], [3, 4]]
+ */
 export function reshape(x: MLXArray, shape: Shape): MLXArray {
   const target = inferShape(x.shape, shape);
   return sameShape(x.shape, target) ? x : apply(reshapeRow, [x], { shape: target });
 }
 
-/** `x` with its axes in the given order (reversed unless given). @throws {ShapeError} if `order` is no permutation of the axes. */
+/**
+ * `x` with its axes in the given order, reversed unless given. Nothing is copied.
+ *
+ * @param order axis k of the result is axis `order[k]` of `x`
+ * @throws {ShapeError} if `order` is no permutation of the axes
+ * @example
+ * await transpose(array([[1, 2], [3, 4]])).tolist(); // [[1, 3], [2, 4]]
+ */
 export function transpose(x: MLXArray, order?: readonly number[]): MLXArray {
   const rank = x.shape.length;
   const full = order
@@ -97,7 +116,13 @@ export function transpose(x: MLXArray, order?: readonly number[]): MLXArray {
   return full.every((axis, k) => axis === k) ? x : apply(transposeRow, [x], { order: full });
 }
 
-/** `x` with axis `source` moved to `destination`. */
+/**
+ * `x` with axis `source` moved to `destination`, the others in their order.
+ *
+ * @throws {ShapeError} if one is out of range
+ * @example
+ * moveAxis(zeros([2, 3, 4]), 0, -1).shape; // [3, 4, 2]
+ */
 export function moveAxis(x: MLXArray, source: number, destination: number): MLXArray {
   const rank = x.shape.length;
   const from = normalizeAxis("moveAxis", source, rank);

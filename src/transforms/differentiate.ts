@@ -78,8 +78,7 @@ export function pushForward(
 /** The vertices behind `outputs` that depend on `inputs` (these included), inputs before users. */
 export function dependents(outputs: readonly MLXArray[], inputs: readonly MLXArray[]): MLXArray[] {
   const depends = new Set(inputs);
-  const isLeaf = (vertex: MLXArray): boolean => depends.has(vertex) && inputs.includes(vertex);
-  return topologicalOrder(outputs, isLeaf).filter((vertex) => {
+  return topologicalOrder(outputs, (vertex) => depends.has(vertex)).filter((vertex) => {
     if (!depends.has(vertex) && vertex.inputs.some((input) => depends.has(input))) depends.add(vertex);
     return depends.has(vertex);
   });
@@ -131,7 +130,7 @@ function jvpOf(vertex: MLXArray, tangents: readonly (MLXArray | null)[]): MLXArr
     }
     case "linear": {
       const linear = derivative.linearInputs ?? inputs.map((_, k) => k);
-      if (linear.every((k) => !tangents[k])) return null;
+      if (linear.every((k) => !tangents[k]) || !isFloating(vertex.dtype)) return null;
       const moved = inputs.map((input, k) => (linear.includes(k) ? (tangents[k] ?? zerosLike(input)) : input));
       return apply(vertex.primitive, moved, params);
     }

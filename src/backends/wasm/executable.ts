@@ -1,11 +1,11 @@
 /** A plan ready to run: argument blocks, scratch memory, and the phases that the pool works through. */
-import type { Dtype, TypedArray } from "../../base/dtype.ts";
-import { byteLengthOf, carrierOf, isFloating } from "../../base/dtype.ts";
+import type { TypedArray } from "../../base/dtype.ts";
+import { carrierOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { Allocation, Executable, Plan, Step } from "../../ir/backend.ts";
 import type { Kernel, RoutineKernel } from "../../ir/kernel.ts";
 import { WasmAllocation } from "./allocation.ts";
-import type { LoopModule } from "./loop-kernel.ts";
+import { writeConstant } from "./kernel-code.ts";
 import type { Phase } from "./pool.ts";
 import { planScratch } from "./scratch.ts";
 import type { CompiledKernel, WasmBackend } from "./wasm-backend.ts";
@@ -46,9 +46,8 @@ export class WasmExecutable implements Executable {
     this.#segments = segmentsOf(this.#steps);
     const scratch = planScratch(plan);
     this.#scratchOffsets = scratch.offsets;
-    this.#partialBytes = Math.max(0, ...steps.map(({ compiled }) => (compiled ? partialBytesOf(compiled.module) : 0)));
+    this.#partialBytes = Math.ceil(Math.max(0, ...steps.map(({ compiled }) => compiled?.code.scratchBytes ?? 0)) / 64) * 64;
     this.#scratchBytes = scratch.byteLength + this.#partialBytes;
-    for (const { compiled, args } of this.#steps) if (compiled) this.#writeChunks(compiled.module, args);
   }
 
   run(inputs: readonly Allocation[], constants: readonly (number | bigint)[]): Promise<readonly Allocation[]> | readonly Allocation[] {
@@ -136,7 +135,7 @@ export class WasmExecutable implements Executable {
     const view = this.#backend.dataView();
     for (const { step, compiled, args } of this.#steps) {
       if (!compiled) continue;
-      const { layout } = compiled.module;
+      const { layout } = compiled.code;
       for (let slot = 0; slot < step.buffers.length; slot++) {
         view.setUint32(args + slot * 4, addresses[step.buffers[slot] ?? 0] ?? 0, true);
       }
@@ -145,11 +144,6 @@ export class WasmExecutable implements Executable {
       }
       view.setUint32(args + layout.scratch, scratch, true);
     }
-  }
-
-  #writeChunks(module: LoopModule, args: number): void {
-    const view = this.#backend.dataView();
-    for (const phase of module.phases) view.setUint32(args + module.layout.chunk + phase.index * 4, chunkOf(phase), true);
   }
 
   #runRoutine({ step, kernel }: { readonly step: Step; readonly kernel: RoutineKernel }, addresses: readonly number[]): void {
@@ -167,7 +161,7 @@ function segmentsOf(steps: readonly PreparedStep[]): Segment[] {
   for (const { step, kernel, compiled, args } of steps) {
     if (compiled) {
       phases.push(...phasesOf(compiled, args));
-      for (const phase of compiled.module.phases) work += phase.work;
+      for (const phase of compiled.code.phases) work += phase.work;
     } else if (kernel.kind === "routine") {
       segments.push({ phases, work, routine: { step, kernel } });
       phases = [];
@@ -178,42 +172,12 @@ function segmentsOf(steps: readonly PreparedStep[]): Segment[] {
   return segments;
 }
 
-function phasesOf({ module, kernel }: CompiledKernel, argumentsPointer: number): Phase[] {
-  const phases: Phase[] = [];
-  const once = (name: string, itemCount: number): void => {
-    phases.push({ kernel, functionIndex: kernel.functionIndex(name), argumentsPointer, itemCount, itemsPerChunk: Math.max(1, itemCount) });
-  };
-  for (const phase of module.phases) {
-    const itemsPerChunk = chunkOf(phase);
-    phases.push({ kernel, functionIndex: kernel.functionIndex(`p${phase.index}`), argumentsPointer, itemCount: phase.length, itemsPerChunk });
-    if (phase.partialBytes > 0) once(`f${phase.index}`, Math.ceil(phase.length / itemsPerChunk));
-  }
-  if (module.hasFinalStores) once("s", 1);
-  return phases;
-}
-
-/** Instructions in one range of a phase, at least. */
-const rangeWork = 1 << 17;
-/** Ranges of a phase, at most. */
-const rangeLimit = 64;
-
-/** Points of the outermost axis in one range: a matter of the kernel alone, so that results do not depend on threads. */
-function chunkOf(phase: LoopModule["phases"][number]): number {
-  const ranges = Math.max(1, Math.min(rangeLimit, Math.floor(phase.work / rangeWork)));
-  return Math.max(1, Math.ceil(phase.length / ranges / phase.granularity)) * phase.granularity;
-}
-
-function partialBytesOf(module: LoopModule): number {
-  let bytes = 0;
-  for (const phase of module.phases) bytes = Math.max(bytes, phase.partialBytes * Math.ceil(phase.length / chunkOf(phase)));
-  return Math.ceil((bytes + module.resultBytes) / 64) * 64;
-}
-
-/** A lifted constant in the form of its registers: half floats as float32, bool as a mask. */
-function writeConstant(view: DataView, offset: number, dtype: Dtype, value: number | bigint): void {
-  if (dtype === "bool") view.setInt32(offset, value ? -1 : 0, true);
-  else if (byteLengthOf(dtype) === 8 && !isFloating(dtype)) view.setBigInt64(offset, BigInt.asIntN(64, BigInt(value)), true);
-  else if (dtype === "float64") view.setFloat64(offset, Number(value), true);
-  else if (isFloating(dtype)) view.setFloat32(offset, Number(value), true);
-  else view.setInt32(offset, Number(value) | 0, true);
+function phasesOf({ code, kernel }: CompiledKernel, argumentsPointer: number): Phase[] {
+  return code.phases.map(({ name, itemCount, itemsPerChunk }) => ({
+    kernel,
+    functionIndex: kernel.functionIndex(name),
+    argumentsPointer,
+    itemCount,
+    itemsPerChunk,
+  }));
 }

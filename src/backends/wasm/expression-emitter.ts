@@ -116,7 +116,8 @@ export class ExpressionEmitter {
         const [fixed] = this.#splitAffine(expr);
         if (fixed && fixed.op !== "constant") this.position(fixed);
       }
-      for (const arg of expr.args) visit(arg);
+      // What a reduction is made of belongs to its own loop.
+      if (expr.op !== "reduce") for (const arg of expr.args) visit(arg);
     };
     for (const expr of exprs) visit(expr);
   }

@@ -167,7 +167,8 @@ function itemsPerChunk(productsPerItem: number): number {
 
 /** Even blocks, of the cache's size or smaller, at least two for each thread where there is work enough. */
 function chooseBlocks({ rows, columns, depth, threadCount }: GemmSpec, batches: number): Blocks {
-  const depthBlock = Math.ceil(depth / Math.ceil(depth / DEPTH_BLOCK));
+  // A multiple of 8, so that computed operands are asked for whole vectors.
+  const depthBlock = Math.min(depth, roundUp(Math.ceil(depth / Math.ceil(depth / DEPTH_BLOCK)), 8));
   const columnBlocks = Math.ceil(columns / COLUMN_BLOCK);
   const products = rows * columns * depth;
   const cut = (rowBlocks: number, columnPieces: number): Blocks => {

@@ -1,123 +1,79 @@
 /** Emits the WebAssembly module of a loop kernel: phases that threads share, and what runs between them. */
-import type { Dtype } from "../../base/dtype.ts";
-import { byteLengthOf } from "../../base/dtype.ts";
-import { MLXError } from "../../base/errors.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import { argOf, Expressions } from "../../ir/expr.ts";
 import type { Loop, LoopKernel } from "../../ir/kernel.ts";
+import type { AccumulatorType } from "./accumulator.ts";
 import { Accumulator, accumulatorBytes, accumulatorType } from "./accumulator.ts";
-import type { FunctionBuilder, FunctionType } from "./assembler.ts";
+import type { FunctionBuilder } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
-import { ExpressionEmitter } from "./expression-emitter.ts";
-import type { Target } from "./lane-ops.ts";
-import { registerTypeOf } from "./lane-ops.ts";
+import type { ExpressionEmitter } from "./expression-emitter.ts";
+import type { ArgumentLayout, KernelCode, KernelPhase, KernelTarget } from "./kernel-code.ts";
+import { argumentLayout, emitterFor, phaseType } from "./kernel-code.ts";
 import { chooseVectorAxis, expressionsIn, joinAxes, mapLoop, workOf } from "./loop-shaping.ts";
 
-/** A part of a kernel that threads share by ranges of its outermost axis. */
-export interface Phase {
-  /** Exported as `p<index>`; called with the argument block and a range. */
-  readonly index: number;
-  /** Points of the outermost axis. */
-  readonly length: number;
-  /** Ranges begin at multiples of this. */
-  readonly granularity: number;
-  /** Estimated instructions in all. */
-  readonly work: number;
-  /** Bytes of unfinished results per range; 0 if the phase reduces nothing. Exported as `f<index>` is then what joins them. */
-  readonly partialBytes: number;
-}
-
-/** A module with what is needed to run it. */
-export interface LoopModule {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly phases: readonly Phase[];
-  /** Whether `s`, which stores the results of the whole, is exported. */
-  readonly hasFinalStores: boolean;
-  /** Bytes of finished results that phases hand on. */
-  readonly resultBytes: number;
-  readonly layout: ArgumentLayout;
-}
-
-/** Where things lie in the argument block of a call. */
-export interface ArgumentLayout {
-  readonly slotCount: number;
-  readonly arguments: readonly Dtype[];
-  /** Offset of the first lifted constant; each takes 8 bytes. */
-  readonly constants: number;
-  /** Offset of the address of results and partial results. */
-  readonly scratch: number;
-  /** Offset of the number of points in a range, one such number for each phase. */
-  readonly chunk: number;
-  readonly byteLength: number;
-}
-
-/** The layout of the argument block of a kernel of `phaseCount` phases. */
-export function argumentLayout(slotCount: number, types: readonly Dtype[], phaseCount: number): ArgumentLayout {
-  const constants = Math.ceil(slotCount / 2) * 8;
-  const scratch = constants + types.length * 8;
-  return { slotCount, arguments: types, constants, scratch, chunk: scratch + 4, byteLength: scratch + 4 + phaseCount * 4 };
-}
-
-/** The type of every exported function: argument block, first point, point after the last. */
-export const phaseType: FunctionType = { params: ["i32", "i32", "i32"], results: [] };
+/** Instructions in one range of a phase, at least. */
+const rangeWork = 1 << 17;
+/** Ranges of a phase, at most. */
+const rangeLimit = 64;
 
 /** Compiles a loop kernel to a module. */
-export function emitLoopKernel(
-  kernel: LoopKernel,
-  target: Target & { readonly shared: boolean; readonly minimumPages: number; readonly maximumPages: number },
-): LoopModule {
+export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): KernelCode {
   const module = new ModuleBuilder(target);
   const e = new Expressions();
   let nextAxis = 1_000_000;
   const memo = new Map<Expr, Expr>();
   const imported = mapLoop(kernel.root, (expr) => e.substitute(expr, new Map(), memo));
   const root = joinAxes(e, imported, () => nextAxis++);
-  const phases: Phase[] = [];
-  const results = new Map<Expr, number>();
   const loops = root.axes.length > 0 ? [root] : root.children;
-  const layout = argumentLayout(kernel.slots.length, kernel.arguments, loops.length);
+  const layout = argumentLayout(kernel.slots.length, kernel.arguments);
   const resultBytes = loops.reduce((count, { reduces }) => count + reduces.length, 0) * 16;
   const options = { e, target, layout, resultBytes, nextAxis: () => nextAxis++ };
+  const phases: KernelPhase[] = [];
+  const results = new Map<Expr, number>();
+  let partialBytes = 0;
+  const once = (name: string, itemCount: number): void => {
+    phases.push({ name, itemCount, itemsPerChunk: Math.max(1, itemCount), work: itemCount });
+  };
   loops.forEach((loop, index) => {
-    let split: Split | null = null;
-    const reduces = loop.reduces;
+    const { reduces } = loop;
+    const length = loop.axes[0]?.length ?? 0;
+    const itemsPerChunk = chunkOf(e, loop);
+    let types: readonly AccumulatorType[] = [];
     module.addFunction(`p${index}`, phaseType, (f) => {
       const emitter = new LoopEmitter(f, options);
       emitter.bindResults(results);
-      split = emitter.emitPhase(loop, index);
+      types = emitter.emitPhase(loop, itemsPerChunk);
     });
-    const { length, granularity, accumulators } = split ?? { length: 0, granularity: 1, accumulators: [] };
-    if (reduces.length > 0) {
-      module.addFunction(`f${index}`, phaseType, (f) => {
-        new LoopEmitter(f, options).joinPartials(
-          accumulators.map(({ type }) => type),
-          results.size,
-        );
-      });
-      for (const reduce of reduces) results.set(reduce, results.size);
-    }
-    phases.push({ index, length, granularity, work: workOf(loop), partialBytes: reduces.length * accumulatorBytes });
+    phases.push({ name: `p${index}`, itemCount: length, itemsPerChunk, work: workOf(loop) });
+    if (reduces.length === 0) return;
+    module.addFunction(`f${index}`, phaseType, (f) => new LoopEmitter(f, options).joinPartials(types, results.size));
+    const ranges = Math.ceil(length / itemsPerChunk);
+    once(`f${index}`, ranges);
+    partialBytes = Math.max(partialBytes, ranges * reduces.length * accumulatorBytes);
+    for (const reduce of reduces) results.set(reduce, results.size);
   });
-  const hasFinalStores = root.axes.length === 0 && root.stores.length > 0;
-  if (hasFinalStores) {
+  if (root.axes.length === 0 && root.stores.length > 0) {
     module.addFunction("s", phaseType, (f) => {
       const emitter = new LoopEmitter(f, options);
       emitter.bindResults(results);
       emitter.emitStores(root);
     });
+    once("s", 1);
   }
-  return { bytes: module.build(), phases, hasFinalStores, resultBytes, layout };
+  return { bytes: module.build(), phases, scratchBytes: resultBytes + partialBytes, layout };
 }
 
-interface Split {
-  readonly length: number;
-  readonly granularity: number;
-  readonly accumulators: readonly Accumulator[];
+/** Points of the outermost axis in one range: a matter of the loop alone, so that results do not depend on threads. */
+function chunkOf(e: Expressions, loop: Loop): number {
+  const choice = chooseVectorAxis(e, loop);
+  const granularity = choice?.axis === loop.axes[0] ? (choice?.lanes ?? 1) : 1;
+  const ranges = Math.max(1, Math.min(rangeLimit, Math.floor(workOf(loop) / rangeWork)));
+  return Math.max(1, Math.ceil((loop.axes[0]?.length ?? 0) / ranges / granularity)) * granularity;
 }
 
 interface EmitterOptions {
   readonly e: Expressions;
-  readonly target: Target;
+  readonly target: KernelTarget;
   readonly layout: ArgumentLayout;
   /** Room for the finished results of all phases; partial ones lie behind it. */
   readonly resultBytes: number;
@@ -161,37 +117,23 @@ class LoopEmitter {
     }
   }
 
-  /** The loop with its outermost axis running over the range given by the function's parameters. */
-  emitPhase(loop: Loop, phase: number): Split {
-    const [outermost] = loop.axes;
-    if (!outermost) throw new MLXError("codegen", "a phase has no axis to split");
-    const choice = this.#em.laneAxis ? null : chooseVectorAxis(this.#options.e, loop);
-    const isSplitVector = choice?.axis === outermost;
+  /** The loop with its outermost axis running over the range given by the function's parameters; says what it accumulates in. */
+  emitPhase(loop: Loop, itemsPerChunk: number): readonly AccumulatorType[] {
+    const f = this.#f;
     const accumulators = this.#emitLoop(loop, { begin: 1, end: 2 });
-    const { scratch, chunk } = this.#options.layout;
+    const { layout, resultBytes } = this.#options;
     if (accumulators.length > 0) {
-      const address = this.#f.local("i32");
+      const address = f.local("i32");
       const stride = accumulators.length * accumulatorBytes;
-      this.#f
-        .get(0)
-        .memory("i32.load", scratch)
-        .get(1)
-        .get(0)
-        .memory("i32.load", chunk + phase * 4)
-        .op("i32.div_u")
-        .i32(stride)
-        .op("i32.mul")
-        .op("i32.add")
-        .set(address);
-      accumulators.forEach((accumulator, k) =>
-        accumulator.save(address, this.#options.resultBytes + k * accumulatorBytes),
-      );
+      f.get(0).memory("i32.load", layout.scratch);
+      f.get(1).i32(itemsPerChunk).op("i32.div_u").i32(stride).op("i32.mul").op("i32.add").set(address);
+      accumulators.forEach((accumulator, k) => accumulator.save(address, resultBytes + k * accumulatorBytes));
     }
-    return { length: outermost.length, granularity: isSplitVector && choice ? choice.lanes : 1, accumulators };
+    return accumulators.map(({ type }) => type);
   }
 
   /** Joins the saved results of `params[2]` ranges and writes the finished ones from place `first` on. */
-  joinPartials(types: readonly Accumulator["type"][], first: number): void {
+  joinPartials(types: readonly AccumulatorType[], first: number): void {
     const f = this.#f;
     const { scratch } = this.#options.layout;
     const base = f.local("i32");
@@ -365,37 +307,6 @@ class LoopEmitter {
     this.#f.get(range.end).i32(lanes).op("i32.div_s").set(end);
     return { begin, end };
   }
-}
-
-/** An emitter whose buffers and constants come from the argument block in parameter 0. */
-export function emitterFor(
-  f: FunctionBuilder,
-  options: { readonly e: Expressions; readonly target: Target; readonly layout: ArgumentLayout },
-): ExpressionEmitter {
-  const { layout } = options;
-  const pointers = Array.from({ length: layout.slotCount }, (_, slot) => {
-    const local = f.local("i32");
-    f.get(0)
-      .memory("i32.load", slot * 4)
-      .set(local);
-    return local;
-  });
-  const constants = layout.arguments.map((dtype, slot) => {
-    const local = f.local("v128");
-    f.get(0)
-      .memory(is64(dtype) ? "v128.load64_splat" : "v128.load32_splat", layout.constants + slot * 8)
-      .set(local);
-    return local;
-  });
-  return new ExpressionEmitter(f, options.e, options.target, {
-    pointers: (slot) => pointers[slot] ?? 0,
-    arguments: (slot) => constants[slot] ?? 0,
-  });
-}
-
-function is64(dtype: Dtype): boolean {
-  const type = registerTypeOf(dtype);
-  return type === "f64" || type === "i64" || byteLengthOf(dtype) === 8;
 }
 
 function pointsPerLane(loop: Loop, lanes: number): number {

@@ -140,7 +140,7 @@ function scoreOf(e: Expressions, accesses: readonly Expr[], axis: Axis): number 
 }
 
 /** 2 for consecutive elements, 1 for one and the same, -4 for scattered ones. */
-function accessScore(e: Expressions, index: Expr, axis: Axis): number {
+export function accessScore(e: Expressions, index: Expr, axis: Axis): number {
   if (!contains(index, axis.id)) return 1;
   const { terms } = affineOf(index);
   for (const [atom, coefficient] of terms) {
@@ -156,19 +156,27 @@ function accessScore(e: Expressions, index: Expr, axis: Axis): number {
   return unit.length === 1 && unit[0]?.[0].op === "axis" && unit[0][1] === 1 ? 2 : unit.length === 0 ? 1 : -4;
 }
 
+/** Flat positions that `root` loads from. */
+export function loadsIn(root: Expr): Expr[] {
+  const found = new Set<Expr>();
+  collectLoads(root, found, new Set());
+  return [...found];
+}
+
+function collectLoads(expr: Expr, found: Set<Expr>, seen: Set<Expr>): void {
+  if (seen.has(expr)) return;
+  seen.add(expr);
+  if (expr.op === "load") found.add(argOf(expr, 0));
+  if (expr.op === "reduce") return;
+  for (const arg of expr.args) collectLoads(arg, found, seen);
+}
+
 /** Flat positions of all loads and stores. */
 function accessesIn(loop: Loop): Expr[] {
   const found = new Set<Expr>();
   const seen = new Set<Expr>();
-  const visit = (expr: Expr): void => {
-    if (seen.has(expr)) return;
-    seen.add(expr);
-    if (expr.op === "load") found.add(argOf(expr, 0));
-    if (expr.op === "reduce") return;
-    for (const arg of expr.args) visit(arg);
-  };
   const walk = (inner: Loop): void => {
-    for (const expr of ownExpressions(inner)) visit(expr);
+    for (const expr of ownExpressions(inner)) collectLoads(expr, found, seen);
     for (const { index } of inner.stores) found.add(index);
     for (const child of inner.children) walk(child);
   };

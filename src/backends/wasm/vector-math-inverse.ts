@@ -19,7 +19,7 @@ const ATAN_TAIL = [
 ];
 
 /** Where w = -ln(1 - x²) passes from the first to the second series of erfinv. */
-const ERFINV_BOUND = 5;
+const ERFINV_BOUND = 4.68;
 /** (erfinv x / x - its value at the origin) / (w - origin), in w - origin: 2^-27.3. */
 const ERFINV_CENTRAL = [
   -8.815133512030116e-9, 1.509337010929812e-7, -6.548294209096639e-7, -3.945347543776734e-6, 4.096843986189924e-5,
@@ -27,10 +27,10 @@ const ERFINV_CENTRAL = [
 ];
 const ERFINV_CENTRAL_ORIGIN = 0.890625;
 const ERFINV_CENTRAL_VALUE = 1.100321650505066;
-/** Likewise in √w: 2^-27. */
+/** Likewise in √w: 2^-26.9. */
 const ERFINV_OUTER = [
-  0.00012622593203559518, -0.0004419070901349187, 0.0002602121385280043, 0.0014296348672360182, -0.004563049878925085,
-  0.007914649322628975, -0.010593966580927372, 0.012410284951329231, 0.9993022084236145,
+  0.00013178067456465214, -0.00045521603897213936, 0.00026496266946196556, 0.0014385550748556852,
+  -0.0045686024241149426, 0.007913039065897465, -0.010592724196612835, 0.012410350143909454, 0.9993021488189697,
 ];
 const ERFINV_OUTER_ORIGIN = 2.890625;
 const ERFINV_OUTER_VALUE = 2.7235424518585205;
@@ -123,7 +123,7 @@ export function emitErfinv(f: FunctionBuilder, x: number, target: VectorTarget):
   const size = v.absolute(x);
   const w = v.op("f32x4.neg", logarithmOf(v, v.multiply(v.subtract(one, x), v.add(one, x))));
   const fromCentral = v.subtract(w, v.splat(ERFINV_CENTRAL_ORIGIN));
-  const central = v.multiplyAdd(fromCentral, v.polynomial(fromCentral, ERFINV_CENTRAL), v.splat(ERFINV_CENTRAL_VALUE));
+  const central = v.multiplyAdd(fromCentral, v.horner(fromCentral, ERFINV_CENTRAL), v.splat(ERFINV_CENTRAL_VALUE));
   const fromOuter = v.subtract(v.squareRoot(w), v.splat(ERFINV_OUTER_ORIGIN));
   const outer = v.multiplyAdd(fromOuter, v.polynomial(fromOuter, ERFINV_OUTER), v.splat(ERFINV_OUTER_VALUE));
   const factor = v.select(v.compare(w, "lt", v.splat(ERFINV_BOUND)), central, outer);

@@ -5,11 +5,13 @@ import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "
 import type { ContractionKernel, LoopKernel } from "../../ir/kernel.ts";
 import { WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
+import { emitContraction, isPackedProduct } from "./contraction-kernel.ts";
 import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
 import { WasmExecutable } from "./executable.ts";
+import { emitGemmLibrary } from "./gemm-library.ts";
 import { kernelText } from "./kernel-text.ts";
-import type { LoopModule } from "./loop-kernel.ts";
+import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitLoopKernel } from "./loop-kernel.ts";
 import type { KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
@@ -20,7 +22,7 @@ const moduleLimit = 512;
 
 /** A compiled kernel and the plans that hold it. */
 export interface CompiledKernel {
-  readonly module: LoopModule;
+  readonly code: KernelCode;
   readonly kernel: KernelModule;
   holders: number;
 }
@@ -33,6 +35,7 @@ export class WasmBackend implements Backend {
   readonly #modules = new Map<string, CompiledKernel>();
   readonly #registry: FinalizationRegistry<number>;
   #view: DataView | null = null;
+  #library: KernelModule | null = null;
   /** Runs that wait for other threads, one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -110,7 +113,7 @@ export class WasmBackend implements Backend {
     const compiled = this.#compile(kernel);
     compiled.holders++;
     this.#trim(); // only now: a module that nobody holds may be the one to go
-    return { step, kernel, compiled, args: this.arena.reserve(compiled.module.layout.byteLength) };
+    return { step, kernel, compiled, args: this.arena.reserve(compiled.code.layout.byteLength) };
   }
 
   #compile(kernel: LoopKernel | ContractionKernel): CompiledKernel {
@@ -121,11 +124,23 @@ export class WasmBackend implements Backend {
       this.#modules.set(key, known);
       return known;
     }
-    const loops = kernel.kind === "loop" ? kernel : contractionAsLoops(kernel);
-    const module = emitLoopKernel(loops, { relaxed: engineFeatures().relaxedSimd, ...this.arena.memoryOptions });
-    const compiled: CompiledKernel = { module, kernel: this.pool.register(kernel.label, module.bytes), holders: 0 };
+    const target: KernelTarget = {
+      relaxed: engineFeatures().relaxedSimd,
+      threadCount: this.pool.threadCount,
+      ...this.arena.memoryOptions,
+    };
+    const isProduct = kernel.kind === "contraction" && isPackedProduct(kernel);
+    const code = isProduct ? emitContraction(kernel, target) : emitLoopKernel(asLoops(kernel), target);
+    const options = isProduct ? { library: this.#gemmLibrary(target) } : {};
+    const compiled: CompiledKernel = { code, kernel: this.pool.register(kernel.label, code.bytes, options), holders: 0 };
     this.#modules.set(key, compiled);
     return compiled;
+  }
+
+  /** The inner loops of all matrix products, compiled once. */
+  #gemmLibrary(target: KernelTarget): KernelModule {
+    this.#library ??= this.pool.register("matmul", emitGemmLibrary(target), { optimize: true });
+    return this.#library;
   }
 
   #trim(): void {
@@ -139,8 +154,9 @@ export class WasmBackend implements Backend {
   }
 }
 
-/** A contraction as a plain loop nest: for element types that the packed kernels do not take. */
-function contractionAsLoops(kernel: ContractionKernel): LoopKernel {
+/** A contraction as a plain loop nest, for those that the packed kernels do not take; loops as they are. */
+function asLoops(kernel: LoopKernel | ContractionKernel): LoopKernel {
+  if (kernel.kind === "loop") return kernel;
   const { slots, label, batch, m, n, stores, result } = kernel;
   if (result.op !== "reduce") throw new MLXError("codegen", "a contraction must end in a sum");
   const axes = [...batch, m, n].filter(({ length }) => length !== 1);

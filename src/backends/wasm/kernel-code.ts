@@ -1,0 +1,91 @@
+/** What compiling a kernel gives: a module, the phases to run, and the argument block that its functions read. */
+import type { Dtype } from "../../base/dtype.ts";
+import { byteLengthOf, isFloating } from "../../base/dtype.ts";
+import type { Expressions } from "../../ir/expr.ts";
+import type { FunctionBuilder, FunctionType, MemoryOptions } from "./assembler.ts";
+import { ExpressionEmitter } from "./expression-emitter.ts";
+import type { Target } from "./lane-ops.ts";
+
+/** What kernels are compiled for. */
+export interface KernelTarget extends Target, MemoryOptions {
+  /** Bound of the thread numbers that functions get. */
+  readonly threadCount: number;
+}
+
+/** An exported function `name(argumentsPointer, begin, end, thread)` that the pool runs over its items. */
+export interface KernelPhase {
+  readonly name: string;
+  readonly itemCount: number;
+  readonly itemsPerChunk: number;
+  /** Estimated instructions in all. */
+  readonly work: number;
+}
+
+/** A kernel's module with what is needed to run it. */
+export interface KernelCode {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly phases: readonly KernelPhase[];
+  /** Bytes of scratch memory, at an address that is a multiple of 64. */
+  readonly scratchBytes: number;
+  readonly layout: ArgumentLayout;
+}
+
+/** Where things lie in the argument block of a call. */
+export interface ArgumentLayout {
+  readonly slotCount: number;
+  readonly arguments: readonly Dtype[];
+  /** Offset of the first lifted constant; each takes 8 bytes. */
+  readonly constants: number;
+  /** Offset of the address of the scratch memory. */
+  readonly scratch: number;
+  readonly byteLength: number;
+}
+
+/** The layout of the argument block of a kernel. */
+export function argumentLayout(slotCount: number, types: readonly Dtype[]): ArgumentLayout {
+  const constants = Math.ceil(slotCount / 2) * 8;
+  const scratch = constants + types.length * 8;
+  return { slotCount, arguments: types, constants, scratch, byteLength: scratch + 4 };
+}
+
+/** The type of every exported function: argument block, first item, item after the last. */
+export const phaseType: FunctionType = { params: ["i32", "i32", "i32"], results: [] };
+
+/** An emitter whose buffers and constants come from the argument block in parameter 0. */
+export function emitterFor(
+  f: FunctionBuilder,
+  options: { readonly e: Expressions; readonly target: Target; readonly layout: ArgumentLayout },
+): ExpressionEmitter {
+  const { layout } = options;
+  const pointers = Array.from({ length: layout.slotCount }, (_, slot) => {
+    const local = f.local("i32");
+    f.get(0)
+      .memory("i32.load", slot * 4)
+      .set(local);
+    return local;
+  });
+  const constants = layout.arguments.map((dtype, slot) => {
+    const local = f.local("v128");
+    f.get(0)
+      .memory(is64(dtype) ? "v128.load64_splat" : "v128.load32_splat", layout.constants + slot * 8)
+      .set(local);
+    return local;
+  });
+  return new ExpressionEmitter(f, options.e, options.target, {
+    pointers: (slot) => pointers[slot] ?? 0,
+    arguments: (slot) => constants[slot] ?? 0,
+  });
+}
+
+/** Writes a lifted constant in the form of its registers: half floats as float32, bool as a mask. */
+export function writeConstant(view: DataView, offset: number, dtype: Dtype, value: number | bigint): void {
+  if (dtype === "bool") view.setInt32(offset, value ? -1 : 0, true);
+  else if (dtype === "float64") view.setFloat64(offset, Number(value), true);
+  else if (isFloating(dtype)) view.setFloat32(offset, Number(value), true);
+  else if (is64(dtype)) view.setBigInt64(offset, BigInt.asIntN(64, BigInt(value)), true);
+  else view.setInt32(offset, Number(value) | 0, true);
+}
+
+function is64(dtype: Dtype): boolean {
+  return byteLengthOf(dtype) === 8;
+}

@@ -1,0 +1,28 @@
+/** Modules that hold others. */
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { Module } from "./module.ts";
+
+/** A module, or a plain function, of one array. */
+export type Layer = (x: MLXArray) => MLXArray;
+
+/**
+ * Layers in a row: each takes what the one before returns. Plain functions are layers too. The types of the layers are
+ * kept, so that gradients are typed.
+ *
+ * @example
+ * const model = new Sequential(new Linear(2, 8), relu, new Linear(8, 1));
+ * model(zeros([5, 2])).shape; // [5, 1]
+ * model.layers[0].weight.shape; // [8, 2]
+ */
+export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends Module {
+  layers: L;
+
+  constructor(...layers: L) {
+    super();
+    this.layers = layers;
+  }
+
+  forward(x: MLXArray): MLXArray {
+    return this.layers.reduce((value, layer) => layer(value), x);
+  }
+}

@@ -1,0 +1,60 @@
+/** Layers that switch values off at random while training. */
+import { bernoulli } from "../array/random.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { formatShape } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { multiply } from "../primitives/arithmetic.ts";
+import { where } from "../primitives/selection.ts";
+import { Module } from "./module.ts";
+
+/**
+ * While training, sets elements to 0 with probability `p` (0.5 unless given) and divides the others by `1 - p`, so that the
+ * expected value stays. Otherwise returns its input. Source: Srivastava et al. 2014.
+ */
+export class Dropout extends Module {
+  readonly p: number;
+
+  /** @throws {ArgumentError} if `p` is not in [0, 1) */
+  constructor(p = 0.5) {
+    super();
+    if (!(p >= 0 && p < 1)) throw new ArgumentError("Dropout", `p is in [0, 1), got ${p}`);
+    this.p = p;
+  }
+
+  forward(x: MLXArray): MLXArray {
+    if (this.p === 0 || !this.training) return x;
+    const kept = bernoulli(1 - this.p, this.maskShape(x.shape));
+    return multiply(where(kept, x, 0), 1 / (1 - this.p));
+  }
+
+  /** The shape of what is drawn; axes of length 1 are switched as one. */
+  protected maskShape(shape: Shape): Shape {
+    return shape;
+  }
+
+  override describeExtra(): string {
+    return `p=${this.p}`;
+  }
+}
+
+/** `Dropout` of whole channels of images: [height, width, channels] or [batch, height, width, channels]. */
+export class Dropout2d extends Dropout {
+  protected override maskShape(shape: Shape): Shape {
+    return channelShape("Dropout2d", shape, 2);
+  }
+}
+
+/** `Dropout` of whole channels of volumes: [depth, height, width, channels], with or without a batch axis in front. */
+export class Dropout3d extends Dropout {
+  protected override maskShape(shape: Shape): Shape {
+    return channelShape("Dropout3d", shape, 3);
+  }
+}
+
+function channelShape(name: string, shape: Shape, places: number): Shape {
+  if (shape.length !== places + 1 && shape.length !== places + 2) {
+    throw new ShapeError(name, `needs ${places + 1} or ${places + 2} axes, got ${formatShape(shape)}`);
+  }
+  return shape.map((length, axis) => (axis >= shape.length - 1 - places && axis < shape.length - 1 ? 1 : length));
+}

@@ -1,0 +1,90 @@
+/** Layers of matrix products. */
+import { uniform } from "../array/random.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { add } from "../primitives/arithmetic.ts";
+import { addmm, matmul } from "../primitives/contraction.ts";
+import { swapAxes } from "../primitives/shaping.ts";
+import { reshape, transpose } from "../primitives/views.ts";
+import { Module } from "./module.ts";
+
+/** The option of layers that add a bias. */
+export interface BiasOptions {
+  /** True unless given. */
+  readonly bias?: boolean;
+}
+
+/** The input itself; takes any arguments. */
+export class Identity extends Module {
+  constructor(..._: readonly unknown[]) {
+    super();
+  }
+
+  forward(x: MLXArray): MLXArray {
+    return x;
+  }
+}
+
+/**
+ * An affine map of the last axis: `x @ weightᵀ + bias`. Parameters begin uniform within `± 1 / √inputSize`.
+ *
+ * @example
+ * const layer = new Linear(4, 3);
+ * layer(zeros([2, 4])).shape; // [2, 3]
+ * layer.toString(); // "Linear(4 → 3) weight [3, 4], bias [3]: 15 parameters"
+ */
+export class Linear extends Module {
+  /** [outputSize, inputSize] */
+  weight: MLXArray;
+  /** [outputSize] */
+  bias?: MLXArray;
+
+  constructor(inputSize: number, outputSize: number, { bias = true }: BiasOptions = {}) {
+    super();
+    this.weight = uniformWithin(Math.sqrt(1 / inputSize), [outputSize, inputSize]);
+    if (bias) this.bias = uniformWithin(Math.sqrt(1 / inputSize), [outputSize]);
+  }
+
+  /** [..., inputSize] → [..., outputSize]. */
+  forward(x: MLXArray): MLXArray {
+    const weight = transpose(this.weight);
+    return this.bias ? addmm(this.bias, x, weight) : matmul(x, weight);
+  }
+
+  override describeExtra(): string {
+    return `${this.weight.shape[1]} → ${this.weight.shape[0]}`;
+  }
+}
+
+/** A product of two inputs: `x1ᵀ · weight · x2 + bias` for each output. Parameters begin uniform within `± 1 / √inputSize1`. */
+export class Bilinear extends Module {
+  /** [outputSize, inputSize2, inputSize1] */
+  weight: MLXArray;
+  /** [outputSize] */
+  bias?: MLXArray;
+
+  constructor(inputSize1: number, inputSize2: number, outputSize: number, { bias = true }: BiasOptions = {}) {
+    super();
+    this.weight = uniformWithin(Math.sqrt(1 / inputSize1), [outputSize, inputSize2, inputSize1]);
+    if (bias) this.bias = uniformWithin(Math.sqrt(1 / inputSize1), [outputSize]);
+  }
+
+  /** [..., inputSize1] and [..., inputSize2] → [..., outputSize]. */
+  forward(x1: MLXArray, x2: MLXArray): MLXArray {
+    const [outputs = 0, size2 = 0, size1 = 0] = this.weight.shape;
+    const products = matmul(reshape(x1, [-1, size1]), transpose(reshape(this.weight, [outputs * size2, size1])));
+    // [rows, 1, size2] @ [rows, size2, outputs]
+    const result = matmul(reshape(x2, [-1, 1, size2]), swapAxes(reshape(products, [-1, outputs, size2]), -2, -1));
+    const y = reshape(result, [...x1.shape.slice(0, -1), outputs]);
+    return this.bias ? add(y, this.bias) : y;
+  }
+
+  override describeExtra(): string {
+    const [outputs, size2, size1] = this.weight.shape;
+    return `${size1} × ${size2} → ${outputs}`;
+  }
+}
+
+/** Uniform float32 samples within `± limit`. */
+export function uniformWithin(limit: number, shape: readonly number[]): MLXArray {
+  return uniform(shape, { low: -limit, high: limit });
+}

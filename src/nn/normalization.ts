@@ -1,0 +1,250 @@
+/** Layers that normalize. */
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { formatShape, sizeOf } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { add, multiply, subtract } from "../primitives/arithmetic.ts";
+import { ones, zeros } from "../primitives/creation.ts";
+import { rsqrt } from "../primitives/exponential.ts";
+import { layerNorm, rmsNorm } from "../primitives/fast.ts";
+import { mean, variance } from "../primitives/statistics.ts";
+import { moveAxis, reshape, transpose } from "../primitives/views.ts";
+import type { FreezeOptions } from "./module.ts";
+import { Module } from "./module.ts";
+
+/** The options of every normalization. */
+export interface NormOptions {
+  /** Added to the variance; 1e-5 unless given. */
+  readonly eps?: number;
+}
+
+/** The options of normalizations that can scale and shift. */
+export interface AffineOptions extends NormOptions {
+  /** Whether to scale and shift with parameters. */
+  readonly affine?: boolean;
+}
+
+/**
+ * Normalization over the last axis to mean 0 and variance 1, then `· weight + bias`. Source: Ba et al. 2016.
+ *
+ * @throws {ArgumentError} if `eps` is not positive
+ */
+export class LayerNorm extends Module {
+  weight?: MLXArray;
+  bias?: MLXArray;
+  readonly eps: number;
+
+  constructor(size: number, options: AffineOptions & { readonly bias?: boolean } = {}) {
+    super();
+    const { eps = 1e-5, affine = true, bias = true } = options;
+    this.eps = positive("LayerNorm", eps);
+    if (affine) this.weight = ones([size]);
+    if (affine && bias) this.bias = zeros([size]);
+  }
+
+  /** [..., size] → [..., size]. */
+  forward(x: MLXArray): MLXArray {
+    return layerNorm(x, this.weight, this.bias, this.eps);
+  }
+
+  override describeExtra(): string {
+    return `eps=${this.eps}`;
+  }
+}
+
+/** Root-mean-square normalization over the last axis, then `· weight`. Source: Zhang & Sennrich 2019. */
+export class RMSNorm extends Module {
+  weight: MLXArray;
+  readonly eps: number;
+
+  /** @throws {ArgumentError} if `eps` is not positive */
+  constructor(size: number, { eps = 1e-5 }: NormOptions = {}) {
+    super();
+    this.eps = positive("RMSNorm", eps);
+    this.weight = ones([size]);
+  }
+
+  /** [..., size] → [..., size]. */
+  forward(x: MLXArray): MLXArray {
+    return rmsNorm(x, this.weight, this.eps);
+  }
+
+  override describeExtra(): string {
+    return `eps=${this.eps}`;
+  }
+}
+
+/** Normalization of each channel of each example over its places, then, if `affine`, `· weight + bias`. Source: Ulyanov et al. 2016. */
+export class InstanceNorm extends Module {
+  weight?: MLXArray;
+  bias?: MLXArray;
+  readonly eps: number;
+
+  /** @throws {ArgumentError} if `eps` is not positive */
+  constructor(channels: number, { eps = 1e-5, affine = false }: AffineOptions = {}) {
+    super();
+    this.eps = positive("InstanceNorm", eps);
+    if (affine) {
+      this.weight = ones([channels]);
+      this.bias = zeros([channels]);
+    }
+  }
+
+  /** [batch, places…, channels] → the same. @throws {ShapeError} for fewer than 3 axes */
+  forward(x: MLXArray): MLXArray {
+    if (x.ndim < 3) throw new ShapeError("InstanceNorm", `needs [batch, places…, channels], got ${formatShape(x.shape)}`);
+    const channelsFirst = moveAxis(x, -1, 1);
+    const rows = reshape(channelsFirst, [x.shape[0] ?? 0, x.shape.at(-1) ?? 0, -1]);
+    const normalized = moveAxis(reshape(layerNorm(rows, null, null, this.eps), channelsFirst.shape), 1, -1);
+    return affineOf(normalized, this.weight, this.bias);
+  }
+
+  override describeExtra(): string {
+    return `eps=${this.eps}`;
+  }
+}
+
+/** The options of `GroupNorm`. */
+export interface GroupNormOptions extends AffineOptions {
+  /** Whether a group is of neighbouring channels, as in PyTorch, and not of every `groups`-th one. */
+  readonly pytorchCompatible?: boolean;
+}
+
+/** Normalization of groups of channels of each example over its places, then `· weight + bias`. Source: Wu & He 2018. */
+export class GroupNorm extends Module {
+  weight?: MLXArray;
+  bias?: MLXArray;
+  readonly groups: number;
+  readonly eps: number;
+  readonly pytorchCompatible: boolean;
+
+  /** @throws {ArgumentError} if `eps` is not positive, or `channels` no multiple of `groups` */
+  constructor(groups: number, channels: number, options: GroupNormOptions = {}) {
+    super();
+    const { eps = 1e-5, affine = true, pytorchCompatible = false } = options;
+    if (!(groups > 0) || !(channels > 0) || channels % groups !== 0) {
+      throw new ArgumentError("GroupNorm", `${channels} channels cannot be split into ${groups} equal groups`);
+    }
+    this.eps = positive("GroupNorm", eps);
+    this.groups = groups;
+    this.pytorchCompatible = pytorchCompatible;
+    if (affine) {
+      this.weight = ones([channels]);
+      this.bias = zeros([channels]);
+    }
+  }
+
+  /** [batch, places…, channels] → the same. */
+  forward(x: MLXArray): MLXArray {
+    const [batch = 0, channels = 0] = [x.shape[0], x.shape.at(-1)];
+    const normalized = this.pytorchCompatible ? this.#neighbours(x, batch, channels) : this.#strided(x, batch);
+    return affineOf(normalized, this.weight, this.bias);
+  }
+
+  #neighbours(x: MLXArray, batch: number, channels: number): MLXArray {
+    const size = channels / this.groups;
+    const grouped = transpose(reshape(x, [batch, -1, this.groups, size]), [0, 2, 1, 3]);
+    const rows = reshape(grouped, [batch, this.groups, -1]);
+    const normalized = reshape(layerNorm(rows, null, null, this.eps), grouped.shape);
+    return reshape(transpose(normalized, [0, 2, 1, 3]), x.shape);
+  }
+
+  #strided(x: MLXArray, batch: number): MLXArray {
+    const grouped = reshape(x, [batch, -1, this.groups]);
+    const centered = subtract(grouped, mean(grouped, 1, { keepAxes: true }));
+    const scale = rsqrt(add(variance(grouped, 1, { keepAxes: true }), this.eps));
+    return reshape(multiply(centered, scale), x.shape);
+  }
+
+  override describeExtra(): string {
+    return `${this.groups} groups, eps=${this.eps}${this.pytorchCompatible ? ", as PyTorch" : ""}`;
+  }
+}
+
+/** The options of `BatchNorm`. */
+export interface BatchNormOptions extends AffineOptions {
+  /** How much of the running statistics each batch replaces; 0.1 unless given. */
+  readonly momentum?: number;
+  /** Whether to collect running statistics for evaluation; true unless given. */
+  readonly trackRunningStats?: boolean;
+}
+
+/**
+ * Normalization of each channel over batch and places, then `· weight + bias`. While training it uses the batch's statistics
+ * and collects running ones, which are parameters that are never trained; evaluation uses those. Source: Ioffe & Szegedy 2015.
+ */
+export class BatchNorm extends Module {
+  weight?: MLXArray;
+  bias?: MLXArray;
+  runningMean?: MLXArray;
+  runningVar?: MLXArray;
+  readonly eps: number;
+  readonly momentum: number;
+
+  /** @throws {ArgumentError} if `eps` is not positive */
+  constructor(channels: number, options: BatchNormOptions = {}) {
+    super();
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
+    this.eps = positive("BatchNorm", eps);
+    this.momentum = momentum;
+    if (affine) {
+      this.weight = ones([channels]);
+      this.bias = zeros([channels]);
+    }
+    if (trackRunningStats) {
+      this.runningMean = zeros([channels]);
+      this.runningVar = ones([channels]);
+      this.#freezeStatistics();
+    }
+  }
+
+  /** [batch, channels], [batch, places, channels] or [batch, height, width, channels] → the same. @throws {ShapeError} for others */
+  forward(x: MLXArray): MLXArray {
+    if (x.ndim < 2 || x.ndim > 4) throw new ShapeError("BatchNorm", `needs 2 to 4 axes, got ${formatShape(x.shape)}`);
+    const axes = x.shape.slice(0, -1).map((_, axis) => axis);
+    if (this.training && sizeOf(x.shape.slice(0, -1)) === 1) {
+      throw new ShapeError("BatchNorm", "training needs more than one value per channel");
+    }
+    const { runningMean, runningVar } = this;
+    if (!this.training && runningMean && runningVar) return this.#normalize(x, runningMean, runningVar);
+    const average = mean(x, axes);
+    if (this.training && runningMean && runningVar) {
+      this.runningMean = this.#mixed(runningMean, average);
+      this.runningVar = this.#mixed(runningVar, variance(x, axes, { ddof: 1 }));
+    }
+    return this.#normalize(x, average, variance(x, axes));
+  }
+
+  /** As that of other modules, but the running statistics stay frozen. */
+  override unfreeze(options: FreezeOptions = {}): this {
+    super.unfreeze(options);
+    this.#freezeStatistics();
+    return this;
+  }
+
+  override describeExtra(): string {
+    return `eps=${this.eps}, momentum=${this.momentum}`;
+  }
+
+  #freezeStatistics(): void {
+    this.freeze({ keys: ["runningMean", "runningVar"], recurse: false });
+  }
+
+  #mixed(running: MLXArray, latest: MLXArray): MLXArray {
+    return add(multiply(running, 1 - this.momentum), multiply(latest, this.momentum));
+  }
+
+  #normalize(x: MLXArray, average: MLXArray, spread: MLXArray): MLXArray {
+    const normalized = multiply(subtract(x, average), rsqrt(add(spread, this.eps)));
+    return affineOf(normalized, this.weight, this.bias);
+  }
+}
+
+function affineOf(x: MLXArray, weight: MLXArray | undefined, bias: MLXArray | undefined): MLXArray {
+  const scaled = weight ? multiply(x, weight) : x;
+  return bias ? add(scaled, bias) : scaled;
+}
+
+function positive(name: string, eps: number): number {
+  if (!(eps > 0)) throw new ArgumentError(name, `eps is positive, got ${eps}`);
+  return eps;
+}

@@ -1,0 +1,168 @@
+/** Attention and the transformer's encoder. */
+import type { Dtype } from "../base/dtype.ts";
+import { greatestFinite } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { add } from "../primitives/arithmetic.ts";
+import type { AttentionMask } from "../primitives/attention.ts";
+import { scaledDotProductAttention } from "../primitives/attention.ts";
+import { castTo } from "../primitives/cast.ts";
+import { less } from "../primitives/comparison.ts";
+import { constant } from "../primitives/leaf.ts";
+import { iota } from "../primitives/generate.ts";
+import { where } from "../primitives/selection.ts";
+import { reshape, transpose } from "../primitives/views.ts";
+import { relu } from "./activations.ts";
+import { Dropout } from "./dropout.ts";
+import type { BiasOptions } from "./linear.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { LayerNorm } from "./normalization.ts";
+
+/** The options of `MultiHeadAttention`. Sizes are `size` unless given; `bias` is false unless given. */
+export interface MultiHeadAttentionOptions extends BiasOptions {
+  readonly queryInputSize?: number;
+  readonly keyInputSize?: number;
+  /** `keyInputSize` unless given. */
+  readonly valueInputSize?: number;
+  readonly valueSize?: number;
+  readonly valueOutputSize?: number;
+}
+
+/**
+ * Attention of several heads with projections before and after. Source: Vaswani et al. 2017.
+ *
+ * @example
+ * const attention = new MultiHeadAttention(8, 2);
+ * const x = zeros([1, 5, 8]);
+ * attention(x, x, x, "causal").shape; // [1, 5, 8]
+ */
+export class MultiHeadAttention extends Module {
+  readonly numHeads: number;
+  queryProj: Linear;
+  keyProj: Linear;
+  valueProj: Linear;
+  outProj: Linear;
+
+  /** @throws {ArgumentError} if `size` is no multiple of `numHeads` */
+  constructor(size: number, numHeads: number, options: MultiHeadAttentionOptions = {}) {
+    super();
+    if (size % numHeads !== 0) {
+      throw new ArgumentError("MultiHeadAttention", `${size} features cannot be split among ${numHeads} heads`);
+    }
+    const { queryInputSize = size, keyInputSize = size, bias = false } = options;
+    const { valueInputSize = keyInputSize, valueSize = size, valueOutputSize = size } = options;
+    this.numHeads = numHeads;
+    this.queryProj = new Linear(queryInputSize, size, { bias });
+    this.keyProj = new Linear(keyInputSize, size, { bias });
+    this.valueProj = new Linear(valueInputSize, valueSize, { bias });
+    this.outProj = new Linear(valueSize, valueOutputSize, { bias });
+  }
+
+  /**
+   * @param queries [batch, queries, features]
+   * @param keys [batch, keys, features]
+   * @param values [batch, keys, features]
+   * @returns [batch, queries, features]
+   */
+  forward(queries: MLXArray, keys: MLXArray, values: MLXArray, mask: AttentionMask = null): MLXArray {
+    const q = this.#heads(this.queryProj(queries)); // [batch, heads, queries, features / heads]
+    const k = this.#heads(this.keyProj(keys));
+    const v = this.#heads(this.valueProj(values));
+    const scale = Math.sqrt(1 / (q.shape.at(-1) ?? 1));
+    const attended = transpose(scaledDotProductAttention(q, k, v, { scale, mask }), [0, 2, 1, 3]);
+    return this.outProj(reshape(attended, [...attended.shape.slice(0, 2), -1]));
+  }
+
+  #heads(x: MLXArray): MLXArray {
+    const split = reshape(x, [...x.shape.slice(0, -1), this.numHeads, (x.shape.at(-1) ?? 0) / this.numHeads]);
+    return transpose(split, [0, 2, 1, 3]);
+  }
+
+  /**
+   * A mask to add to attention scores, [length, length]: 0 where a query (row) sees a key (column) up to its own place, the
+   * least finite number elsewhere.
+   */
+  static createAdditiveCausalMask(length: number, dtype: Dtype = "float32"): MLXArray {
+    const hidden = less(iota([length, length], 0, "int32"), iota([length, length], 1, "int32"));
+    return castTo(where(hidden, constant(-greatestFinite(dtype), dtype), constant(0, dtype)), dtype);
+  }
+
+  override describeExtra(): string {
+    return `${this.numHeads} heads`;
+  }
+}
+
+/** The options of `TransformerEncoderLayer`. */
+export interface TransformerEncoderLayerOptions {
+  /** The size between the two linear layers; 4 times the features unless given. */
+  readonly hiddenSize?: number;
+  /** The probability of dropout; 0 unless given. */
+  readonly dropout?: number;
+  /** `relu` unless given. */
+  readonly activation?: (x: MLXArray) => MLXArray;
+  /** Whether to normalize before attention and linear layers (unless given) or after them. */
+  readonly normFirst?: boolean;
+}
+
+/** Self-attention, then two linear layers, each beside a shortcut. Source: Vaswani et al. 2017; Xiong et al. 2020. */
+export class TransformerEncoderLayer extends Module {
+  attention: MultiHeadAttention;
+  ln1: LayerNorm;
+  ln2: LayerNorm;
+  linear1: Linear;
+  linear2: Linear;
+  dropout1: Dropout;
+  dropout2: Dropout;
+  readonly activation: (x: MLXArray) => MLXArray;
+  readonly normFirst: boolean;
+
+  constructor(size: number, numHeads: number, options: TransformerEncoderLayerOptions = {}) {
+    super();
+    const { hiddenSize = 4 * size, dropout = 0, activation = relu, normFirst = true } = options;
+    this.attention = new MultiHeadAttention(size, numHeads);
+    this.ln1 = new LayerNorm(size);
+    this.ln2 = new LayerNorm(size);
+    this.linear1 = new Linear(size, hiddenSize);
+    this.linear2 = new Linear(hiddenSize, size);
+    this.dropout1 = new Dropout(dropout);
+    this.dropout2 = new Dropout(dropout);
+    this.activation = activation;
+    this.normFirst = normFirst;
+  }
+
+  /** [batch, rows, size] → the same. */
+  forward(x: MLXArray, mask: AttentionMask = null): MLXArray {
+    if (this.normFirst) {
+      const attended = add(x, this.#attend(this.ln1(x), mask));
+      return add(attended, this.#transform(this.ln2(attended)));
+    }
+    const attended = this.ln1(add(x, this.#attend(x, mask)));
+    return this.ln2(add(attended, this.#transform(attended)));
+  }
+
+  #attend(x: MLXArray, mask: AttentionMask): MLXArray {
+    return this.dropout1(this.attention(x, x, x, mask));
+  }
+
+  #transform(x: MLXArray): MLXArray {
+    return this.linear2(this.dropout2(this.activation(this.linear1(x))));
+  }
+}
+
+/** Encoder layers in a row, then a normalization. */
+export class TransformerEncoder extends Module {
+  layers: TransformerEncoderLayer[];
+  ln: LayerNorm;
+
+  constructor(numLayers: number, size: number, numHeads: number, options: TransformerEncoderLayerOptions = {}) {
+    super();
+    this.layers = Array.from({ length: numLayers }, () => new TransformerEncoderLayer(size, numHeads, options));
+    this.ln = new LayerNorm(size);
+  }
+
+  /** [batch, rows, size] → the same. */
+  forward(x: MLXArray, mask: AttentionMask = null): MLXArray {
+    return this.ln(this.layers.reduce((value, layer) => layer(value, mask), x));
+  }
+}

@@ -1,0 +1,287 @@
+/** customFunction: a function with derivative and batching rules of its own. */
+import { ArgumentError } from "../base/errors.ts";
+import { formatShape, sameShape } from "../base/shape.ts";
+import { treeFlatten, treeMap } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { zerosLike } from "../primitives/creation.ts";
+import { batchLength, batchToFront, only } from "../primitives/families.ts";
+import { sum } from "../primitives/reductions.ts";
+import { stopGradient } from "../primitives/selection.ts";
+import { broadcastTo, moveAxis } from "../primitives/views.ts";
+import { arraysIn } from "./grad.ts";
+import type { BatchAxes } from "./vectorize.ts";
+import { vmap } from "./vectorize.ts";
+
+/** The rules that replace those following from the function itself. A rule left out follows from the function. */
+export interface CustomRules<A extends readonly unknown[], R> {
+  /**
+   * The cotangents of the arguments: a list with a tree for each, null where there is none. Called once for each array in the
+   * result, with zeros for the others.
+   */
+  vjp?(primals: A, cotangents: R, outputs: R): readonly unknown[];
+  /** The tangents of the result. */
+  jvp?(primals: A, tangents: A): R;
+  /**
+   * The result for arguments with one more axis, at the place that `axes` says (null: none), and where the result has it.
+   */
+  vmap?(primals: A, axes: readonly BatchAxes[]): readonly [R, BatchAxes];
+}
+
+/** What `customFunction` was given, with the types put aside. */
+interface Definition {
+  readonly fn: (...args: readonly unknown[]) => unknown;
+  readonly vjp: ((primals: readonly unknown[], cotangents: unknown, outputs: unknown) => readonly unknown[]) | null;
+  readonly jvp: ((primals: readonly unknown[], tangents: readonly unknown[]) => unknown) | null;
+  readonly vmap: ((primals: readonly unknown[], axes: readonly unknown[]) => readonly unknown[]) | null;
+}
+
+/** Stands for array `index` in a tree; one object per index, so that equal forms compare equal. */
+class Place {
+  readonly index: number;
+  constructor(index: number) {
+    this.index = index;
+  }
+}
+const places: Place[] = [];
+function placeAt(index: number): Place {
+  places[index] ??= new Place(index);
+  return places[index];
+}
+
+/** A tree with its arrays taken out, to be filled with others. */
+interface Form {
+  readonly tree: unknown;
+  readonly count: number;
+}
+
+function formOf(tree: unknown): Form {
+  let count = 0;
+  return { tree: treeMap((leaf) => (leaf instanceof MLXArray ? placeAt(count++) : leaf), tree), count };
+}
+
+function filled(form: Form, arrays: readonly unknown[]): unknown {
+  return treeMap((leaf) => (leaf instanceof Place ? arrays[leaf.index] : leaf), form.tree);
+}
+
+function filledList(form: Form, arrays: readonly unknown[]): readonly unknown[] {
+  const list = filled(form, arrays);
+  return Array.isArray(list) ? list : [list];
+}
+
+/** A custom function for one form of arguments and result. Kept and compared by identity, so that plans are found again. */
+class Rules {
+  readonly definition: Definition;
+  readonly args: Form;
+  readonly result: Form;
+  readonly #batched = new Map<string, Rules>();
+
+  constructor(definition: Definition, args: Form, result: Form) {
+    this.definition = definition;
+    this.args = args;
+    this.result = result;
+  }
+
+  /** The rules of the function mapped over a batch, with results along axis 0. */
+  batched(axes: readonly (number | null)[]): Rules {
+    const key = axes.join();
+    let rules = this.#batched.get(key);
+    if (!rules) {
+      rules = new Rules(this.#batchedDefinition(axes), this.args, this.result);
+      this.#batched.set(key, rules);
+    }
+    return rules;
+  }
+
+  #batchedDefinition(axes: readonly (number | null)[]): Definition {
+    const { fn, vjp, jvp } = this.definition;
+    const inAxes = axesOf(filled(this.args, axes));
+    return {
+      fn: vmap(fn, { inAxes }),
+      vjp:
+        vjp &&
+        ((primals, cotangents, outputs) => {
+          const each = vmap((p: readonly unknown[], c: unknown, o: unknown) => vjp(p, c, o), {
+            inAxes: [inAxes, 0, 0],
+          });
+          // What the examples share has the sum of their cotangents.
+          return each(primals, cotangents, outputs).map((tree, k) => this.#settled(tree, k, axes));
+        }),
+      jvp: jvp && vmap((p: readonly unknown[], t: readonly unknown[]) => jvp(p, t), { inAxes: [inAxes, inAxes] }),
+      vmap: null,
+    };
+  }
+
+  #settled(tree: unknown, argument: number, axes: readonly (number | null)[]): unknown {
+    const form = filledList(
+      this.args,
+      axes.map((_, k) => placeAt(k)),
+    )[argument];
+    return treeMap(
+      (leaf, place) => {
+        if (!(leaf instanceof MLXArray) || !(place instanceof Place)) return leaf;
+        const axis = axes[place.index] ?? null;
+        return axis === null ? sum(leaf, 0) : moveAxis(leaf, 0, axis);
+      },
+      tree,
+      form,
+    );
+  }
+}
+
+function axesOf(tree: unknown): readonly BatchAxes[] {
+  return Array.isArray(tree) ? tree.map(axesOfTree) : [];
+}
+
+function axesOfTree(tree: unknown): BatchAxes {
+  if (tree === null || typeof tree === "number") return tree;
+  if (Array.isArray(tree)) return tree.map(axesOfTree);
+  if (typeof tree !== "object") return null;
+  return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, axesOfTree(child)]));
+}
+
+interface CustomParams {
+  readonly rules: Rules;
+  /** Which array of the result this is. */
+  readonly index: number;
+}
+
+/** Inputs: the arrays in the arguments, then those that the function made of them. The value is one of the latter. */
+export const customRow: Primitive<CustomParams> = /* @__PURE__ */ {
+  name: "customFunction",
+  aval(inputs, { rules, index }) {
+    const { shape, dtype } = only("customFunction", inputs[rules.args.count + index]);
+    return { shape, dtype };
+  },
+  lowering: {
+    kind: "map",
+    element: ({ index, read, params: { rules, index: which } }) => read(rules.args.count + which, index),
+  },
+  derivative: {
+    kind: "custom",
+    jvp(tangents, inputs, _, { rules, index }) {
+      const { args, definition } = rules;
+      if (!definition.jvp) return tangents[args.count + index] ?? null;
+      const primals = inputs.slice(0, args.count);
+      const given = primals.map((primal, k) => tangents[k] ?? zerosLike(primal));
+      return arraysIn(definition.jvp(filledList(args, primals), filledList(args, given)))[index] ?? null;
+    },
+    vjp(cotangent, inputs, output, { rules, index }) {
+      const { args, result, definition } = rules;
+      if (!definition.vjp) return inputs.map((_, k) => (k === args.count + index ? cotangent : null));
+      const primals = inputs.slice(0, args.count);
+      const outputs = Array.from({ length: result.count }, (_, k) =>
+        k === index ? output : apply(customRow, inputs, { rules, index: k }),
+      );
+      const cotangents = outputs.map((other, k) => (k === index ? cotangent : zerosLike(other)));
+      const pulled = definition.vjp(filledList(args, primals), filled(result, cotangents), filled(result, outputs));
+      return [...cotangentsOf(pulled, args, primals), ...outputs.map(() => null)];
+    },
+  },
+  batch(inputs, axes, { rules, index }) {
+    const { args, definition } = rules;
+    const primals = inputs.slice(0, args.count);
+    const primalAxes = args.count === 0 ? [] : axes.slice(0, args.count);
+    if (definition.vmap) {
+      const [result, resultAxes] = definition.vmap(filledList(args, primals), axesOf(filled(args, primalAxes)));
+      const array = only("customFunction", arraysIn(result)[index]);
+      return [array, axisAt(result, resultAxes, index)];
+    }
+    const length = batchLength(inputs, axes);
+    const made = inputs.slice(args.count).map((array, k) => {
+      const axis = axes[args.count + k] ?? null;
+      return axis === null ? broadcastTo(array, [length, ...array.shape]) : batchToFront(array, axis);
+    });
+    return [apply(customRow, [...primals, ...made], { rules: rules.batched(primalAxes), index }), 0];
+  },
+};
+
+/** The cotangent of each array in the arguments. @throws {ArgumentError} if the rule returned trees of another form */
+function cotangentsOf(pulled: readonly unknown[], args: Form, primals: readonly MLXArray[]): (MLXArray | null)[] {
+  const found = new Map(treeFlatten([...pulled]));
+  const result = primals.map((): MLXArray | null => null);
+  for (const [path, place] of treeFlatten(args.tree)) {
+    if (!(place instanceof Place)) continue;
+    const cotangent = found.get(path);
+    const primal = only("customFunction", primals[place.index]);
+    if (!(cotangent instanceof MLXArray)) continue;
+    if (!sameShape(cotangent.shape, primal.shape)) {
+      throw new ArgumentError(
+        "customFunction",
+        `vjp gave the cotangent at ${path} shape ${formatShape(cotangent.shape)}; its argument has ${formatShape(primal.shape)}`,
+      );
+    }
+    result[place.index] = cotangent;
+  }
+  return result;
+}
+
+function axisAt(result: unknown, axes: unknown, index: number): number {
+  if (typeof axes === "number") return axes;
+  const paths = treeFlatten(result).filter(([, leaf]) => leaf instanceof MLXArray);
+  const axis = new Map(treeFlatten(axes)).get(paths[index]?.[0] ?? "");
+  if (typeof axis === "number") return axis;
+  throw new ArgumentError("customFunction", `vmap gave no axis for array ${index} of its result`);
+}
+
+/**
+ * `fn` with rules of its own for some of vjp, jvp and vmap. Arguments and result are arrays, or plain objects and lists of
+ * arrays.
+ *
+ * @example
+ * const clipped = customFunction((x: mx.MLXArray) => x.mul(x), {
+ *   vjp: ([x], cotangent) => [clip(cotangent.mul(x).mul(2), -1, 1)],
+ * });
+ * await grad(clipped)(array(3)).item(); // 1
+ */
+export function customFunction<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  rules: CustomRules<A, R>,
+): (...args: A) => R {
+  const definition = asDefinition(fn, rules);
+  const known: Rules[] = [];
+  // With both derivatives given, no derivative is ever taken of what is inside `fn`.
+  const isOpaque = Boolean(rules.vjp && rules.jvp);
+  return (...args: A): R => {
+    const primals = arraysIn(args);
+    const argsForm = formOf(args);
+    const inner = isOpaque ? filledList(argsForm, primals.map(stopGradient)) : args;
+    const result = definition.fn(...inner);
+    const made = arraysIn(result);
+    const resultForm = formOf(result);
+    let shared = known.find((one) => sameForm(one.args, argsForm) && sameForm(one.result, resultForm));
+    if (!shared) {
+      shared = new Rules(definition, argsForm, resultForm);
+      known.push(shared);
+    }
+    const own = shared;
+    const outputs = made.map((_, index) => apply(customRow, [...primals, ...made], { rules: own, index }));
+    return asResult<R>(filled(resultForm, outputs));
+  };
+}
+
+function sameForm(a: Form, b: Form): boolean {
+  if (a.count !== b.count) return false;
+  const [left, right] = [treeFlatten(a.tree), treeFlatten(b.tree)];
+  return (
+    left.length === right.length &&
+    left.every(([path, leaf], k) => path === right[k]?.[0] && Object.is(leaf, right[k]?.[1]))
+  );
+}
+
+/** The one place where the rules' types are put aside: arguments and results travel as trees. */
+function asDefinition<A extends readonly unknown[], R>(fn: (...args: A) => R, rules: CustomRules<A, R>): Definition {
+  const { vjp, jvp, vmap: batch } = rules;
+  return {
+    fn: (...args) => Reflect.apply(fn, undefined, args),
+    vjp: vjp ? (...given) => Reflect.apply(vjp, rules, given) : null,
+    jvp: jvp ? (...given) => Reflect.apply(jvp, rules, given) : null,
+    vmap: batch ? (...given) => Reflect.apply(batch, rules, given) : null,
+  };
+}
+
+/** The one place where the tree of results is given the type of what `fn` returned. */
+function asResult<R>(result: unknown): R {
+  return result as R;
+}
