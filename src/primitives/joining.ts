@@ -310,4 +310,5 @@ export function roll(x: MLXArray, shift: number | readonly number[], axis?: numb
   return shifted(x, shifts);
 }
 
+/** The name of the array API standard. */
 export { concatenate as concat };

@@ -325,4 +325,5 @@ export function diff(
   return result;
 }
 
+/** The names of the array API standard. */
 export { cumprod as cumulativeProd, cumsum as cumulativeSum };

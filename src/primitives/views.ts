@@ -166,4 +166,5 @@ provideBatchMoves({
   repeat: (x, length) => broadcastTo(x, [length, ...x.shape]),
 });
 
+/** The name of the array API standard. */
 export { transpose as permuteDims };
