@@ -1,0 +1,72 @@
+/** A sensor network: what each of its motes measured, and which readings people labelled. */
+import { basename } from "node:path";
+import { DataError, readColumns } from "../csv.ts";
+
+/** One mote's recording. The first half is for training, the second for testing. */
+export interface Mote {
+  readonly id: number;
+  readonly isIndoor: boolean;
+  /** Humidity in percent and temperature in °C, one value a reading each. */
+  readonly channels: readonly [humidity: Float64Array, temperature: Float64Array];
+  /** 1 for a reading that belongs to a labelled event. */
+  readonly labels: Uint8Array;
+  readonly length: number;
+  /** The first reading of the second half. */
+  readonly half: number;
+}
+
+/** The motes of one file. */
+export interface SensorNetwork {
+  readonly name: string;
+  readonly motes: readonly Mote[];
+}
+
+/** Readings that a mote must have at least: half of them train a model that looks back over minutes. */
+const minimumLength = 400;
+
+/**
+ * Reads a network from a CSV file with the columns mote_id, indoor, humidity, temperature and label.
+ *
+ * @throws {DataError} naming file, row and remedy
+ */
+export async function readSensorNetwork(path: string): Promise<SensorNetwork> {
+  const columns = await readColumns(path, ["mote_id", "indoor", "humidity", "temperature", "label"]);
+  return { name: basename(path, ".csv"), motes: groupByMote(path, columns) };
+}
+
+/** The motes in columns of the above names, in the order of their first readings. */
+export function groupByMote(path: string, columns: readonly Float64Array[]): readonly Mote[] {
+  const [ids = empty, indoor = empty, humidity = empty, temperature = empty, labels = empty] = columns;
+  const rowsById = new Map<number, number[]>();
+  for (const [row, id] of ids.entries()) {
+    const rows = rowsById.get(id);
+    if (rows) rows.push(row);
+    else rowsById.set(id, [row]);
+  }
+  if (rowsById.size === 0) throw new DataError(`${path}: has no readings; add at least ${minimumLength} for each mote`);
+  return [...rowsById].map(([id, rows]) => {
+    if (rows.length < minimumLength) {
+      const lastRow = (rows.at(-1) ?? 0) + 2;
+      throw new DataError(
+        `${path}, row ${lastRow}: mote ${id} ends after ${rows.length} readings; ` +
+          `record at least ${minimumLength} or leave the mote out`,
+      );
+    }
+    const pick = (column: Float64Array): Float64Array => Float64Array.from(rows, (row) => column[row] ?? 0);
+    return {
+      id,
+      isIndoor: indoor[rows[0] ?? 0] === 1,
+      channels: [pick(humidity), pick(temperature)],
+      labels: Uint8Array.from(pick(labels)),
+      length: rows.length,
+      half: Math.floor(rows.length / 2),
+    };
+  });
+}
+
+/** Whether a reading of a labelled event lies in the readings from `start` to before `end`. */
+export function hasLabelWithin(mote: Mote, start: number, end: number): boolean {
+  return mote.labels.subarray(Math.max(0, start), end).includes(1);
+}
+
+const empty = new Float64Array(0);
