@@ -56,7 +56,7 @@ export function erf(x: number): number {
 /**
  * The inverse of the error function, to a few units of double precision; ±∞ at ±1, NaN beyond.
  *
- * Starts from Winitzki's formula (2008) and takes two steps of Halley's method.
+ * Starts from Winitzki's formula (2008) and takes three steps of Halley's method.
  */
 export function erfinv(y: number): number {
   const size = Math.abs(y);
@@ -66,7 +66,7 @@ export function erfinv(y: number): number {
   const logarithm = Math.log1p(-size * size);
   const t = 2 / (Math.PI * a) + logarithm / 2;
   let x = Math.sqrt(-logarithm / a / (Math.sqrt(t * t - logarithm / a) + t));
-  for (let step = 0; step < 2; step++) {
+  for (let step = 0; step < 3; step++) {
     const excess = size > 0.5 ? 1 - size - complement(x) : erf(x) - size;
     const newton = excess / (2 * INVERSE_SQRT_PI * Math.exp(-x * x));
     x -= newton / (1 + x * newton);

@@ -79,7 +79,7 @@ export function emitLog(f: FunctionBuilder, x: number, target: VectorTarget): nu
   return v.end(withLogarithmEnds(v, result, x));
 }
 
-/** Logarithm to the base 2, exact at powers of 2. Within 1.5 ulp. */
+/** Logarithm to the base 2, exact at powers of 2. Within 1.6 ulp. */
 export function emitLog2(f: FunctionBuilder, x: number, target: VectorTarget): number {
   const v = new VectorScope(f, target);
   const { exponent, mantissa } = decomposeAny(v, x);
@@ -91,7 +91,7 @@ export function emitLog2(f: FunctionBuilder, x: number, target: VectorTarget): n
   return v.end(withLogarithmEnds(v, v.add(v.add(small, fraction), exponent), x));
 }
 
-/** Logarithm to the base 10. Within 1.5 ulp. */
+/** Logarithm to the base 10. Within 1.2 ulp. */
 export function emitLog10(f: FunctionBuilder, x: number, target: VectorTarget): number {
   const v = new VectorScope(f, target);
   const { exponent, mantissa } = decomposeAny(v, x);

@@ -1,0 +1,357 @@
+import { describe, expect, it } from "vitest";
+import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import { float32BinaryMath, float32Math, importedMath } from "../../src/backends/wasm/vector-math.ts";
+
+const sampleCount = 1 << 17;
+const pages = 32;
+const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+const base = 65536;
+const first = new Float32Array(memory.buffer, base, sampleCount);
+const firstBits = new Uint32Array(memory.buffer, base, sampleCount);
+const second = new Float32Array(memory.buffer, base + 4 * sampleCount, sampleCount);
+const secondBits = new Uint32Array(memory.buffer, base + 4 * sampleCount, sampleCount);
+const results = new Float32Array(memory.buffer, base + 8 * sampleCount, sampleCount);
+
+type Emit = (f: FunctionBuilder, x: number, y: number, relaxed: boolean) => number;
+
+/** Bytes of a module whose `run` applies `emit` to `first` (and `second`), four lanes at a time. */
+function moduleOf(emit: Emit, relaxed: boolean): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder({ shared: false, minimumPages: pages, maximumPages: pages });
+  module.addFunction("run", { params: [], results: [] }, (f) => {
+    const at = f.local("i32");
+    f.i32(base).set(at);
+    f.loop(() => {
+      const x = f.local("v128");
+      const y = f.local("v128");
+      f.get(at)
+        .memory("v128.load")
+        .set(x)
+        .get(at)
+        .memory("v128.load", 4 * sampleCount)
+        .set(y);
+      const result = emit(f, x, y, relaxed);
+      f.get(at, result).memory("v128.store", 8 * sampleCount);
+      f.release(result);
+      f.get(at).i32(16).op("i32.add").tee(at);
+      f.i32(base + 4 * sampleCount)
+        .op("i32.ne")
+        .brIf(0);
+    });
+  });
+  return module.build();
+}
+
+function compile(emit: Emit, relaxed: boolean): () => void {
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(emit, relaxed)), {
+    e: { m: memory, ...importedMath },
+  });
+  const { run } = instance.exports;
+  if (typeof run !== "function") throw new Error("the module exports no function");
+  return () => run();
+}
+
+const unary = (name: string): Emit => {
+  const emit = float32Math[name];
+  if (emit === undefined) throw new Error(`no vector form of ${name}`);
+  return (f, x, _y, relaxed) => emit(f, x, { relaxed });
+};
+
+const binary = (name: string): Emit => {
+  const emit = float32BinaryMath[name];
+  if (emit === undefined) throw new Error(`no vector form of ${name}`);
+  return (f, x, y, relaxed) => emit(f, x, y, { relaxed });
+};
+
+const imported = (name: string): ((x: number, y: number) => number) => {
+  const apply = importedMath[name];
+  if (apply === undefined) throw new Error(`no import of ${name}`);
+  return apply;
+};
+
+const engineHasRelaxed = WebAssembly.validate(
+  moduleOf((f, x) => {
+    f.get(x, x, x).op("f32x4.relaxed_madd").set(x);
+    const copy = f.local("v128");
+    f.get(x).set(copy);
+    return copy;
+  }, true),
+);
+const targets = engineHasRelaxed ? [false, true] : [false];
+
+/** Random 32-bit integers: a linear congruential generator, its high bits mixed down. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state ^ (state >>> 15)) >>> 0;
+  };
+}
+
+/** The distance of two neighbouring float32 around `value`. */
+function unitInLastPlace(value: number): number {
+  const size = Math.max(Math.abs(value), 2 ** -126);
+  let exponent = Math.floor(Math.log2(size));
+  if (2 ** exponent > size) exponent--;
+  return 2 ** (Math.min(exponent, 127) - 23);
+}
+
+const largest = 2 ** 128 - 2 ** 104;
+
+/** Error of a float32 against a float64 in units in the last place; infinite where only one is NaN. Infinity counts as 2¹²⁸. */
+function errorOf(actual: number, exact: number): number {
+  if (Number.isNaN(exact) || Number.isNaN(actual)) return Number.isNaN(exact) && Number.isNaN(actual) ? 0 : Infinity;
+  const overflow = largest + 2 ** 104;
+  const a = Math.max(-overflow, Math.min(overflow, actual));
+  const e = Math.max(-overflow, Math.min(overflow, exact));
+  if (Math.abs(actual) === Infinity && Math.abs(exact) > overflow) return Math.abs(a - e);
+  return Math.abs(a - e) / unitInLastPlace(e);
+}
+
+/** Compares all of `results` with the definition; returns the largest error and where it lies. */
+function largestError(exact: (x: number, y: number) => number): { error: number; at: string } {
+  let worst = { error: 0, at: "" };
+  for (let i = 0; i < sampleCount; i++) {
+    const x = first[i] ?? 0;
+    const y = second[i] ?? 0;
+    const error = errorOf(results[i] ?? 0, exact(x, y));
+    if (error > worst.error) worst = { error, at: `f(${x}, ${y}) = ${results[i]}, not ${exact(x, y)}` };
+  }
+  return worst;
+}
+
+const odd = new Set([
+  "expm1",
+  "log1p",
+  "sin",
+  "tan",
+  "asin",
+  "atan",
+  "sinh",
+  "tanh",
+  "asinh",
+  "atanh",
+  "erf",
+  "erfinv",
+]);
+const specials = [Number.NaN, Infinity, -Infinity, 0, -0];
+
+/** Bounds in units in the last place, as the docstrings state them, and a range sampled densely. */
+const unaryBounds: [name: string, bound: number, low: number, high: number][] = [
+  ["exp", 1.1, -104, 89],
+  ["expm1", 1.3, -20, 89],
+  ["log", 1, 0, 4],
+  ["log1p", 1.5, -1, 4],
+  ["log2", 1.6, 0, 4],
+  ["log10", 1.2, 0, 4],
+  ["sin", 1.6, -1e4, 1e4],
+  ["cos", 1.6, -1e4, 1e4],
+  ["tan", 2, -1e4, 1e4],
+  ["asin", 1.3, -1, 1],
+  ["acos", 1.3, -1, 1],
+  ["atan", 1.6, -4, 4],
+  ["sinh", 1.7, -4, 4],
+  ["cosh", 1.6, -4, 4],
+  ["tanh", 1.5, -4, 4],
+  ["asinh", 0.8, -4, 4],
+  ["acosh", 0.6, 1, 4],
+  ["atanh", 0.8, -1, 1],
+  ["sigmoid", 2, -104, 30],
+  ["erf", 1.3, -4, 4],
+  ["erfinv", 2.3, -1, 1],
+];
+
+describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) => {
+  it("has a bound for every function", () => {
+    expect(unaryBounds.map(([name]) => name).sort()).toEqual(Object.keys(float32Math).sort());
+  });
+
+  it.each(unaryBounds)("%s is within %d ulp", (name, bound, low, high) => {
+    const run = compile(unary(name), relaxed);
+    const exact = imported(name);
+    // every kind of float32; sizes from 2^-24 to 2^8; the stated range evenly
+    const kinds: ((random: () => number, i: number) => void)[] = [
+      (random, i) => {
+        firstBits[i] = random();
+      },
+      (random, i) => {
+        first[i] = 2 ** ((random() / 2 ** 32) * 32 - 24) * (random() & 64 ? -1 : 1);
+      },
+      (random, i) => {
+        first[i] = low + (random() / 2 ** 32) * (high - low);
+      },
+    ];
+    for (const fill of kinds) {
+      const random = generator(20240229);
+      for (let i = 0; i < sampleCount; i++) fill(random, i);
+      run();
+      const { error, at } = largestError(exact);
+      expect(error, at).toBeLessThanOrEqual(bound);
+    }
+  });
+
+  it.each(unaryBounds)("%s is exact at NaN, infinities and zeros", (name) => {
+    first.fill(1);
+    first.set(specials);
+    compile(unary(name), relaxed)();
+    for (const [i, x] of specials.entries())
+      expect(results[i], `${name}(${x})`).toBe(Math.fround(imported(name)(x, 0)));
+    if (odd.has(name)) expect(Object.is(results[4], -0)).toBe(true);
+  });
+
+  it("log is exact at 1 and log2 at powers of 2", () => {
+    first.fill(1);
+    for (let k = -149; k < 128; k++) first[k + 149] = 2 ** k;
+    compile(unary("log"), relaxed)();
+    expect(results[149]).toBe(0);
+    compile(unary("log2"), relaxed)();
+    for (let k = -149; k < 128; k++) expect(results[k + 149]).toBe(k);
+  });
+
+  it("a lane's sine does not depend on its neighbours", () => {
+    const run = compile(unary("sin"), relaxed);
+    const random = generator(7);
+    for (let i = 0; i < sampleCount; i++) first[i] = (random() / 2 ** 32) * 100;
+    run();
+    const alone = results.slice();
+    for (let i = 0; i < sampleCount; i += 4) first[i] = 1e20;
+    run();
+    for (let i = 0; i < sampleCount; i++) if (i % 4 !== 0 && results[i] !== alone[i]) expect(results[i]).toBe(alone[i]);
+  });
+
+  it.each([
+    ["pow", 0.6],
+    ["atan2", 1.8],
+  ] as const)("%s is within %d ulp", (name, bound) => {
+    const run = compile(binary(name), relaxed);
+    const exact = imported(name);
+    const fills: ((random: () => number, i: number) => void)[] = [
+      (random, i) => {
+        firstBits[i] = random();
+        secondBits[i] = random();
+      },
+      (random, i) => {
+        first[i] = (random() / 2 ** 32) * 20 - 10;
+        second[i] = (random() / 2 ** 32) * 20 - 10;
+      },
+      (random, i) => {
+        first[i] = (random() / 2 ** 32) * 20 - 10;
+        second[i] = ((random() >>> 8) % 41) - 20;
+      },
+      (random, i) => {
+        first[i] = 1 + (random() / 2 ** 32 - 0.5) / 8;
+        second[i] = (random() / 2 ** 32 - 0.5) * 3000;
+      },
+    ];
+    for (const fill of fills) {
+      const random = generator(1729);
+      for (let i = 0; i < sampleCount; i++) fill(random, i);
+      run();
+      const { error, at } = largestError(exact);
+      expect(error, at).toBeLessThanOrEqual(bound);
+    }
+  });
+
+  it.each(["pow", "atan2"])("%s has C99's special values", (name) => {
+    const values = [0, 1, 0.5, 2, 3, 2.5, 16777215, 16777216, 3e38, 1e-45, Infinity].flatMap((x) => [x, -x]);
+    values.push(Number.NaN);
+    first.fill(1);
+    second.fill(1);
+    for (const [i, x] of values.entries()) {
+      for (const [j, y] of values.entries()) {
+        first[i * values.length + j] = x;
+        second[i * values.length + j] = y;
+      }
+    }
+    compile(binary(name), relaxed)();
+    for (let i = 0; i < values.length ** 2; i++) {
+      const x = first[i] ?? 0;
+      const y = second[i] ?? 0;
+      const exact = imported(name)(x, y);
+      const message = `${name}(${x}, ${y})`;
+      if (exact === 0 || Math.abs(exact) === Infinity) expect(results[i], message).toBe(exact);
+      else expect(errorOf(results[i] ?? 0, exact), message).toBeLessThanOrEqual(2);
+    }
+  });
+});
+
+describe("vector emitters", () => {
+  it.each(Object.keys(float32Math))("%s gives its locals back", (name) => {
+    const module = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
+    module.addFunction("f", { params: ["v128"], results: [] }, (f) => {
+      const emitOnce = (): void => f.release(unary(name)(f, 0, 0, false));
+      emitOnce();
+      const taken = Array.from({ length: 200 }, () => f.local("v128"));
+      for (const local of taken) f.release(local);
+      const highest = Math.max(...taken);
+      for (let i = 0; i < 20; i++) emitOnce();
+      const after = Array.from({ length: 200 }, () => f.local("v128"));
+      expect(Math.max(...after)).toBe(highest);
+    });
+    expect(WebAssembly.validate(module.build())).toBe(true);
+  });
+});
+
+// Computed with mpmath 1.4 at 60 digits.
+const erfValues: [x: number, value: number][] = [
+  [1e-300, 1.1283791670955126e-300],
+  [1e-8, 1.1283791670955126e-8],
+  [0.1, 0.1124629160182849],
+  [0.46875, 0.49261347321793797],
+  [0.47, 0.4937450508860821],
+  [0.5, 0.5204998778130465],
+  [1.0, 0.8427007929497149],
+  [2.0, 0.9953222650189527],
+  [3.5, 0.9999992569016276],
+  [4.0, 0.9999999845827421],
+  [4.5, 0.9999999998033839],
+  [5.5, 0.9999999999999927],
+  [10.0, 1.0],
+];
+const erfinvValues: [x: number, value: number][] = [
+  [1e-300, 8.86226925452758e-301],
+  [1e-8, 8.86226925452758e-9],
+  [0.1, 0.08885599049425769],
+  [0.5, 0.4769362762044699],
+  [0.75, 0.8134198475976185],
+  [0.9, 1.1630871536766743],
+  [0.99, 1.8213863677184494],
+  [0.999999, 3.458910737275499],
+  [0.999999999999, 5.042031898572696],
+  [0.9999999999999999, 5.8635847487551676],
+];
+
+describe("imported functions", () => {
+  it.each(erfValues)("erf(%d) is %d", (x, value) => {
+    expect(Math.abs(imported("erf")(x, 0) / value - 1)).toBeLessThan(5e-16);
+    expect(imported("erf")(-x, 0)).toBe(-imported("erf")(x, 0));
+  });
+
+  it.each(erfinvValues)("erfinv(%d) is %d", (x, value) => {
+    expect(Math.abs(imported("erfinv")(x, 0) / value - 1)).toBeLessThan(1e-15);
+    expect(imported("erfinv")(-x, 0)).toBe(-imported("erfinv")(x, 0));
+  });
+
+  it("erfinv is infinite at ±1 and NaN beyond", () => {
+    expect(imported("erfinv")(1, 0)).toBe(Infinity);
+    expect(imported("erfinv")(-1, 0)).toBe(-Infinity);
+    expect(imported("erfinv")(1.5, 0)).toBeNaN();
+    expect(imported("erfinv")(Number.NaN, 0)).toBeNaN();
+    expect(imported("erfinv")(-0, 0)).toBe(-0);
+  });
+
+  it("pow has C99's special values where JavaScript differs", () => {
+    expect(imported("pow")(1, Number.NaN)).toBe(1);
+    expect(imported("pow")(-1, Infinity)).toBe(1);
+    expect(imported("pow")(-1, -Infinity)).toBe(1);
+    expect(imported("pow")(-1, Number.NaN)).toBeNaN();
+    expect(imported("pow")(-8, 1 / 3)).toBeNaN();
+  });
+
+  it("the remainder has the divisor's sign", () => {
+    expect(imported("remainder")(7, 3)).toBe(1);
+    expect(imported("remainder")(-7, 3)).toBe(2);
+    expect(imported("remainder")(7, -3)).toBe(-2);
+    expect(imported("remainder")(-7, -3)).toBe(-1);
+    expect(imported("remainder")(5, 0)).toBeNaN();
+  });
+});
