@@ -3,7 +3,35 @@ import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { full } from "../primitives/creation.ts";
 import type { AlphaOptions, AxisOptions, ShrinkOptions } from "./activations.ts";
-import { celu, elu, gelu, geluApprox, geluFastApprox, glu, hardShrink, hardTanh, hardswish, leakyRelu, logSigmoid, logSoftmax, mish, prelu, relu, relu2, relu6, selu, sigmoid, silu, softmax, softmin, softplus, softshrink, softsign, step, tanh } from "./activations.ts";
+import {
+  celu,
+  elu,
+  gelu,
+  geluApprox,
+  geluFastApprox,
+  glu,
+  hardShrink,
+  hardswish,
+  hardTanh,
+  leakyRelu,
+  logSigmoid,
+  logSoftmax,
+  mish,
+  prelu,
+  relu,
+  relu2,
+  relu6,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softmin,
+  softplus,
+  softshrink,
+  softsign,
+  step,
+  tanh,
+} from "./activations.ts";
 import { Module } from "./module.ts";
 
 /** `sigmoid` as a module. */

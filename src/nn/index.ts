@@ -1,2 +1,26 @@
-/** Neural networks: modules, layers, losses and initializers. */
+/** Neural networks: modules, layers, activations, losses and initializers. */
+export * from "./activation-modules.ts";
+export * from "./activations.ts";
+export type { Layer } from "./containers.ts";
+export { Sequential } from "./containers.ts";
+export { Dropout, Dropout2d, Dropout3d } from "./dropout.ts";
+export { Embedding } from "./embedding.ts";
+export * as init from "./init.ts";
+export type { BiasOptions } from "./linear.ts";
+export { Bilinear, Identity, Linear } from "./linear.ts";
+export * as losses from "./losses.ts";
+export type { FreezeOptions, UpdateOptions } from "./module.ts";
 export { Module } from "./module.ts";
+export type { ModuleFilter, ModuleLeafTest, ModuleMap, NestedTree } from "./module-tree.ts";
+export type { AffineOptions, BatchNormOptions, GroupNormOptions, NormOptions } from "./normalization.ts";
+export { BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm } from "./normalization.ts";
+export type { ParametersOf, ParameterTree } from "./parameter-tree.ts";
+export type { PoolOptions } from "./pooling.ts";
+export { AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d } from "./pooling.ts";
+export type { RoPEOptions, SinusoidalOptions } from "./positional-encoding.ts";
+export { RoPE, SinusoidalPositionalEncoding } from "./positional-encoding.ts";
+export type { RNNOptions } from "./recurrent.ts";
+export { GRU, LSTM, RNN } from "./recurrent.ts";
+export type { MultiHeadAttentionOptions, TransformerEncoderLayerOptions } from "./transformer.ts";
+export { MultiHeadAttention, TransformerEncoder, TransformerEncoderLayer } from "./transformer.ts";
+export { valueAndGrad } from "./value-and-grad.ts";

@@ -1,8 +1,9 @@
 /** Initializers: functions that make an array of a given array's shape. */
+
+import { normal as randomNormal, uniform as randomUniform } from "../array/random.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
-import { normal as randomNormal, uniform as randomUniform } from "../array/random.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { eye, full } from "../primitives/creation.ts";
 

@@ -91,7 +91,8 @@ export class InstanceNorm extends Module {
 
   /** [batch, places…, channels] → the same. @throws {ShapeError} for fewer than 3 axes */
   forward(x: MLXArray): MLXArray {
-    if (x.ndim < 3) throw new ShapeError("InstanceNorm", `needs [batch, places…, channels], got ${formatShape(x.shape)}`);
+    if (x.ndim < 3)
+      throw new ShapeError("InstanceNorm", `needs [batch, places…, channels], got ${formatShape(x.shape)}`);
     const channelsFirst = moveAxis(x, -1, 1);
     const rows = reshape(channelsFirst, [x.shape[0] ?? 0, x.shape.at(-1) ?? 0, -1]);
     const normalized = moveAxis(reshape(layerNorm(rows, null, null, this.eps), channelsFirst.shape), 1, -1);

@@ -1,7 +1,7 @@
 /** Layers that say where in a sequence something stands. */
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { add, multiply } from "../primitives/arithmetic.ts";
+import { multiply } from "../primitives/arithmetic.ts";
 import { linspace } from "../primitives/creation.ts";
 import { exp } from "../primitives/exponential.ts";
 import { rope } from "../primitives/fast.ts";

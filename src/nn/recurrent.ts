@@ -164,7 +164,9 @@ export class LSTM extends Module {
     let [state, memory] = [hidden, cell];
     for (const input of steps(project(x, this.Wx, this.bias))) {
       const gates = state ? addmm(input, state, recurrent) : input;
-      const [i, f, g, o] = [0, 1, 2, 3].map((k) => sliceAxis(gates, gates.ndim - 1, k * this.hiddenSize, this.hiddenSize));
+      const [i, f, g, o] = [0, 1, 2, 3].map((k) =>
+        sliceAxis(gates, gates.ndim - 1, k * this.hiddenSize, this.hiddenSize),
+      );
       const fresh = multiply(sigmoid(i ?? gates), tanh(g ?? gates));
       memory = memory ? add(multiply(sigmoid(f ?? gates), memory), fresh) : fresh;
       state = multiply(sigmoid(o ?? gates), tanh(memory));

@@ -108,12 +108,7 @@ export function rmsNorm(x: MLXArray, weight?: MLXArray | null, eps = 1e-5): MLXA
  * @example
  * await fast.layerNorm(array([1, 3])).tolist(); // ≈ [-0.999995, 0.999995]
  */
-export function layerNorm(
-  x: MLXArray,
-  weight?: MLXArray | null,
-  bias?: MLXArray | null,
-  eps = 1e-5,
-): MLXArray {
+export function layerNorm(x: MLXArray, weight?: MLXArray | null, bias?: MLXArray | null, eps = 1e-5): MLXArray {
   return normalized(layerNormRow, x, weight ?? null, bias ?? null, eps);
 }
 

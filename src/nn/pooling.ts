@@ -1,0 +1,111 @@
+/** Layers that reduce windows of places. */
+import { ArgumentError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { max } from "../primitives/extrema.ts";
+import { pad } from "../primitives/padding.ts";
+import { mean } from "../primitives/statistics.ts";
+import { slidingWindows } from "../primitives/windowing.ts";
+import { Module } from "./module.ts";
+
+/** A number for every axis of places, or one for each. */
+export type PerPlaceAxis = number | readonly number[];
+
+/** The options of a pooling layer. */
+export interface PoolOptions {
+  /** Steps between windows; the size of the window unless given. */
+  readonly stride?: PerPlaceAxis;
+  /** Places added at both ends; 0 unless given. */
+  readonly padding?: PerPlaceAxis;
+}
+
+/** What pooling layers share: [batch, places…, channels] → the same with fewer places. */
+abstract class Pool extends Module {
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+
+  /** @throws {ArgumentError} for a size or stride that is not positive, or a negative padding */
+  constructor(rank: number, kernelSize: PerPlaceAxis, { stride = kernelSize, padding = 0 }: PoolOptions) {
+    super();
+    const each = (name: string, value: PerPlaceAxis, least: number): readonly number[] => {
+      const list = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
+      if (list.length === rank && list.every((item) => Number.isInteger(item) && item >= least)) return list;
+      throw new ArgumentError(this.constructor.name, `${name} is ${rank} whole numbers from ${least}, got ${value}`);
+    };
+    this.kernelSize = each("kernelSize", kernelSize, 1);
+    this.stride = each("stride", stride, 1);
+    this.padding = each("padding", padding, 0);
+  }
+
+  /** The windows of `x`, [batch, counts…, sizes…, channels], and the axes of their places. */
+  protected windows(x: MLXArray, fill: number): readonly [MLXArray, number[]] {
+    const ends = [0, ...this.padding, 0].map((width): [number, number] => [width, width]);
+    const isPadded = this.padding.some((width) => width > 0);
+    const wide = isPadded ? pad(x, ends, { constantValues: fill }) : x;
+    const rank = this.kernelSize.length;
+    return [
+      slidingWindows(wide, this.kernelSize, { stride: this.stride }),
+      this.kernelSize.map((_, axis) => axis + 1 + rank),
+    ];
+  }
+
+  override describeExtra(): string {
+    return `kernelSize=${this.kernelSize}, stride=${this.stride}, padding=${this.padding}`;
+  }
+}
+
+abstract class MaxPool extends Pool {
+  forward(x: MLXArray): MLXArray {
+    const [windows, axes] = this.windows(x, Number.NEGATIVE_INFINITY);
+    return max(windows, axes);
+  }
+}
+
+abstract class AvgPool extends Pool {
+  forward(x: MLXArray): MLXArray {
+    const [windows, axes] = this.windows(x, 0);
+    return mean(windows, axes);
+  }
+}
+
+/** The greatest value of each window of [batch, places, channels]; padding never wins. */
+export class MaxPool1d extends MaxPool {
+  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
+    super(1, kernelSize, options);
+  }
+}
+
+/** The greatest value of each window of [batch, height, width, channels]; padding never wins. */
+export class MaxPool2d extends MaxPool {
+  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
+    super(2, kernelSize, options);
+  }
+}
+
+/** The greatest value of each window of [batch, depth, height, width, channels]; padding never wins. */
+export class MaxPool3d extends MaxPool {
+  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
+    super(3, kernelSize, options);
+  }
+}
+
+/** The mean of each window of [batch, places, channels]; padding counts as 0. */
+export class AvgPool1d extends AvgPool {
+  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
+    super(1, kernelSize, options);
+  }
+}
+
+/** The mean of each window of [batch, height, width, channels]; padding counts as 0. */
+export class AvgPool2d extends AvgPool {
+  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
+    super(2, kernelSize, options);
+  }
+}
+
+/** The mean of each window of [batch, depth, height, width, channels]; padding counts as 0. */
+export class AvgPool3d extends AvgPool {
+  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
+    super(3, kernelSize, options);
+  }
+}

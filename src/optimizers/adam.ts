@@ -1,0 +1,117 @@
+/** The family of Adam: steps scaled by running moments of the gradient. */
+import { ArgumentError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { abs, add, divide, maximum, multiply, square, subtract } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
+import { power, rsqrt, sqrt } from "../primitives/exponential.ts";
+import { requireBetas } from "./gradient-descent.ts";
+import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
+import { Optimizer, remembered, zeroState } from "./optimizer.ts";
+
+/** The options of `Adamax`. */
+export interface AdamaxOptions extends OptimizerOptions {
+  /** How slowly the two moments change; [0.9, 0.999] unless given. */
+  readonly betas?: readonly [number, number];
+  /** Added to the root of the second moment; 1e-8 unless given. */
+  readonly eps?: number;
+}
+
+/** The options of `Adam`. */
+export interface AdamOptions extends AdamaxOptions {
+  /** Whether to correct the moments for their beginning at 0; false unless given, as in MLX. */
+  readonly biasCorrection?: boolean;
+}
+
+/**
+ * Adam: `m ← β₁ · m + (1 - β₁) · g`, `v ← β₂ · v + (1 - β₂) · g²`, `w ← w - learningRate · m / (√v + eps)`. Source: Kingma & Ba
+ * 2015; with `biasCorrection` as there, without it as MLX does unless told.
+ *
+ * @example
+ * const optimizer = new Adam({ learningRate: 1e-3 });
+ * optimizer.update(model, gradients);
+ */
+export class Adam extends Optimizer {
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly biasCorrection: boolean;
+
+  /** @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps` */
+  constructor(options: AdamOptions) {
+    super(options);
+    const { betas = [0.9, 0.999], eps = 1e-8, biasCorrection = false } = options;
+    requireBetas("Adam", betas);
+    if (!(eps >= 0)) throw new ArgumentError("Adam", `eps is at least 0, got ${eps}`);
+    this.betas = betas;
+    this.eps = eps;
+    this.biasCorrection = biasCorrection;
+  }
+
+  protected override initialState(parameter: MLXArray): ParameterState {
+    return zeroState(parameter, "m", "v");
+  }
+
+  protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
+    const rate = this.rateFor(gradient);
+    const [beta1, beta2] = this.betas;
+    const m = add(multiply(remembered("Adam", state, "m"), beta1), multiply(gradient, 1 - beta1));
+    const v = add(multiply(remembered("Adam", state, "v"), beta2), multiply(square(gradient), 1 - beta2));
+    state.m = m;
+    state.v = v;
+    if (!this.biasCorrection) return subtract(parameter, divide(multiply(m, rate), add(sqrt(v), this.eps)));
+    const step = castTo(this.step, "float32");
+    const first = castTo(divide(rate, subtract(1, power(beta1, step))), gradient.dtype);
+    const second = castTo(rsqrt(subtract(1, power(beta2, step))), gradient.dtype);
+    return subtract(parameter, divide(multiply(m, first), add(multiply(sqrt(v), second), this.eps)));
+  }
+}
+
+/** The options of `AdamW`. */
+export interface AdamWOptions extends AdamOptions {
+  /** 0.01 unless given. */
+  readonly weightDecay?: number;
+}
+
+/** `Adam` on parameters first multiplied by `1 - learningRate · weightDecay`. Source: Loshchilov & Hutter 2019. */
+export class AdamW extends Adam {
+  readonly weightDecay: number;
+
+  /** @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps` */
+  constructor(options: AdamWOptions) {
+    super(options);
+    this.weightDecay = options.weightDecay ?? 0.01;
+  }
+
+  protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
+    const kept = subtract(1, multiply(this.rateFor(gradient), this.weightDecay));
+    return super.applySingle(gradient, multiply(parameter, kept), state);
+  }
+}
+
+/** Adam with the greatest gradient in place of the second moment: `v ← max(β₂ · v, |g|)`. Source: Kingma & Ba 2015, section 7. */
+export class Adamax extends Optimizer {
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+
+  /** @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps` */
+  constructor(options: AdamaxOptions) {
+    super(options);
+    const { betas = [0.9, 0.999], eps = 1e-8 } = options;
+    requireBetas("Adamax", betas);
+    if (!(eps >= 0)) throw new ArgumentError("Adamax", `eps is at least 0, got ${eps}`);
+    this.betas = betas;
+    this.eps = eps;
+  }
+
+  protected override initialState(parameter: MLXArray): ParameterState {
+    return zeroState(parameter, "m", "v");
+  }
+
+  protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
+    const [beta1, beta2] = this.betas;
+    const m = add(multiply(remembered("Adamax", state, "m"), beta1), multiply(gradient, 1 - beta1));
+    const v = maximum(multiply(remembered("Adamax", state, "v"), beta2), abs(gradient));
+    state.m = m;
+    state.v = v;
+    return subtract(parameter, divide(multiply(m, this.rateFor(gradient)), add(v, this.eps)));
+  }
+}

@@ -1,0 +1,43 @@
+/** Keeping gradients within bounds. */
+import { isFloating } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { treeFlatten, treeMap } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { add, divide, minimum, multiply, square } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
+import { sqrt } from "../primitives/exponential.ts";
+import { constant } from "../primitives/leaf.ts";
+import { sum } from "../primitives/reductions.ts";
+
+/**
+ * The gradients scaled down so that their common norm is at most `maxNorm`, and the norm that they had. Source: Pascanu et al.
+ * 2013.
+ *
+ * @param gradients a tree of arrays
+ * @throws {ArgumentError} if `maxNorm` is negative
+ * @example
+ * const [clipped, norm] = clipGradNorm({ w: array([3, 4]) }, 1);
+ * await norm.item(); // 5
+ * await clipped.w.tolist(); // ≈ [0.6, 0.8]
+ */
+export function clipGradNorm<G extends object>(gradients: G, maxNorm: number): [G, MLXArray];
+export function clipGradNorm(gradients: object, maxNorm: number): [unknown, MLXArray] {
+  if (!(maxNorm >= 0)) throw new ArgumentError("clipGradNorm", `maxNorm is at least 0, got ${maxNorm}`);
+  let squares = constant(0, "float32");
+  for (const [, leaf] of treeFlatten(gradients)) {
+    if (leaf instanceof MLXArray) squares = add(squares, sum(square(wide(leaf))));
+  }
+  const norm = sqrt(squares);
+  const factor = minimum(divide(maxNorm, add(norm, 1e-6)), 1);
+  const scaled = treeMap((leaf) => {
+    if (!(leaf instanceof MLXArray)) return leaf;
+    const product = multiply(leaf, factor);
+    return isFloating(leaf.dtype) ? castTo(product, leaf.dtype) : product;
+  }, gradients);
+  return [scaled, norm];
+}
+
+/** Squares of float16 overflow early. */
+function wide(x: MLXArray): MLXArray {
+  return x.dtype === "float16" ? castTo(x, "float32") : x;
+}

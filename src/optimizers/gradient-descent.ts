@@ -1,0 +1,110 @@
+/** Optimizers that follow the gradient or its sign. */
+import { ArgumentError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { add, multiply, sign, subtract } from "../primitives/arithmetic.ts";
+import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
+import { Optimizer, remembered, zeroState } from "./optimizer.ts";
+
+/** The options of `SGD`. */
+export interface SGDOptions extends OptimizerOptions {
+  /** How much of its velocity a parameter keeps; 0 unless given. */
+  readonly momentum?: number;
+  /** Added to the gradient times the parameter; 0 unless given. */
+  readonly weightDecay?: number;
+  /** How much of the gradient is withheld from the velocity; 0 unless given. */
+  readonly dampening?: number;
+  /** Whether to look ahead along the velocity (Nesterov momentum). */
+  readonly nesterov?: boolean;
+}
+
+/**
+ * Stochastic gradient descent: `v ← momentum · v + (1 - dampening) · g`, `w ← w - learningRate · v`. Source: Sutskever et al.
+ * 2013 for the momentum.
+ *
+ * @example
+ * const optimizer = new SGD({ learningRate: 0.1 });
+ * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
+ * await changed.w.tolist(); // ≈ [1.9]
+ */
+export class SGD extends Optimizer {
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+
+  /** @throws {ArgumentError} for Nesterov momentum without momentum, or with dampening */
+  constructor(options: SGDOptions) {
+    super(options);
+    const { momentum = 0, weightDecay = 0, dampening = 0, nesterov = false } = options;
+    if (nesterov && (momentum <= 0 || dampening !== 0)) {
+      throw new ArgumentError("SGD", "Nesterov momentum needs momentum and no dampening");
+    }
+    this.momentum = momentum;
+    this.weightDecay = weightDecay;
+    this.dampening = dampening;
+    this.nesterov = nesterov;
+  }
+
+  protected override initialState(parameter: MLXArray): ParameterState {
+    return this.momentum > 0 ? zeroState(parameter, "v") : {};
+  }
+
+  protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
+    const rate = this.rateFor(gradient);
+    const slope = this.weightDecay === 0 ? gradient : add(gradient, multiply(parameter, this.weightDecay));
+    if (this.momentum <= 0) return subtract(parameter, multiply(slope, rate));
+    const kept = multiply(remembered("SGD", state, "v"), this.momentum);
+    const v = add(kept, this.dampening > 0 ? multiply(slope, 1 - this.dampening) : slope);
+    state.v = v;
+    const direction = this.nesterov ? add(slope, multiply(v, this.momentum)) : v;
+    return subtract(parameter, multiply(direction, rate));
+  }
+}
+
+/** The options of `Lion`. */
+export interface LionOptions extends OptimizerOptions {
+  /** How slowly the direction and the momentum change; [0.9, 0.99] unless given. */
+  readonly betas?: readonly [number, number];
+  /** 0 unless given. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * Sign momentum: `w ← w · (1 - learningRate · weightDecay) - learningRate · sign(β₁ · m + (1 - β₁) · g)`, then
+ * `m ← β₂ · m + (1 - β₂) · g`. Source: Chen et al. 2023.
+ */
+export class Lion extends Optimizer {
+  readonly betas: readonly [number, number];
+  readonly weightDecay: number;
+
+  /** @throws {ArgumentError} for a beta outside [0, 1) */
+  constructor(options: LionOptions) {
+    super(options);
+    const { betas = [0.9, 0.99], weightDecay = 0 } = options;
+    requireBetas("Lion", betas);
+    this.betas = betas;
+    this.weightDecay = weightDecay;
+  }
+
+  protected override initialState(parameter: MLXArray): ParameterState {
+    return zeroState(parameter, "m");
+  }
+
+  protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
+    const rate = this.rateFor(gradient);
+    const [beta1, beta2] = this.betas;
+    const m = remembered("Lion", state, "m");
+    const direction = sign(add(multiply(m, beta1), multiply(gradient, 1 - beta1)));
+    state.m = add(multiply(m, beta2), multiply(gradient, 1 - beta2));
+    const decayed =
+      this.weightDecay > 0 ? multiply(parameter, subtract(1, multiply(rate, this.weightDecay))) : parameter;
+    return subtract(decayed, multiply(direction, rate));
+  }
+}
+
+/** Throws unless each beta is in [0, 1). @throws {ArgumentError} */
+export function requireBetas(optimizer: string, betas: readonly number[]): void {
+  for (const beta of betas) {
+    if (!(beta >= 0 && beta < 1)) throw new ArgumentError(optimizer, `betas are in [0, 1), got ${beta}`);
+  }
+}

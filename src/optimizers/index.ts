@@ -1,0 +1,12 @@
+/** Optimizers, schedules and gradient clipping. */
+export type { AdamaxOptions, AdamOptions, AdamWOptions } from "./adam.ts";
+export { Adam, Adamax, AdamW } from "./adam.ts";
+export type { AdaDeltaOptions, AdagradOptions, RMSpropOptions } from "./adaptive.ts";
+export { AdaDelta, Adagrad, RMSprop } from "./adaptive.ts";
+export { clipGradNorm } from "./clipping.ts";
+export type { LionOptions, SGDOptions } from "./gradient-descent.ts";
+export { Lion, SGD } from "./gradient-descent.ts";
+export type { LearningRate, OptimizerOptions, OptimizerState, ParameterState, Updatable } from "./optimizer.ts";
+export { Optimizer } from "./optimizer.ts";
+export type { Schedule } from "./schedules.ts";
+export { cosineDecay, exponentialDecay, joinSchedules, linearSchedule, stepDecay } from "./schedules.ts";

@@ -1,0 +1,176 @@
+/** What optimizers share: a step count, a learning rate, and state of their own for each parameter. */
+import { ArgumentError } from "../base/errors.ts";
+import type { TreeNode } from "../base/tree.ts";
+import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import { add } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
+import { zerosLike } from "../primitives/creation.ts";
+import { knownValue } from "../primitives/elementwise.ts";
+import { constant } from "../primitives/leaf.ts";
+import type { Schedule } from "./schedules.ts";
+
+/** A learning rate: a number, a scalar array, or a schedule, which is asked at every step. */
+export type LearningRate = number | MLXArray | Schedule;
+
+/** The option of every optimizer. */
+export interface OptimizerOptions {
+  readonly learningRate: LearningRate;
+}
+
+/** What an optimizer remembers of one parameter, by name. */
+export type ParameterState = Record<string, MLXArray>;
+
+/** The state of an optimizer: a tree of arrays. */
+export interface OptimizerState {
+  /** Updates made so far: uint64 []. */
+  step: MLXArray;
+  /** Float32 []. */
+  learningRate: MLXArray;
+  /** By the dotted path of the parameter. */
+  parameters: Record<string, ParameterState>;
+}
+
+/** What can take new parameters: a module. */
+export interface Updatable {
+  update(parameters: object): unknown;
+}
+
+/**
+ * The base of the optimizers. A subclass says what it remembers of a parameter (`initialState`) and how the parameter
+ * changes (`applySingle`). Updates are elementwise, so that they fuse into the kernels that compute the gradients.
+ */
+export abstract class Optimizer implements TreeNode {
+  readonly #schedule: Schedule | null;
+  readonly #state: OptimizerState;
+
+  constructor({ learningRate }: OptimizerOptions) {
+    const step = constant(0, "uint64");
+    this.#schedule = typeof learningRate === "function" ? learningRate : null;
+    const rate = typeof learningRate === "function" ? learningRate(step) : learningRate;
+    this.#state = { step, learningRate: rateArray(rate), parameters: {} };
+  }
+
+  /** What the optimizer remembers: a tree of arrays that `compile` can capture and checkpoints save. */
+  get state(): OptimizerState {
+    return this.#state;
+  }
+
+  /** Takes over a state, in part or whole. @throws {ArgumentError} if it is no tree of arrays */
+  set state(state: Partial<OptimizerState>) {
+    if (state.step) this.#state.step = state.step;
+    if (state.learningRate) this.#state.learningRate = state.learningRate;
+    if (state.parameters) this.#state.parameters = state.parameters;
+  }
+
+  /** Updates made so far: uint64 []. */
+  get step(): MLXArray {
+    return this.#state.step;
+  }
+
+  /** The learning rate of the latest update (of the first, before any): float32 []. */
+  get learningRate(): MLXArray {
+    return this.#state.learningRate;
+  }
+
+  set learningRate(rate: number | MLXArray) {
+    this.#state.learningRate = rateArray(rate);
+  }
+
+  /** The state's arrays, for `evaluate` and `compile`. */
+  [treeChildren](): Record<string, unknown> {
+    const state: object = this.#state;
+    return isPlainObject(state) ? state : {};
+  }
+
+  /** Makes the state of every parameter in the tree that has none yet. The first update does so too. */
+  init(parameters: object): this {
+    for (const [path, leaf] of treeFlatten(parameters)) if (leaf instanceof MLXArray) this.#stateOf(path, leaf);
+    return this;
+  }
+
+  /**
+   * Changes the parameters of `model` by `gradients`, a tree as `nn.valueAndGrad` returns it.
+   *
+   * @throws {ArgumentError} for a gradient of what is no parameter
+   */
+  update(model: Updatable, gradients: object): void {
+    model.update(this.applyGradients(gradients, model));
+  }
+
+  /**
+   * The parameters changed by `gradients`, as a tree of the form of `gradients`; the optimizer's own state changes in place.
+   *
+   * @param parameters a tree (or a module) that has a parameter for every gradient
+   * @throws {ArgumentError} for a gradient without parameter
+   */
+  applyGradients<G extends object>(gradients: G, parameters: object): G;
+  applyGradients(gradients: object, parameters: object): unknown {
+    const state = this.#state;
+    if (this.#schedule) state.learningRate = rateArray(this.#schedule(state.step));
+    state.step = successor(state.step);
+    return this.#apply(gradients, parameters, "");
+  }
+
+  #apply(gradient: unknown, parameter: unknown, path: string): unknown {
+    if (gradient instanceof MLXArray) {
+      if (parameter instanceof MLXArray) return this.applySingle(gradient, parameter, this.#stateOf(path, parameter));
+      throw new ArgumentError("applyGradients", `there is no parameter at "${path}" for its gradient`);
+    }
+    const children = childrenOf(gradient);
+    if (children === null) return parameter;
+    const changed = children.map(([key, child]): [string, unknown] => [
+      key,
+      this.#apply(child, childOf(parameter, key), path === "" ? key : `${path}.${key}`),
+    ]);
+    return Array.isArray(gradient) ? changed.map(([, child]) => child) : Object.fromEntries(changed);
+  }
+
+  #stateOf(path: string, parameter: MLXArray): ParameterState {
+    const states = this.#state.parameters;
+    const known = states[path];
+    if (known) return known;
+    const made = this.initialState(parameter);
+    states[path] = made;
+    return made;
+  }
+
+  /** The learning rate in the dtype of a gradient. */
+  protected rateFor(gradient: MLXArray): MLXArray {
+    return castTo(this.#state.learningRate, gradient.dtype);
+  }
+
+  /** What is remembered of a parameter before its first update. */
+  protected abstract initialState(parameter: MLXArray): ParameterState;
+
+  /** The changed parameter; `state` is changed in place. */
+  protected abstract applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray;
+}
+
+/** Zeros in the shape and dtype of `parameter` under each of `names`. */
+export function zeroState(parameter: MLXArray, ...names: readonly string[]): ParameterState {
+  return Object.fromEntries(names.map((name) => [name, zerosLike(parameter)]));
+}
+
+/** The array that `state` holds under `name`. @throws {ArgumentError} if the state is of another optimizer */
+export function remembered(optimizer: string, state: ParameterState, name: string): MLXArray {
+  const found = state[name];
+  if (!found) throw new ArgumentError(optimizer, `its state lacks "${name}"; was it saved by another optimizer?`);
+  return found;
+}
+
+function rateArray(rate: number | MLXArray): MLXArray {
+  return rate instanceof MLXArray ? castTo(rate, "float32") : constant(rate, "float32");
+}
+
+/** `step + 1`: a number as long as it is one, so that it costs nothing and no graph grows; an array while traced. */
+function successor(step: MLXArray): MLXArray {
+  const known = knownValue(step);
+  return known === null ? add(step, 1) : constant(BigInt(known) + 1n, step.dtype);
+}
+
+function childOf(tree: unknown, key: string): unknown {
+  if (Array.isArray(tree)) return tree[Number(key)];
+  if (isTreeNode(tree)) return tree[treeChildren]()[key];
+  return isPlainObject(tree) ? tree[key] : undefined;
+}
