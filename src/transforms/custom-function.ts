@@ -37,6 +37,9 @@ interface Definition {
   readonly vmap: ((primals: readonly unknown[], axes: readonly unknown[]) => readonly unknown[]) | null;
 }
 
+/** Forms of arguments that a custom function remembers. */
+const formLimit = 32;
+
 /** Stands for array `index` in a tree; one object per index, so that equal forms compare equal. */
 class Place {
   readonly index: number;
@@ -254,6 +257,7 @@ export function customFunction<A extends readonly unknown[], R>(
     if (!shared) {
       shared = new Rules(definition, argsForm, resultForm);
       known.push(shared);
+      if (known.length > formLimit) known.shift();
     }
     const own = shared;
     const outputs = made.map((_, index) => apply(customRow, [...primals, ...made], { rules: own, index }));

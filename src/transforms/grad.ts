@@ -213,7 +213,9 @@ export function vjp(
   primals: readonly MLXArray[],
   cotangents: readonly MLXArray[],
 ): [MLXArray[], MLXArray[]] {
-  primals.forEach((primal, k) => requireDifferentiable("vjp", primal, `primal ${k}`));
+  primals.forEach((primal, k) => {
+    requireDifferentiable("vjp", primal, `primal ${k}`);
+  });
   const marked = markPrimals(primals);
   const outputs = outputsOf(fn(...marked));
   if (outputs.length !== cotangents.length) {
@@ -243,7 +245,9 @@ export function jvp(
 ): [MLXArray[], MLXArray[]] {
   if (primals.length !== tangents.length)
     throw new ArgumentError("jvp", `${primals.length} primals need as many tangents, got ${tangents.length}`);
-  primals.forEach((primal, k) => requireDifferentiable("jvp", primal, `primal ${k}`));
+  primals.forEach((primal, k) => {
+    requireDifferentiable("jvp", primal, `primal ${k}`);
+  });
   const marked = markPrimals(primals);
   const outputs = outputsOf(fn(...marked));
   const fitted = tangents.map((tangent, k) => fitCotangent("jvp", tangent, marked[k] ?? tangent));
