@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import { compileModule, engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { float32BinaryMath, float32Math, importedMath } from "../../src/backends/wasm/vector-math.ts";
 
 const sampleCount = 1 << 17;
@@ -42,7 +43,7 @@ function moduleOf(emit: Emit, relaxed: boolean): Uint8Array<ArrayBuffer> {
 }
 
 function compile(emit: Emit, relaxed: boolean): () => void {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(emit, relaxed)), {
+  const instance = new WebAssembly.Instance(compileModule(moduleOf(emit, relaxed)), {
     e: { m: memory, ...importedMath },
   });
   const { run } = instance.exports;
@@ -68,15 +69,7 @@ const imported = (name: string): ((x: number, y: number) => number) => {
   return apply;
 };
 
-const engineHasRelaxed = WebAssembly.validate(
-  moduleOf((f, x) => {
-    f.get(x, x, x).op("f32x4.relaxed_madd").set(x);
-    const copy = f.local("v128");
-    f.get(x).set(copy);
-    return copy;
-  }, true),
-);
-const targets = engineHasRelaxed ? [false, true] : [false];
+const targets = engineFeatures().relaxedSimd ? [false, true] : [false];
 
 /** Random 32-bit integers: a linear congruential generator, its high bits mixed down. */
 function generator(seed: number): () => number {
