@@ -85,43 +85,6 @@ function withinAxis(e: Expressions, value: Expr, { dtype }: Aval, length: number
   return e.max(e.min(wrapped, e.index(length - 1)), e.index(0));
 }
 
-/**
- * The elements of `x` at `indices`: index array k selects along axis `axes[k]`. The index arrays are broadcast.
- *
- * @returns [positions…, axes of `x` not indexed…], dtype of `x`
- * @throws {ShapeError} if the index arrays cannot be broadcast, or a known index is out of range
- * @throws {DtypeError} if an index array is not of an integer dtype
- * @example
- * const x = array([[1, 2], [3, 4]]);
- * await gather(x, [array([0, 1], "int32"), array([1, 0], "int32")], [0, 1]).tolist(); // [2, 3]
- */
-export function gather(x: MLXArray, indices: readonly MLXArray[], axes: readonly number[]): MLXArray {
-  const along = axes.map((axis) => normalizeAxis("gather", axis, x.ndim));
-  if (new Set(along).size !== along.length || along.length !== indices.length || along.length === 0) {
-    throw new ShapeError(
-      "gather",
-      `${indices.length} index arrays for axes [${axes}]; give one per axis, each axis once`,
-    );
-  }
-  const wide = alignedIndices("gather", x.shape, indices, along);
-  return apply(gatherRow, [x, ...wide], { batchRank: 0, axes: along });
-}
-
-/** Index arrays checked against the axes they select from, and broadcast. */
-export function alignedIndices(
-  operation: string,
-  shape: Shape,
-  indices: readonly MLXArray[],
-  axes: readonly number[],
-): MLXArray[] {
-  let common: Shape = [];
-  indices.forEach((index, k) => {
-    checkIndices(operation, index, shape, axes[k] ?? 0);
-    common = broadcastShapes(operation, common, index.shape);
-  });
-  return indices.map((index) => broadcastTo(index, common));
-}
-
 /** @throws {DtypeError} for indices that are not integers. @throws {ShapeError} for known ones that are out of range. */
 export function checkIndices(operation: string, indices: MLXArray, shape: Shape, axis: number): void {
   if (!isInteger(indices.dtype)) {
