@@ -5,8 +5,8 @@ import { VectorScope, type VectorTarget } from "./vector-math-scope.ts";
 
 const LOG2_E = Math.LOG2E;
 /** ln 2 in two parts; the product of the first and a whole number below 2¹⁰ is exact. */
-const LN2_HIGH = 0.693115234375;
-const LN2_LOW = 3.194618329871446e-5;
+const LN2_HIGH = 0.69311523;
+const LN2_LOW = 3.1946183e-5;
 
 /** Adding 1.5 · 2²³ rounds a small float to a whole number, which then stands in the low bits of the sum. */
 const ROUNDER = 12582912;
@@ -14,35 +14,25 @@ const ROUNDER = 12582912;
 const EXPONENT_BIAS = 127;
 
 /** (eʳ - 1 - r) / r² on |r| ≤ ln 2 / 2, minimax against eʳ: 2^-28.2. */
-const EXP_TAIL = [
-  0.0013838002923876047, 0.00836916547268629, 0.04166810214519501, 0.16666516661643982, 0.4999999403953552,
-];
+const EXP_TAIL = [0.0013838003, 0.0083691655, 0.041668102, 0.16666517, 0.49999994];
 
 /** (eʳ - 1 - r) / r² on |r| ≤ ln 2 / 2, minimax against eʳ - 1: 2^-31. */
-const EXPM1_TAIL = [
-  0.00019662892736960202, 0.0013935051392763853, 0.008333643898367882, 0.04166646674275398, 0.1666666567325592, 0.5,
-];
+const EXPM1_TAIL = [0.00019662893, 0.0013935051, 0.008333644, 0.041666467, 0.16666666, 0.5];
 
 /** Where tanh x = 1/2, above which 1 - 2 / (e^(2|x|) + 1) loses no digits. */
 const TANH_BOUND = 0.5493;
 /** (tanh x - x) / x³ in x² below that bound: 2^-24.7. */
-const TANH_SMALL = [0.016447560861706734, -0.052676908671855927, 0.1332080215215683, -0.3333294987678528];
+const TANH_SMALL = [0.01644756, -0.05267691, 0.13320802, -0.3333295];
 
 /** (sinh x - x) / x³ in x² on |x| ≤ 1: 2^-25.3. */
-const SINH_SMALL = [0.00020373340521473438, 0.008330270648002625, 0.1666671633720398];
+const SINH_SMALL = [0.0002037334, 0.008330271, 0.16666716];
 
 /** Where the two forms of erf meet. */
 const ERF_BOUND = 0.925;
 /** erf x / x - 1 in x² below that bound: 2^-25.8. */
-const ERF_SMALL = [
-  -0.0005958977853879333, 0.004987252876162529, -0.026762915775179863, 0.11281730234622955, -0.37612488865852356,
-  0.12837915122509003,
-];
+const ERF_SMALL = [-0.0005958978, 0.004987253, -0.026762916, 0.1128173, -0.3761249, 0.12837915];
 /** -log(1 - erf x) / x - 1 from that bound to 3.95, minimax against erf: 2^-28.3. */
-const ERF_LARGE = [
-  -0.000213991166674532, 0.0032149909529834986, -0.022890038788318634, 0.1052619144320488, 0.6357182860374451,
-  0.128514364361763,
-];
+const ERF_LARGE = [-0.00021399117, 0.003214991, -0.022890039, 0.105261914, 0.6357183, 0.12851436];
 
 interface Reduced {
   /** n + bias in its low bits. */

@@ -4,11 +4,11 @@ import type { FunctionBuilder } from "./assembler.ts";
 import { VectorScope, type VectorTarget } from "./vector-math-scope.ts";
 
 /** ln 2 in two parts; the product of the first and a whole number below 2⁸ is exact. */
-const LN2_HIGH = 0.693145751953125;
-const LN2_LOW = 1.428606765330187e-6;
+const LN2_HIGH = 0.69314575;
+const LN2_LOW = 1.4286068e-6;
 /** log₁₀ 2 in two parts, likewise. */
-const LOG10_2_HIGH = 0.301025390625;
-const LOG10_2_LOW = 4.605039066518657e-6;
+const LOG10_2_HIGH = 0.3010254;
+const LOG10_2_LOW = 4.605039e-6;
 
 /** The bits of √½ rounded down: a mantissa in [√½, √2) has its bits from there. */
 const SQRT_HALF_BITS = 0x3f3504f3;
@@ -16,10 +16,7 @@ const ONE_BITS = 0x3f800000;
 const SMALLEST_NORMAL = 2 ** -126;
 
 /** (ln(1 + f) - f + f²/2) / f³ for 1 + f in [√½, √2], minimax against ln(1 + f): 2^-27.3. */
-const LOG_TAIL = [
-  -0.07641970366239548, 0.12766443192958832, -0.13159491121768951, 0.14200948178768158, -0.1662333458662033,
-  0.20001260936260223, -0.250008225440979, 0.3333333134651184,
-];
+const LOG_TAIL = [-0.0764197, 0.12766443, -0.13159491, 0.14200948, -0.16623335, 0.20001261, -0.25000823, 0.3333333];
 
 /** x = 2ᵏ · m with m in [√½, √2): k as an integer and as a float, and m. */
 interface Decomposed {

@@ -70,7 +70,7 @@ export class VectorScope {
     return this.take();
   }
 
-  /** Copies of a float in the scope's shape. */
+  /** Copies of a number, rounded to the scope's shape: coefficients are written with the digits that float32 needs. */
   splat(value: number): number {
     return this.#shape === "f32x4" ? this.f.constantF32(value) : this.f.constantF64(value);
   }

@@ -4,23 +4,20 @@ import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import { VectorScope, type VectorTarget } from "./vector-math-scope.ts";
 
 /** π/2 in four parts; the products of the first three with a whole number below 2¹³ are exact. Cody and Waite 1980. */
-const HALF_PI = [1.5703125, 0.0004837512969970703, 7.549533620476723e-8, 2.5633440682570896e-12] as const;
+const HALF_PI = [1.5703125, 0.0004837513, 7.5495336e-8, 2.563344e-12] as const;
 /** Up to here the whole number of quarter turns is below 2¹³. */
 const LARGEST_REDUCED = 10_000;
 /** Adding 1.5 · 2²³ rounds a small float to a whole number, which then stands in the low bits of the sum. */
 const ROUNDER = 12582912;
 
 /** (sin r - r) / r³ in r² on |r| ≤ π/4: 2^-27.9. */
-const SIN_TAIL = [-0.0001951809535967186, 0.008332188241183758, -0.16666655242443085];
+const SIN_TAIL = [-0.00019518095, 0.008332188, -0.16666655];
 /** (cos r - 1 + r²/2) / r⁴ in r² on |r| ≤ π/4: 2^-33. */
-const COS_TAIL = [2.4432327336398885e-5, -0.0013887309469282627, 0.04166664555668831];
+const COS_TAIL = [2.4432327e-5, -0.001388731, 0.041666646];
 /** (tan r - r) / r³ in r² on |r| ≤ π/4: 2^-29.5. */
-const TAN_TAIL = [
-  0.004380368627607822, 8.38593186927028e-5, 0.010837703943252563, 0.021282769739627838, 0.05405944585800171,
-  0.1333267241716385, 0.33333349227905273,
-];
+const TAN_TAIL = [0.0043803686, 8.385932e-5, 0.010837704, 0.02128277, 0.054059446, 0.13332672, 0.3333335];
 /** (1/r - cot r) / r in r² on |r| ≤ π/4: 2^-27.3. */
-const COT_TAIL = [0.00024819420650601387, 0.002096279989928007, 0.02222653664648533, 0.3333330452442169];
+const COT_TAIL = [0.0002481942, 0.00209628, 0.022226537, 0.33333305];
 
 interface Turned {
   /** Whole quarter turns, in the low bits. */
