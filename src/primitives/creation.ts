@@ -226,9 +226,9 @@ export interface MeshgridOptions {
  * @param args vectors, and at the end the options
  * @throws {ArgumentError} for an indexing other than "xy" and "ij"
  * @example
- * const [x, y] = meshgrid(array([1, 2]), array([3, 4, 5]));
- * x.shape; // [3, 2]
- * await y.tolist(); // [[3, 3], [4, 4], [5, 5]]
+ * const grid = meshgrid(array([1, 2]), array([3, 4, 5]));
+ * await grid[0]?.tolist(); // [[1, 2], [1, 2], [1, 2]]
+ * await grid[1]?.tolist(); // [[3, 3], [4, 4], [5, 5]]
  */
 export function meshgrid(...args: readonly (MLXArray | MeshgridOptions)[]): MLXArray[] {
   const arrays = args.filter((argument) => argument instanceof MLXArray);

@@ -85,7 +85,7 @@ export const stopGradientRow: Primitive<null> = /* @__PURE__ */ unaryRow("stopGr
  * `x`, through which no gradient flows.
  *
  * @example
- * const slope = grad((x) => multiply(x, stopGradient(x)));
+ * const slope = grad((x: MLXArray) => multiply(x, stopGradient(x)));
  * await slope(array(3)).item(); // 3
  */
 export function stopGradient(x: ArrayLike): MLXArray {
