@@ -18,7 +18,15 @@ export interface Slice {
  * One part of an index: a position (negative counts from the end), a text such as `"1:5"`, `"::2"`, `"..., 0"` or `"None"`,
  * `null` for a new axis, a `slice`, an integer array or list of positions, or a boolean mask.
  */
-export type IndexItem = number | string | null | Slice | MLXArray | readonly number[] | readonly boolean[];
+export type IndexItem =
+  | number
+  | string
+  | null
+  | Slice
+  | MLXArray
+  | readonly number[]
+  | readonly (readonly number[])[]
+  | readonly boolean[];
 
 /**
  * The positions from `start` up to, not including, `stop` in steps of `step`; `null` leaves an end open. For use in `x.at(…)`.

@@ -1,0 +1,173 @@
+/** Reading and updating by index: what the oracle cannot say, that is errors, the two faces of `at`, and what is fused. */
+import type { MLXArray } from "mlx-ts";
+import * as mx from "mlx-ts";
+import { describe, expect, it } from "vitest";
+
+const grid = (): MLXArray =>
+  mx.array([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+const integers = (data: mx.ArrayData): MLXArray => mx.array(data, "int32");
+
+describe("at", () => {
+  it("reads as functions and other methods see it", async () => {
+    const row = grid().at(1);
+    expect(row.shape).toEqual([3]);
+    expect(await row.tolist()).toEqual([4, 5, 6]);
+    expect(await mx.add(grid().at(1), 1).tolist()).toEqual([5, 6, 7]);
+    expect(await grid().at(1).sum().item()).toBe(15);
+  });
+
+  it("updates the whole array through the methods named after an update", async () => {
+    expect(await grid().at(1).add(1).tolist()).toEqual([
+      [1, 2, 3],
+      [5, 6, 7],
+    ]);
+    expect(await grid().at(":", 0).mul(2).tolist()).toEqual(await grid().at(":", 0).multiply(2).tolist());
+    expect(await grid().at(0).sub(1).tolist()).toEqual([
+      [0, 1, 2],
+      [4, 5, 6],
+    ]);
+    expect(await grid().at(0).div(2).tolist()).toEqual([
+      [0.5, 1, 1.5],
+      [4, 5, 6],
+    ]);
+    expect(await grid().at(0).update("maximum", 2).tolist()).toEqual([
+      [2, 2, 3],
+      [4, 5, 6],
+    ]);
+  });
+
+  it("refuses to update through a read that was computed, naming the way out", async () => {
+    const row = grid().at(0);
+    await mx.evaluate(row);
+    expect(() => row.add(1)).toThrow(/write x\.at\(…\) anew/);
+    expect(await mx.add(row, 1).tolist()).toEqual([2, 3, 4]);
+  });
+
+  it("leaves the ordinary methods on what get gives", async () => {
+    expect(await grid().get(1).add(1).tolist()).toEqual([5, 6, 7]);
+  });
+
+  it("takes text, positions, lists, slices and new axes together", async () => {
+    const cube = mx.reshape(mx.arange(24), [2, 3, 4]);
+    expect(cube.at("..., 0").shape).toEqual([2, 3]);
+    expect(cube.at(null, "1:, None, ::2").shape).toEqual([1, 1, 1, 2, 4]);
+    expect(await cube.at(1, [0, -1], mx.slice(null, null, -3)).tolist()).toEqual([
+      [15, 12],
+      [23, 20],
+    ]);
+    expect(cube.at([[0, 1]], ":", [[2], [3]]).shape).toEqual([2, 2, 3]);
+    expect(cube.at().shape).toEqual([2, 3, 4]);
+    expect(cube.at("5:2").shape).toEqual([0, 3, 4]);
+  });
+
+  it("adds once for every time an element is named and sets the last of several values", async () => {
+    const x = mx.zeros([3]);
+    expect(
+      await x
+        .at([0, 0, 2])
+        .add(mx.array([1, 2, 3]))
+        .tolist(),
+    ).toEqual([3, 0, 3]);
+    expect(
+      await x
+        .at([0, 0, 2])
+        .set(mx.array([1, 2, 3]))
+        .tolist(),
+    ).toEqual([2, 0, 3]);
+  });
+
+  it("keeps the dtype of the array that is updated", async () => {
+    const updated = integers([1, 2]).at(0).set(2.7);
+    expect(updated.dtype).toBe("int32");
+    expect(await updated.tolist()).toEqual([2, 2]);
+  });
+
+  it("passes over an update without elements", async () => {
+    expect(await grid().at("5:").set(9).tolist()).toEqual(await grid().tolist());
+    expect(
+      await grid()
+        .at(mx.zeros([0], "int32"))
+        .add(1)
+        .tolist(),
+    ).toEqual(await grid().tolist());
+  });
+
+  it("sets by a mask one value, or the next value for every true element", async () => {
+    const mask = mx.greater(grid(), 3);
+    expect(await grid().at(mask).set(0).tolist()).toEqual([
+      [1, 2, 3],
+      [0, 0, 0],
+    ]);
+    expect(
+      await grid()
+        .at(mask)
+        .set(mx.array([7, 8, 9]))
+        .tolist(),
+    ).toEqual([
+      [1, 2, 3],
+      [7, 8, 9],
+    ]);
+    expect(await grid().at(mask).add(1).tolist()).toEqual([
+      [1, 2, 3],
+      [5, 6, 7],
+    ]);
+    expect(await grid().at([false, true]).set(0).tolist()).toEqual([
+      [1, 2, 3],
+      [0, 0, 0],
+    ]);
+  });
+
+  it("updates inside a function that is differentiated", async () => {
+    const loss = (x: MLXArray): MLXArray => mx.sum(mx.square(x.at("1:").mul(3)));
+    expect(
+      await mx
+        .grad(loss)(mx.array([1, 2]))
+        .tolist(),
+    ).toEqual([2, 36]);
+  });
+
+  it("updates a region in one kernel together with what it is made of", () => {
+    const [x, y] = [mx.array([1, 2, 3, 4]), mx.array([5, 6])];
+    const updated = mx.multiply(x, 2).at("1:3").set(mx.negative(y));
+    expect(mx.explain(mx.add(updated, 1)).kernels).toHaveLength(1);
+  });
+});
+
+describe("a mistake in an index is named when the graph is built", () => {
+  const cases: readonly (readonly [string, () => unknown, string, RegExp])[] = [
+    ["a position too far", () => grid().at(2), "ShapeError", /index 2 is out of range for axis 0 of \[2, 3\].*-2 to 1/],
+    ["a position too far back", () => grid().at(0, -4), "ShapeError", /index -4 .* axis 1/],
+    ["a position in text", () => grid().at("0, 3"), "ShapeError", /index 3 .* axis 1/],
+    ["a position in a list", () => grid().at([0, 5]), "ShapeError", /index 5 .* axis 0/],
+    ["an evaluated index array", () => mx.take(grid(), integers([3]), 1), "ShapeError", /index 3 .* axis 1/],
+    ["a constant index array", () => mx.take(grid(), mx.full([2], 7, "int32"), 0), "ShapeError", /index 7/],
+    ["too many parts", () => grid().at(0, 0, 0), "ShapeError", /3 parts of an index for the 2 axes/],
+    ["two ellipses", () => grid().at("..., ..."), "ShapeError", /one ellipsis/],
+    ["a fraction", () => grid().at(0.5), "ArgumentError", /whole numbers, got 0.5/],
+    ["text that is no index", () => grid().at("a:b"), "ArgumentError", /"a:b" in "a:b" is no index/],
+    ["a step of zero", () => grid().at("::0"), "ArgumentError", /step of a slice cannot be 0/],
+    ["floats as indices", () => grid().at(mx.array([0, 1])), "DtypeError", /integer dtype or bool, got float32/],
+    ["a mask of another shape", () => grid().at([true, false, true]).set(0), "ShapeError", /mask \[3\] does not cover/],
+    ["a mask beside a slice", () => grid().at([true, false], ":"), "ShapeError", /mask is the whole index/],
+    ["reading by a mask", () => mx.add(grid().at([true, false]), 1), "ShapeError", /where\(mask, x, other\)/],
+    ["get by a mask", () => grid().get([true, false]), "ShapeError", /where\(mask, x, other\)/],
+    [
+      "a value that does not fit",
+      () =>
+        grid()
+          .at(0)
+          .set(mx.array([1, 2])),
+      "ShapeError",
+      /\[2\] cannot be broadcast to \[3\]/,
+    ],
+    ["dividing integers", () => integers([1]).at(0).divide(2), "DtypeError", /needs a floating-point array, got int32/],
+    ["an axis without elements", () => mx.take(mx.zeros([0]), integers([0])), "ShapeError", /no elements to index/],
+    ["putAlongAxis of another rank", () => mx.putAlongAxis(grid(), integers([0]), 1, 0), "ShapeError", /as many axes/],
+  ];
+  it.each(cases)("%s", (_, run, name, message) => {
+    expect(run).toThrow(expect.objectContaining({ name, message: expect.stringMatching(message) }));
+  });
+});
