@@ -115,6 +115,7 @@ export {
   sqrt,
 } from "./primitives/exponential.ts";
 export { all, any, argMax, argMin, max, min, pickAxes } from "./primitives/extrema.ts";
+export * as fast from "./primitives/fast.ts";
 export { take, takeAlongAxis } from "./primitives/gather.ts";
 export { concat, concatenate, repeat, roll, split, stack, tile, unstack } from "./primitives/joining.ts";
 export {

@@ -3,6 +3,8 @@ export * from "./activation-modules.ts";
 export * from "./activations.ts";
 export type { Layer } from "./containers.ts";
 export { Sequential } from "./containers.ts";
+export type { ConvolutionLayerOptions } from "./convolution.ts";
+export { Conv1d, Conv2d, Conv3d } from "./convolution.ts";
 export { Dropout, Dropout2d, Dropout3d } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export * as init from "./init.ts";

@@ -1,79 +1,15 @@
-/** Normalizations and rotary positions: composites, which a backend may compute in kernels of its own. */
-import type { Dtype } from "../base/dtype.ts";
-import { isHalf, promote, requireFloating } from "../base/dtype.ts";
-import { ArgumentError, MLXError, ShapeError } from "../base/errors.ts";
-import { formatShape } from "../base/shape.ts";
-import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+/** Functions that a backend may compute in kernels of its own: normalizations, rotary positions, attention. */
+import { promote, requireFloating } from "../base/dtype.ts";
+import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { add, multiply, reciprocal, square, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
-import { exp, rsqrt } from "./exponential.ts";
-import { alignBatch, batchToFront, only } from "./families.ts";
-import { iota } from "./generate.ts";
-import { concatenate, stack } from "./joining.ts";
+import type { NormParams } from "./composites.ts";
+import { attentionRow, layerNormRow, rmsNormRow, ropeRow } from "./composites.ts";
 import { asArray } from "./operands.ts";
-import { sliceAxis } from "./slicing.ts";
-import { mean } from "./statistics.ts";
-import { cos, sin } from "./trigonometry.ts";
-import { reshape } from "./views.ts";
-
-interface NormParams {
-  readonly eps: number;
-  readonly hasWeight: boolean;
-  readonly hasBias: boolean;
-}
-
-/** A row that normalizes along the last axis, then scales and shifts with vectors. */
-function normalization(name: string, normalize: (x: MLXArray, eps: number) => MLXArray): Primitive<NormParams> {
-  const define = ([x, ...factors]: readonly MLXArray[], { eps, hasWeight, hasBias }: NormParams): MLXArray => {
-    const input = only(name, x);
-    const dtype = resultDtype([input, ...factors]);
-    const computed: Dtype = isHalf(dtype) ? "float32" : dtype;
-    let result = normalize(castTo(input, computed), eps);
-    if (hasWeight) result = multiply(result, castTo(only(name, factors[0]), computed));
-    if (hasBias) result = add(result, castTo(only(name, factors[hasWeight ? 1 : 0]), computed));
-    return castTo(result, dtype);
-  };
-  const row: Primitive<NormParams> = {
-    name,
-    aval(inputs) {
-      const { shape } = only(name, inputs[0]);
-      return { shape, dtype: resultDtype(inputs) };
-    },
-    lowering: { kind: "composite", define },
-    derivative: { kind: "definition" },
-    batch(inputs, axes, params) {
-      const [x, ...factors] = inputs;
-      if (axes.slice(1).every((axis) => axis === null)) {
-        return [apply(row, [batchToFront(only(name, x), axes[0] ?? 0), ...factors], params), 0];
-      }
-      const [first, ...rest] = alignBatch(inputs, axes);
-      const input = only(name, first);
-      const spread = rest.map((factor) => {
-        const [batch = 1, features = 1] = factor.shape;
-        return reshape(factor, [batch, ...new Array<number>(input.ndim - 2).fill(1), features]);
-      });
-      return [define([input, ...spread], params), 0];
-    },
-  };
-  return row;
-}
-
-function resultDtype(inputs: readonly Aval[]): Dtype {
-  return inputs.map(({ dtype }) => dtype).reduce(promote);
-}
-
-/** Root-mean-square normalization. */
-export const rmsNormRow: Primitive<NormParams> = /* @__PURE__ */ normalization("rmsNorm", (x, eps) =>
-  multiply(x, rsqrt(add(mean(square(x), -1, { keepAxes: true }), eps))),
-);
-
-/** Normalization to mean 0 and variance 1. */
-export const layerNormRow: Primitive<NormParams> = /* @__PURE__ */ normalization("layerNorm", (x, eps) => {
-  const centered = subtract(x, mean(x, -1, { keepAxes: true }));
-  return multiply(centered, rsqrt(add(mean(square(centered), -1, { keepAxes: true }), eps)));
-});
 
 /**
  * Root-mean-square normalization over the last axis: `x / sqrt(mean(x²) + eps) · weight`.
@@ -147,43 +83,6 @@ export interface RopeOptions {
   readonly freqs?: MLXArray | null;
 }
 
-interface RopeParams {
-  readonly dims: number;
-  readonly isTraditional: boolean;
-  /** Null: the periods are the last input. */
-  readonly base: number | null;
-  readonly scale: number;
-}
-
-/** Rotary positions: input, offset, and perhaps periods. */
-export const ropeRow: Primitive<RopeParams> = /* @__PURE__ */ {
-  name: "rope",
-  aval: ([x]) => only("rope", x),
-  lowering: { kind: "composite", define: rotate },
-  derivative: { kind: "definition" },
-  batch([x, offset, ...periods], [axis = null, offsetAxis = null, periodsAxis = null], params) {
-    if (periodsAxis !== null) throw new MLXError("rope", "its periods cannot be batched; call it once for each");
-    const [input, start] = [only("rope", x), only("rope", offset)];
-    const isShared = offsetAxis === null && start.ndim === 0;
-    if (isShared) return [apply(ropeRow, [batchToFront(input, axis ?? 0), start, ...periods], params), 0];
-    // Examples join the first axis, and each of its places gets its own offset.
-    const [a, b] = alignBatch([input, start], [axis, offsetAxis]);
-    const [batched, starts] = [only("rope", a), only("rope", b)];
-    const [examples = 1, first = 1, ...rest] = batched.shape;
-    const isAxisPlain = batched.ndim === 3;
-    const joined = isAxisPlain ? batched : reshape(batched, [examples * first, ...rest]);
-    const each = isAxisPlain
-      ? starts
-      : reshape(starts.ndim === 1 ? spreadColumns(starts, first) : starts, [examples * first]);
-    return [reshape(apply(ropeRow, [joined, each, ...periods], params), batched.shape), 0];
-  },
-};
-
-/** [n] → [n, count], each element repeated. */
-function spreadColumns(x: MLXArray, count: number): MLXArray {
-  return add(reshape(x, [x.size, 1]), castTo(multiply(iota([1, count], 1, "int32"), 0), x.dtype));
-}
-
 /**
  * Rotary position encoding: turns pairs of the first `dims` features by the row's position times the pair's frequency,
  * `base^(-2k / dims)`. Angles are computed in float32. Source: Su et al. 2021.
@@ -216,31 +115,68 @@ export function rope(x: MLXArray, dims: number, options: RopeOptions = {}): MLXA
   return apply(ropeRow, freqs ? [x, start, freqs] : [x, start], params);
 }
 
-function rotate([x, offset, periods]: readonly MLXArray[], params: RopeParams): MLXArray {
-  const [input, start] = [only("rope", x), only("rope", offset)];
-  const { dims, isTraditional, base, scale } = params;
-  const [half, rank, features] = [dims / 2, input.ndim, input.shape.at(-1) ?? 0];
-  const rows = input.shape.at(-2) ?? 1;
-  const computed: Dtype = isHalf(input.dtype) ? "float32" : input.dtype;
-  const frequencies =
-    base === null
-      ? reciprocal(castTo(only("rope", periods), computed))
-      : exp(multiply(iota([half], 0, computed), -Math.log(base) / half));
-  // [rows, 1], or [batch, 1, …, rows, 1] for offsets of their own
-  const own = start.ndim === 1 ? reshape(start, [start.size, ...new Array<number>(rank - 1).fill(1)]) : start;
-  const position = multiply(add(iota([rows, 1], 0, computed), castTo(own, computed)), scale);
-  const angle = multiply(position, frequencies);
-  const [cosine, sine] = [cos(angle), sin(angle)];
-  const wide = castTo(input, computed);
-  const [a, b] = isTraditional
-    ? [sliceAxis(wide, rank - 1, 0, half, 2), sliceAxis(wide, rank - 1, 1, half, 2)]
-    : [sliceAxis(wide, rank - 1, 0, half), sliceAxis(wide, rank - 1, half, half)];
-  const turnedA = subtract(multiply(a, cosine), multiply(b, sine));
-  const turnedB = add(multiply(a, sine), multiply(b, cosine));
-  const turned = isTraditional
-    ? reshape(stack([turnedA, turnedB], rank), [...input.shape.slice(0, -1), dims])
-    : concatenate([turnedA, turnedB], rank - 1);
-  const whole =
-    dims === features ? turned : concatenate([turned, sliceAxis(wide, rank - 1, dims, features - dims)], rank - 1);
-  return castTo(whole, input.dtype);
+/** What keeps queries from seeing keys: nothing, the order of time, or an array (boolean, or added to the scores). */
+export type AttentionMask = "causal" | MLXArray | null;
+
+/** The options of `scaledDotProductAttention`. */
+export interface AttentionOptions {
+  /** What the products of queries and keys are multiplied with, usually `1 / √features`. */
+  readonly scale: number;
+  /**
+   * "causal": a query sees the keys up to its own place, the last query all of them. A boolean array holds where a query sees
+   * a key, any other is added to the scores; both broadcast to [batch, heads, queries, keys].
+   */
+  readonly mask?: AttentionMask;
+}
+
+/**
+ * Attention of several heads: `softmax(scale · queries @ keysᵀ + mask) @ values`. Keys and values may have fewer heads than
+ * the queries, each then serving several (grouped-query attention). The softmax is computed in float32 where the dtype has
+ * 16 bits. Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023.
+ *
+ * @param queries [batch, heads, queries, features]
+ * @param keys [batch, key heads, keys, features]
+ * @param values [batch, key heads, keys, value features]
+ * @returns [batch, heads, queries, value features]
+ * @throws {ShapeError} if the shapes do not fit
+ * @throws {DtypeError} if an input is not floating-point
+ * @example
+ * const q = ones([1, 2, 3, 4]);
+ * fast.scaledDotProductAttention(q, q, q, { scale: 0.5, mask: "causal" }).shape; // [1, 2, 3, 4]
+ */
+export function scaledDotProductAttention(
+  queries: MLXArray,
+  keys: MLXArray,
+  values: MLXArray,
+  { scale, mask = null }: AttentionOptions,
+): MLXArray {
+  const name = "scaledDotProductAttention";
+  for (const tensor of [queries, keys, values]) requireFloating(name, tensor.dtype);
+  checkShapes(queries.shape, keys.shape, values.shape);
+  const dtype = [queries, keys, values].map((tensor) => tensor.dtype).reduce(promote);
+  const tensors = [queries, keys, values].map((tensor) => castTo(tensor, dtype));
+  if (mask === null || mask === "causal") return apply(attentionRow, tensors, { scale, isCausal: mask === "causal" });
+  if (!(mask instanceof MLXArray)) {
+    throw new DtypeError(name, `mask is "causal", an array or null, got ${JSON.stringify(mask)}`);
+  }
+  const scores = [...queries.shape.slice(0, -1), keys.shape.at(-2) ?? 0];
+  if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
+    throw new ShapeError(name, `the mask ${formatShape(mask.shape)} does not broadcast to ${formatShape(scores)}`);
+  }
+  return apply(attentionRow, [...tensors, mask], { scale, isCausal: false });
+}
+
+function checkShapes(queries: Shape, keys: Shape, values: Shape): void {
+  const text = `queries ${formatShape(queries)}, keys ${formatShape(keys)}, values ${formatShape(values)}`;
+  const fail = (reason: string): never => {
+    throw new ShapeError("scaledDotProductAttention", `${reason}: ${text}`);
+  };
+  if (queries.length < 3 || keys.length !== queries.length || values.length !== queries.length) {
+    fail("needs [batch, heads, rows, features] three times");
+  }
+  if (!sameShape(keys.slice(0, -1), values.slice(0, -1))) fail("keys and values differ in batch, heads or rows");
+  if (!sameShape(queries.slice(0, -3), keys.slice(0, -3))) fail("the batches differ");
+  if (queries.at(-1) !== keys.at(-1)) fail("queries and keys differ in features");
+  const [heads = 0, keyHeads = 0] = [queries.at(-3), keys.at(-3)];
+  if (keyHeads === 0 || heads % keyHeads !== 0) fail("the heads of the queries are no multiple of those of the keys");
 }

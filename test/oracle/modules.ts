@@ -17,14 +17,14 @@ export function replayLayer(shard: Shard, recorded: OracleCase): unknown {
   const given = Object.entries(decodeEach(shard, recorded.parameters ?? {})).map(
     ([path, value]): [string, Argument] => [camel(path), value],
   );
-  module.update(Object.fromEntries(given));
+  module.update(nestedTree(given));
   module.train(recorded.training ?? true);
   const inputs = (recorded.inputs ?? []).map((input) => decode(shard, input));
   const forward = (): unknown => Reflect.apply(module.forward, module, inputs);
   const output = forward();
   const parameters = Object.fromEntries(Object.entries(module.parameters()));
   const after = Object.fromEntries(Object.entries(parameters).filter(([name]) => name.startsWith("running")));
-  module.update(Object.fromEntries(given));
+  module.update(nestedTree(given));
   const loss = (): MLXArray => squares(forward());
   const [value, gradients] = wantsGradients(recorded) ? nn.valueAndGrad(module, loss)(module) : [null, null];
   return { output, after, loss: value, gradients };
@@ -32,8 +32,10 @@ export function replayLayer(shard: Shard, recorded: OracleCase): unknown {
 
 /** The parameters after each step of `optim.*`. */
 export function replayOptimizer(shard: Shard, recorded: OracleCase): unknown {
-  const { learningRate, ...options } = decodeEach(shard, recorded.options ?? {});
-  const rate = isRecord(learningRate) ? scheduleOf(learningRate.schedule) : learningRate;
+  const { learningRate, ...rest } = recorded.options ?? {};
+  const given: unknown = learningRate;
+  const rate = isRecord(given) ? scheduleOf(given.schedule) : given;
+  const options = decodeEach(shard, rest);
   const optimizer = construct(optim, recorded.f.replace("optim.", ""), [{ ...options, learningRate: rate }]);
   if (!(optimizer instanceof optim.Optimizer)) throw new Error(`${recorded.f} is no optimizer`);
   let current: unknown = decodeEach(shard, recorded.parameters ?? {});
@@ -56,6 +58,13 @@ export function replaySchedule(shard: Shard, recorded: OracleCase): unknown {
 /** `clipGradNorm` of recorded gradients. */
 export function replayClip(shard: Shard, recorded: OracleCase): unknown {
   return Reflect.apply(optim.clipGradNorm, undefined, decodeAll(shard, recorded));
+}
+
+/** The tree whose leaves lie at these paths (`layers.0.weight`). */
+function nestedTree(leaves: readonly (readonly [string, Argument])[]): object {
+  const tree = leaves.length === 0 ? {} : mx.treeUnflatten(leaves);
+  if (typeof tree !== "object" || tree === null) throw new Error("parameters have names");
+  return tree;
 }
 
 /** A recorded name as ours: `running_mean` is `runningMean`. */

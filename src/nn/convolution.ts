@@ -1,0 +1,129 @@
+/** Layers of convolutions. */
+import { ArgumentError } from "../base/errors.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { add } from "../primitives/arithmetic.ts";
+import type { ConvolutionOptions } from "../primitives/convolution.ts";
+import { conv1d, conv2d, conv3d } from "../primitives/convolution.ts";
+import { zeros } from "../primitives/creation.ts";
+import type { BiasOptions } from "./linear.ts";
+import { uniformWithin } from "./linear.ts";
+import { Module } from "./module.ts";
+
+/** The options of a convolution layer; numbers hold for every axis. */
+export interface ConvolutionLayerOptions extends ConvolutionOptions, BiasOptions {}
+
+/** What convolution layers share: [batch, places…, inputChannels] → [batch, counts…, outputChannels]. */
+abstract class Convolution extends Module {
+  /** [outputChannels, sizes…, inputChannels / groups] */
+  weight: MLXArray;
+  /** [outputChannels] */
+  bias?: MLXArray;
+  readonly stride: number | readonly number[];
+  readonly padding: number | readonly number[];
+  readonly dilation: number | readonly number[];
+  readonly groups: number;
+
+  constructor(
+    rank: number,
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly number[],
+    options: ConvolutionLayerOptions,
+  ) {
+    super();
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
+    if (inputChannels % groups !== 0) {
+      throw new ArgumentError(
+        this.constructor.name,
+        `${inputChannels} input channels cannot be split into ${groups} equal groups`,
+      );
+    }
+    const sizes = typeof kernelSize === "number" ? new Array<number>(rank).fill(kernelSize) : kernelSize;
+    if (sizes.length !== rank)
+      throw new ArgumentError(this.constructor.name, `the kernel has ${rank} sizes, got ${sizes}`);
+    const channels = inputChannels / groups;
+    const terms = sizes.reduce((product, size) => product * size, channels);
+    this.weight = uniformWithin(Math.sqrt(1 / terms), [outputChannels, ...sizes, channels]);
+    if (bias) this.bias = zeros([outputChannels]);
+    this.stride = stride;
+    this.padding = padding;
+    this.dilation = dilation;
+    this.groups = groups;
+  }
+
+  forward(x: MLXArray): MLXArray {
+    const { stride, padding, dilation, groups } = this;
+    const y = this.convolve(x, { stride, padding, dilation, groups });
+    return this.bias ? add(y, this.bias) : y;
+  }
+
+  protected abstract convolve(x: MLXArray, options: ConvolutionOptions): MLXArray;
+
+  override describeExtra(): string {
+    const [outputs, ...sizes] = this.weight.shape;
+    const inputs = (sizes.pop() ?? 0) * this.groups;
+    const groups = this.groups === 1 ? "" : `, groups=${this.groups}`;
+    return `${inputs} → ${outputs}, kernelSize=${sizes}, stride=${this.stride}, padding=${this.padding}, dilation=${this.dilation}${groups}`;
+  }
+}
+
+/**
+ * A convolution along one axis: [batch, length, inputChannels] → [batch, count, outputChannels]. Weights begin uniform within
+ * `± 1 / √(terms of each sum)`, the bias at 0.
+ *
+ * @example
+ * const layer = new Conv1d(1, 8, 5, { padding: 2 });
+ * layer(zeros([4, 100, 1])).shape; // [4, 100, 8]
+ */
+export class Conv1d extends Convolution {
+  /** @throws {ArgumentError} if `inputChannels` is no multiple of the groups */
+  constructor(
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly [number],
+    options: ConvolutionLayerOptions = {},
+  ) {
+    super(1, inputChannels, outputChannels, kernelSize, options);
+  }
+
+  protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
+    return conv1d(x, this.weight, options);
+  }
+}
+
+/**
+ * A convolution of images: [batch, height, width, inputChannels] → [batch, countY, countX, outputChannels]. Parameters begin
+ * as in `Conv1d`.
+ */
+export class Conv2d extends Convolution {
+  /** @throws {ArgumentError} if `inputChannels` is no multiple of the groups */
+  constructor(
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly [number, number],
+    options: ConvolutionLayerOptions = {},
+  ) {
+    super(2, inputChannels, outputChannels, kernelSize, options);
+  }
+
+  protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
+    return conv2d(x, this.weight, options);
+  }
+}
+
+/** A convolution of volumes: [batch, depth, height, width, inputChannels]. Parameters begin as in `Conv1d`. */
+export class Conv3d extends Convolution {
+  /** @throws {ArgumentError} if `inputChannels` is no multiple of the groups */
+  constructor(
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly [number, number, number],
+    options: ConvolutionLayerOptions = {},
+  ) {
+    super(3, inputChannels, outputChannels, kernelSize, options);
+  }
+
+  protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
+    return conv3d(x, this.weight, options);
+  }
+}

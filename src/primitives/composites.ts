@@ -1,0 +1,200 @@
+/** The rows behind `fast`: normalizations, rotary positions and attention, which a backend may compute in kernels of its own. */
+import type { Dtype } from "../base/dtype.ts";
+import { greatestFinite, isHalf, promote } from "../base/dtype.ts";
+import { MLXError } from "../base/errors.ts";
+import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { add, multiply, reciprocal, square, subtract } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
+import { greaterEqual } from "./comparison.ts";
+import { matmul } from "./contraction.ts";
+import { exp, rsqrt } from "./exponential.ts";
+import { alignBatch, batchToFront, only } from "./families.ts";
+import { iota } from "./generate.ts";
+import { concatenate, stack } from "./joining.ts";
+import { where } from "./selection.ts";
+import { swapAxes } from "./shaping.ts";
+import { sliceAxis } from "./slicing.ts";
+import { mean, softmax } from "./statistics.ts";
+import { cos, sin } from "./trigonometry.ts";
+import { reshape } from "./views.ts";
+
+/** The parameters of a normalization. */
+export interface NormParams {
+  readonly eps: number;
+  readonly hasWeight: boolean;
+  readonly hasBias: boolean;
+}
+
+/** A row that normalizes along the last axis, then scales and shifts with vectors. */
+function normalization(name: string, normalize: (x: MLXArray, eps: number) => MLXArray): Primitive<NormParams> {
+  const define = ([x, ...factors]: readonly MLXArray[], { eps, hasWeight, hasBias }: NormParams): MLXArray => {
+    const input = only(name, x);
+    const dtype = resultDtype([input, ...factors]);
+    const computed: Dtype = isHalf(dtype) ? "float32" : dtype;
+    let result = normalize(castTo(input, computed), eps);
+    if (hasWeight) result = multiply(result, castTo(only(name, factors[0]), computed));
+    if (hasBias) result = add(result, castTo(only(name, factors[hasWeight ? 1 : 0]), computed));
+    return castTo(result, dtype);
+  };
+  const row: Primitive<NormParams> = {
+    name,
+    aval(inputs) {
+      const { shape } = only(name, inputs[0]);
+      return { shape, dtype: resultDtype(inputs) };
+    },
+    lowering: { kind: "composite", define },
+    derivative: { kind: "definition" },
+    batch(inputs, axes, params) {
+      const [x, ...factors] = inputs;
+      if (axes.slice(1).every((axis) => axis === null)) {
+        return [apply(row, [batchToFront(only(name, x), axes[0] ?? 0), ...factors], params), 0];
+      }
+      const [first, ...rest] = alignBatch(inputs, axes);
+      const input = only(name, first);
+      const spread = rest.map((factor) => {
+        const [batch = 1, features = 1] = factor.shape;
+        return reshape(factor, [batch, ...new Array<number>(input.ndim - 2).fill(1), features]);
+      });
+      return [define([input, ...spread], params), 0];
+    },
+  };
+  return row;
+}
+
+function resultDtype(inputs: readonly Aval[]): Dtype {
+  return inputs.map(({ dtype }) => dtype).reduce(promote);
+}
+
+/** Root-mean-square normalization. */
+export const rmsNormRow: Primitive<NormParams> = /* @__PURE__ */ normalization("rmsNorm", (x, eps) =>
+  multiply(x, rsqrt(add(mean(square(x), -1, { keepAxes: true }), eps))),
+);
+
+/** Normalization to mean 0 and variance 1. */
+export const layerNormRow: Primitive<NormParams> = /* @__PURE__ */ normalization("layerNorm", (x, eps) => {
+  const centered = subtract(x, mean(x, -1, { keepAxes: true }));
+  return multiply(centered, rsqrt(add(mean(square(centered), -1, { keepAxes: true }), eps)));
+});
+
+interface RopeParams {
+  readonly dims: number;
+  readonly isTraditional: boolean;
+  /** Null: the periods are the last input. */
+  readonly base: number | null;
+  readonly scale: number;
+}
+
+/** Rotary positions: input, offset, and perhaps periods. */
+export const ropeRow: Primitive<RopeParams> = /* @__PURE__ */ {
+  name: "rope",
+  aval: ([x]) => only("rope", x),
+  lowering: { kind: "composite", define: rotate },
+  derivative: { kind: "definition" },
+  batch([x, offset, ...periods], [axis = null, offsetAxis = null, periodsAxis = null], params) {
+    if (periodsAxis !== null) throw new MLXError("rope", "its periods cannot be batched; call it once for each");
+    const [input, start] = [only("rope", x), only("rope", offset)];
+    const isShared = offsetAxis === null && start.ndim === 0;
+    if (isShared) return [apply(ropeRow, [batchToFront(input, axis ?? 0), start, ...periods], params), 0];
+    // Examples join the first axis, and each of its places gets its own offset.
+    const [a, b] = alignBatch([input, start], [axis, offsetAxis]);
+    const [batched, starts] = [only("rope", a), only("rope", b)];
+    const [examples = 1, first = 1, ...rest] = batched.shape;
+    const isAxisPlain = batched.ndim === 3;
+    const joined = isAxisPlain ? batched : reshape(batched, [examples * first, ...rest]);
+    const each = isAxisPlain
+      ? starts
+      : reshape(starts.ndim === 1 ? spreadColumns(starts, first) : starts, [examples * first]);
+    return [reshape(apply(ropeRow, [joined, each, ...periods], params), batched.shape), 0];
+  },
+};
+
+/** [n] → [n, count], each element repeated. */
+function spreadColumns(x: MLXArray, count: number): MLXArray {
+  return add(reshape(x, [x.size, 1]), castTo(multiply(iota([1, count], 1, "int32"), 0), x.dtype));
+}
+
+function rotate([x, offset, periods]: readonly MLXArray[], params: RopeParams): MLXArray {
+  const [input, start] = [only("rope", x), only("rope", offset)];
+  const { dims, isTraditional, base, scale } = params;
+  const [half, rank, features] = [dims / 2, input.ndim, input.shape.at(-1) ?? 0];
+  const rows = input.shape.at(-2) ?? 1;
+  const computed: Dtype = isHalf(input.dtype) ? "float32" : input.dtype;
+  const frequencies =
+    base === null
+      ? reciprocal(castTo(only("rope", periods), computed))
+      : exp(multiply(iota([half], 0, computed), -Math.log(base) / half));
+  // [rows, 1], or [batch, 1, …, rows, 1] for offsets of their own
+  const own = start.ndim === 1 ? reshape(start, [start.size, ...new Array<number>(rank - 1).fill(1)]) : start;
+  const position = multiply(add(iota([rows, 1], 0, computed), castTo(own, computed)), scale);
+  const angle = multiply(position, frequencies);
+  const [cosine, sine] = [cos(angle), sin(angle)];
+  const wide = castTo(input, computed);
+  const [a, b] = isTraditional
+    ? [sliceAxis(wide, rank - 1, 0, half, 2), sliceAxis(wide, rank - 1, 1, half, 2)]
+    : [sliceAxis(wide, rank - 1, 0, half), sliceAxis(wide, rank - 1, half, half)];
+  const turnedA = subtract(multiply(a, cosine), multiply(b, sine));
+  const turnedB = add(multiply(a, sine), multiply(b, cosine));
+  const turned = isTraditional
+    ? reshape(stack([turnedA, turnedB], rank), [...input.shape.slice(0, -1), dims])
+    : concatenate([turnedA, turnedB], rank - 1);
+  const whole =
+    dims === features ? turned : concatenate([turned, sliceAxis(wide, rank - 1, dims, features - dims)], rank - 1);
+  return castTo(whole, input.dtype);
+}
+
+interface AttentionParams {
+  readonly scale: number;
+  /** Whether a query sees only the keys up to its own place. */
+  readonly isCausal: boolean;
+}
+
+/** Attention: queries, keys, values, and perhaps a mask. */
+export const attentionRow: Primitive<AttentionParams> = /* @__PURE__ */ {
+  name: "scaledDotProductAttention",
+  aval([q, , v]) {
+    const [queries, values] = [only("scaledDotProductAttention", q), only("scaledDotProductAttention", v)];
+    return { shape: [...queries.shape.slice(0, -1), values.shape.at(-1) ?? 0], dtype: queries.dtype };
+  },
+  lowering: { kind: "composite", define: attend },
+  derivative: { kind: "definition" },
+  batch(inputs, axes, params) {
+    const [queries, keys, values, mask] = alignBatch(inputs, axes);
+    const tensors = [queries, keys, values].map((tensor) => only("scaledDotProductAttention", tensor));
+    const original = inputs[3];
+    if (!mask || !original) return [apply(attentionRow, tensors, params), 0];
+    if ((axes[3] ?? null) === null) return [apply(attentionRow, [...tensors, original], params), 0];
+    const missing = only("scaledDotProductAttention", queries).ndim - mask.ndim;
+    const [examples = 1, ...rest] = mask.shape;
+    const spread = reshape(mask, [examples, ...new Array<number>(missing).fill(1), ...rest]);
+    return [apply(attentionRow, [...tensors, spread], params), 0];
+  },
+};
+
+function attend([q, k, v, mask]: readonly MLXArray[], { scale, isCausal }: AttentionParams): MLXArray {
+  const [queries, keys, values] = [q, k, v].map((tensor) => only("scaledDotProductAttention", tensor));
+  const [query, key, value] = [only("queries", queries), only("keys", keys), only("values", values)];
+  const [heads, rows, features] = query.shape.slice(-3);
+  const leading = key.shape.slice(0, -2); // [batch, key heads]
+  const [columns = 0, valueFeatures = 0] = value.shape.slice(-2);
+  const groups = (heads ?? 1) / Math.max(leading.at(-1) ?? 1, 1);
+  // Heads that share keys stand below one another: [batch, key heads, groups · queries, features].
+  const folded = reshape(query, [...leading, groups * (rows ?? 0), features ?? 0]);
+  const products = matmul(multiply(folded, scale), swapAxes(key, -1, -2));
+  const scores = masked(reshape(products, [...query.shape.slice(0, -1), columns]), isCausal, mask ?? null);
+  const weights = reshape(softmax(scores, -1), [...leading, groups * (rows ?? 0), columns]);
+  return reshape(matmul(weights, value), [...query.shape.slice(0, -1), valueFeatures]);
+}
+
+/** `scores`, with the least finite number where a query does not see a key. */
+function masked(scores: MLXArray, isCausal: boolean, mask: MLXArray | null): MLXArray {
+  const lowest = -greatestFinite(scores.dtype);
+  if (isCausal) {
+    const [rows = 0, columns = 0] = scores.shape.slice(-2);
+    const row = add(iota([rows, columns], 0, "int32"), columns - rows);
+    return where(greaterEqual(row, iota([rows, columns], 1, "int32")), scores, lowest);
+  }
+  if (mask === null) return scores;
+  return mask.dtype === "bool" ? where(mask, scores, lowest) : add(scores, castTo(mask, scores.dtype));
+}
