@@ -3,8 +3,6 @@
 import { ByteWriter } from "./byte-writer.ts";
 import { type LaneOpName, type MemoryLaneOpName, type MemoryOpName, type OpName, opcodeOf } from "./opcodes.ts";
 
-export type { LaneOpName, MemoryLaneOpName, MemoryOpName, OpName } from "./opcodes.ts";
-
 /** Type of a WebAssembly value. */
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
 

@@ -1,10 +1,11 @@
 /** Loads and stores of lanes: contiguous, repeated or scattered, with the widening that each element type needs. */
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isHalf, kindOf } from "../../base/dtype.ts";
-import type { FunctionBuilder, MemoryLaneOpName } from "./assembler.ts";
+import type { FunctionBuilder } from "./assembler.ts";
 import { floatToHalfBits, halfBitsToFloat } from "./lane-casts.ts";
 import type { LaneOps } from "./lane-ops.ts";
 import { lanesPerRegister } from "./lane-ops.ts";
+import type { MemoryLaneOpName } from "./opcodes.ts";
 
 /** Four (two, of 64 bits) consecutive elements at `address + offset`. */
 export function loadVector(ops: LaneOps, dtype: Dtype, address: number, offset: number): number {

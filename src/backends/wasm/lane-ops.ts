@@ -3,7 +3,8 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating, kindOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/expr.ts";
-import type { FunctionBuilder, LaneOpName, OpName } from "./assembler.ts";
+import type { FunctionBuilder } from "./assembler.ts";
+import type { LaneOpName, OpName } from "./opcodes.ts";
 import { float32BinaryMath, float32Math } from "./vector-math.ts";
 
 /** How elements of a dtype lie in registers: half floats as float32, small integers widened, bool as masks. */
