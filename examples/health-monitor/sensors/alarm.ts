@@ -1,9 +1,9 @@
 /**
  * From forecast errors to alarms, one rule for every forecaster.
  *
- * A reading is flagged when its error exceeds `alarmFactor` times the median error of the mote's own training readings,
- * in humidity or in temperature. The median, because the training half holds disturbances of its own that nobody labelled;
- * no label of any kind enters the threshold.
+ * The error of a reading is the mean over its channels, each in units of the channel's median error. It is flagged when it
+ * exceeds `alarmFactor` times the median. All medians are those of the mote's own training readings: no label enters, and
+ * the disturbances in the training half that nobody labelled hardly move a median.
  */
 import { hasLabelWithin, type Mote } from "./network.ts";
 
@@ -13,41 +13,27 @@ export const alarmFactor = 10;
 /** Readings over which a sustained error is averaged: one minute at a reading every five seconds. */
 export const averagedReadings = 12;
 
-/** Forecast errors of one mote, absolute, one series for each channel. */
+/** Absolute forecast errors of one mote, a series for each channel. */
 export interface ForecastErrors {
   readonly channels: readonly Float64Array[];
   /** Readings before a reading that its error depends on; the first `reach` errors are meaningless. */
   readonly reach: number;
 }
 
-/** Each error replaced by the mean of itself and the errors before it, `count` in all. */
-export function averageErrors({ channels, reach }: ForecastErrors, count: number): ForecastErrors {
-  const averaged = channels.map((errors) => {
-    const means = new Float64Array(errors.length);
-    for (let index = count - 1; index < errors.length; index++) {
-      means[index] = errors.subarray(index - count + 1, index + 1).reduce((sum, error) => sum + error, 0) / count;
-    }
-    return means;
+/**
+ * How alarming each reading is: its error in units of the threshold, so that above 1 is an alarm.
+ *
+ * @param averaged how many errors, the reading's own and those before it, the error of a reading is the mean of
+ */
+export function alarmLevels(mote: Mote, errors: ForecastErrors, averaged = 1): Float64Array {
+  const units = errors.channels.map((channel) => usualError(mote, channel, errors.reach));
+  const combined = Float64Array.from({ length: mote.length }, (_, index) => {
+    const inUnits = errors.channels.map((channel, c) => (channel[index] ?? 0) / (units[c] ?? 1));
+    return inUnits.reduce((sum, error) => sum + error, 0) / inUnits.length;
   });
-  return { channels: averaged, reach: reach + count - 1 };
-}
-
-/** The alarm threshold of each channel, from the training half with its labelled readings left out. */
-export function thresholdsOf(mote: Mote, { channels, reach }: ForecastErrors): readonly number[] {
-  return channels.map((errors) => {
-    const usual = errors
-      .subarray(0, mote.half)
-      .filter((_, index) => index >= reach && !hasLabelWithin(mote, index - reach, index + 1));
-    return alarmFactor * medianOf(usual);
-  });
-}
-
-/** Errors in units of their channel's threshold, the greater of the channels: above 1 is an alarm. */
-export function alarmLevels(mote: Mote, errors: ForecastErrors): Float64Array {
-  const thresholds = thresholdsOf(mote, errors);
-  return Float64Array.from({ length: mote.length }, (_, index) =>
-    Math.max(...errors.channels.map((channel, c) => (channel[index] ?? 0) / (thresholds[c] ?? 1))),
-  );
+  const sustained = trailingMeans(combined, averaged);
+  const threshold = alarmFactor * usualError(mote, sustained, errors.reach + averaged - 1);
+  return sustained.map((error) => error / threshold);
 }
 
 /** 1 for each level above 1. */
@@ -55,9 +41,23 @@ export function flagLevels(levels: Float64Array): Uint8Array {
   return Uint8Array.from(levels, (level) => (level > 1 ? 1 : 0));
 }
 
+/** Each value replaced by the mean of itself and the values before it, `count` in all; 0 where there are not so many. */
+export function trailingMeans(values: Float64Array, count: number): Float64Array {
+  return values.map((_, index) => {
+    if (index < count - 1) return 0;
+    return values.subarray(index - count + 1, index + 1).reduce((sum, value) => sum + value, 0) / count;
+  });
+}
+
 /** The middle value; the mean of the two middle ones when there is an even number. */
 export function medianOf(values: Float64Array): number {
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length / 2;
   return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
+}
+
+/** The median over the training readings whose errors depend on no labelled reading. */
+function usualError(mote: Mote, errors: Float64Array, reach: number): number {
+  const training = errors.subarray(0, mote.half);
+  return medianOf(training.filter((_, index) => index >= reach && !hasLabelWithin(mote, index - reach, index + 1)));
 }
