@@ -49,7 +49,8 @@ async function run(shard: Shard, recorded: OracleCase): Promise<unknown> {
   if (valueAndGrad) {
     const [first = 0] = valueAndGrad;
     const positions = valueAndGrad.length === 1 ? first : valueAndGrad;
-    return mx.valueAndGrad(plain, positions)(...arraysOf(args));
+    const of = (...given: MLXArray[]): MLXArray => plain(...given);
+    return mx.valueAndGrad(of, positions)(...arraysOf(args));
   }
   const out = call(f, args, options);
   return property ? normalized(property, args, out) : out;
@@ -143,9 +144,12 @@ function single(value: unknown): MLXArray {
   return value;
 }
 
-function member(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) throw new Error(`no ${name} in ${describeKind(value)}`);
-  return Reflect.get(value, name);
+/** What lies at a dotted path. */
+function member(value: unknown, path: string): unknown {
+  return path.split(".").reduce((part, name) => {
+    if (typeof part !== "object" || part === null) throw new Error(`no ${path} in ${describeKind(value)}`);
+    return Reflect.get(part, name);
+  }, value);
 }
 
 function describeKind(value: unknown): string {

@@ -100,6 +100,7 @@ def conditions(shard):
             shard.case("clip", x, shard.array(sample([2, 2, 2, 4, 4], dtype)), None)
             shard.case("clip", x, None, 3)
     edge = shard.array(floats(pairs("float32"), "float32"))
+    shard.case("which", condition, edge.at(":5"), 2.5)
     shard.case("where", shard.array(np.array([0.0, 1.0, math.nan, -2.0], np.float32)), 1.5, 0.5)
     shard.case("where", shard.array(np.array([0, 3, -1], np.int32)), shard.array(np.array([1, 2, 3], np.int16)), 2.5)
     shard.case("where", condition, shard.array(np.array([1, 2, 3, 4, 5], np.uint8)), shard.array(floats([0.5] * 5, "float16")))

@@ -57,6 +57,10 @@ def record(shard):
     optimizer("Lion", learningRate=0.01, betas=[0.5, 0.75], weightDecay=0.1)
     optimizer("Adagrad", learningRate=0.1)
     optimizer("Adagrad", learningRate=0.1, eps=1e-2)
+    optimizer("Adamax", learningRate=0.01)
+    optimizer("Adamax", learningRate=0.01, betas=[0.5, 0.75], eps=1e-3)
+    optimizer("AdaDelta", learningRate=0.1)
+    optimizer("AdaDelta", learningRate=1, rho=0.5, eps=1e-2)
     for description in SCHEDULES:
         optimizer("SGD", learningRate={"schedule": list(description)})
         optimizer("Adam", learningRate={"schedule": list(description)})

@@ -40,9 +40,13 @@ PYTHON_NAMES = {
     "allClose": "allclose",
     "expandDims": "expand_dims",
     "variance": "var",
+    "convTransposed1d": "conv_transpose1d",
+    "convTransposed2d": "conv_transpose2d",
+    "convTransposed3d": "conv_transpose3d",
+    "which": "where",
 }
 
-PYTHON_OPTIONS = {"keepAxes": "keepdims", "equalNaN": "equal_nan"}
+PYTHON_OPTIONS = {"keepAxes": "keepdims", "equalNaN": "equal_nan", "hiddenSize": "mlp_dims"}
 
 DTYPES = [
     "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",

@@ -39,7 +39,7 @@ def record(shard):
     for alias, name in ALIASES.items():
         values = floats([0.5, -0.25, 1.0, 1.5, math.nan, -0.0], "float32")
         shard.case(alias, shard.array(values), exact=truth(name, values))
-    for name in ["conj", "conjugate", "real"]:
+    for name in ["conj", "conjugate", "real", "imag"]:
         shard.case(name, shard.array(edges("float32")))
     for dtype in ["bool", *[d for d in DTYPES if "int" in d]]:
         shard.case("bitwiseInvert", shard.array(edges(dtype)))
