@@ -8,11 +8,6 @@ import { broadcastTo } from "../primitives/views.ts";
 import { dependents, pullBack } from "./differentiate.ts";
 import { arraysIn } from "./grad.ts";
 
-interface CheckpointParams {
-  /** How many of the inputs the function is differentiated by; the last input is its result. */
-  readonly primals: number;
-}
-
 /** The input itself, kept apart from it: what is computed from a barrier is not shared with what is computed from its input. */
 export const barrierRow: Primitive<null> = /* @__PURE__ */ view<null>("barrier", {
   aval: ({ shape, dtype }) => ({ shape, dtype }),
@@ -22,28 +17,26 @@ export const barrierRow: Primitive<null> = /* @__PURE__ */ view<null>("barrier",
   sameElements: true,
 });
 
-/** Inputs: arrays, and a result computed from them. The result; its cotangents go through a second computation of it. */
-export const checkpointRow: Primitive<CheckpointParams> = /* @__PURE__ */ {
+/** Inputs: a result and the arrays it is computed from. The result; its cotangents go through a second computation of it. */
+export const checkpointRow: Primitive<null> = /* @__PURE__ */ {
   name: "checkpoint",
-  aval: (inputs) => {
-    const { shape, dtype } = only("checkpoint", inputs.at(-1));
+  aval: ([result]) => {
+    const { shape, dtype } = only("checkpoint", result);
     return { shape, dtype };
   },
-  lowering: { kind: "map", element: ({ index, inputs, read }) => read(inputs.length - 1, index), sameElements: true },
+  lowering: { kind: "map", element: ({ index, read }) => read(0, index), sameElements: true },
   derivative: {
     kind: "custom",
-    jvp: (tangents) => tangents.at(-1) ?? null,
-    vjp(cotangent, inputs, _, { primals: count }) {
-      const primals = inputs.slice(0, count);
+    jvp: ([tangent = null]) => tangent,
+    vjp(cotangent, [result, ...primals]) {
       const anew = primals.map((primal) => apply(barrierRow, [primal], null));
-      const result = rebuilt(only("checkpoint", inputs.at(-1)), primals, anew);
-      return [...pullBack([result], [cotangent], anew), null];
+      return [null, ...pullBack([rebuilt(only("checkpoint", result), primals, anew)], [cotangent], anew)];
     },
   },
-  batch(inputs, axes, params) {
-    const axis = axes.at(-1) ?? null;
-    if (axis !== null) return [apply(checkpointRow, inputs, params), axis];
-    const result = only("checkpoint", inputs.at(-1));
+  batch(inputs, axes) {
+    const [axis = null] = axes;
+    if (axis !== null) return [apply(checkpointRow, inputs, null), axis];
+    const result = only("checkpoint", inputs[0]);
     return [broadcastTo(result, [batchLength(inputs, axes), ...result.shape]), 0];
   },
 };
@@ -64,8 +57,7 @@ export function checkpoint<A extends readonly unknown[], R>(fn: (...args: A) => 
     return asWrapped<R>(
       treeMap((leaf) => {
         if (!(leaf instanceof MLXArray) || given.includes(leaf)) return leaf;
-        const primals = [...given, ...captured(leaf, given)];
-        return apply(checkpointRow, [...primals, leaf], { primals: primals.length });
+        return apply(checkpointRow, [leaf, ...given, ...captured(leaf, given)], null);
       }, result),
     );
   };

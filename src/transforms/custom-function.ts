@@ -150,42 +150,38 @@ interface CustomParams {
   readonly index: number;
 }
 
-/** Inputs: the arrays in the arguments, then those that the function made of them. The value is one of the latter. */
+/** Inputs: the value, the arrays in the arguments, and all those that the function made of them, the value among these. */
 export const customRow: Primitive<CustomParams> = /* @__PURE__ */ {
   name: "customFunction",
-  aval(inputs, { rules, index }) {
-    const { shape, dtype } = only("customFunction", inputs[rules.args.count + index]);
+  aval([value]) {
+    const { shape, dtype } = only("customFunction", value);
     return { shape, dtype };
   },
-  lowering: {
-    kind: "map",
-    element: ({ index, read, params: { rules, index: which } }) => read(rules.args.count + which, index),
-  },
+  lowering: { kind: "map", element: ({ index, read }) => read(0, index), sameElements: true },
   derivative: {
     kind: "custom",
-    jvp(tangents, inputs, _, { rules, index }) {
+    jvp([tangent = null, ...tangents], [, ...inputs], _, { rules, index }) {
       const { args, definition } = rules;
-      if (!definition.jvp) return tangents[args.count + index] ?? null;
+      if (!definition.jvp) return tangent;
       const primals = inputs.slice(0, args.count);
       const given = primals.map((primal, k) => tangents[k] ?? zerosLike(primal));
       return arraysIn(definition.jvp(filledList(args, primals), filledList(args, given)))[index] ?? null;
     },
-    vjp(cotangent, inputs, output, { rules, index }) {
+    vjp(cotangent, [, ...inputs], output, { rules, index }) {
       const { args, result, definition } = rules;
-      if (!definition.vjp) return inputs.map((_, k) => (k === args.count + index ? cotangent : null));
+      if (!definition.vjp) return [cotangent];
       const primals = inputs.slice(0, args.count);
-      const outputs = Array.from({ length: result.count }, (_, k) =>
-        k === index ? output : apply(customRow, inputs, { rules, index: k }),
-      );
+      const made = inputs.slice(args.count);
+      const outputs = made.map((_, k) => (k === index ? output : applyCustom(primals, made, rules, k)));
       const cotangents = outputs.map((other, k) => (k === index ? cotangent : zerosLike(other)));
       const pulled = definition.vjp(filledList(args, primals), filled(result, cotangents), filled(result, outputs));
-      return [...cotangentsOf(pulled, args, primals), ...outputs.map(() => null)];
+      return [null, ...cotangentsOf(pulled, args, primals)];
     },
   },
-  batch(inputs, axes, { rules, index }) {
+  batch([, ...inputs], [, ...axes], { rules, index }) {
     const { args, definition } = rules;
     const primals = inputs.slice(0, args.count);
-    const primalAxes = args.count === 0 ? [] : axes.slice(0, args.count);
+    const primalAxes = axes.slice(0, args.count);
     if (definition.vmap) {
       const [result, resultAxes] = definition.vmap(filledList(args, primals), axesOf(filled(args, primalAxes)));
       const array = only("customFunction", arraysIn(result)[index]);
@@ -196,9 +192,14 @@ export const customRow: Primitive<CustomParams> = /* @__PURE__ */ {
       const axis = axes[args.count + k] ?? null;
       return axis === null ? broadcastTo(array, [length, ...array.shape]) : batchToFront(array, axis);
     });
-    return [apply(customRow, [...primals, ...made], { rules: rules.batched(primalAxes), index }), 0];
+    return [applyCustom(primals, made, rules.batched(primalAxes), index), 0];
   },
 };
+
+/** Array `index` of those that the function made of `primals`, under its rules. */
+function applyCustom(primals: readonly MLXArray[], made: readonly MLXArray[], rules: Rules, index: number): MLXArray {
+  return apply(customRow, [only("customFunction", made[index]), ...primals, ...made], { rules, index });
+}
 
 /** The cotangent of each array in the arguments. @throws {ArgumentError} if the rule returned trees of another form */
 function cotangentsOf(pulled: readonly unknown[], args: Form, primals: readonly MLXArray[]): (MLXArray | null)[] {
@@ -260,7 +261,7 @@ export function customFunction<A extends readonly unknown[], R>(
       if (known.length > formLimit) known.shift();
     }
     const own = shared;
-    const outputs = made.map((_, index) => apply(customRow, [...primals, ...made], { rules: own, index }));
+    const outputs = made.map((_, index) => applyCustom(primals, made, own, index));
     return asResult<R>(filled(resultForm, outputs));
   };
 }

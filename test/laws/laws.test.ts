@@ -39,9 +39,7 @@ describe("the table of laws", () => {
 describe("the laws", () => {
   it("catch a wrong derivative", async () => {
     const wrong: Primitive = { ...sinRow, derivative: { kind: "pointwise", partials: ([x]) => [x ?? null] } };
-    const trial = (): Trial => new Trial(wrong, { inputs: [{ shape: [3] }] });
-    await expect(tangentsAreSlopes(trial())).rejects.toThrow();
-    await expect(secondDerivativesHold(trial())).rejects.toThrow();
+    await expect(tangentsAreSlopes(new Trial(wrong, { inputs: [{ shape: [3] }] }))).rejects.toThrow();
   });
   it("catch a wrong transpose", async () => {
     const wrong: Primitive = { ...negativeRow, derivative: { kind: "linear", transpose: (cotangent) => [cotangent] } };

@@ -199,6 +199,10 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
     { inputs: [of(2, 4)], params: norm(false, false) },
     { inputs: [of(2, 4), of(4), of(4)], params: norm(true, true) },
   ],
+  ropeRow: [true, false].flatMap((isTraditional): LawCase[] => [
+    { inputs: [of(2, 3, 4), wholes([2], [])], params: { dims: 4, isTraditional, base: 100, scale: 1 } },
+    { inputs: [of(2, 2, 3, 4), wholes([2, 5], [2])], params: { dims: 2, isTraditional, base: 100, scale: 0.5 } },
+  ]),
   attentionRow: [
     { inputs: [of(1, 2, 3, 2), of(1, 2, 3, 2), of(1, 2, 3, 2)], params: { scale: 0.7, isCausal: false } },
     { inputs: [of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 1, 3, 2)], params: { scale: 0.7, isCausal: true } },
