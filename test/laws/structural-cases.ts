@@ -218,6 +218,6 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
       noDerivative: "random bits have no slope",
     },
   ],
-  viewRow: [{ inputs: [of(3)], params: { dtype: "int64" }, noDerivative: bits }],
-  viewBytesRow: [{ inputs: [of(2, 2)], params: { dtype: "int32" }, noDerivative: bits }],
+  viewRow: [{ inputs: [{ shape: [3], dtype: "float64" }], params: { dtype: "int64" }, noDerivative: bits }],
+  viewBytesRow: [{ inputs: [{ shape: [2, 2], dtype: "float64" }], params: { dtype: "int32" }, noDerivative: bits }],
 };
