@@ -27,6 +27,8 @@ interface Draft {
 const recomputeLimit = 6;
 /** Work per element from which a value is not recomputed for every element it is broadcast to. */
 const broadcastLimit = 10;
+/** The same where a contraction packs the elements: a condition on each, such as padding, keeps it from copying in vectors. */
+const packingLimit = 4;
 /** Vertices per kernel; keeps expressions shallow and kernels small. */
 const memberLimit = 160;
 
@@ -149,7 +151,7 @@ class Fusion {
       if (!draft) return;
       const isPrologue = draft.kind === "contraction" && !this.#isAligned(vertex, draft);
       const isHeavy = isPrologue && !isView && this.#hasSource.has(vertex);
-      if (isHeavy || this.#wouldRepeat(vertex, draft, cost)) return this.#start(vertex, "loop");
+      if (isHeavy || this.#wouldRepeat(vertex, draft, cost, isPrologue ? packingLimit : broadcastLimit)) return this.#start(vertex, "loop");
       return this.#join(vertex, draft, false);
     }
     const isCheap = cost <= recomputeLimit && !this.#hasSource.has(vertex);
@@ -296,8 +298,8 @@ class Fusion {
     return result;
   }
 
-  #wouldRepeat(vertex: MLXArray, draft: Draft, cost: number): boolean {
-    if (cost < broadcastLimit || vertex.size <= 1) return false;
+  #wouldRepeat(vertex: MLXArray, draft: Draft, cost: number, limit: number): boolean {
+    if (cost < limit || vertex.size <= 1) return false;
     return (this.#program.users.get(vertex) ?? []).some((user) => {
       if (!draft.members.has(user) || user.primitive.lowering.kind !== "map") return false;
       return this.#repeats(user, vertex.size, draft);
