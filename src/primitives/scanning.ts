@@ -1,11 +1,11 @@
 /** Cumulative operations along an axis. */
-import type { Dtype, TypedArray } from "../base/dtype.ts";
+import type { Dtype } from "../base/dtype.ts";
 import { integerLimits, isFloating, isHalf } from "../base/dtype.ts";
 import { readElement, writeElement } from "../base/elements.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import type { Primitive } from "../graph/primitive.ts";
+import type { Primitive, RoutineCall } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
@@ -37,10 +37,7 @@ export const scanRow: Primitive<ScanParams> = /* @__PURE__ */ {
   aval: ([x]) => only("scan", x),
   lowering: {
     kind: "routine",
-    run({ inputs: [input], output, outputAval: { shape, dtype }, params: { op, reverse } }) {
-      const combine = combiner(op, only("scan", input), output, dtype);
-      eachRow(shape, reverse, (at, before) => combine(at, before));
-    },
+    run: scanElements,
   },
   derivative: {
     kind: "custom",
@@ -161,31 +158,35 @@ function eachRow(shape: readonly number[], reverse: boolean, visit: (at: number,
   }
 }
 
-function combiner(
-  op: ScanOp,
-  input: TypedArray,
-  output: TypedArray,
-  dtype: Dtype,
-): (at: number, before: number) => void {
-  const isBig = output instanceof BigInt64Array || output instanceof BigUint64Array;
-  if (isBig && (input instanceof BigInt64Array || input instanceof BigUint64Array)) {
+function scanElements({ inputs, output, outputAval, params }: RoutineCall<ScanParams>): void {
+  const input = only("scan", inputs[0]);
+  const { shape, dtype } = outputAval;
+  const { op, reverse } = params;
+  if (output instanceof BigInt64Array || output instanceof BigUint64Array) {
     const combine = bigOperations[op === "logSumExp" ? "sum" : op];
-    return (at, before) => {
-      const value = input[at] ?? 0n;
+    eachRow(shape, reverse, (at, before) => {
+      const value = BigInt(input[at] ?? 0n);
       output[at] = before < 0 ? value : combine(output[before] ?? 0n, value);
-    };
+    });
+    return;
   }
-  const combine = op === "product" && !isFloating(dtype) ? Math.imul : operations[op];
+  const isWhole = !isFloating(dtype);
   const isPlain = !isHalf(dtype) && dtype !== "bool";
-  const read = (elements: TypedArray, at: number): number =>
-    Number(isPlain ? elements[at] : readElement(elements, at, dtype));
-  // Sums and products run in double precision; what is stored of an integer has wrapped around.
-  let state = 0;
-  return (at, before) => {
-    state = before < 0 ? read(input, at) : combine(state, read(input, at));
-    writeElement(output, at, dtype, state);
-    if (!isFloating(dtype)) state = read(output, at);
-  };
+  const combine = op === "product" && isWhole ? Math.imul : operations[op];
+  const length = shape.at(-1) ?? 1;
+  const step = reverse ? -1 : 1;
+  for (let start = 0; start < output.length; start += length) {
+    let at = reverse ? start + length - 1 : start;
+    // Sums and products run in double precision; those of integers wrap around as they are stored.
+    let state = 0;
+    for (let i = 0; i < length; i++, at += step) {
+      const value = Number(isPlain ? input[at] : readElement(input, at, dtype));
+      state = i === 0 ? value : combine(state, value);
+      if (isPlain) output[at] = state;
+      else writeElement(output, at, dtype, state);
+      if (isWhole) state = output[at] ?? 0;
+    }
+  }
 }
 
 const operations: Readonly<Record<ScanOp, (a: number, b: number) => number>> = {

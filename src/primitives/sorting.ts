@@ -26,7 +26,8 @@ export const sortRow: Primitive<null> = /* @__PURE__ */ {
       const length = shape.at(-1) ?? 1;
       const sorted = numbersOf(only("sort", input), dtype);
       for (let start = 0; start < sorted.length; start += length) sorted.subarray(start, start + length).sort();
-      for (let i = 0; i < sorted.length; i++) writeElement(output, i, dtype, sorted[i] ?? 0);
+      if (isHalf(dtype)) for (let i = 0; i < sorted.length; i++) writeElement(output, i, dtype, sorted[i] ?? 0);
+      else bytesOf(output).set(bytesOf(sorted));
     },
   },
   derivative: {
@@ -51,8 +52,7 @@ export const argSortRow: Primitive<null> = /* @__PURE__ */ {
       const length = shape.at(-1) ?? 1;
       const values = numbersOf(only("argSort", input), only("argSort", aval).dtype);
       for (let start = 0; start < values.length; start += length) {
-        const order = Uint32Array.from({ length }, (_, i) => i);
-        order.sort((a, b) => compare(values[start + a] ?? 0, values[start + b] ?? 0));
+        const order = sortedPositions(values.subarray(start, start + length));
         for (let i = 0; i < length; i++) output[start + i] = order[i] ?? 0;
       }
     },
@@ -101,6 +101,38 @@ export const searchSortedRow: Primitive<SearchParams> = /* @__PURE__ */ {
 function numbersOf(elements: TypedArray, dtype: Dtype): TypedArray {
   if (!isHalf(dtype)) return elements.slice();
   return Float32Array.from({ length: elements.length }, (_, i) => Number(readElement(elements, i, dtype)));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Rows up to which a value of 32 bits and its position fit into one exact double. */
+const packedRow = 2 ** 21;
+
+/** The positions in ascending order of `values`. */
+function sortedPositions(values: TypedArray): Float64Array | Uint32Array {
+  const { length } = values;
+  if (length > packedRow || values.BYTES_PER_ELEMENT > 4) {
+    const order = Uint32Array.from({ length }, (_, i) => i);
+    return order.sort((a, b) => compare(values[a] ?? 0, values[b] ?? 0));
+  }
+  // Value and position in one number each: these sort without a comparison function, and in the order of position on ties.
+  const keys = new Float64Array(length);
+  const bits = new Int32Array(1);
+  const float = new Float32Array(bits.buffer);
+  for (let i = 0; i < length; i++) {
+    let key = Number(values[i]);
+    if (values instanceof Float32Array) {
+      float[0] = key + 0; // -0 becomes 0
+      const pattern = bits[0] ?? 0;
+      key = Number.isNaN(key) ? 0x7fffffff : pattern < 0 ? pattern ^ 0x7fffffff : pattern;
+    }
+    keys[i] = key * packedRow + i;
+  }
+  keys.sort();
+  for (let i = 0; i < length; i++) keys[i] = (keys[i] ?? 0) - Math.floor((keys[i] ?? 0) / packedRow) * packedRow;
+  return keys;
 }
 
 function compare(a: number | bigint, b: number | bigint): number {
