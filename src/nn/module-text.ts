@@ -3,7 +3,7 @@ import { formatShape } from "../base/shape.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "./module.ts";
-import { isModule, localArrayPaths } from "./module-tree.ts";
+import { localArrayPaths, modulesIn } from "./module-tree.ts";
 
 /**
  * The tree of a module: name, what it says of itself, its own parameters with their shapes, the number of parameters in it.
@@ -14,8 +14,7 @@ export function describeModule(module: Module): string {
   const lines: string[] = [];
   const visit = (prefix: string, indent: string, inner: Module): void => {
     lines.push(`${indent}${prefix}${describeLine(inner)}`);
-    for (const [path, child] of treeFlatten(inner.children()))
-      if (isModule(child)) visit(`${path}: `, `${indent}  `, child);
+    for (const [path, child] of modulesIn(inner.children())) visit(`${path}: `, `${indent}  `, child);
   };
   visit("", "", module);
   return lines.join("\n");

@@ -54,6 +54,12 @@ export function isModule(value: unknown): value is Module {
   return value instanceof Callable;
 }
 
+/** The modules in a tree with their dotted paths; those inside them are not looked for. */
+export function modulesIn(tree: unknown, path = ""): [string, Module][] {
+  if (isModule(tree)) return [[path, tree]];
+  return (childrenOf(tree) ?? []).flatMap(([key, child]) => modulesIn(child, path === "" ? key : `${path}.${key}`));
+}
+
 /** The paths of the arrays that belong to `module` itself and not to a module inside, names beginning with `_` left out. */
 export function localArrayPaths(module: Module): string[] {
   const paths: string[] = [];

@@ -2,13 +2,13 @@
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { treeChildren, treeFlatten } from "../base/tree.ts";
+import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
 import { Callable } from "./callable.ts";
 import { describeModule } from "./module-text.ts";
 import type { ModuleFilter, ModuleLeafTest, ModuleMap, NestedTree } from "./module-tree.ts";
-import { filterAndMapModule, isBranch, localArrayPaths, updateBranch } from "./module-tree.ts";
+import { filterAndMapModule, isBranch, localArrayPaths, modulesIn, updateBranch } from "./module-tree.ts";
 import type { ParametersOf } from "./parameter-tree.ts";
 
 /** Which parameters `freeze` and `unfreeze` mean. */
@@ -80,7 +80,7 @@ export abstract class Module extends Callable {
     return this.filterAndMap(
       isChild,
       undefined,
-      (_, __, value) => value instanceof Module && treeFlatten(value.children()).length === 0,
+      (_, __, value) => value instanceof Module && modulesIn(value.children()).length === 0,
     );
   }
 
@@ -97,9 +97,7 @@ export abstract class Module extends Callable {
       if (seen.has(module)) return;
       seen.add(module);
       found.push([path, module]);
-      for (const [key, child] of treeFlatten(module.children())) {
-        if (child instanceof Module) visit(path === "" ? key : `${path}.${key}`, child);
-      }
+      for (const [key, child] of modulesIn(module.children(), path)) visit(key, child);
     };
     visit("", this);
     return found;

@@ -1,5 +1,5 @@
 /** What optimizers share: a step count, a learning rate, and state of their own for each parameter. */
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, FormatError } from "../base/errors.ts";
 import type { TreeNode } from "../base/tree.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -81,6 +81,33 @@ export abstract class Optimizer implements TreeNode {
   [treeChildren](): Record<string, unknown> {
     const state: object = this.#state;
     return isPlainObject(state) ? state : {};
+  }
+
+  /** The state's arrays by name: `step`, `learningRate`, and `parameters.` with path and name for each parameter. */
+  flatState(): Record<string, MLXArray> {
+    const { step, learningRate, parameters } = this.#state;
+    const flat: Record<string, MLXArray> = { step, learningRate };
+    for (const [path, state] of Object.entries(parameters)) {
+      for (const [name, array] of Object.entries(state)) flat[`parameters.${path}.${name}`] = array;
+    }
+    return flat;
+  }
+
+  /** Takes over a state that `flatState` gave. Returns this optimizer. @throws {FormatError} for a name that is none of a state */
+  loadFlatState(flat: { readonly [name: string]: MLXArray }): this {
+    const { step = this.step, learningRate = this.learningRate, ...rest } = flat;
+    const parameters: Record<string, ParameterState> = {};
+    for (const [name, array] of Object.entries(rest)) {
+      const [, path, slot] = /^parameters\.(.+)\.([^.]+)$/.exec(name) ?? [];
+      if (path === undefined || slot === undefined) {
+        throw new FormatError("loadState", `"${name}" is no part of an optimizer's state`);
+      }
+      const state = parameters[path] ?? {};
+      state[slot] = array;
+      parameters[path] = state;
+    }
+    Object.assign(this.#state, { step, learningRate, parameters });
+    return this;
   }
 
   /** Makes the state of every parameter in the tree that has none yet. The first update does so too. */

@@ -1,0 +1,55 @@
+/** Checkpoints: everything that a training needs to go on exactly as if it had not stopped. */
+import { state as randomState } from "../array/random.ts";
+import { FormatError } from "../base/errors.ts";
+import { treeFlatten, treeUnflatten } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import type { Module } from "../nn/module.ts";
+import type { Optimizer } from "../optimizers/optimizer.ts";
+import type { TrainPosition } from "./events.ts";
+
+/** The state of a training between two steps. Arrays are immutable, so that taking one costs nothing. */
+export interface Checkpoint {
+  /** Parameters as `model.…`, the optimizer's state as `optimizer.…`, the random state as `random.key` and `random.epochKey`. */
+  readonly arrays: { readonly [name: string]: MLXArray };
+  readonly position: TrainPosition;
+  /** The losses of the current epoch's steps. */
+  readonly losses: readonly number[];
+}
+
+/** The state of a training now; `epochKey` is what the random state was when the epoch began. */
+export function takeCheckpoint(
+  model: Module,
+  optimizer: Optimizer,
+  progress: { readonly position: TrainPosition; readonly losses: readonly number[]; readonly epochKey: MLXArray },
+): Checkpoint {
+  const arrays: Record<string, MLXArray> = { "random.key": randomState.key, "random.epochKey": progress.epochKey };
+  for (const [path, leaf] of treeFlatten(model.parameters())) {
+    if (leaf instanceof MLXArray) arrays[`model.${path}`] = leaf;
+  }
+  for (const [name, array] of Object.entries(optimizer.flatState())) arrays[`optimizer.${name}`] = array;
+  return { arrays, position: progress.position, losses: [...progress.losses] };
+}
+
+/**
+ * Puts parameters and the optimizer's state back. The random state is put back by `train`, once it is where it was in its
+ * data.
+ *
+ * @throws {ArgumentError} if the checkpoint is of another model
+ */
+export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimizer: Optimizer): void {
+  const parameters = within(checkpoint, "model.");
+  model.update(Object(treeUnflatten(Object.entries(parameters))));
+  optimizer.loadFlatState(within(checkpoint, "optimizer."));
+}
+
+/** An array of a checkpoint. @throws {FormatError} if it is not there */
+export function arrayOf(checkpoint: Checkpoint, name: string): MLXArray {
+  const array = checkpoint.arrays[name];
+  if (!array) throw new FormatError("checkpoint", `it lacks the array "${name}"`);
+  return array;
+}
+
+function within({ arrays }: Checkpoint, prefix: string): Record<string, MLXArray> {
+  const inside = Object.entries(arrays).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(inside.map(([name, array]) => [name.slice(prefix.length), array]));
+}

@@ -1,0 +1,15 @@
+/** Training as a stream of events, and checkpoints. */
+export type { Batches, BatchSource } from "./batches.ts";
+export type { Checkpoint } from "./checkpoint.ts";
+export { restoreCheckpoint } from "./checkpoint.ts";
+export type {
+  CheckpointEvent,
+  EndEvent,
+  EpochEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  TrainPosition,
+} from "./events.ts";
+export type { CheckpointOptions, TrainOptions } from "./train.ts";
+export { train } from "./train.ts";

@@ -1,0 +1,171 @@
+/** Training as an async iterator of events. */
+import { compile } from "../array/compile.ts";
+import { evaluate } from "../array/evaluate.ts";
+import { state as randomState } from "../array/random.ts";
+import { item } from "../array/reading.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { treeFlatten } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import type { Module } from "../nn/module.ts";
+import { valueAndGrad } from "../nn/value-and-grad.ts";
+import { clipGradNorm } from "../optimizers/clipping.ts";
+import type { Optimizer } from "../optimizers/optimizer.ts";
+import type { BatchSource } from "./batches.ts";
+import { batchesOf, untilAborted } from "./batches.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { arrayOf, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
+import type { TrainEvent, TrainPosition } from "./events.ts";
+
+/** When checkpoints are taken. */
+export interface CheckpointOptions {
+  /** After every so many steps. */
+  readonly everySteps?: number;
+  /** After every so many epochs. */
+  readonly everyEpochs?: number;
+}
+
+/** What `train` is told. `B` is a batch: an array, or a tree of arrays (plain objects and lists). */
+export interface TrainOptions<M extends Module, B> {
+  readonly model: M;
+  readonly optimizer: Optimizer;
+  /** A scalar array, to be made small. It must not read values: it runs while a step is recorded. */
+  readonly loss: (model: M, batch: B) => MLXArray;
+  /** Batches: something that can be iterated anew for every epoch, or a function that is asked for each epoch, from 0. */
+  readonly batches: BatchSource<B>;
+  /** Passes over the batches; 1 unless given, without end if `steps` is. */
+  readonly epochs?: number;
+  /** Updates at most. */
+  readonly steps?: number;
+  /** Scales gradients down to at most this norm. */
+  readonly clipNorm?: number;
+  /** Ends the training when aborted: after the step in progress, without an error. */
+  readonly signal?: AbortSignal;
+  readonly checkpoint?: CheckpointOptions;
+  /** Goes on where this checkpoint was taken, bit for bit, given the same batches. */
+  readonly resume?: Checkpoint;
+  /** Whether to record a step once and run its finished plan; true unless given. */
+  readonly compiled?: boolean;
+}
+
+/**
+ * Trains a model; what happens comes as events, and nothing happens that is not asked for: a loop that stops asking pauses
+ * the training, `break` ends it. Parameters and the optimizer's state are up to date at every event.
+ *
+ * @throws {ArgumentError} if `epochs` or `steps` is negative
+ * @example
+ * const model = new Linear(1, 1);
+ * const batches = [{ x: array([[1], [2]]), y: array([[3], [5]]) }];
+ * const loss = (m: Linear, { x, y }: (typeof batches)[0]) => losses.mseLoss(m(x), y);
+ * const optimizer = new SGD({ learningRate: 0.1 });
+ * for await (const event of train({ model, optimizer, loss, batches, epochs: 200 })) {
+ *   if (event.kind === "end") event.step; // 200
+ * }
+ */
+export async function* train<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
+  const { model, optimizer, signal, checkpoint = {}, resume } = options;
+  const stepLimit = limitOf("steps", options.steps ?? Number.POSITIVE_INFINITY);
+  const epochLimit = limitOf("epochs", options.epochs ?? (options.steps === undefined ? 1 : Number.POSITIVE_INFINITY));
+  if (resume) {
+    restoreCheckpoint(resume, model, optimizer);
+    randomState.key = arrayOf(resume, "random.key");
+  }
+  optimizer.init(model.trainableParameters());
+  const update = updateOf(options);
+  const started = performance.now();
+  let { step, epoch, batch }: TrainPosition = resume?.position ?? { step: 0, epoch: 0, batch: 0 };
+  let losses: number[] = resume ? [...resume.losses] : [];
+  let epochKey = resume ? arrayOf(resume, "random.epochKey") : randomState.key;
+  const take = (): TrainEvent => {
+    const position = { step, epoch, batch };
+    return {
+      kind: "checkpoint",
+      ...position,
+      checkpoint: takeCheckpoint(model, optimizer, { position, losses, epochKey }),
+    };
+  };
+
+  yield { kind: "start", step, epoch, batch, parameterCount: countElements(model.trainableParameters()) };
+  training: while (epoch < epochLimit && step < stepLimit && !signal?.aborted) {
+    const epochStarted = performance.now();
+    // The batches of a resumed epoch are drawn as they were, those already seen are passed over.
+    let toSkip = batch;
+    if (toSkip > 0) randomState.key = epochKey;
+    else epochKey = randomState.key;
+    let asked = performance.now();
+    for await (const data of untilAborted(batchesOf(options.batches, epoch), signal)) {
+      if (toSkip > 0) {
+        toSkip--;
+        if (toSkip === 0 && resume) randomState.key = arrayOf(resume, "random.key");
+        continue;
+      }
+      if (!model.training) model.train();
+      const loss = update(data);
+      await evaluate(loss, model, optimizer, randomState);
+      step++;
+      batch++;
+      const value = Number(await item(loss));
+      losses.push(value);
+      const sampleCount = countSamples(data);
+      const milliseconds = performance.now() - asked;
+      yield {
+        kind: "step",
+        step,
+        epoch,
+        batch,
+        loss: value,
+        learningRate: Number(await item(optimizer.learningRate)),
+        sampleCount,
+        milliseconds,
+        samplesPerSecond: (sampleCount / Math.max(milliseconds, 1e-3)) * 1000,
+      };
+      if (checkpoint.everySteps && step % checkpoint.everySteps === 0) yield take();
+      if (step >= stepLimit) break training;
+      asked = performance.now();
+    }
+    if (signal?.aborted) break;
+    if (batch === 0)
+      throw new ArgumentError(
+        "train",
+        "an epoch had no batches; a generator runs only once: pass a function that makes one",
+      );
+    epoch++;
+    yield { kind: "epoch", step, epoch, batch, loss: meanOf(losses), milliseconds: performance.now() - epochStarted };
+    batch = 0;
+    losses = [];
+    epochKey = randomState.key;
+    if (checkpoint.everyEpochs && epoch % checkpoint.everyEpochs === 0) yield take();
+  }
+  const reason = signal?.aborted ? "aborted" : "finished";
+  yield { kind: "end", step, epoch, batch, reason, milliseconds: performance.now() - started };
+}
+
+/** One update on one batch, as a function that returns the loss. */
+function updateOf<M extends Module, B>(options: TrainOptions<M, B>): (batch: B) => MLXArray {
+  const { model, optimizer, clipNorm, compiled = true } = options;
+  const differentiate = valueAndGrad(model, options.loss);
+  const update = (batch: B): MLXArray => {
+    const [loss, gradients] = differentiate(model, batch);
+    optimizer.update(model, clipNorm === undefined ? gradients : clipGradNorm(gradients, clipNorm)[0]);
+    return loss;
+  };
+  const state = [model, optimizer, randomState];
+  return compiled ? compile(update, { inputs: state, outputs: state }) : update;
+}
+
+function limitOf(name: string, value: number): number {
+  if (!(value >= 0)) throw new ArgumentError("train", `${name} is at least 0, got ${value}`);
+  return value;
+}
+
+function countElements(tree: unknown): number {
+  return treeFlatten(tree).reduce((count, [, leaf]) => count + (leaf instanceof MLXArray ? leaf.size : 0), 0);
+}
+
+function countSamples(batch: unknown): number {
+  for (const [, leaf] of treeFlatten(batch)) if (leaf instanceof MLXArray) return leaf.shape[0] ?? 1;
+  return 0;
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
+}

@@ -1,0 +1,170 @@
+/** Modules: calls, parameters found in fields, freezing, updating, printing, and the types of all that. */
+import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
+import { describe, expect, expectTypeOf, it } from "vitest";
+
+class Scaler extends nn.Module {
+  scale: mx.MLXArray;
+  readonly _cache = mx.array([9]);
+  readonly label: string;
+
+  constructor(initial: number, label = "scaler") {
+    super();
+    this.scale = mx.array(initial);
+    this.label = label;
+  }
+
+  forward(x: mx.MLXArray): mx.MLXArray {
+    return mx.multiply(x, this.scale);
+  }
+}
+
+class Model extends nn.Module {
+  layers = [new Scaler(2), new Scaler(3)];
+  named = { first: mx.array([1, 2]), inner: { second: mx.array([3]) } };
+  activation = nn.relu;
+  head?: nn.Linear;
+
+  forward(x: mx.MLXArray, options: { readonly offset: number }): { readonly y: mx.MLXArray } {
+    const y = this.layers.reduce((value, layer) => layer(value), x);
+    return { y: mx.add(y, options.offset) };
+  }
+}
+
+describe("a module", () => {
+  it("is called like a function, with the types of its forward", async () => {
+    const scaler = new Scaler(1.5);
+    expect(await scaler(mx.array([70, 72, 75, 80, 68])).tolist()).toEqual([105, 108, 112.5, 120, 102]);
+    const model = new Model();
+    expect(await model(mx.array(1), { offset: 4 }).y.item()).toBe(10);
+    expectTypeOf(scaler).toBeCallableWith(mx.array(1));
+    expectTypeOf(scaler).returns.toEqualTypeOf<mx.MLXArray>();
+    expectTypeOf(model).parameters.toEqualTypeOf<[x: mx.MLXArray, options: { readonly offset: number }]>();
+    expectTypeOf(model).returns.toEqualTypeOf<{ readonly y: mx.MLXArray }>();
+  });
+
+  it("is an instance of its class and of Module", () => {
+    const scaler = new Scaler(1);
+    expect(scaler).toBeInstanceOf(Scaler);
+    expect(scaler).toBeInstanceOf(nn.Module);
+    expect(typeof scaler).toBe("function");
+    expect(scaler.label).toBe("scaler");
+  });
+
+  it("finds arrays in fields, lists, plain objects and modules, but not behind an underscore", () => {
+    const model = new Model();
+    expect(mx.treeFlatten(model.parameters()).map(([path]) => path)).toEqual([
+      "layers.0.scale",
+      "layers.1.scale",
+      "named.first",
+      "named.inner.second",
+    ]);
+  });
+
+  it("gives parameters the types of its fields", () => {
+    const parameters = new Model().parameters();
+    expectTypeOf(parameters.layers[0]).toEqualTypeOf<{ readonly scale: mx.MLXArray } | undefined>();
+    expectTypeOf(parameters.named.inner.second).toEqualTypeOf<mx.MLXArray>();
+    expectTypeOf(parameters.head?.weight).toEqualTypeOf<mx.MLXArray | undefined>();
+    expectTypeOf(parameters).not.toHaveProperty("activation");
+    expectTypeOf(parameters).not.toHaveProperty("forward");
+    expectTypeOf(parameters).not.toHaveProperty("training");
+    expectTypeOf(new Scaler(1).parameters()).not.toHaveProperty("_cache");
+    expectTypeOf(new Scaler(1).parameters()).not.toHaveProperty("label");
+  });
+
+  it("names its modules, outer before inner", () => {
+    const model = new Model();
+    expect(model.namedModules().map(([path]) => path)).toEqual(["", "layers.0", "layers.1"]);
+    expect(model.modules()).toHaveLength(3);
+    expect(Object.keys(model.leafModules())).toEqual(["layers", "named"]);
+    expect(new nn.Sequential(new nn.ReLU(), nn.tanh).modules()).toHaveLength(2);
+  });
+
+  it("reaches modules behind an underscore for train and eval", () => {
+    class Hidden extends nn.Module {
+      readonly _inner = new nn.Dropout(0.5);
+      forward(x: mx.MLXArray): mx.MLXArray {
+        return this._inner(x);
+      }
+    }
+    const model = new Hidden().eval();
+    expect(model._inner.training).toBe(false);
+    expect(model.train()._inner.training).toBe(true);
+  });
+
+  it("replaces what a tree names and refuses what it does not have", async () => {
+    const model = new Model();
+    model.update({ layers: [{ scale: mx.array(5) }], named: { inner: { second: mx.array([7]) } } });
+    expect(await model.layers[0]?.scale.item()).toBe(5);
+    expect(await model.layers[1]?.scale.item()).toBe(3);
+    expect(await model.named.inner.second.tolist()).toEqual([7]);
+    expect(() => model.update({ layer: mx.array(1) })).toThrow(/no parameter "layer"/);
+    expect(() => model.update({ layers: [{ scala: mx.array(1) }] })).toThrow(/layers\.0\.scala/);
+    expect(() => model.update({ layers: [{ scale: 5 }] })).toThrow(/layers\.0\.scale/);
+    model.update({ layer: mx.array(1) }, { strict: false });
+    model.apply((parameter) => mx.multiply(parameter, 10));
+    expect(await model.named.first.tolist()).toEqual([10, 20]);
+  });
+
+  it("freezes and unfreezes, everywhere or here, by key, strictly", () => {
+    const model = new Model();
+    const trainable = (): string[] => mx.treeFlatten(model.trainableParameters()).map(([path]) => path);
+    model.freeze();
+    expect(trainable()).toEqual([]);
+    model.unfreeze({ keys: "scale" });
+    expect(trainable()).toEqual(["layers.0.scale", "layers.1.scale"]);
+    model.freeze({ recurse: false });
+    model.layers[0]?.freeze();
+    expect(trainable()).toEqual(["layers.1.scale"]);
+    model.unfreeze();
+    expect(trainable()).toHaveLength(4);
+    model.freeze({ keys: ["named"], recurse: false });
+    expect(trainable()).toEqual(["layers.0.scale", "layers.1.scale"]);
+    expect(() => model.freeze({ keys: "nothing", strict: true })).toThrow(/no field "nothing"/);
+    expect(mx.treeFlatten(model.parameters())).toHaveLength(4);
+  });
+
+  it("keeps running statistics frozen when the whole is unfrozen", () => {
+    const model = new nn.Sequential(new nn.Linear(2, 2), new nn.BatchNorm(2));
+    model.freeze().unfreeze();
+    const paths = mx.treeFlatten(model.trainableParameters()).map(([path]) => path);
+    expect(paths).toEqual(["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]);
+  });
+
+  it("converts floating parameters", () => {
+    const model = new nn.Linear(2, 3).setDtype("float16");
+    expect(model.weight.dtype).toBe("float16");
+    expect(model(mx.zeros([1, 2], "float16")).dtype).toBe("float16");
+  });
+
+  it("prints as a tree with shapes and counts", () => {
+    const model = new nn.Sequential(new nn.Linear(2, 300), nn.relu, new nn.Linear(300, 1, { bias: false }));
+    model.layers[0].freeze();
+    expect(`${model}`).toBe(
+      [
+        "Sequential(): 1,200 parameters, 300 trainable",
+        "  layers.0: Linear(2 → 300) weight [300, 2] frozen, bias [300] frozen: 900 parameters, 0 trainable",
+        "  layers.2: Linear(300 → 1) weight [1, 300]: 300 parameters",
+      ].join("\n"),
+    );
+  });
+
+  it("is evaluated as a tree", async () => {
+    const model = new Model();
+    model.apply((parameter) => mx.add(parameter, 1));
+    await mx.evaluate(model);
+    expect(model.named.first.isEvaluated).toBe(true);
+  });
+
+  it("does not mind fields called like what functions have", () => {
+    class Named extends nn.Module {
+      override name = "n";
+      override length = 3;
+      forward(x: mx.MLXArray): mx.MLXArray {
+        return x;
+      }
+    }
+    expect([new Named().name, new Named().length]).toEqual(["n", 3]);
+  });
+});

@@ -1,0 +1,179 @@
+/** Training: events, stopping, resuming bit for bit. */
+import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
+import * as optim from "mlx-ts/optimizers";
+import type { Checkpoint, TrainEvent, TrainOptions } from "mlx-ts/train";
+import { train } from "mlx-ts/train";
+import { describe, expect, expectTypeOf, it } from "vitest";
+
+interface Batch {
+  readonly x: mx.MLXArray;
+  readonly y: mx.MLXArray;
+}
+
+const inputs = Array.from({ length: 24 }, (_, k) => [Math.sin(k), Math.cos(1.7 * k)]);
+const targets = inputs.map(([a = 0, b = 0]) => [2 * a - 3 * b + 0.5]);
+
+/** Batches of 8 in an order drawn from the global random state, and noise drawn for each batch. */
+function* shuffled(): Generator<Batch> {
+  const order = mx.random.permutation(inputs.length);
+  for (let first = 0; first < inputs.length; first += 8) {
+    const rows = order.at(`${first}:${first + 8}`);
+    const noise = mx.multiply(mx.random.normal([8, 1]), 0.01);
+    yield { x: mx.take(mx.array(inputs), rows, 0), y: mx.add(mx.take(mx.array(targets), rows, 0), noise) };
+  }
+}
+
+class Model extends nn.Module {
+  first = new nn.Linear(2, 8);
+  dropout = new nn.Dropout(0.25);
+  last = new nn.Linear(8, 1);
+
+  forward(x: mx.MLXArray): mx.MLXArray {
+    return this.last(this.dropout(nn.tanh(this.first(x))));
+  }
+}
+
+const loss = (model: Model, { x, y }: Batch): mx.MLXArray => nn.losses.mseLoss(model(x), y);
+
+function options(): TrainOptions<Model, Batch> & { readonly epochs: number } {
+  mx.random.seed(7);
+  const model = new Model();
+  return { model, optimizer: new optim.Adam({ learningRate: 0.01 }), loss, batches: shuffled, epochs: 3 };
+}
+
+async function collect(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
+  const list: TrainEvent[] = [];
+  for await (const event of events) list.push(event);
+  return list;
+}
+
+async function valuesOf(model: nn.Module): Promise<unknown[]> {
+  const leaves = mx.treeFlatten(model.parameters()).map(([, leaf]) => leaf);
+  return Promise.all(leaves.map((leaf) => (leaf instanceof mx.MLXArray ? leaf.tolist() : leaf)));
+}
+
+const stepLosses = (events: readonly TrainEvent[]): number[] =>
+  events.flatMap((event) => (event.kind === "step" ? [event.loss] : []));
+
+describe("train", () => {
+  it("tells what happens, in order", async () => {
+    const events = await collect(train({ ...options(), epochs: 2 }));
+    expect(events.map(({ kind }) => kind)).toEqual([
+      "start",
+      ...["step", "step", "step", "epoch"],
+      ...["step", "step", "step", "epoch"],
+      "end",
+    ]);
+    expect(events[0]).toMatchObject({ kind: "start", parameterCount: 2 * 8 + 8 + 8 + 1, step: 0 });
+    expect(events[2]).toMatchObject({ kind: "step", step: 2, epoch: 0, batch: 2, sampleCount: 8 });
+    expect(events.at(-1)).toMatchObject({ kind: "end", reason: "finished", step: 6, epoch: 2 });
+    const [a = 0, b = 0, c = 0] = stepLosses(events);
+    expect(events[4]).toMatchObject({ kind: "epoch", epoch: 1, loss: expect.closeTo((a + b + c) / 3, 6) });
+  });
+
+  it("discriminates its events by kind", () => {
+    const read = (event: TrainEvent): number => {
+      if (event.kind === "step") {
+        expectTypeOf(event.samplesPerSecond).toEqualTypeOf<number>();
+        return event.loss;
+      }
+      expectTypeOf(event).not.toHaveProperty("samplesPerSecond");
+      return 0;
+    };
+    expect(read({ kind: "start", step: 0, epoch: 0, batch: 0, parameterCount: 1 })).toBe(0);
+  });
+
+  it("makes the loss smaller, compiled or not, by the same numbers", async () => {
+    const compiled = await collect(train({ ...options(), epochs: 30 }));
+    const [first = 0] = stepLosses(compiled);
+    expect(stepLosses(compiled).at(-1)).toBeLessThan(first / 4);
+    const plain = await collect(train({ ...options(), epochs: 2, compiled: false }));
+    stepLosses(plain).forEach((value, k) => {
+      expect(stepLosses(compiled)[k]).toBeCloseTo(value, 4);
+    });
+  });
+
+  it("stops after a number of steps", async () => {
+    const events = await collect(train({ ...options(), epochs: 9, steps: 4 }));
+    expect(events.at(-1)).toMatchObject({ kind: "end", step: 4, epoch: 1, batch: 1 });
+  });
+
+  it("ends when its signal is aborted, even while it waits for a batch", async () => {
+    const controller = new AbortController();
+    const events: TrainEvent[] = [];
+    for await (const event of train({ ...options(), signal: controller.signal })) {
+      events.push(event);
+      if (event.kind === "step" && event.step === 2) controller.abort();
+    }
+    expect(events.at(-1)).toMatchObject({ kind: "end", reason: "aborted", step: 2 });
+
+    const waiting = new AbortController();
+    const never: AsyncIterable<Batch> = {
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => setTimeout(() => waiting.abort(), 5)) }),
+    };
+    const ended = await collect(train({ ...options(), batches: never, signal: waiting.signal }));
+    expect(ended.at(-1)).toMatchObject({ kind: "end", reason: "aborted", step: 0 });
+  });
+
+  it("closes its data when the loop is left", async () => {
+    let isClosed = false;
+    function* watched(): Generator<Batch> {
+      try {
+        yield* shuffled();
+      } finally {
+        isClosed = true;
+      }
+    }
+    for await (const event of train({ ...options(), batches: watched })) if (event.kind === "step") break;
+    expect(isClosed).toBe(true);
+  });
+
+  it("takes batches as they come", async () => {
+    async function* late(): AsyncGenerator<Batch> {
+      for (const batch of shuffled()) {
+        await Promise.resolve();
+        yield batch;
+      }
+    }
+    const events = await collect(train({ ...options(), batches: late }));
+    expect(stepLosses(events)).toEqual(stepLosses(await collect(train(options()))));
+  });
+
+  it("refuses data that can be iterated only once", async () => {
+    await expect(collect(train({ ...options(), batches: shuffled() }))).rejects.toThrow(/no batches/);
+  });
+
+  it.each([1, 2, 3, 5, 6])("resumes bit for bit from a checkpoint after step %i", async (at) => {
+    const whole = options();
+    const expected = await collect(train(whole));
+    let taken: Checkpoint | undefined;
+    const interrupted = options();
+    for await (const event of train({ ...interrupted, checkpoint: { everySteps: at } })) {
+      if (event.kind !== "checkpoint") continue;
+      taken = event.checkpoint;
+      break;
+    }
+    if (!taken) throw new Error("no checkpoint was taken");
+    mx.random.seed(12345);
+    const fresh = new Model();
+    const optimizer = new optim.Adam({ learningRate: 0.01 });
+    const rest = await collect(train({ model: fresh, optimizer, loss, batches: shuffled, epochs: 3, resume: taken }));
+    expect(stepLosses(rest)).toEqual(stepLosses(expected).slice(at));
+    expect(await valuesOf(fresh)).toEqual(await valuesOf(whole.model));
+    expect(rest.at(-1)).toMatchObject({ step: 9, epoch: 3 });
+  });
+
+  it("takes checkpoints at the ends of epochs, too", async () => {
+    const events = await collect(train({ ...options(), checkpoint: { everyEpochs: 2 } }));
+    expect(events.filter(({ kind }) => kind === "checkpoint")).toHaveLength(1);
+  });
+
+  it("bounds gradients", async () => {
+    const bounded = { ...options(), optimizer: new optim.SGD({ learningRate: 1 }), clipNorm: 1e-3, steps: 1 };
+    const before = bounded.model.last.weight;
+    await collect(train(bounded));
+    const change = mx.sqrt(mx.sum(mx.square(mx.subtract(bounded.model.last.weight, before))));
+    expect(Number(await change.item())).toBeLessThan(1.01e-3);
+  });
+});
