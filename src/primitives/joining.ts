@@ -163,10 +163,9 @@ export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
  *
  * @throws {ShapeError} if the axis does not divide into that many pieces
  * @example
- * const [low, high] = split(array([1, 2, 3, 4]), 2);
- * await high.tolist(); // [3, 4]
- * const pieces = split(array([1, 2, 3, 4]), [1, 3]);
- * await pieces[1].tolist(); // [2, 3]
+ * const halves = split(array([1, 2, 3, 4]), 2);
+ * await Promise.all(halves.map((half) => half.tolist())); // [[1, 2], [3, 4]]
+ * split(array([1, 2, 3, 4]), [1, 3]).map((piece) => piece.size); // [1, 2, 1]
  */
 export function split(x: MLXArray, parts: number | readonly number[], axis = 0): MLXArray[] {
   const along = normalizeAxis("split", axis, x.ndim);
@@ -196,8 +195,8 @@ function clampCut(cut: number, length: number): number {
  *
  * @throws {ShapeError} if `axis` is out of range
  * @example
- * const [first, second] = unstack(array([[1, 2], [3, 4]]));
- * await second.tolist(); // [3, 4]
+ * const rows = unstack(array([[1, 2], [3, 4]]));
+ * await Promise.all(rows.map((row) => row.tolist())); // [[1, 2], [3, 4]]
  */
 export function unstack(x: MLXArray, options: { readonly axis?: number } = {}): MLXArray[] {
   const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);

@@ -99,8 +99,7 @@ export function matrixTranspose(x: MLXArray): MLXArray {
  *
  * @throws {ShapeError} if the shapes cannot be broadcast
  * @example
- * const [a, b] = broadcastArrays(array([1, 2]), array([[1], [2], [3]]));
- * a.shape; // [3, 2]
+ * broadcastArrays(array([1, 2]), array([[1], [2], [3]])).map((x) => x.shape); // [[3, 2], [3, 2]]
  */
 export function broadcastArrays(...arrays: readonly MLXArray[]): MLXArray[] {
   return broadcasted("broadcastArrays", arrays);
