@@ -244,7 +244,7 @@ export class Tape {
       };
     }
     if (isBig(expr.dtype)) {
-      const change = scalar.castToBig(expr.dtype);
+      const change = scalar.castToBig(operand.dtype, expr.dtype);
       return () => {
         bigints[place] = change(numbers[from] ?? 0);
       };

@@ -64,8 +64,12 @@ export function castNumber(from: ExprType, type: ExprType): NumberUnary {
   return (x) => (x >= high ? high : x > low ? Math.trunc(x) + 0 : x <= low ? low : 0);
 }
 
-/** Conversion of a number to int64 or uint64: it drops the fraction and stops at the limits, NaN becomes 0. */
-export function castToBig(dtype: ExprType): (x: number) => bigint {
+/** Conversion of a number to int64 or uint64: an integer wraps around; a float drops its fraction and stops at the limits, NaN becomes 0. */
+export function castToBig(from: ExprType, dtype: ExprType): (x: number) => bigint {
+  if (from === "index" || !isFloating(from)) {
+    const finish = narrowedBig(dtype);
+    return (x) => finish(BigInt(x));
+  }
   const [low, high] = dtype === "int64" ? [-(1n << 63n), (1n << 63n) - 1n] : [0n, (1n << 64n) - 1n];
   return (x) => {
     if (Number.isNaN(x)) return 0n;
