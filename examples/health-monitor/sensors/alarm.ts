@@ -5,6 +5,7 @@
  * exceeds `alarmFactor` times the median. All medians are those of the mote's own training readings: no label enters, and
  * the disturbances in the training half that nobody labelled hardly move a median.
  */
+import { medianOf } from "../medians.ts";
 import { hasLabelWithin, type Mote } from "./network.ts";
 
 /** How many times the usual error an error must be. */
@@ -49,15 +50,12 @@ export function trailingMeans(values: Float64Array, count: number): Float64Array
   });
 }
 
-/** The middle value; the mean of the two middle ones when there is an even number. */
-export function medianOf(values: Float64Array): number {
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
-}
-
 /** The median over the training readings whose errors depend on no labelled reading. */
 function usualError(mote: Mote, errors: Float64Array, reach: number): number {
   const training = errors.subarray(0, mote.half);
-  return medianOf(training.filter((_, index) => index >= reach && !hasLabelWithin(mote, index - reach, index + 1)));
+  const usual = medianOf(
+    training.filter((_, index) => index >= reach && !hasLabelWithin(mote, index - reach, index + 1)),
+  );
+  // A sensor that never moved is forecast without error: its first step is an alarm, and its rest is none.
+  return Math.max(usual, Number.EPSILON);
 }

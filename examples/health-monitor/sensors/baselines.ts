@@ -14,7 +14,7 @@ export function deviationLevels(mote: Mote, limit: number): Float64Array {
     const training = values.subarray(0, mote.half).filter((_, index) => mote.labels[index] === 0);
     const mean = training.reduce((sum, value) => sum + value, 0) / training.length;
     const variance = training.reduce((sum, value) => sum + (value - mean) ** 2, 0) / training.length;
-    return { mean, deviation: Math.sqrt(variance) };
+    return { mean, deviation: Math.max(Math.sqrt(variance), Number.EPSILON) };
   });
   return Float64Array.from({ length: mote.length }, (_, index) =>
     Math.max(
@@ -46,6 +46,8 @@ function errorsOfChannel(mote: Mote, values: Float64Array): Float64Array {
       for (const [c, term] of terms.entries()) row[c] = (row[c] ?? 0) + (terms[r] ?? 0) * term;
     }
   }
+  // A sensor that never moved leaves the equations without a single solution: take the smallest.
+  for (const [r, row] of normal.entries()) row[r] = (row[r] ?? 0) + 1e-9;
   const weights = solve(normal);
   return Float64Array.from(values, (value, index) => {
     if (index < order) return 0;

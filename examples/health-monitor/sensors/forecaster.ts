@@ -12,17 +12,13 @@ const hiddenSize = 32;
 
 /** The change to the next reading of both channels, from a window of both channels relative to its last reading. */
 export class Forecaster extends nn.Module {
-  readonly layers: nn.Sequential = new nn.Sequential(
-    new nn.Linear(channelCount * windowLength, hiddenSize),
-    new nn.Tanh(),
-    new nn.Linear(hiddenSize, hiddenSize),
-    new nn.Tanh(),
-    new nn.Linear(hiddenSize, channelCount),
-  );
+  first: nn.Linear = new nn.Linear(channelCount * windowLength, hiddenSize);
+  second: nn.Linear = new nn.Linear(hiddenSize, hiddenSize);
+  last: nn.Linear = new nn.Linear(hiddenSize, channelCount);
 
   /** [windows, channels · windowLength] → [windows, channels]. */
   forward(windows: mx.MLXArray): mx.MLXArray {
-    return this.layers.forward(windows);
+    return this.last(nn.tanh(this.second(nn.tanh(this.first(windows)))));
   }
 }
 

@@ -1,0 +1,174 @@
+/** Writes the results as one HTML file that needs nothing else: styles, the plotting library and the data stand in it. */
+import { readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { type ArticleResult, readings } from "../article.ts";
+import { sampleRate } from "../ecg/beats.ts";
+import type { HeartResult } from "../ecg/experiment.ts";
+import { alarmFactor, averagedReadings } from "../sensors/alarm.ts";
+import type { MoteResult, SensorResult } from "../sensors/experiment.ts";
+import { runsOf } from "../sensors/metrics.ts";
+import { detectorColumns, detectorRow, toClock } from "../summary.ts";
+
+/** All that the report tells. */
+export interface Results {
+  readonly article: ArticleResult;
+  readonly sensors: SensorResult;
+  readonly heart: HeartResult;
+  /** How long the run took. */
+  readonly seconds: number;
+}
+
+/** Beats that are drawn singly. */
+const drawnBeats = 12;
+
+/** Writes the report to `path`, over what may be there. */
+export async function writeReport(path: string, results: Results): Promise<void> {
+  const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), "utf8");
+  const resolve = createRequire(import.meta.url).resolve;
+  const [style, script, plotStyle, plotScript] = await Promise.all([
+    read("page.css"),
+    read("page.js"),
+    readFile(resolve("uplot/dist/uPlot.min.css"), "utf8"),
+    readFile(resolve("uplot/dist/uPlot.iife.min.js"), "utf8"),
+  ]);
+  await writeFile(path, toPage(results, { style: plotStyle + style, script, plotScript }));
+}
+
+interface PageParts {
+  readonly style: string;
+  readonly script: string;
+  readonly plotScript: string;
+}
+
+/** The whole page as text. */
+export function toPage(results: Results, { style, script, plotScript }: PageParts): string {
+  const { article, sensors, heart, seconds } = results;
+  const last = article.scales.at(-1) ?? 0;
+  const abnormal = heart.beats.filter(({ isAbnormal }) => isAbnormal).length;
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Health monitor</title>
+<style>${style}</style>
+<header>
+  <h1>Health monitor</h1>
+  <p>Learned on mlx-ts from real recordings in ${seconds.toFixed(1)} seconds.</p>
+</header>
+<main>
+<section>
+  <h2>1. The article's numbers</h2>
+  <p>The readings ${readings.join(", ")} times the scale ${article.scales[0]} are ${article.scaled.join(", ")}.
+  Their mean shall be 1: the loss is <b>${article.loss}</b> and its gradient <b>${article.gradient}</b>.
+  After ${article.scales.length - 1} steps the scale is <b>${last.toFixed(6)}</b>, which is 1 / ${(1 / last).toFixed(3)}.</p>
+  <div class="plot" data-plot="scale"></div>
+</section>
+<section>
+  <h2>2. Sensor anomalies</h2>
+  <p>A network for each sensor network forecasts the next humidity and temperature of every mote. It learned from the first
+  half of each mote's readings, without the labelled ones, and is tested on the second half. An error above ${alarmFactor}
+  times the mote's median error in training is an alarm; labels set no threshold. Errors are taken singly, or as the mean over
+  ${averagedReadings} readings, a minute. Figures are pooled over all motes.</p>
+  ${detectorTable(sensors)}
+  <h3>Forecaster training</h3>
+  <div class="plot" data-plot="forecaster-losses"></div>
+  <h3>Second halves</h3>
+  <p class="legend"><span class="label-key">labelled event</span> <span class="alarm-key">alarm</span>
+  Drag across a plot to look closer, double-click to look at all of it again.</p>
+  <div class="grid wide">${sensors.motes.map((_, index) => `<div class="plot" data-plot="mote" data-index="${index}"></div>`).join("")}</div>
+</section>
+<section>
+  <h2>3. Abnormal heartbeats</h2>
+  <p>${heart.beats.length} beats. A convolutional autoencoder learned the half that are most alike; <b>${abnormal}</b> beats are
+  abnormal: redrawn with an error above ${heart.threshold.toFixed(3)} mV, three times the median of typical beats it had not
+  seen. Ventricular beats are wide; width played no part in training, and of the ${heart.wideCount} beats that rank first,
+  <b>${heart.wideAmongFirst}</b> are among the ${heart.wideCount} wide ones.</p>
+  <p class="legend"><span class="beat-key">beat</span> <span class="drawing-key">as redrawn</span>
+  <span class="alarm-key">abnormal</span></p>
+  <div class="plot" data-plot="recording"></div>
+  <h3>The ${drawnBeats} most abnormal beats</h3>
+  <div class="grid">${beatPlots("worst", Math.min(drawnBeats, heart.ranking.length))}</div>
+  <h3>Four typical beats</h3>
+  <div class="grid">${beatPlots("typical", Math.min(4, heart.ranking.length))}</div>
+  <h3>Errors of all beats</h3>
+  <div class="plot" data-plot="errors"></div>
+  <h3>Autoencoder training</h3>
+  <div class="plot" data-plot="autoencoder-losses"></div>
+</section>
+</main>
+<footer>Sensor data: Suthaharan et al. 2010, ODC-By 1.0 and CC BY 4.0. ECG: MIT-BIH Arrhythmia Database record 208, Moody and
+Mark 2001, PhysioNet, ODC-By 1.0. Plots: uPlot.</footer>
+<script type="application/json" id="data">${toJson(plotData(results))}</script>
+<script>${plotScript}</script>
+<script>${script}</script>
+</html>
+`;
+}
+
+function detectorTable({ detectors }: SensorResult): string {
+  const head = ["", ...detectorColumns].map((name) => `<th>${name}</th>`).join("");
+  const rows = detectors.map((detector) => {
+    const cells = detectorRow(detector).map((cell) => `<td>${cell}</td>`);
+    return `<tr><th>${escapeHtml(detector.name.trim())}</th>${cells.join("")}</tr>`;
+  });
+  return `<table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+}
+
+function beatPlots(kind: string, count: number): string {
+  const plot = (_: unknown, index: number): string =>
+    `<div class="plot small" data-plot="${kind}" data-index="${index}"></div>`;
+  return Array.from({ length: count }, plot).join("");
+}
+
+function plotData({ article, sensors, heart }: Results): unknown {
+  const middle = Math.floor(heart.ranking.length / 2);
+  const toBeat = ({ peak, values, drawing, error }: HeartResult["ranking"][number]): unknown => ({
+    title: `${toClock(peak)}, error ${error.toFixed(2)} mV`,
+    values: rounded(values, 3),
+    drawing: rounded(drawing, 3),
+  });
+  return {
+    scales: article.scales,
+    forecasterLosses: sensors.losses,
+    motes: sensors.motes.map(toMote),
+    heart: {
+      sampleRate,
+      millivolts: rounded(heart.millivolts, 3),
+      peaks: heart.beats.map(({ peak }) => peak),
+      errors: rounded(
+        heart.beats.map(({ error }) => error),
+        4,
+      ),
+      threshold: heart.threshold,
+      worst: heart.ranking.slice(0, drawnBeats).map(toBeat),
+      typical: heart.ranking.slice(middle, middle + 4).map(toBeat),
+      losses: heart.losses,
+    },
+  };
+}
+
+function toMote({ network, mote, levels, flags }: MoteResult): unknown {
+  const [humidity, temperature] = mote.channels;
+  return {
+    title: `${network}, mote ${mote.id}, ${mote.isIndoor ? "indoor" : "outdoor"}`,
+    first: mote.half,
+    humidity: rounded(humidity.subarray(mote.half), 2),
+    temperature: rounded(temperature.subarray(mote.half), 2),
+    levels: rounded(levels.subarray(mote.half), 3),
+    events: runsOf(mote.labels.subarray(mote.half)),
+    alarms: runsOf(flags.subarray(mote.half)),
+  };
+}
+
+function rounded(values: Iterable<number>, digits: number): readonly number[] {
+  return Array.from(values, (value) => Number(value.toFixed(digits)));
+}
+
+/** JSON that may stand inside a script element: no text in it can end the element. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll("<", "\\u003c");
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

@@ -1,0 +1,70 @@
+/** What the example says in the terminal. */
+import { type ArticleResult, readings } from "./article.ts";
+import { sampleRate } from "./ecg/beats.ts";
+import type { HeartResult } from "./ecg/experiment.ts";
+import { alarmFactor } from "./sensors/alarm.ts";
+import type { DetectorResult, SensorResult } from "./sensors/experiment.ts";
+import { f1Of, falseAlarmsPerTenThousand, precisionOf, recallOf, runsOf } from "./sensors/metrics.ts";
+
+/** The article's numbers. */
+export function describeArticle({ scaled, loss, gradient, scales }: ArticleResult): string {
+  const last = scales.at(-1) ?? 0;
+  return [
+    `  readings ${readings.join(", ")}   scale ${scales[0]}   target 1`,
+    `  scaled   ${scaled.join(", ")}`,
+    `  loss ${loss}   gradient ${gradient}`,
+    `  trained for ${scales.length - 1} steps: scale ${last.toFixed(6)} = 1 / ${(1 / last).toFixed(3)}`,
+  ].join("\n");
+}
+
+/** The names of the columns of `detectorRow`. */
+export const detectorColumns: readonly string[] = ["precision", "recall", "F1", "events", "false alarms per 10,000"];
+
+/** A detector's figures, as text. */
+export function detectorRow({ counts }: DetectorResult): readonly string[] {
+  return [
+    precisionOf(counts).toFixed(3),
+    recallOf(counts).toFixed(3),
+    f1Of(counts).toFixed(3),
+    `${counts.eventsFound} of ${counts.events}`,
+    falseAlarmsPerTenThousand(counts).toFixed(1),
+  ];
+}
+
+/** A table of the detectors, and the alarms of the network in the test halves. */
+export function describeSensors({ detectors, motes }: SensorResult): string {
+  const nameLength = Math.max(...detectors.map(({ name }) => name.length));
+  const toLine = (name: string, cells: readonly string[]): string =>
+    `  ${name.padEnd(nameLength)}  ${cells.map((cell, c) => cell.padStart((detectorColumns[c] ?? "").length)).join("  ")}`;
+  const alarms = motes.map(({ network, mote, flags }) => {
+    const runs = runsOf(flags.subarray(mote.half)).length;
+    const labelled = runsOf(mote.labels.subarray(mote.half)).length;
+    const where = `${network}, mote ${mote.id} (${mote.isIndoor ? "indoor" : "outdoor"})`;
+    return runs === 0 && labelled === 0 ? [] : [`  ${where}: ${runs} alarms, ${labelled} labelled events`];
+  });
+  return [
+    toLine("", detectorColumns),
+    ...detectors.map((detector) => toLine(detector.name, detectorRow(detector))),
+    `  An error above ${alarmFactor} times the mote's median error in training is an alarm; labels set no threshold.`,
+    ...alarms.flat(),
+  ].join("\n");
+}
+
+/** How many beats are abnormal, and when the worst of them came. */
+export function describeHeart(heart: HeartResult): string {
+  const { beats, ranking, threshold, wideCount, wideAmongFirst, millivolts } = heart;
+  const seconds = millivolts.length / sampleRate;
+  const abnormal = beats.filter(({ isAbnormal }) => isAbnormal).length;
+  const worst = ranking.slice(0, 5).map(({ peak, error }) => `${toClock(peak)} (${error.toFixed(2)} mV)`);
+  return [
+    `  ${beats.length} beats in ${Math.round(seconds)} s: ${abnormal} abnormal (error above ${threshold.toFixed(3)} mV)`,
+    `  the ${wideCount} beats that rank first hold ${wideAmongFirst} of the ${wideCount} wide (ventricular) beats`,
+    `  worst: ${worst.join(", ")}`,
+  ].join("\n");
+}
+
+/** A sample's time as minutes and seconds, as 4:07.5. */
+export function toClock(sample: number): string {
+  const seconds = sample / sampleRate;
+  return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
+}
