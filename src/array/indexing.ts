@@ -16,7 +16,7 @@ import { scatterInto } from "../primitives/scatter.ts";
 import { where } from "../primitives/selection.ts";
 import type { Region } from "../primitives/slicing.ts";
 import { replaceRegion, sliceRegion } from "../primitives/slicing.ts";
-import { broadcastTo, identityRow, inverseOrder, reshape, transpose } from "../primitives/views.ts";
+import { broadcastTo, identity, identityRow, inverseOrder, reshape, transpose } from "../primitives/views.ts";
 import type { IndexItem, Selection } from "./index-items.ts";
 import { maskOf, selectionsOf } from "./index-items.ts";
 
@@ -202,7 +202,8 @@ function maskedValues(x: MLXArray, mask: MLXArray, value: MLXArray, rest: Shape)
  * What `x.at(…)` gives: the elements at an index, readable like any array, and the way to update them. Its methods `set`,
  * `add`, `subtract` (`sub`), `multiply` (`mul`), `divide` (`div`), `maximum` and `minimum` give the *whole* array `x` with the
  * indexed elements updated; all other methods, and all functions (`mx.add(x.at(0), 1)`), work on the elements read. For a read
- * on which every method is the ordinary one use `x.get(…)`.
+ * on which every method is the ordinary one, to keep or to hand to a function that calls such methods, use `x.get(…)`; calling a
+ * module takes care of that by itself.
  */
 export class ArrayAt extends MLXArray {
   #source: { readonly x: MLXArray; readonly items: readonly IndexItem[] } | null;
@@ -261,6 +262,11 @@ function refuseMaskedRead(): never {
     "at",
     "how many elements a mask selects is not known when the graph is built; read with where(mask, x, other), or update with at(mask).set(value)",
   );
+}
+
+/** `value`, or for what `x.at(…)` gives a plain array of the elements read: what is passed on is there to calculate with. */
+export function plainRead(value: unknown): unknown {
+  return value instanceof ArrayAt ? identity(value) : value;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Reading and updating by index: what the oracle cannot say, that is errors, the two faces of `at`, and what is fused. */
 import type { MLXArray } from "mlx-ts";
 import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
 import { describe, expect, it } from "vitest";
 
 const grid = (): MLXArray =>
@@ -44,6 +45,25 @@ describe("at", () => {
     await mx.evaluate(row);
     expect(() => row.add(1)).toThrow(/write x\.at\(…\) anew/);
     expect(await mx.add(row, 1).tolist()).toEqual([2, 3, 4]);
+  });
+
+  it("is a plain array for a module that is called with it", async () => {
+    class Doubled extends nn.Module {
+      forward(x: MLXArray): MLXArray {
+        return x.mul(2).add(1);
+      }
+    }
+    expect(await new Doubled()(grid().at(1)).tolist()).toEqual([9, 11, 13]);
+  });
+
+  it("is a plain array for a function that is transformed", async () => {
+    const loss = (x: MLXArray): MLXArray => x.mul(x).sum();
+    expect(await mx.grad(loss)(grid().at(0)).tolist()).toEqual([2, 4, 6]);
+    expect(
+      await mx
+        .vmap((x: MLXArray) => x.mul(2))(grid().at(":, 0"))
+        .tolist(),
+    ).toEqual([2, 8]);
   });
 
   it("leaves the ordinary methods on what get gives", async () => {
