@@ -27,7 +27,7 @@ export interface LawCase {
 
 /** A row on a case, with its elements drawn. */
 export class Trial {
-  readonly bench = new Bench();
+  readonly bench: Bench = new Bench();
   readonly row: Primitive;
   readonly example: LawCase;
   readonly random: Random;
@@ -50,7 +50,7 @@ export class Trial {
   }
 
   /** The row as a function of its differentiable inputs. */
-  readonly fn = (...given: MLXArray[]): MLXArray => {
+  readonly fn: (...given: MLXArray[]) => MLXArray = (...given) => {
     const inputs = this.arrays();
     this.differentiable.forEach((place, k) => {
       const input = given[k];
