@@ -1,0 +1,191 @@
+/** The row of convolution, channels last: an implicit product of the input's windows with the weights, and its derivative. */
+import type { Shape } from "../base/shape.ts";
+import { sizeOf } from "../base/shape.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
+import { add } from "./arithmetic.ts";
+import { matmul } from "./contraction.ts";
+import { pair } from "./elementwise.ts";
+import { batchToFront } from "./families.ts";
+import { flip, padded, spaced } from "./slicing.ts";
+import { moveAxis, reshape, transpose } from "./views.ts";
+import { windowsOf } from "./windowing.ts";
+
+/** How a convolution runs; everything has one entry per spatial axis, but `groups`. */
+export interface ConvolutionParams {
+  readonly strides: readonly number[];
+  /** Zeros before and after each axis; negative ones cut off. */
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+  readonly kernelDilations: readonly number[];
+  readonly inputDilations: readonly number[];
+  readonly groups: number;
+  /** Whether the weights are read backwards along the spatial axes: a convolution in the mathematical sense. */
+  readonly flip: boolean;
+}
+
+/** Inputs [batch, lengths…, channels] and weights [outputs, sizes…, channels / groups] → [batch, counts…, outputs]. */
+export const convolutionRow: Primitive<ConvolutionParams> = /* @__PURE__ */ {
+  name: "convolution",
+  aval(inputs, params) {
+    const [x, weights] = pair("convolution", inputs);
+    const counts = params.strides.map((stride, k) => {
+      const span = ((weights.shape[k + 1] ?? 1) - 1) * (params.kernelDilations[k] ?? 1) + 1;
+      return Math.floor((paddedLength(x.shape, params, k) - span) / stride) + 1;
+    });
+    return { shape: [x.shape[0] ?? 1, ...counts, weights.shape[0] ?? 1], dtype: x.dtype };
+  },
+  lowering: {
+    kind: "composite",
+    define: (inputs, params) => defineConvolution(...pair("convolution", inputs), params),
+  },
+  derivative: {
+    kind: "custom",
+    jvp([tangentX = null, tangentW = null], inputs, _, params) {
+      const [x, weights] = pair("convolution", inputs);
+      const viaX = tangentX ? apply(convolutionRow, [tangentX, weights], params) : null;
+      const viaW = tangentW ? apply(convolutionRow, [x, tangentW], params) : null;
+      return viaX && viaW ? add(viaX, viaW) : (viaX ?? viaW);
+    },
+    vjp(cotangent, inputs, _, params) {
+      const [x, weights] = pair("convolution", inputs);
+      return [
+        inputCotangent(cotangent, x.shape, weights, params),
+        weightCotangent(cotangent, x, weights.shape, params),
+      ];
+    },
+  },
+  batch(inputs, [axisX = null, axisW = null], params) {
+    const [x, weights] = pair("convolution", inputs);
+    if (axisW === null) {
+      // [many, batch, …] is one larger batch.
+      const front = batchToFront(x, axisX ?? 0);
+      const [many = 1, batch = 1, ...rest] = front.shape;
+      const result = apply(convolutionRow, [reshape(front, [many * batch, ...rest]), weights], params);
+      return [reshape(result, [many, batch, ...result.shape.slice(1)]), 0];
+    }
+    return batchedWeights(
+      axisX === null ? x : batchToFront(x, axisX),
+      axisX !== null,
+      batchToFront(weights, axisW),
+      params,
+    );
+  },
+};
+
+/** Weights [many, outputs, sizes…, inner]: the many become groups where the input differs too, more outputs where not. */
+function batchedWeights(
+  x: MLXArray,
+  isBatched: boolean,
+  weights: MLXArray,
+  params: ConvolutionParams,
+): readonly [MLXArray, number] {
+  const [many = 1, outputs = 1, ...rest] = weights.shape;
+  const { groups } = params;
+  if (isBatched) {
+    const channels = moveAxis(x, 0, -2); // [batch, lengths…, many, channels]
+    const shape = channels.shape;
+    const joined = reshape(channels, [...shape.slice(0, -2), many * (shape.at(-1) ?? 1)]);
+    const result = apply(convolutionRow, [joined, reshape(weights, [many * outputs, ...rest])], {
+      ...params,
+      groups: many * groups,
+    });
+    return [moveAxis(reshape(result, [...result.shape.slice(0, -1), many, outputs]), -2, 0), 0];
+  }
+  // Outputs are ordered by group first, so that each group's weights stay together.
+  const grouped = reshape(weights, [many, groups, outputs / groups, ...rest]);
+  const all = reshape(moveAxis(grouped, 0, 1), [many * outputs, ...rest]);
+  const result = apply(convolutionRow, [x, all], params);
+  const apart = reshape(result, [...result.shape.slice(0, -1), groups, many, outputs / groups]);
+  const front = moveAxis(apart, -2, 0);
+  return [reshape(front, [many, ...result.shape.slice(0, -1), outputs]), 0];
+}
+
+/** The length of spatial axis k of an input once it is dilated and padded. */
+export function paddedLength(shape: Shape, { low, high, inputDilations }: ConvolutionParams, k: number): number {
+  return ((shape[k + 1] ?? 1) - 1) * (inputDilations[k] ?? 1) + 1 + (low[k] ?? 0) + (high[k] ?? 0);
+}
+
+/** The windows of the input as [groups, batch · counts…, sizes… · channels / groups]. */
+function windowMatrix(x: MLXArray, sizes: readonly number[], params: ConvolutionParams): MLXArray {
+  const { groups, strides, kernelDilations } = params;
+  const wide = padded(spaced(x, [1, ...params.inputDilations, 1]), [0, ...params.low, 0], [0, ...params.high, 0]);
+  const windows = windowsOf("convolution", wide, sizes, strides, kernelDilations);
+  const channels = x.shape.at(-1) ?? 1;
+  const rows = sizeOf(windows.shape.slice(0, -1 - sizes.length));
+  if (groups === 1) return reshape(windows, [1, rows, sizeOf(sizes) * channels]);
+  const apart = reshape(windows, [rows, sizeOf(sizes), groups, channels / groups]);
+  return reshape(transpose(apart, [2, 0, 1, 3]), [groups, rows, (sizeOf(sizes) * channels) / groups]);
+}
+
+function defineConvolution(x: MLXArray, weights: MLXArray, params: ConvolutionParams): MLXArray {
+  const { groups } = params;
+  const sizes = weights.shape.slice(1, -1);
+  const outputs = weights.shape[0] ?? 1;
+  const { shape } = convolutionRow.aval([x, weights], params);
+  const right = transpose(
+    reshape(turned(weights, params), [groups, outputs / groups, sizeOf(weights.shape.slice(1))]),
+    [0, 2, 1],
+  );
+  const left = windowMatrix(x, sizes, params);
+  if (groups === 1)
+    return reshape(matmul(reshape(left, left.shape.slice(1)), reshape(right, right.shape.slice(1))), shape);
+  return reshape(transpose(matmul(left, right), [1, 0, 2]), shape); // [batch · counts…, groups, outputs / groups]
+}
+
+/** The weights as the windows meet them. */
+function turned(weights: MLXArray, params: ConvolutionParams): MLXArray {
+  return params.flip
+    ? flip(
+        weights,
+        params.strides.map((_, k) => k + 1),
+      )
+    : weights;
+}
+
+/** A convolution of the cotangent, spaced by the strides, with the weights turned and their channels exchanged. */
+function inputCotangent(cotangent: MLXArray, shape: Shape, weights: MLXArray, params: ConvolutionParams): MLXArray {
+  const { groups, strides, kernelDilations, inputDilations } = params;
+  const [outputs = 1, ...rest] = weights.shape;
+  const inner = rest.at(-1) ?? 1;
+  const grouped = reshape(weights, [groups, outputs / groups, ...rest]);
+  const exchanged = reshape(swapped(grouped, 1, grouped.ndim - 1), [
+    groups * inner,
+    ...rest.slice(0, -1),
+    outputs / groups,
+  ]);
+  const low = strides.map((_, k) => ((rest[k] ?? 1) - 1) * (kernelDilations[k] ?? 1) - (params.low[k] ?? 0));
+  const high = strides.map((stride, k) => {
+    const dilated = ((shape[k + 1] ?? 1) - 1) * (inputDilations[k] ?? 1) + 1;
+    return dilated - (((cotangent.shape[k + 1] ?? 1) - 1) * stride + 1) + (params.low[k] ?? 0);
+  });
+  return apply(convolutionRow, [cotangent, exchanged], {
+    strides: inputDilations,
+    low,
+    high,
+    kernelDilations,
+    inputDilations: strides,
+    groups,
+    flip: !params.flip,
+  });
+}
+
+/** The product of the cotangent with the windows, over all places of the output. */
+function weightCotangent(cotangent: MLXArray, x: MLXArray, shape: Shape, params: ConvolutionParams): MLXArray {
+  const { groups } = params;
+  const [outputs = 1] = shape;
+  const windows = windowMatrix(x, shape.slice(1, -1), params);
+  const rows = windows.shape[1] ?? 1;
+  const columns = reshape(cotangent, [rows, groups, outputs / groups]);
+  const left = transpose(columns, [1, 2, 0]); // [groups, outputs / groups, batch · counts…]
+  const flat = (matrix: MLXArray): MLXArray => (groups === 1 ? reshape(matrix, matrix.shape.slice(1)) : matrix);
+  return turned(reshape(matmul(flat(left), flat(windows)), shape), params);
+}
+
+function swapped(x: MLXArray, a: number, b: number): MLXArray {
+  return transpose(
+    x,
+    x.shape.map((_, axis) => (axis === a ? b : axis === b ? a : axis)),
+  );
+}
