@@ -53,13 +53,23 @@ function formatFloat(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  const scientific = value.toExponential(5);
+  const scientific = toSixDigits(value);
   const exponent = Number(scientific.slice(scientific.indexOf("e") + 1));
   if (exponent < -4 || exponent >= 6) {
     const mantissa = scientific.slice(0, scientific.indexOf("e")).replace(/\.?0+$/, "");
     const digits = String(Math.abs(exponent)).padStart(2, "0");
     return `${mantissa}e${exponent < 0 ? "-" : "+"}${digits}`;
   }
-  const fixed = value.toFixed(Math.max(0, 5 - exponent));
+  const fixed = Number(scientific).toFixed(Math.max(0, 5 - exponent));
   return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+}
+
+/** `value` with six digits in scientific notation, ties to the even digit as C++ rounds them (JavaScript rounds them up). */
+function toSixDigits(value: number): string {
+  const rounded = value.toExponential(5);
+  const [digits = "", exponent = ""] = value.toExponential(60).split("e");
+  const rest = digits.slice(digits.indexOf(".") + 6);
+  const isTie = rest.startsWith("5") && /^50*$/.test(rest);
+  if (!isTie || Number(digits.at(digits.indexOf(".") + 5)) % 2 === 1) return rounded;
+  return `${digits.slice(0, digits.indexOf(".") + 6)}e${exponent}`;
 }

@@ -19,6 +19,7 @@ import { constant } from "../primitives/leaf.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
 import { randomBits, threefryWords } from "../primitives/random-bits.ts";
+import { floor } from "../primitives/rounding.ts";
 import { clip } from "../primitives/selection.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { sliceAxis } from "../primitives/slicing.ts";
@@ -171,7 +172,7 @@ export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options:
     low: castTo(from, "float32"),
     high: castTo(to, "float32"),
   });
-  return maximum(minimum(castTo(samples, dtype), subtract(to, 1)), from);
+  return maximum(minimum(castTo(floor(samples), dtype), subtract(to, 1)), from);
 }
 
 /** True with probability `p`, which broadcasts to `shape`. */

@@ -95,6 +95,7 @@ class Fusion {
   }
 
   #assign(vertex: MLXArray): void {
+    if (vertex.size === 0) return; // Nothing to compute.
     const { kind } = vertex.primitive.lowering;
     if (kind === "routine" || kind === "composite") {
       this.#start(vertex, "routine");
@@ -151,7 +152,8 @@ class Fusion {
       if (!draft) return;
       const isPrologue = draft.kind === "contraction" && !this.#isAligned(vertex, draft);
       const isHeavy = isPrologue && !isView && this.#hasSource.has(vertex);
-      if (isHeavy || this.#wouldRepeat(vertex, draft, cost, isPrologue ? packingLimit : broadcastLimit)) return this.#start(vertex, "loop");
+      if (isHeavy || this.#wouldRepeat(vertex, draft, cost, isPrologue ? packingLimit : broadcastLimit))
+        return this.#start(vertex, "loop");
       return this.#join(vertex, draft, false);
     }
     const isCheap = cost <= recomputeLimit && !this.#hasSource.has(vertex);
@@ -346,13 +348,14 @@ class Fusion {
     };
     visitDraft(draft);
     for (let vertex = stack.pop(); vertex; vertex = stack.pop()) {
-      if (seen.has(vertex) || (this.#position.get(vertex) ?? -1) < earliest) continue;
+      if (seen.has(vertex)) continue;
       seen.add(vertex);
       const producer = this.#producerOf.get(vertex);
       if (producer) {
+        // Its kernel may need later vertices than this one, so position says nothing about it.
         if (targets.has(producer)) return true;
         if (!seenDrafts.has(producer)) visitDraft(producer);
-      } else stack.push(...this.#program.inputsOf(vertex));
+      } else if ((this.#position.get(vertex) ?? -1) >= earliest) stack.push(...this.#program.inputsOf(vertex));
     }
     return false;
   }
@@ -367,14 +370,27 @@ class Fusion {
       if (draft.kind === "routine") groups.push({ vertex, lowered: null, members });
       else {
         const lowered = this.#lower(draft);
-        if (!lowered)
-          throw new RangeError(
-            `the kernel of ${members.map(({ primitive }) => primitive.name).join(", ")} does not lower`,
-          );
-        groups.push({ vertex, lowered, members });
+        if (lowered) groups.push({ vertex, lowered, members });
+        else groups.push(...this.#apart(draft));
       }
     }
     return groups;
+  }
+
+  /** Each vertex of `draft` in a kernel of its own, but for those that another kernel stores. */
+  #apart(draft: Draft): (Group & { readonly members: readonly MLXArray[] })[] {
+    return [...draft.members].flatMap((vertex) => {
+      const producer = this.#producerOf.get(vertex);
+      if (producer && producer !== draft) return [];
+      const isStored = (other: MLXArray): boolean => other !== vertex;
+      const core = vertex.primitive.lowering.kind === "contraction" ? vertex : null;
+      const lowered = core
+        ? lowerContraction(this.#program, { outputs: [vertex], core }, isStored)
+        : lowerLoops(this.#program, { outputs: [vertex], core }, isStored);
+      if (!lowered) throw new RangeError(`${vertex.primitive.name} does not lower`);
+      this.#producerOf.set(vertex, draft);
+      return [{ vertex, lowered, members: [vertex] }];
+    });
   }
 
   #order(groups: readonly (Group & { readonly members: readonly MLXArray[] })[]): Group[] {

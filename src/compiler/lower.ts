@@ -249,6 +249,7 @@ class VertexLowering {
         }
       }
     }
+    if (!keepsAxesApart(tasks, renames)) return null;
     const memo = new Map<Expr, Expr>();
     const replaced = tasks.map(({ axes, store }) => ({
       axes: axes.map((axis) => {
@@ -311,6 +312,32 @@ class VertexLowering {
     }
     return this.e.argument(slot, vertex.dtype);
   }
+}
+
+/** Whether no loop, and no reduction, would have one axis in the place of two. */
+function keepsAxesApart(tasks: readonly StoreTask[], renames: ReadonlyMap<number, Expr>): boolean {
+  if (renames.size === 0) return true;
+  const dependencies = new Dependencies();
+  const areDistinct = (axes: Iterable<Axis>): boolean => {
+    const ids = [...axes].flatMap(({ id, length }) => {
+      const target = renames.get(id);
+      return length === 1 ? [] : [target?.op === "axis" ? target.axis.id : id];
+    });
+    return new Set(ids).size === ids.length;
+  };
+  const seen = new Set<Expr>();
+  const stack: Expr[] = [];
+  for (const { axes, store } of tasks) {
+    if (!areDistinct(axes)) return false;
+    stack.push(store.value);
+  }
+  for (let expr = stack.pop(); expr; expr = stack.pop()) {
+    if (seen.has(expr)) continue;
+    seen.add(expr);
+    if (expr.op === "reduce" && !areDistinct([...dependencies.freeAxes(expr).values(), ...expr.axes])) return false;
+    stack.push(...expr.args);
+  }
+  return true;
 }
 
 function keyOf(vertex: MLXArray, index: readonly Expr[]): string {

@@ -12,7 +12,7 @@ import { alignBatch, batchToFront } from "./families.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray, commonDtype, promoted } from "./operands.ts";
 import { sum } from "./reductions.ts";
-import { broadcastTo, reshape, transpose } from "./views.ts";
+import { broadcastTo, reshape, transpose, transposedOrder } from "./views.ts";
 
 /** [..., M, K] · [..., K, N] → [..., M, N], all leading axes equal. Products are summed in at least float32. */
 export const matmulRow: Primitive<null> = /* @__PURE__ */ {
@@ -31,7 +31,9 @@ export const matmulRow: Primitive<null> = /* @__PURE__ */ {
     kind: "bilinear",
     transpose(cotangent, inputs, which) {
       const [a, b] = pair("matmul", inputs);
-      return which === 0 ? product(cotangent, swapped(b)) : product(swapped(a), cotangent);
+      // The cotangent of a transposed operand is computed transposed, so that its own transpose comes straight from a product.
+      if (which === 0) return isSwapped(a) ? swapped(product(b, swapped(cotangent))) : product(cotangent, swapped(b));
+      return isSwapped(b) ? swapped(product(swapped(cotangent), a)) : product(swapped(a), cotangent);
     },
   },
   batch(inputs, axes) {
@@ -56,11 +58,17 @@ function rowsTimes(a: MLXArray, b: MLXArray): MLXArray {
 
 /** `x` with its last two axes exchanged. */
 function swapped(x: MLXArray): MLXArray {
-  const rank = x.ndim;
-  return transpose(
-    x,
-    x.shape.map((_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis)),
-  );
+  return transpose(x, swappedOrder(x.ndim));
+}
+
+/** Whether `x` is another array with its last two axes exchanged. */
+function isSwapped(x: MLXArray): boolean {
+  const order = transposedOrder(x);
+  return order !== null && swappedOrder(x.ndim).every((axis, k) => order[k] === axis);
+}
+
+function swappedOrder(rank: number): number[] {
+  return Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
 }
 
 /**

@@ -113,7 +113,25 @@ export function transpose(x: MLXArray, order?: readonly number[]): MLXArray {
   if (full.length !== rank || new Set(full).size !== rank) {
     throw new ShapeError("transpose", `[${order}] is no permutation of the ${rank} axes of ${formatShape(x.shape)}`);
   }
+  const inner = transposedOrder(x);
+  const [source] = x.inputs;
+  // Axes exchanged twice are exchanged once; then perhaps not at all.
+  if (inner && source) {
+    return transpose(
+      source,
+      full.map((axis) => inner[axis] ?? axis),
+    );
+  }
   return full.every((axis, k) => axis === k) ? x : apply(transposeRow, [x], { order: full });
+}
+
+/** Which axis of its input each axis of `x` is, if `x` is a transposed array that is not evaluated; else null. */
+export function transposedOrder(x: MLXArray): readonly number[] | null {
+  return x.primitive === transposeRow && x.inputs.length > 0 && isTransposition(x.params) ? x.params.order : null;
+}
+
+function isTransposition(params: unknown): params is { readonly order: readonly number[] } {
+  return typeof params === "object" && params !== null && "order" in params;
 }
 
 /**

@@ -3,6 +3,7 @@ import { byteLengthOf } from "../../base/dtype.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import { affineOf, argOf, Expressions } from "../../ir/expr.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
+import { Dependencies } from "../../compiler/structure.ts";
 import { countWork } from "../../compiler/weight.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
@@ -129,7 +130,7 @@ class ContractionEmitter {
       { export: false },
     );
     const batchIds = new Set(batch.map(({ id }) => id));
-    const isShared = ![...axesIn(expr)].some((id) => batchIds.has(id));
+    const isShared = ![...new Dependencies().freeAxes(expr).keys()].some((id) => batchIds.has(id));
     return { kind: "computed", load, contiguous, isShared };
   }
 
@@ -274,10 +275,4 @@ class ContractionEmitter {
     f.get(base, at).i32(2).op("i32.shl").op("i32.add").set(address);
     return address;
   }
-}
-
-function axesIn(expr: Expr, found: Set<number> = new Set()): Set<number> {
-  if (expr.op === "axis") found.add(expr.axis.id);
-  for (const arg of expr.args) axesIn(arg, found);
-  return found;
 }

@@ -36,7 +36,8 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   };
   loops.forEach((loop, index) => {
     const { reduces } = loop;
-    const length = loop.axes[0]?.length ?? 0;
+    // Reductions over nothing still give their identity.
+    const length = Math.max(1, loop.axes[0]?.length ?? 1);
     const itemsPerChunk = chunkOf(e, loop);
     let types: readonly AccumulatorType[] = [];
     module.addFunction(`p${index}`, phaseType, (f) => {
@@ -68,7 +69,7 @@ function chunkOf(e: Expressions, loop: Loop): number {
   const choice = chooseVectorAxis(e, loop);
   const granularity = choice?.axis === loop.axes[0] ? (choice?.lanes ?? 1) : 1;
   const ranges = Math.max(1, Math.min(rangeLimit, Math.floor(workOf(loop) / rangeWork)));
-  return Math.max(1, Math.ceil((loop.axes[0]?.length ?? 0) / ranges / granularity)) * granularity;
+  return Math.max(1, Math.ceil((loop.axes[0]?.length ?? 1) / ranges / granularity)) * granularity;
 }
 
 interface EmitterOptions {

@@ -20,6 +20,9 @@ import { importedMath } from "./vector-math.ts";
 /** Modules kept for reuse; the least recently used one that no plan holds goes first. */
 const moduleLimit = 512;
 
+/** Instructions from which a kernel is optimized before its first run: in the engine's baseline tier it would run for longer than that takes. */
+const longWork = 2e7;
+
 /** A compiled kernel and the plans that hold it. */
 export interface CompiledKernel {
   readonly code: KernelCode;
@@ -131,7 +134,8 @@ export class WasmBackend implements Backend {
     };
     const isProduct = kernel.kind === "contraction" && isPackedProduct(kernel);
     const code = isProduct ? emitContraction(kernel, target) : emitLoopKernel(asLoops(kernel), target);
-    const options = isProduct ? { library: this.#gemmLibrary(target) } : {};
+    const work = code.phases.reduce((sum, phase) => sum + phase.work, 0);
+    const options = { optimize: work > longWork, ...(isProduct ? { library: this.#gemmLibrary(target) } : {}) };
     const compiled: CompiledKernel = { code, kernel: this.pool.register(kernel.label, code.bytes, options), holders: 0 };
     this.#modules.set(key, compiled);
     return compiled;
