@@ -29,7 +29,7 @@ const config: ViteUserConfig = defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "node", environment: "node", include: ["test/**/*.test.ts"] },
+        test: { name: "node", environment: "node", include: ["{test,examples/*/test}/**/*.test.ts"] },
       },
       {
         extends: true,

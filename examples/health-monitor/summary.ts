@@ -40,7 +40,9 @@ export function describeSensors({ detectors, motes }: SensorResult): string {
     const runs = runsOf(flags.subarray(mote.half)).length;
     const labelled = runsOf(mote.labels.subarray(mote.half)).length;
     const where = `${network}, mote ${mote.id} (${mote.isIndoor ? "indoor" : "outdoor"})`;
-    return runs === 0 && labelled === 0 ? [] : [`  ${where}: ${runs} alarms, ${labelled} labelled events`];
+    return runs === 0 && labelled === 0
+      ? []
+      : [`  ${where}: ${counted(runs, "alarm")}, ${counted(labelled, "labelled event")}`];
   });
   return [
     toLine("", detectorColumns),
@@ -58,7 +60,7 @@ export function describeHeart(heart: HeartResult): string {
   const worst = ranking.slice(0, 5).map(({ peak, error }) => `${toClock(peak)} (${error.toFixed(2)} mV)`);
   return [
     `  ${beats.length} beats in ${Math.round(seconds)} s: ${abnormal} abnormal (error above ${threshold.toFixed(3)} mV)`,
-    `  the ${wideCount} beats that rank first hold ${wideAmongFirst} of the ${wideCount} wide (ventricular) beats`,
+    `  the ${wideCount} beats that rank first hold ${wideAmongFirst} of the ${wideCount} wide ones; ventricular beats are wide`,
     `  worst: ${worst.join(", ")}`,
   ].join("\n");
 }
@@ -67,4 +69,8 @@ export function describeHeart(heart: HeartResult): string {
 export function toClock(sample: number): string {
   const seconds = sample / sampleRate;
   return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
+}
+
+function counted(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
 }

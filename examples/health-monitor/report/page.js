@@ -61,7 +61,7 @@
   const beat = ({ title, values, drawing }) => ({
     title,
     height: 190,
-    scales: { ...plain, y: { range: [-1.6, 2.4] } },
+    scales: { ...plain, y: { range: [-1.6, 2.8] } },
     axes: [across("s"), axis("mV", { size: 36 })],
     series: [
       { label: "s" },

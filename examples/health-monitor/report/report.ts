@@ -109,9 +109,9 @@ function detectorTable({ detectors }: SensorResult): string {
   const head = ["", ...detectorColumns].map((name) => `<th>${name}</th>`).join("");
   const rows = detectors.map((detector) => {
     const cells = detectorRow(detector).map((cell) => `<td>${cell}</td>`);
-    return `<tr><th>${escapeHtml(detector.name.trim())}</th>${cells.join("")}</tr>`;
+    return `<tr><th>${escapeHtml(detector.name)}</th>${cells.join("")}</tr>`;
   });
-  return `<table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  return `<div class="figures"><table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 }
 
 function beatPlots(kind: string, count: number): string {
