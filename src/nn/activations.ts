@@ -23,6 +23,7 @@ import { stopGradient, where } from "../primitives/selection.ts";
 import { logSumExp, softmax as softmaxOver } from "../primitives/statistics.ts";
 import { tanh } from "../primitives/trigonometry.ts";
 
+/** The logistic function `1 / (1 + exp(-x))` and the hyperbolic tangent, as in the main module. */
 export { sigmoid, tanh };
 
 /** The options of activations that have a slope or scale `alpha`. */
@@ -47,7 +48,7 @@ export interface ShrinkOptions {
  * Rectified linear unit: `max(x, 0)`.
  *
  * @example
- * await relu(array([-1, 2])).tolist(); // [0, 2]
+ * await nn.relu(array([-1, 2])).tolist(); // [0, 2]
  */
 export function relu(x: ArrayLike): MLXArray {
   return maximum(x, 0);
@@ -90,7 +91,7 @@ export function selu(x: ArrayLike): MLXArray {
  * Gaussian error linear unit: `x · (1 + erf(x / √2)) / 2`. Source: Hendrycks & Gimpel 2016.
  *
  * @example
- * await gelu(array([0, 1])).tolist(); // ≈ [0, 0.8413447]
+ * await nn.gelu(array([0, 1])).tolist(); // ≈ [0, 0.8413447]
  */
 export function gelu(x: ArrayLike): MLXArray {
   return divide(multiply(x, add(erf(divide(x, Math.SQRT2)), 1)), 2);

@@ -10,7 +10,7 @@ export type Layer = (x: MLXArray) => MLXArray;
  * kept, so that gradients are typed.
  *
  * @example
- * const model = new Sequential(new Linear(2, 8), relu, new Linear(8, 1));
+ * const model = new nn.Sequential(new nn.Linear(2, 8), nn.relu, new nn.Linear(8, 1));
  * model(zeros([5, 2])).shape; // [5, 1]
  * model.layers[0].weight.shape; // [8, 2]
  */

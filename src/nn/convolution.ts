@@ -72,7 +72,7 @@ abstract class Convolution extends Module {
  * `± 1 / √(terms of each sum)`, the bias at 0.
  *
  * @example
- * const layer = new Conv1d(1, 8, 5, { padding: 2 });
+ * const layer = new nn.Conv1d(1, 8, 5, { padding: 2 });
  * layer(zeros([4, 100, 1])).shape; // [4, 100, 8]
  */
 export class Conv1d extends Convolution {

@@ -10,7 +10,7 @@ import { Module } from "./module.ts";
  * A table of vectors, looked up by number. Its vectors begin normal with standard deviation `1 / √size`.
  *
  * @example
- * const table = new Embedding(6, 3);
+ * const table = new nn.Embedding(6, 3);
  * table(array([[0, 5], [2, 2]], "int32")).shape; // [2, 2, 3]
  */
 export class Embedding extends Module {

@@ -28,7 +28,7 @@ export class Identity extends Module {
  * An affine map of the last axis: `x @ weightᵀ + bias`. Parameters begin uniform within `± 1 / √inputSize`.
  *
  * @example
- * const layer = new Linear(4, 3);
+ * const layer = new nn.Linear(4, 3);
  * layer(zeros([2, 4])).shape; // [2, 3]
  * layer.toString(); // "Linear(4 → 3) weight [3, 4], bias [3]: 15 parameters"
  */

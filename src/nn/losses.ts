@@ -47,7 +47,7 @@ export interface CrossEntropyOptions extends WeightedLossOptions {
  * @throws {ArgumentError} for a label smoothing outside [0, 1)
  * @example
  * const logits = array([[2, -1], [-1, 2]]);
- * await losses.crossEntropy(logits, array([0, 1], "int32")).tolist(); // ≈ [0.04858735, 0.04858735]
+ * await nn.losses.crossEntropy(logits, array([0, 1], "int32")).tolist(); // ≈ [0.04858735, 0.04858735]
  */
 export function crossEntropy(logits: MLXArray, targets: MLXArray, options: CrossEntropyOptions = {}): MLXArray {
   const { labelSmoothing = 0, weights, reduction = "none" } = options;
@@ -91,7 +91,7 @@ export interface BinaryCrossEntropyOptions extends WeightedLossOptions {
  * @throws {ShapeError} if the shapes differ
  * @example
  * const logits = array([0.105361, 0.223144, 1.20397, 0.916291]);
- * await losses.binaryCrossEntropy(logits, array([0, 0, 1, 1])).item(); // ≈ 0.539245
+ * await nn.losses.binaryCrossEntropy(logits, array([0, 0, 1, 1])).item(); // ≈ 0.539245
  */
 export function binaryCrossEntropy(
   inputs: MLXArray,
@@ -123,7 +123,7 @@ export function l1Loss(predictions: MLXArray, targets: MLXArray, { reduction = "
  * @param options reduction is "mean" unless given
  * @throws {ShapeError} if the shapes differ
  * @example
- * await losses.mseLoss(array([1, 2]), array([1, 4])).item(); // 2
+ * await nn.losses.mseLoss(array([1, 2]), array([1, 4])).item(); // 2
  */
 export function mseLoss(predictions: MLXArray, targets: MLXArray, { reduction = "mean" }: LossOptions = {}): MLXArray {
   requireShape("mseLoss", "targets", targets.shape, predictions.shape);

@@ -33,13 +33,13 @@ export interface UpdateOptions {
  * with the types of their `forward`. Fields whose names begin with `_` are no parameters.
  *
  * @example
- * class Scaler extends Module {
- *   scale: MLXArray;
+ * class Scaler extends nn.Module {
+ *   scale: mx.MLXArray;
  *   constructor(initial: number) {
  *     super();
  *     this.scale = array(initial);
  *   }
- *   forward(x: MLXArray): MLXArray {
+ *   forward(x: mx.MLXArray): mx.MLXArray {
  *     return multiply(x, this.scale);
  *   }
  * }

@@ -21,7 +21,7 @@ export interface RNNOptions extends BiasOptions {
  * A plain recurrent layer: `h[t] = nonlinearity(x[t] @ Wxhᵀ + bias + h[t-1] @ Whhᵀ)`. Source: Elman 1990.
  *
  * @example
- * new RNN(3, 5)(zeros([2, 7, 3])).shape; // [2, 7, 5]
+ * new nn.RNN(3, 5)(zeros([2, 7, 3])).shape; // [2, 7, 5]
  */
 export class RNN extends Module {
   /** [hiddenSize, inputSize] */
@@ -67,7 +67,7 @@ export class RNN extends Module {
  * `(1 - z) · tanh(Wxn x + bn + r · (Whn h + bhn)) + z · h`. Source: Cho et al. 2014.
  *
  * @example
- * new GRU(3, 5)(zeros([2, 7, 3])).shape; // [2, 7, 5]
+ * new nn.GRU(3, 5)(zeros([2, 7, 3])).shape; // [2, 7, 5]
  */
 export class GRU extends Module {
   /** [3 · hiddenSize, inputSize]: r, z, n */
@@ -131,7 +131,7 @@ export class GRU extends Module {
  * `f · c + i · g` and the state `o · tanh(c)`. Source: Hochreiter & Schmidhuber 1997.
  *
  * @example
- * const [states, cells] = new LSTM(3, 5)(zeros([2, 7, 3]));
+ * const [states, cells] = new nn.LSTM(3, 5)(zeros([2, 7, 3]));
  * cells.shape; // [2, 7, 5]
  */
 export class LSTM extends Module {

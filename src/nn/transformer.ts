@@ -33,7 +33,7 @@ export interface MultiHeadAttentionOptions extends BiasOptions {
  * Attention of several heads with projections before and after. Source: Vaswani et al. 2017.
  *
  * @example
- * const attention = new MultiHeadAttention(8, 2);
+ * const attention = new nn.MultiHeadAttention(8, 2);
  * const x = zeros([1, 5, 8]);
  * attention(x, x, x, "causal").shape; // [1, 5, 8]
  */

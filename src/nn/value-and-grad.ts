@@ -15,9 +15,9 @@ import type { ParametersOf } from "./parameter-tree.ts";
  *
  * @throws {GradientError} if the model has no trainable parameters
  * @example
- * const model = new Linear(2, 1);
- * const lossOf = (m: Linear, x: mx.MLXArray) => m(x).mul(m(x)).sum();
- * const [loss, gradients] = valueAndGrad(model, lossOf)(model, array([[1, 2]]));
+ * const model = new nn.Linear(2, 1);
+ * const lossOf = (m: nn.Linear, x: mx.MLXArray) => m(x).mul(m(x)).sum();
+ * const [loss, gradients] = nn.valueAndGrad(model, lossOf)(model, array([[1, 2]]));
  * gradients.weight.shape; // [1, 2]
  */
 export function valueAndGrad<M extends Module, A extends readonly unknown[], R>(

@@ -27,8 +27,9 @@ export interface AdamOptions extends AdamaxOptions {
  * 2015; with `biasCorrection` as there, without it as MLX does unless told.
  *
  * @example
- * const optimizer = new Adam({ learningRate: 1e-3 });
- * optimizer.update(model, gradients);
+ * const optimizer = new optim.Adam({ learningRate: 1e-3 });
+ * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
+ * await changed.w.tolist(); // ≈ [1.9968378]
  */
 export class Adam extends Optimizer {
   readonly betas: readonly [number, number];

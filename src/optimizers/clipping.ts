@@ -16,7 +16,7 @@ import { sum } from "../primitives/reductions.ts";
  * @param gradients a tree of arrays
  * @throws {ArgumentError} if `maxNorm` is negative
  * @example
- * const [clipped, norm] = clipGradNorm({ w: array([3, 4]) }, 1);
+ * const [clipped, norm] = optim.clipGradNorm({ w: array([3, 4]) }, 1);
  * await norm.item(); // 5
  * await clipped.w.tolist(); // ≈ [0.6, 0.8]
  */

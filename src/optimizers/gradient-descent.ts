@@ -22,7 +22,7 @@ export interface SGDOptions extends OptimizerOptions {
  * 2013 for the momentum.
  *
  * @example
- * const optimizer = new SGD({ learningRate: 0.1 });
+ * const optimizer = new optim.SGD({ learningRate: 0.1 });
  * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
  * await changed.w.tolist(); // ≈ [1.9]
  */

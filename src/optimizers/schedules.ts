@@ -17,7 +17,7 @@ export type Schedule = (step: ArrayLike) => MLXArray;
  * `init · decayRate^step`.
  *
  * @example
- * await exponentialDecay(0.1, 0.5)(3).item(); // ≈ 0.0125
+ * await optim.exponentialDecay(0.1, 0.5)(3).item(); // ≈ 0.0125
  */
 export function exponentialDecay(init: number, decayRate: number): Schedule {
   return (step) => multiply(power(decayRate, castTo(counted(step), "float32")), init);
@@ -58,7 +58,7 @@ export function linearSchedule(init: number, end: number, steps: number): Schedu
  *
  * @throws {ArgumentError} unless there is one boundary less than schedules
  * @example
- * const warmup = joinSchedules([linearSchedule(0, 0.1, 10), cosineDecay(0.1, 100)], [10]);
+ * const warmup = optim.joinSchedules([optim.linearSchedule(0, 0.1, 10), optim.cosineDecay(0.1, 100)], [10]);
  * await warmup(5).item(); // ≈ 0.05
  */
 export function joinSchedules(schedules: readonly Schedule[], boundaries: readonly number[]): Schedule {

@@ -53,11 +53,11 @@ export interface TrainOptions<M extends Module, B> {
  *
  * @throws {ArgumentError} if `epochs` or `steps` is negative
  * @example
- * const model = new Linear(1, 1);
+ * const model = new nn.Linear(1, 1);
  * const batches = [{ x: array([[1], [2]]), y: array([[3], [5]]) }];
- * const loss = (m: Linear, { x, y }: (typeof batches)[0]) => losses.mseLoss(m(x), y);
- * const optimizer = new SGD({ learningRate: 0.1 });
- * for await (const event of train({ model, optimizer, loss, batches, epochs: 200 })) {
+ * const loss = (m: nn.Linear, { x, y }: (typeof batches)[0]) => nn.losses.mseLoss(m(x), y);
+ * const optimizer = new optim.SGD({ learningRate: 0.1 });
+ * for await (const event of train.train({ model, optimizer, loss, batches, epochs: 200 })) {
  *   if (event.kind === "end") event.step; // 200
  * }
  */
