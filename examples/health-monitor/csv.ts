@@ -12,8 +12,7 @@ export async function readColumns(path: string, names: readonly string[]): Promi
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new DataError(`${path}: cannot be read (${reason}); check the path`);
+    throw new DataError(`${path}: cannot be read (${reasonOf(error)}); check the path`);
   }
   return parseColumns(text, path, names);
 }
@@ -45,6 +44,11 @@ export function parseColumns(text: string, path: string, names: readonly string[
     }
   }
   return columns;
+}
+
+/** Why the file system refused, in a word such as ENOENT. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
 function parseNumber(field: string | undefined, place: string, name: string): number {

@@ -44,10 +44,14 @@ try {
 
 async function run(values: { sensors: string[]; ecg: string; report: string; seed: string }): Promise<void> {
   const startMilliseconds = performance.now();
+  const seed = Number(values.seed);
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new DataError(`--seed "${values.seed}": not a seed; give a whole number that is not negative`);
+  }
   // All files first: what is wrong with one shows before anything is trained.
   const networks = await Promise.all(values.sensors.map(readSensorNetwork));
   const millivolts = await readRecording(values.ecg);
-  mx.random.seed(Number(values.seed));
+  mx.random.seed(seed);
 
   console.log("\nHealth monitor\n\n1. The article's numbers");
   const article = await runArticle();

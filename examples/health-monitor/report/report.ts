@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { type ArticleResult, readings } from "../article.ts";
+import { DataError, reasonOf } from "../csv.ts";
 import { sampleRate } from "../ecg/beats.ts";
 import type { HeartResult } from "../ecg/experiment.ts";
 import { alarmFactor, averagedReadings } from "../sensors/alarm.ts";
@@ -21,7 +22,11 @@ export interface Results {
 /** Beats that are drawn singly. */
 const drawnBeats = 12;
 
-/** Writes the report to `path`, over what may be there. */
+/**
+ * Writes the report to `path`, over what may be there.
+ *
+ * @throws {DataError} if the file system refuses
+ */
 export async function writeReport(path: string, results: Results): Promise<void> {
   const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), "utf8");
   const resolve = createRequire(import.meta.url).resolve;
@@ -31,7 +36,11 @@ export async function writeReport(path: string, results: Results): Promise<void>
     readFile(resolve("uplot/dist/uPlot.min.css"), "utf8"),
     readFile(resolve("uplot/dist/uPlot.iife.min.js"), "utf8"),
   ]);
-  await writeFile(path, toPage(results, { style: plotStyle + style, script, plotScript }));
+  try {
+    await writeFile(path, toPage(results, { style: plotStyle + style, script, plotScript }));
+  } catch (error) {
+    throw new DataError(`${path}: cannot be written (${reasonOf(error)}); choose another place with --report`);
+  }
 }
 
 interface PageParts {
