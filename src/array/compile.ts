@@ -18,8 +18,8 @@ export interface CompileOptions {
 }
 
 /** Recordings kept per function; the least recently used one goes first. */
-const traceLimit = 32;
-const shapelessTraceLimit = 256;
+const traceLimit = 128;
+const shapelessTraceLimit = 512;
 
 interface Recording {
   readonly trace: Trace;

@@ -1,6 +1,6 @@
 /** Where computations run: the backend in use and the plans it has prepared. */
 import { elementsOf } from "../base/elements.ts";
-import { DisposedError, MLXError } from "../base/errors.ts";
+import { DisposedError, MLXError, OutOfMemoryError } from "../base/errors.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
@@ -20,12 +20,17 @@ export interface Prepared {
 /** Plans kept for reuse; the least recently used one goes first. */
 const planLimit = 512;
 
+/** Bytes by which the memory in use may grow before an evaluation gives finalizers a turn. */
+const growthBetweenPauses = 32 * 1024 * 1024;
+
 /** One backend with its plans. */
 export class Runtime {
   readonly backend: Backend;
   readonly fusion: boolean;
   readonly #plans = new Map<string, Prepared>();
   readonly #traces = new WeakMap<Trace, Prepared>();
+  /** The least memory in use since the last pause. */
+  #leastActive = 0;
 
   constructor(backend: Backend, options: { readonly fusion: boolean }) {
     this.backend = backend;
@@ -34,6 +39,25 @@ export class Runtime {
 
   /** Computes `roots`, none of which is evaluated, and settles them. */
   async evaluate(roots: readonly MLXArray[]): Promise<void> {
+    try {
+      await this.#evaluate(roots);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      await this.#pause();
+      await this.#evaluate(roots).catch((cause: unknown) => Promise.reject(withShape(cause, roots)));
+    }
+    const { active } = this.backend.memory();
+    this.#leastActive = Math.min(this.#leastActive, active);
+    if (active > this.#leastActive + growthBetweenPauses) await this.#pause();
+  }
+
+  /** Lets the finalizers of collected arrays run: they wait for the current stretch of promises to end. */
+  async #pause(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#leastActive = this.backend.memory().active;
+  }
+
+  async #evaluate(roots: readonly MLXArray[]): Promise<void> {
     const call = commonCall(roots);
     if (call) return this.#evaluateCall(call.trace, call.inputs, call.outputs);
     const inputs: MLXArray[] = [];
@@ -106,9 +130,10 @@ export class Runtime {
   }
 
   #allocationOf(array: MLXArray | undefined): Allocation {
+    // A disposed array keeps its memory until the computations that were pending then are done.
+    if (array?.allocation) return array.allocation;
     if (array?.isDisposed)
       throw new DisposedError("evaluate", `an input, array(${array.dtype} [${array.shape}]), was disposed`);
-    if (array?.allocation) return array.allocation;
     if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "an input has no memory");
     array.allocation = this.backend.upload(elementsOf(array.dtype, [array.primitive.lowering.value(array.params)]));
     return array.allocation;
@@ -151,6 +176,14 @@ function settleAll(roots: readonly MLXArray[], allocations: readonly Allocation[
     if (allocation && !root.isEvaluated && !root.isDisposed) root.settle(allocation);
     else allocation?.release();
   });
+}
+
+/** The error of exhausted memory, with the largest array that was asked for. */
+function withShape(error: unknown, roots: readonly MLXArray[]): unknown {
+  if (!(error instanceof OutOfMemoryError)) return error;
+  const largest = roots.reduce((a, b) => (b.nbytes > a.nbytes ? b : a));
+  const detail = `array(${largest.dtype} [${largest.shape}]) does not fit: ${error.message}`;
+  return new OutOfMemoryError("evaluate", detail, { cause: error });
 }
 
 /** Stands for the memory of inputs while a recorded function is planned. */

@@ -83,13 +83,15 @@ function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel
   const inputAvals = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
   const outputAval = { shape: vertex.shape, dtype: vertex.dtype };
   const { params } = vertex;
+  const outputSlot = inputs.length;
   const kernel: RoutineKernel = {
     kind: "routine",
     name,
     key: "",
     label: name,
     arguments: [],
-    slots: [...inputs, vertex].map((slot) => ({ dtype: slot.dtype, size: slot.size, isOutput: slot === vertex })),
+    // No closure here mentions a vertex: the plan would keep its memory as long as it is cached.
+    slots: [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === outputSlot })),
     run(buffers) {
       const output = buffers.at(-1);
       if (lowering.kind === "routine" && output)

@@ -1,0 +1,123 @@
+/** dispose, `using` and tidy: certainty for those who want it. */
+import * as mx from "mlx-ts";
+import { describe, expect, it } from "vitest";
+
+async function computed(size: number): Promise<mx.MLXArray> {
+  const x = mx.ones([size]).mul(2);
+  await mx.evaluate(x);
+  return x;
+}
+
+describe("dispose", () => {
+  it("returns the memory at once", async () => {
+    const x = await computed(100_000);
+    const before = mx.memory.active;
+    x.dispose();
+    expect(before - mx.memory.active).toBeGreaterThanOrEqual(400_000);
+    expect(x.isDisposed).toBe(true);
+  });
+
+  it("may be called twice", async () => {
+    const x = await computed(1000);
+    x.dispose();
+    const after = mx.memory.active;
+    x.dispose();
+    expect(mx.memory.active).toBe(after);
+  });
+
+  it("makes every later use an error that names the array", async () => {
+    const x = await computed(10);
+    x.dispose();
+    expect(() => x.add(1)).toThrow(mx.DisposedError);
+    expect(() => x.add(1)).toThrow(/float32 \[10\]/);
+    await expect(x.tolist()).rejects.toThrow(mx.DisposedError);
+    await expect(x.data()).rejects.toThrow(mx.DisposedError);
+    await expect(mx.evaluate(x)).rejects.toThrow(mx.DisposedError);
+  });
+
+  it("waits for pending computations that read the array", async () => {
+    const x = await computed(100_000);
+    const y = x.sum();
+    const before = mx.memory.active;
+    x.dispose();
+    expect(mx.memory.active).toBe(before);
+    expect(await y.item()).toBe(200_000);
+    expect(before - mx.memory.active).toBeGreaterThanOrEqual(390_000);
+  });
+
+  it("frees the inputs of a pending array that will never be computed", async () => {
+    const x = await computed(100_000);
+    const y = x.add(1);
+    const before = mx.memory.active;
+    x.dispose();
+    y.dispose();
+    expect(before - mx.memory.active).toBeGreaterThanOrEqual(400_000);
+  });
+
+  it("leaves an array alone that shares its memory", async () => {
+    const x = await computed(1000);
+    const y = x.reshape([10, 100]);
+    await mx.evaluate(y);
+    x.dispose();
+    expect(await y.sum().item()).toBe(2000);
+  });
+
+  it("happens at the end of a using block", async () => {
+    const before = mx.memory.active;
+    {
+      using x = await computed(100_000);
+      expect(mx.memory.active).toBeGreaterThanOrEqual(before + 400_000);
+      expect(x.isEvaluated).toBe(true);
+    }
+    expect(mx.memory.active).toBeLessThanOrEqual(before);
+  });
+});
+
+describe("tidy", () => {
+  it("disposes what was made inside and is not in the result", async () => {
+    const seen: mx.MLXArray[] = [];
+    const result = mx.tidy(() => {
+      const x = mx.array(new Float32Array(1000).fill(3));
+      const y = x.add(1);
+      seen.push(x, y);
+      return { total: y.sum(), list: [y.max()] };
+    });
+    expect(seen.every(({ isDisposed }) => isDisposed)).toBe(true);
+    expect(await result.total.item()).toBe(4000);
+    expect(await result.list[0]?.item()).toBe(4);
+  });
+
+  it("gives the memory back once the result is computed", async () => {
+    const before = mx.memory.active;
+    const total = mx.tidy(() => mx.array(new Float32Array(100_000).fill(1)).sum());
+    expect(await total.item()).toBe(100_000);
+    expect(mx.memory.active - before).toBeLessThan(1000);
+  });
+
+  it("keeps arrays from outside", async () => {
+    const x = mx.array([1, 2, 3]);
+    const y = mx.tidy(() => x.mul(x));
+    expect(await y.tolist()).toEqual([1, 4, 9]);
+    expect(x.isDisposed).toBe(false);
+  });
+
+  it("keeps an array made outside of an inner tidy but inside an outer one until the outer ends", async () => {
+    let inner: mx.MLXArray | undefined;
+    const result = mx.tidy(() => {
+      inner = mx.tidy(() => mx.array([1, 2]).add(1));
+      expect(inner.isDisposed).toBe(false);
+      return inner.sum();
+    });
+    expect(inner?.isDisposed).toBe(true);
+    expect(await result.item()).toBe(5);
+  });
+
+  it("passes an error on and refuses asynchronous functions", () => {
+    expect(() =>
+      mx.tidy(() => {
+        throw new RangeError("mine");
+      }),
+    ).toThrow(RangeError);
+    expect(() => mx.tidy(async () => mx.array(1))).toThrow(mx.ArgumentError);
+  });
+});

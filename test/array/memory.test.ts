@@ -1,0 +1,145 @@
+/** Memory stays bounded without a single `dispose`, exhausted memory is an error like any other, and limits hold. */
+import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
+import * as optim from "mlx-ts/optimizers";
+import { afterEach, describe, expect, it } from "vitest";
+
+const megabyte = 1024 * 1024;
+
+/** Row counts that vary over 50 values. */
+function rowsAt(iteration: number): number {
+  return 100 + 37 * (iteration % 50);
+}
+
+describe("a loop that disposes nothing", () => {
+  it("holds a plateau when it only awaits values", async () => {
+    const weight = mx.random.normal([64, 64]);
+    await mx.evaluate(weight);
+    const before = mx.memory.active;
+    let allocated = 0;
+    let [mostActive, mostCached] = [0, 0];
+    for (let i = 0; i < 2000; i++) {
+      const x = mx.ones([rowsAt(i), 64]).mul(i);
+      await mx.evaluate(x);
+      const y = mx.tanh(x.matmul(weight).add(1));
+      await mx.evaluate(y);
+      await y.sum().item();
+      allocated += x.nbytes + y.nbytes;
+      mostActive = Math.max(mostActive, mx.memory.active - before);
+      mostCached = Math.max(mostCached, mx.memory.cache);
+    }
+    expect(allocated).toBeGreaterThan(900 * megabyte);
+    expect(mostActive).toBeLessThan(320 * megabyte);
+    expect(mostCached).toBeLessThanOrEqual(256 * megabyte);
+  });
+
+  it("holds a plateau when it also awaits something else", async () => {
+    const weight = mx.random.normal([32, 32]);
+    await mx.evaluate(weight);
+    const before = mx.memory.active;
+    let mostActive = 0;
+    for (let i = 0; i < 5000; i++) {
+      const y = mx.ones([rowsAt(i), 32]).matmul(weight);
+      await mx.evaluate(y);
+      await y.mean().item();
+      if (i % 50 === 49) await new Promise((resolve) => setTimeout(resolve, 0));
+      mostActive = Math.max(mostActive, mx.memory.active - before);
+    }
+    expect(mostActive).toBeLessThan(320 * megabyte);
+  });
+
+  it("holds a plateau when it trains a compiled step with batches of 50 sizes", async () => {
+    const model = new nn.Sequential(new nn.Linear(64, 128), nn.relu, new nn.Linear(128, 10));
+    const optimizer = new optim.Adam({ learningRate: 1e-3 }).init(model.trainableParameters());
+    const lossOf = (m: typeof model, x: mx.MLXArray, labels: mx.MLXArray): mx.MLXArray =>
+      nn.losses.crossEntropy(m(x), labels, { reduction: "mean" });
+    await mx.evaluate(model, optimizer);
+    const state = [model, optimizer];
+    let recorded = 0;
+    const step = mx.compile(
+      (x: mx.MLXArray, labels: mx.MLXArray): mx.MLXArray => {
+        recorded++;
+        const [loss, gradients] = nn.valueAndGrad(model, lossOf)(model, x, labels);
+        optimizer.update(model, gradients);
+        return loss;
+      },
+      { inputs: state, outputs: state },
+    );
+    const batches = Array.from(
+      { length: 50 },
+      (_, k) => [mx.random.normal([k + 3, 64]), mx.remainder(mx.arange(k + 3), 10)] as const,
+    );
+    await mx.evaluate(batches);
+    const before = mx.memory.active;
+    let mostActive = 0;
+    for (let i = 0; i < 3000; i++) {
+      const [x, labels] = batches[i % 50] ?? [mx.zeros([3, 64]), mx.zeros([3], "int32")];
+      await mx.evaluate(step(x, labels), model, optimizer);
+      mostActive = Math.max(mostActive, mx.memory.active - before);
+    }
+    expect(recorded).toBe(50);
+    expect(await optimizer.step.item()).toBe(3000n);
+    expect(mostActive).toBeLessThan(200 * megabyte);
+  });
+});
+
+describe("a limit", () => {
+  afterEach(() => mx.memory.setMemoryLimit(4 * 1024 * megabyte));
+
+  it("turns an array that does not fit into an error with its shape and what is held; work goes on", async () => {
+    const kept = mx.ones([1024, 256]).mul(3);
+    await mx.evaluate(kept);
+    mx.memory.setMemoryLimit(mx.memory.active + 8 * megabyte);
+    const tooLarge = mx.ones([4096, 4096]).add(1);
+    const failure = await mx.evaluate(tooLarge).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(mx.OutOfMemoryError);
+    expect(String(failure)).toMatch(/float32 \[4096,4096\]/);
+    expect(String(failure)).toMatch(/67108864 bytes/);
+    expect(String(failure)).toMatch(/\d+ bytes are in use of at most \d+/);
+    expect(await kept.add(1).sum().item()).toBe(1024 * 256 * 4);
+    mx.memory.setMemoryLimit(4 * 1024 * megabyte);
+    expect(await tooLarge.sum().item()).toBe(4096 * 4096 * 2);
+  });
+
+  it("keeps nothing of a computation that did not fit", async () => {
+    const x = mx.ones([256, 1024]).mul(2);
+    await mx.evaluate(x);
+    const before = mx.memory.active;
+    mx.memory.setMemoryLimit(before + 3 * megabyte);
+    const roots = [x.add(1), x.add(2), x.add(3), x.add(4)];
+    await expect(mx.evaluate(roots)).rejects.toBeInstanceOf(mx.OutOfMemoryError);
+    expect(mx.memory.active).toBeLessThanOrEqual(before);
+  });
+
+  it("applies to data given as well", () => {
+    mx.memory.setMemoryLimit(mx.memory.active + megabyte);
+    expect(() => mx.array(new Float32Array(megabyte))).toThrow(mx.OutOfMemoryError);
+  });
+
+  it("bounds the cache", async () => {
+    mx.memory.clearCache();
+    expect(mx.memory.cache).toBe(0);
+    const x = mx.ones([1024, 512]).mul(2);
+    await mx.evaluate(x);
+    x.dispose();
+    expect(mx.memory.cache).toBeGreaterThanOrEqual(2 * megabyte);
+    mx.memory.setCacheLimit(megabyte);
+    expect(mx.memory.cache).toBeLessThanOrEqual(megabyte);
+    const y = mx.ones([1024, 512]).mul(2);
+    await mx.evaluate(y);
+    y.dispose();
+    expect(mx.memory.cache).toBeLessThanOrEqual(megabyte);
+    mx.memory.setCacheLimit(256 * megabyte);
+  });
+
+  it("has a peak that starts anew", async () => {
+    mx.memory.resetPeak();
+    const before = mx.memory.peak;
+    const x = mx.ones([1024, 1024]).mul(2);
+    await mx.evaluate(x);
+    expect(mx.memory.peak).toBeGreaterThanOrEqual(before + 4 * megabyte);
+    x.dispose();
+    mx.memory.resetPeak();
+    expect(mx.memory.peak).toBe(mx.memory.active);
+  });
+});
