@@ -209,9 +209,6 @@ class VertexLowering {
           bound = axes.map((axis) => this.newAxis(input.shape[axis] ?? 1));
           this.#boundAxes.set(vertex, bound);
         }
-        const known = this.#instances.get(vertex);
-        if (known) known.push({ index });
-        else this.#instances.set(vertex, [{ index }]);
         const at: Expr[] = [];
         let kept = 0;
         input.shape.forEach((_, axis) => {
@@ -220,6 +217,11 @@ class VertexLowering {
           at.push(boundAxis ? this.e.axis(boundAxis) : (index[kept++] ?? this.e.index(0)));
         });
         const loops = bound.filter((axis) => axis.length !== 1);
+        if (loops.length > 0) {
+          const known = this.#instances.get(vertex);
+          if (known) known.push({ index });
+          else this.#instances.set(vertex, [{ index }]);
+        }
         const operand = this.value(input, at);
         if (loops.length > 0) return this.e.reduce(lowering.op, vertex.dtype, loops, operand);
         return lowering.op === "argmax" || lowering.op === "argmin" ? this.e.constant(0, vertex.dtype) : operand;

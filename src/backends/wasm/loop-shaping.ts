@@ -64,6 +64,7 @@ function nextPair(root: Loop, place: number): AxisPair | null {
 }
 
 function joinPair(e: Expressions, root: Loop, outer: Axis, inner: Axis, nextId: () => number): Loop | null {
+  if (walksOneOf(root, outer, inner)) return null;
   const axis: Axis = { id: nextId(), length: outer.length * inner.length };
   const whole = e.axis(axis);
   const replacements = new Map([
@@ -81,6 +82,11 @@ function joinPair(e: Expressions, root: Loop, outer: Axis, inner: Axis, nextId: 
   );
   const seen = new Map<Expr, boolean>();
   return expressionsIn(joined).some((expr) => isSplit(expr, axis.id, seen)) ? null : joined;
+}
+
+/** Whether some loop has one of the two axes without the other. */
+function walksOneOf({ axes, children }: Loop, a: Axis, b: Axis): boolean {
+  return axes.includes(a) !== axes.includes(b) || children.some((child) => walksOneOf(child, a, b));
 }
 
 /** Whether `expr` divides by parts of the axis. */
