@@ -4,7 +4,6 @@ import { isFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, normalizeAxis } from "../base/shape.ts";
-import type { TreeNode } from "../base/tree.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { abs, add, divide, maximum, minimum, multiply, negative, sign, subtract } from "../primitives/arithmetic.ts";
@@ -45,7 +44,24 @@ export interface SampleOptions extends RandomOptions {
 }
 
 /** The global random state: a tree of one array, so that `compile` can capture it and checkpoints save it. */
-export class RandomState implements TreeNode {
+export class RandomState {
+  static {
+    // Functions that take trees, as compile does, see the key. Declarations of single files cannot name a symbol.
+    Object.defineProperty(RandomState.prototype, treeChildren, {
+      value(this: RandomState): Record<string, unknown> {
+        const state = this;
+        return {
+          get key(): unknown {
+            return state.key;
+          },
+          set key(value: unknown) {
+            if (value instanceof MLXArray) state.key = value;
+          },
+        };
+      },
+    });
+  }
+
   #words: readonly [number, number] | null;
   #array: MLXArray | null = null;
 
@@ -87,18 +103,6 @@ export class RandomState implements TreeNode {
     const [next, fresh] = pair;
     if (next) this.key = next;
     return fresh ?? this.key;
-  }
-
-  [treeChildren](): Record<string, unknown> {
-    const state = this;
-    return {
-      get key(): unknown {
-        return state.key;
-      },
-      set key(value: unknown) {
-        if (value instanceof MLXArray) state.key = value;
-      },
-    };
   }
 }
 

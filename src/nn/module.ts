@@ -47,6 +47,12 @@ export interface UpdateOptions {
  * await scaler(array([70, 72])).tolist(); // [105, 108]
  */
 export abstract class Module extends Callable {
+  static {
+    // Functions that take trees, as evaluate and compile do, see the fields.
+    define(Module.prototype, treeChildren, (module) => recordOf(module));
+    define(Module.prototype, Symbol.for("nodejs.util.inspect.custom"), String);
+  }
+
   readonly #frozen = new Set<string>();
   #isTraining = true;
 
@@ -194,16 +200,6 @@ export abstract class Module extends Callable {
     return describeModule(this);
   }
 
-  /** The fields, for functions that take trees: `evaluate(model)` and `compile(f, { inputs: [model] })` see the arrays in them. */
-  [treeChildren](): Record<string, unknown> {
-    return recordOf(this);
-  }
-
-  /** What Node prints for the module. */
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toString();
-  }
-
   /** Applies `change` here, or `pass`es the request on to every module inside. */
   #select(
     { recurse = true, keys, strict = false }: FreezeOptions,
@@ -224,6 +220,15 @@ export abstract class Module extends Callable {
 
 function isParameter(_: Module, key: string, value: unknown): boolean {
   return !key.startsWith("_") && (value instanceof MLXArray || isBranch(value));
+}
+
+/** Gives a prototype a method named by a symbol, which declarations of single files cannot name. */
+function define(prototype: object, name: symbol, method: (instance: unknown) => unknown): void {
+  Object.defineProperty(prototype, name, {
+    value(this: unknown): unknown {
+      return method(this);
+    },
+  });
 }
 
 function recordOf(value: unknown): Record<string, unknown> {

@@ -1,6 +1,5 @@
 /** What optimizers share: a step count, a learning rate, and state of their own for each parameter. */
 import { ArgumentError, FormatError } from "../base/errors.ts";
-import type { TreeNode } from "../base/tree.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { add } from "../primitives/arithmetic.ts";
@@ -40,7 +39,16 @@ export interface Updatable {
  * The base of the optimizers. A subclass says what it remembers of a parameter (`initialState`) and how the parameter
  * changes (`applySingle`). Updates are elementwise, so that they fuse into the kernels that compute the gradients.
  */
-export abstract class Optimizer implements TreeNode {
+export abstract class Optimizer {
+  static {
+    // Functions that take trees, as evaluate and compile do, see the state. Declarations of single files cannot name a symbol.
+    Object.defineProperty(Optimizer.prototype, treeChildren, {
+      value(this: Optimizer): OptimizerState {
+        return this.#state;
+      },
+    });
+  }
+
   readonly #schedule: Schedule | null;
   readonly #state: OptimizerState;
 
@@ -75,12 +83,6 @@ export abstract class Optimizer implements TreeNode {
 
   set learningRate(rate: number | MLXArray) {
     this.#state.learningRate = rateArray(rate);
-  }
-
-  /** The state's arrays, for `evaluate` and `compile`. */
-  [treeChildren](): Record<string, unknown> {
-    const state: object = this.#state;
-    return isPlainObject(state) ? state : {};
   }
 
   /** The state's arrays by name: `step`, `learningRate`, and `parameters.` with path and name for each parameter. */

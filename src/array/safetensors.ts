@@ -1,0 +1,145 @@
+/** The safetensors format: named arrays behind a JSON header. Source: github.com/huggingface/safetensors, format. */
+import type { Dtype } from "../base/dtype.ts";
+import { byteLengthOf, carrierOf } from "../base/dtype.ts";
+import { FormatError } from "../base/errors.ts";
+import { isPlainObject } from "../base/tree.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
+import { evaluate } from "./evaluate.ts";
+import type { FileSource } from "./files.ts";
+import { readBytes, writeBytes } from "./files.ts";
+import { fromTypedArray } from "./from-data.ts";
+import { viewElements } from "./reading.ts";
+
+/** Arrays by name. */
+export interface NamedArrays {
+  readonly [name: string]: MLXArray;
+}
+
+/** What a safetensors file may say besides its arrays. */
+export interface SafetensorsMetadata {
+  readonly [key: string]: string;
+}
+
+const namesOfDtypes: Readonly<Record<Dtype, string>> = {
+  bool: "BOOL",
+  uint8: "U8",
+  uint16: "U16",
+  uint32: "U32",
+  uint64: "U64",
+  int8: "I8",
+  int16: "I16",
+  int32: "I32",
+  int64: "I64",
+  float16: "F16",
+  bfloat16: "BF16",
+  float32: "F32",
+  float64: "F64",
+};
+
+const dtypesOfNames: ReadonlyMap<string, Dtype> = /* @__PURE__ */ (() => {
+  const map = new Map<string, Dtype>();
+  let dtype: Dtype;
+  for (dtype in namesOfDtypes) map.set(namesOfDtypes[dtype], dtype);
+  return map;
+})();
+
+/** The options of `saveSafetensors`. */
+export interface SaveSafetensorsOptions {
+  /** Where to write the bytes, too; only where there are files. */
+  readonly path?: string | URL;
+  readonly metadata?: SafetensorsMetadata;
+}
+
+/**
+ * The bytes of a safetensors file with the given arrays, which are computed first.
+ *
+ * @example
+ * const bytes = await saveSafetensors({ w: array([1, 2]) }, { metadata: { format: "mlx" } });
+ * const { arrays, metadata } = await loadSafetensors(bytes);
+ * await arrays.w.tolist(); // [1, 2]
+ * metadata.format; // "mlx"
+ */
+export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<Uint8Array> {
+  await evaluate(arrays);
+  const header: Record<string, unknown> = options.metadata ? { __metadata__: options.metadata } : {};
+  let end = 0;
+  for (const [name, { dtype, shape, nbytes }] of Object.entries(arrays)) {
+    header[name] = { dtype: namesOfDtypes[dtype], shape, data_offsets: [end, end + nbytes] };
+    end += nbytes;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const start = 8 + Math.ceil(text.length / 8) * 8;
+  const bytes = new Uint8Array(start + end);
+  bytes.fill(0x20, 8, start);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true);
+  bytes.set(text, 8);
+  let position = start;
+  for (const array of Object.values(arrays)) {
+    const elements = await viewElements(array);
+    bytes.set(new Uint8Array(elements.buffer, elements.byteOffset, array.nbytes), position);
+    position += array.nbytes;
+  }
+  if (options.path !== undefined) await writeBytes(options.path, bytes);
+  return bytes;
+}
+
+/**
+ * The arrays of a safetensors file (bytes, a path or an address), and its metadata.
+ *
+ * @throws {FormatError} if the bytes are no safetensors file, or one that was cut off
+ */
+export async function loadSafetensors(
+  source: FileSource,
+): Promise<{ readonly arrays: Record<string, MLXArray>; readonly metadata: SafetensorsMetadata }> {
+  const bytes = await readBytes("loadSafetensors", source);
+  if (bytes.length < 8) throw damaged(`${bytes.length} bytes are too few`);
+  const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (headerLength > BigInt(bytes.length - 8)) throw damaged(`a header of ${headerLength} bytes does not fit`);
+  const start = 8 + Number(headerLength);
+  const header = parseHeader(bytes.subarray(8, start));
+  const arrays: Record<string, MLXArray> = {};
+  let metadata: SafetensorsMetadata = {};
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") metadata = metadataOf(entry);
+    else arrays[name] = readArray(name, entry, bytes.subarray(start));
+  }
+  return { arrays, metadata };
+}
+
+function parseHeader(text: Uint8Array): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
+  } catch (cause) {
+    throw damaged("its header is no JSON", cause);
+  }
+  if (!isPlainObject(header)) throw damaged("its header is no object");
+  return header;
+}
+
+function metadataOf(entry: unknown): SafetensorsMetadata {
+  if (!isPlainObject(entry)) throw damaged("its metadata is no object");
+  return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, String(value)]));
+}
+
+function readArray(name: string, entry: unknown, data: Uint8Array): MLXArray {
+  const { dtype: dtypeName, shape, data_offsets: offsets } = isPlainObject(entry) ? entry : {};
+  const dtype = dtypesOfNames.get(String(dtypeName));
+  if (dtype === undefined) throw damaged(`"${name}" has dtype ${String(dtypeName)}, which arrays cannot have`);
+  if (!isCountList(shape) || !isCountList(offsets)) throw damaged(`"${name}" lacks its shape or place`);
+  const [first = 0, last = 0] = offsets;
+  const size = shape.reduce((product, length) => product * length, 1);
+  if (last - first !== size * byteLengthOf(dtype) || last > data.length) {
+    throw damaged(`"${name}" is ${dtype} [${shape}], but lies in bytes ${first} to ${last} of ${data.length}`);
+  }
+  const own = data.slice(first, last);
+  return fromTypedArray(new (carrierOf(dtype))(own.buffer, 0, size), shape, dtype);
+}
+
+function isCountList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isInteger(item) && item >= 0);
+}
+
+function damaged(detail: string, cause?: unknown): FormatError {
+  return new FormatError("loadSafetensors", `this is no whole safetensors file: ${detail}`, { cause });
+}
