@@ -41,8 +41,11 @@ export const binaryOps = [
 /** Comparisons of two operands of one type, giving bool. */
 export const compareOps = ["eq", "ne", "lt", "le"] as const;
 
+/** An instruction on one operand. */
 export type UnaryOp = (typeof unaryOps)[number];
+/** An instruction on two operands. */
 export type BinaryOp = (typeof binaryOps)[number];
+/** A comparison. */
 export type CompareOp = (typeof compareOps)[number];
 /** How a reduction combines elements; `argmax` and `argmin` give the flat position over the reduced axes, the first one on ties. */
 export type ReduceOp = "sum" | "prod" | "max" | "min" | "argmax" | "argmin";

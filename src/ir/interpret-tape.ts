@@ -20,15 +20,15 @@ export class Tape {
   #buffers: readonly TypedArray[] = [];
   readonly #places = new Map<Expr, number>();
   readonly #axes = new Map<number, number>();
-  readonly #arguments: { readonly slot: number; readonly place: number; readonly big: boolean }[] = [];
+  readonly #arguments: { readonly slot: number; readonly place: number; readonly type: ExprType }[] = [];
 
   /** Gives the tape what it works on. */
   bind(buffers: readonly TypedArray[], constants: readonly ScalarValue[]): void {
     this.#buffers = buffers;
-    for (const { slot, place, big } of this.#arguments) {
+    for (const { slot, place, type } of this.#arguments) {
       const value = constants[slot] ?? 0;
-      if (big) this.bigints[place] = BigInt(value);
-      else this.numbers[place] = Number(value);
+      if (isBig(type)) this.bigints[place] = BigInt(value);
+      else this.numbers[place] = scalar.narrowed(type)(Number(value));
     }
   }
 
@@ -110,7 +110,7 @@ export class Tape {
         else this.numbers[place] = scalar.castNumber("float64", expr.dtype)(Number(expr.value));
         return null;
       case "argument":
-        this.#arguments.push({ slot: expr.slot, place, big: isBig(expr.dtype) });
+        this.#arguments.push({ slot: expr.slot, place, type: expr.dtype });
         return null;
       case "affine":
         return this.#affine(place, expr.offset, expr.coefficients, expr.args);

@@ -73,4 +73,5 @@ export interface RoutineKernel extends KernelBase {
   run(buffers: readonly TypedArray[]): void;
 }
 
+/** Any kernel. */
 export type Kernel = LoopKernel | ContractionKernel | RoutineKernel;

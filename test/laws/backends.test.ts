@@ -8,6 +8,8 @@ import { roundToBfloat16, roundToFloat16 } from "../../src/base/half.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { Primitive } from "../../src/graph/primitive.ts";
 import { apply } from "../../src/graph/primitive.ts";
+import { add } from "../../src/primitives/arithmetic.ts";
+import { matmul } from "../../src/primitives/contraction.ts";
 import type { InputSpec } from "./bench.ts";
 import { allRows, Bench, draw, Random } from "./bench.ts";
 import { pointwiseCases } from "./pointwise-cases.ts";
@@ -122,6 +124,29 @@ function admits(row: Primitive, inputs: readonly InputSpec[], params: unknown): 
     throw error;
   }
 }
+
+describe("a product with a fused sum on wasm", () => {
+  it.each([1025, 1100, 1153, 1281, 2049])(
+    "agrees in every column of %i, whatever the threads' share",
+    async (columns) => {
+      const random = new Random(columns);
+      const [a, b, c] = [
+        [1, 3],
+        [3, columns],
+        [1, columns],
+      ].map((shape) => ({ shape, values: draw({ shape }, random) }));
+      if (!a || !b || !c) throw new Error("three operands are needed");
+      const [expected = [], actual = []] = await Promise.all(
+        [reference, wasm].map((bench) => {
+          const [left, right, shift] = [a, b, c].map(({ shape, values }) => bench.array(values, shape, "float32"));
+          if (!left || !right || !shift) throw new Error("three operands are needed");
+          return bench.readOne(add(matmul(left, right), shift));
+        }),
+      );
+      expect(actual.flatMap((value, k) => (Math.abs(value - (expected[k] ?? 0)) < 1e-6 ? [] : [k]))).toEqual([]);
+    },
+  );
+});
 
 const floatingOnly = /exp|log|sqrt|sigmoid|erf|sin|cos|tan|recip|divideRow|power/i;
 

@@ -11,6 +11,8 @@ const DEPTH_BLOCK = 1024;
 /** Lanes of the large operand in one item, at most. */
 const WIDE_BLOCK = 512;
 const LEAST_WIDE_BLOCK = 64;
+/** Most lanes that a fused store computes at a time. */
+const STORE_LANES = 8;
 
 /** A product seen from its small operand. */
 interface ThinView {
@@ -54,7 +56,8 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
 
   const pieces = Math.ceil((4 * threadCount) / batches);
   const evenBlock = Math.ceil(wideCount / (threadCount === 1 ? 1 : pieces));
-  const wideBlock = roundUp(Math.min(WIDE_BLOCK, Math.max(LEAST_WIDE_BLOCK, evenBlock), wideCount), 4);
+  // Blocks begin at whole vectors of whatever is fused into the store.
+  const wideBlock = roundUp(Math.min(WIDE_BLOCK, Math.max(LEAST_WIDE_BLOCK, evenBlock), wideCount), STORE_LANES);
   const wideBlocks = Math.ceil(wideCount / wideBlock);
   const sumBytes = roundUp(thinCount * wideBlock * 4 + 64, 64);
   const blockBytes = thin.kind === "computed" ? roundUp(BLOCK_BYTES, 64) : 0;
