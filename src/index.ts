@@ -196,6 +196,9 @@ export { broadcastTo, moveAxis, permuteDims, reshape, transpose } from "./primit
 export type { SlidingWindowOptions } from "./primitives/windowing.ts";
 export { asStrided, slidingWindows } from "./primitives/windowing.ts";
 export { bartlett, blackman, hamming, hanning } from "./primitives/windows.ts";
+export { checkpoint } from "./transforms/checkpoint.ts";
+export type { CustomRules } from "./transforms/custom-function.ts";
+export { customFunction } from "./transforms/custom-function.ts";
 export type { GradientOf, GradOptions } from "./transforms/grad.ts";
 export { grad, jvp, valueAndGrad, valueAndGrad as valueAndGradient, vjp } from "./transforms/grad.ts";
 export type { BatchAxes, VmapOptions } from "./transforms/vectorize.ts";

@@ -1,5 +1,5 @@
 /** compile: a function recorded once per form of its arguments, then run from its finished plan. */
-import { assignChild, childrenOf, isPlainObject, isTreeNode } from "../base/tree.ts";
+import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { callTrace, Trace } from "./trace.ts";
@@ -75,13 +75,8 @@ export function compile<A extends readonly unknown[], R>(
         if (output) assignChild(branch, name, output);
       }
     }
-    return asResult<R>(withOutputs(recording.result, recording.trace.outputs, outputs));
+    return typedTree<R>(withOutputs(recording.result, recording.trace.outputs, outputs));
   };
-}
-
-/** The one place where the tree of results is given the type of what `fn` returned. */
-function asResult<R>(result: unknown): R {
-  return result as R;
 }
 
 function record<A extends readonly unknown[], R>(

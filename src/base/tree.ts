@@ -145,3 +145,8 @@ export function assignChild(branch: unknown, key: string, value: unknown): void 
   else if (isTreeNode(branch)) branch[treeChildren]()[key] = value;
   else if (isPlainObject(branch)) branch[key] = value;
 }
+
+/** Gives a tree that was rebuilt leaf by leaf the type of the tree it was built from: the one place where that is asserted. */
+export function typedTree<T>(tree: unknown): T {
+  return tree as T;
+}

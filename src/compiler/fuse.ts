@@ -142,9 +142,15 @@ class Fusion {
 
   #assignMap(vertex: MLXArray): void {
     const readers = this.#readers(vertex);
-    if (this.#required.has(vertex)) return this.#store(vertex, readers);
+    if (this.#required.has(vertex)) {
+      this.#store(vertex, readers);
+      return;
+    }
     const list = [...readers];
-    if (list.some((draft) => draft.members.size >= memberLimit)) return this.#start(vertex, "loop");
+    if (list.some((draft) => draft.members.size >= memberLimit)) {
+      this.#start(vertex, "loop");
+      return;
+    }
     const cost = this.#cost.get(vertex) ?? 0;
     const isView = weightOf(vertex, this.#program.inputsOf(vertex)) === 0;
     if (list.length === 1) {
@@ -152,9 +158,12 @@ class Fusion {
       if (!draft) return;
       const isPrologue = draft.kind === "contraction" && !this.#isAligned(vertex, draft);
       const isHeavy = isPrologue && !isView && this.#hasSource.has(vertex);
-      if (isHeavy || this.#wouldRepeat(vertex, draft, cost, isPrologue ? packingLimit : broadcastLimit))
-        return this.#start(vertex, "loop");
-      return this.#join(vertex, draft, false);
+      if (isHeavy || this.#wouldRepeat(vertex, draft, cost, isPrologue ? packingLimit : broadcastLimit)) {
+        this.#start(vertex, "loop");
+        return;
+      }
+      this.#join(vertex, draft, false);
+      return;
     }
     const isCheap = cost <= recomputeLimit && !this.#hasSource.has(vertex);
     if ((isView && !this.#hasSource.has(vertex)) || isCheap || this.#isFreeView(vertex, isView)) {
@@ -168,7 +177,10 @@ class Fusion {
         this.#isAligned(vertex, draft) &&
         this.#isUniform(draft, vertex.size),
     );
-    if (isMergeable && this.#areIndependent(list)) return this.#join(vertex, this.#merge(list), false);
+    if (isMergeable && this.#areIndependent(list)) {
+      this.#join(vertex, this.#merge(list), false);
+      return;
+    }
     this.#store(vertex, readers);
   }
 

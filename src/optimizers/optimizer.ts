@@ -1,4 +1,5 @@
 /** What optimizers share: a step count, a learning rate, and state of their own for each parameter. */
+import { fromTypedArray } from "../array/from-data.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -189,7 +190,7 @@ export function remembered(optimizer: string, state: ParameterState, name: strin
 }
 
 function rateArray(rate: number | MLXArray): MLXArray {
-  return rate instanceof MLXArray ? castTo(rate, "float32") : constant(rate, "float32");
+  return rate instanceof MLXArray ? castTo(rate, "float32") : fromTypedArray(Float32Array.of(rate), []);
 }
 
 /** `step + 1`: a number as long as it is one, so that it costs nothing and no graph grows; an array while traced. */

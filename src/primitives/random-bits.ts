@@ -54,7 +54,10 @@ export const randomBitsRow: Primitive<BitsParams> = /* @__PURE__ */ {
 /** Bits for each key of `key`, [..., 2]. @throws {ShapeError} if that is no key */
 export function randomBits(key: MLXArray, shape: Shape, width = 4): MLXArray {
   if (key.dtype !== "uint32" || key.shape.at(-1) !== 2) {
-    throw new ShapeError("random", `a key is uint32 of shape [2], got ${key.dtype} ${formatShape(key.shape)}; make one with random.key(seed)`);
+    throw new ShapeError(
+      "random",
+      `a key is uint32 of shape [2], got ${key.dtype} ${formatShape(key.shape)}; make one with random.key(seed)`,
+    );
   }
   return apply(randomBitsRow, [key], { shape, width });
 }

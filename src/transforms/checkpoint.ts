@@ -1,5 +1,5 @@
 /** checkpoint: trades memory for time by computing a function anew where its gradient needs what is inside it. */
-import { treeMap } from "../base/tree.ts";
+import { treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -54,18 +54,13 @@ export function checkpoint<A extends readonly unknown[], R>(fn: (...args: A) => 
   return (...args: A): R => {
     const result = fn(...args);
     const given = [...new Set(arraysIn(args))];
-    return asWrapped<R>(
+    return typedTree<R>(
       treeMap((leaf) => {
         if (!(leaf instanceof MLXArray) || given.includes(leaf)) return leaf;
         return apply(checkpointRow, [leaf, ...given, ...captured(leaf, given)], null);
       }, result),
     );
   };
-}
-
-/** The one place where the tree of wrapped results is given the type of the tree it was mapped from. */
-function asWrapped<R>(result: unknown): R {
-  return result as R;
 }
 
 /** The arrays that the computation of `result` from `given` takes from elsewhere. */

@@ -1,7 +1,7 @@
 /** customFunction: a function with derivative and batching rules of its own. */
 import { ArgumentError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
-import { treeFlatten, treeMap } from "../base/tree.ts";
+import { treeFlatten, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -262,7 +262,7 @@ export function customFunction<A extends readonly unknown[], R>(
     }
     const own = shared;
     const outputs = made.map((_, index) => applyCustom(primals, made, own, index));
-    return asResult<R>(filled(resultForm, outputs));
+    return typedTree<R>(filled(resultForm, outputs));
   };
 }
 
@@ -284,9 +284,4 @@ function asDefinition<A extends readonly unknown[], R>(fn: (...args: A) => R, ru
     jvp: jvp ? (...given) => Reflect.apply(jvp, rules, given) : null,
     vmap: batch ? (...given) => Reflect.apply(batch, rules, given) : null,
   };
-}
-
-/** The one place where the tree of results is given the type of what `fn` returned. */
-function asResult<R>(result: unknown): R {
-  return result as R;
 }

@@ -1,7 +1,7 @@
 /** Gradients of functions over arrays and trees of arrays: vjp, jvp, grad, valueAndGrad. */
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
-import { isPlainObject, treeFlatten, treeMap } from "../base/tree.ts";
+import { isPlainObject, treeFlatten, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { zerosLike } from "../primitives/creation.ts";
 import { fitCotangent, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
@@ -167,12 +167,7 @@ function differentiateCall<A extends readonly unknown[], R>(
     treeMap((leaf) => (leaf instanceof MLXArray ? (gradientOf.get(leaf) ?? leaf) : leaf), tree);
   const byPosition = isSeveral ? trees.map(pick) : pick(trees[0]);
   const gradient = names ? [trees.length === 0 ? null : byPosition, pick(named)] : byPosition;
-  return [asResult<R>(result), gradient];
-}
-
-/** The one place where what `fn` returned, passed through untyped code, is given its type back. */
-function asResult<R>(result: unknown): R {
-  return result as R;
+  return [typedTree<R>(result), gradient];
 }
 
 function lossOf(operation: string, result: unknown): MLXArray {
@@ -205,8 +200,8 @@ function describe(value: unknown): string {
  * @throws {GradientError} if a primal is not floating; {ShapeError} if a cotangent does not fit its output
  * @example
  * const [outputs, pulled] = vjp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
- * await outputs[0].item(); // 9
- * await pulled[0].item(); // 6
+ * await outputs[0]?.item(); // 9
+ * await pulled[0]?.item(); // 6
  */
 export function vjp(
   fn: (...primals: MLXArray[]) => MLXArray | readonly MLXArray[],
@@ -236,7 +231,7 @@ export function vjp(
  * @throws {GradientError} if a primal is not floating
  * @example
  * const [outputs, tangents] = jvp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
- * await tangents[0].item(); // 6
+ * await tangents[0]?.item(); // 6
  */
 export function jvp(
   fn: (...primals: MLXArray[]) => MLXArray | readonly MLXArray[],

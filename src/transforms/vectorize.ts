@@ -1,7 +1,7 @@
 /** vmap: a function on single examples becomes one on batches, by a walk over its graph with each row's batch rule. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
-import { childrenOf, treeMap } from "../base/tree.ts";
+import { childrenOf, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { broadcastTo, moveAxis } from "../primitives/views.ts";
@@ -69,13 +69,8 @@ export function vmap<A extends readonly unknown[], R>(
       if (!found) return moveAxis(broadcastTo(leaf, [examples, ...leaf.shape]), 0, axis);
       return moveAxis(found[0], found[1], axis);
     };
-    return asMapped<R>(mapWithAxes(finish, result, outAxes));
+    return typedTree<R>(mapWithAxes(finish, result, outAxes));
   };
-}
-
-/** The one place where the mapped tree is given the type of the tree it was mapped from. */
-function asMapped<R>(result: unknown): R {
-  return result as R;
 }
 
 /** Fills in the batched form of every vertex between the keys of `batched` and `outputs`. */

@@ -116,7 +116,7 @@ export class FunctionBuilder {
     return this;
   }
 
-  /** Writes a load, a store or an atomic instruction; `offset` is in bytes and added to the address on the stack. */
+  /** Writes a load or a store; `offset` is in bytes and added to the address on the stack. */
   memory(name: MemoryOpName, offset = 0): this {
     return this.#access(name, offset);
   }
@@ -259,13 +259,6 @@ export class FunctionBuilder {
   /** `memory.fill`: pops target, byte value and byte count. */
   memoryFill(): this {
     this.#opcode(0xfc00b);
-    this.#code.byte(0);
-    return this;
-  }
-
-  /** `atomic.fence`. */
-  atomicFence(): this {
-    this.#opcode(0xfe003);
     this.#code.byte(0);
     return this;
   }

@@ -1,10 +1,10 @@
 /** Emits the module of a matrix product with what is fused into it: operands computed as they are packed, results as they are stored. */
 import { byteLengthOf } from "../../base/dtype.ts";
+import { Dependencies } from "../../compiler/structure.ts";
+import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import { affineOf, argOf, Expressions } from "../../ir/expr.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
-import { Dependencies } from "../../compiler/structure.ts";
-import { countWork } from "../../compiler/weight.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
@@ -100,7 +100,8 @@ class ContractionEmitter {
 
   #computed(expr: Expr, lane: Axis, name: string): GemmOperand {
     const { k, batch } = this.#kernel;
-    const score = (axis: Axis): number => loadsIn(expr).reduce((sum, index) => sum + accessScore(this.#e, index, axis), 0);
+    const score = (axis: Axis): number =>
+      loadsIn(expr).reduce((sum, index) => sum + accessScore(this.#e, index, axis), 0);
     const contiguous = score(k) >= score(lane) ? "depth" : "lane";
     const [line, point] = contiguous === "depth" ? [lane, k] : [k, lane];
     const load = this.#module.addFunction(
@@ -109,7 +110,16 @@ class ContractionEmitter {
       (f) => {
         const em = this.#emitter(f);
         this.#bindBatch(f, em);
-        const [lineRange, pointRange] = contiguous === "depth" ? [{ begin: 2, end: 3 }, { begin: 4, end: 5 }] : [{ begin: 4, end: 5 }, { begin: 2, end: 3 }];
+        const [lineRange, pointRange] =
+          contiguous === "depth"
+            ? [
+                { begin: 2, end: 3 },
+                { begin: 4, end: 5 },
+              ]
+            : [
+                { begin: 4, end: 5 },
+                { begin: 2, end: 3 },
+              ];
         const row = f.local("i32");
         em.hoist([expr]);
         this.#lines(f, em, line, lineRange, [expr], (counter) => {
@@ -136,18 +146,29 @@ class ContractionEmitter {
 
   /** Registers of every type that reaches a float32 product hold float32 already. */
   #asFloat(em: ExpressionEmitter, expr: Expr, register: number): number {
-    if (expr.dtype === "index" || byteLengthOf(expr.dtype) > 4) throw new RangeError("an operand of a float32 product is wider");
+    if (expr.dtype === "index" || byteLengthOf(expr.dtype) > 4)
+      throw new RangeError("an operand of a float32 product is wider");
     return em.ops.keep(() => em.f.get(register));
   }
 
   /** Where results go: straight to memory where that is all, through the fused expressions otherwise. */
   output(): GemmOutput {
     const { stores, result, n, m, batch } = this.#kernel;
-    const imported = stores.map(({ slot, index, value }) => ({ slot, index: this.#import(index), value: this.#import(value) }));
+    const imported = stores.map(({ slot, index, value }) => ({
+      slot,
+      index: this.#import(index),
+      value: this.#import(value),
+    }));
     const sum = this.#import(result);
     const [only] = imported;
     const strides = only && this.#stridesOf(only.index);
-    if (imported.length === 1 && only && strides && only.value === sum && (n.length === 1 || strides.of.get(n.id) === 1)) {
+    if (
+      imported.length === 1 &&
+      only &&
+      strides &&
+      only.value === sum &&
+      (n.length === 1 || strides.of.get(n.id) === 1)
+    ) {
       return {
         kind: "strided",
         pointerOffset: only.slot * 4,

@@ -46,11 +46,15 @@ export class WasmExecutable implements Executable {
     this.#segments = segmentsOf(this.#steps);
     const scratch = planScratch(plan);
     this.#scratchOffsets = scratch.offsets;
-    this.#partialBytes = Math.ceil(Math.max(0, ...steps.map(({ compiled }) => compiled?.code.scratchBytes ?? 0)) / 64) * 64;
+    this.#partialBytes =
+      Math.ceil(Math.max(0, ...steps.map(({ compiled }) => compiled?.code.scratchBytes ?? 0)) / 64) * 64;
     this.#scratchBytes = scratch.byteLength + this.#partialBytes;
   }
 
-  run(inputs: readonly Allocation[], constants: readonly (number | bigint)[]): Promise<readonly Allocation[]> | readonly Allocation[] {
+  run(
+    inputs: readonly Allocation[],
+    constants: readonly (number | bigint)[],
+  ): Promise<readonly Allocation[]> | readonly Allocation[] {
     const { pool } = this.#backend;
     if (pool.mayBlock || this.#segments.every(({ work }) => work < parallelWork)) {
       if (!this.#backend.isBusy) return this.#runNow(inputs, constants);
@@ -86,7 +90,10 @@ export class WasmExecutable implements Executable {
   }
 
   /** As `runNow`, with the work done by other threads while the caller waits. */
-  async #runLater(inputs: readonly Allocation[], constants: readonly (number | bigint)[]): Promise<readonly Allocation[]> {
+  async #runLater(
+    inputs: readonly Allocation[],
+    constants: readonly (number | bigint)[],
+  ): Promise<readonly Allocation[]> {
     const { pool } = this.#backend;
     const { outputs, addresses, scratch } = this.#place(inputs);
     try {
@@ -105,12 +112,17 @@ export class WasmExecutable implements Executable {
   }
 
   /** Finds room for everything: outputs that the caller will own, and one block for what lives only during the run. */
-  #place(inputs: readonly Allocation[]): { readonly outputs: readonly WasmAllocation[]; readonly addresses: number[]; readonly scratch: number } {
+  #place(inputs: readonly Allocation[]): {
+    readonly outputs: readonly WasmAllocation[];
+    readonly addresses: number[];
+    readonly scratch: number;
+  } {
     const { inputCount, outputCount, bufferBytes } = this.#plan;
     const addresses = new Array<number>(bufferBytes.length);
     for (let k = 0; k < inputCount; k++) {
       const input = inputs[k];
-      if (!(input instanceof WasmAllocation)) throw new MLXError("evaluate", "an input lies in another backend's memory");
+      if (!(input instanceof WasmAllocation))
+        throw new MLXError("evaluate", "an input lies in another backend's memory");
       addresses[k] = input.offset;
     }
     const outputs: WasmAllocation[] = [];
@@ -140,16 +152,26 @@ export class WasmExecutable implements Executable {
         view.setUint32(args + slot * 4, addresses[step.buffers[slot] ?? 0] ?? 0, true);
       }
       for (let k = 0; k < layout.arguments.length; k++) {
-        writeConstant(view, args + layout.constants + k * 8, layout.arguments[k] ?? "float32", constants[step.constants[k] ?? 0] ?? 0);
+        writeConstant(
+          view,
+          args + layout.constants + k * 8,
+          layout.arguments[k] ?? "float32",
+          constants[step.constants[k] ?? 0] ?? 0,
+        );
       }
       view.setUint32(args + layout.scratch, scratch, true);
     }
   }
 
-  #runRoutine({ step, kernel }: { readonly step: Step; readonly kernel: RoutineKernel }, addresses: readonly number[]): void {
+  #runRoutine(
+    { step, kernel }: { readonly step: Step; readonly kernel: RoutineKernel },
+    addresses: readonly number[],
+  ): void {
     const { buffer } = this.#backend.arena.bytes();
     kernel.run(
-      kernel.slots.map(({ dtype, size }, k): TypedArray => new (carrierOf(dtype))(buffer, addresses[step.buffers[k] ?? 0] ?? 0, size)),
+      kernel.slots.map(
+        ({ dtype, size }, k): TypedArray => new (carrierOf(dtype))(buffer, addresses[step.buffers[k] ?? 0] ?? 0, size),
+      ),
     );
   }
 }

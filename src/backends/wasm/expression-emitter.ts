@@ -337,10 +337,12 @@ export class ExpressionEmitter {
         f.i32(Number(expr.value));
         return;
       case "affine":
-        return this.#pushAffine(expr);
+        this.#pushAffine(expr);
+        return;
       case "quotient":
       case "remainder":
-        return this.#pushDivision(expr.op, argOf(expr, 0), argOf(expr, 1));
+        this.#pushDivision(expr.op, argOf(expr, 0), argOf(expr, 1));
+        return;
       case "mul":
         f.get(this.position(argOf(expr, 0)), this.position(argOf(expr, 1))).op("i32.mul");
         return;

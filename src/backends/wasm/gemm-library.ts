@@ -16,7 +16,7 @@ const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).
  * all memory is float32. A *panel* holds W neighbouring lanes (rows of the left operand, columns of the right one) of all
  * depths: `panel[k][lane]`, zero where there is no lane.
  */
-export const gemmLibraryTypes = {
+export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> = {
   /** (source, laneStride, depthStride, lanes, depth, destination, panelStride): packs panels of 4 lanes. */
   packPanels4: i32(7),
   /** The same with panels of 8 lanes. */
@@ -42,10 +42,19 @@ export const gemmLibraryTypes = {
   gather: i32(7),
   /** (source, sourceStride, destination, destinationStride, rows, columns): rows are contiguous on both sides. */
   copyRows: i32(6),
-} as const satisfies Record<string, FunctionType>;
+};
 
 /** Name of a function of the library. */
-export type GemmLibraryName = keyof typeof gemmLibraryTypes;
+export type GemmLibraryName =
+  | "packPanels4"
+  | "packPanels8"
+  | "multiplyFirst"
+  | "multiplyNext"
+  | "addDots"
+  | "addScaledRows"
+  | "addVectors"
+  | "gather"
+  | "copyRows";
 
 /** What the library is compiled for. */
 export interface GemmTarget extends MemoryOptions {

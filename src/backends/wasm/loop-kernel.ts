@@ -128,7 +128,8 @@ class LoopEmitter {
       const stride = accumulators.length * accumulatorBytes;
       f.get(0).memory("i32.load", layout.scratch);
       f.get(1).i32(itemsPerChunk).op("i32.div_u").i32(stride).op("i32.mul").op("i32.add").set(address);
-      accumulators.forEach((accumulator, k) => accumulator.save(address, resultBytes + k * accumulatorBytes));
+      for (const [k, accumulator] of accumulators.entries())
+        accumulator.save(address, resultBytes + k * accumulatorBytes);
     }
     return accumulators.map(({ type }) => type);
   }
@@ -147,9 +148,9 @@ class LoopEmitter {
     f.block(() => {
       f.loop(() => {
         f.get(left).op("i32.eqz").brIf(1);
-        accumulators.forEach((accumulator, k) =>
-          accumulator.addSaved(address, this.#options.resultBytes + k * accumulatorBytes),
-        );
+        for (const [k, accumulator] of accumulators.entries()) {
+          accumulator.addSaved(address, this.#options.resultBytes + k * accumulatorBytes);
+        }
         f.get(address).i32(stride).op("i32.add").set(address);
         f.get(left).i32(1).op("i32.sub").set(left);
         f.br(0);
@@ -269,8 +270,8 @@ class LoopEmitter {
   /** Loops over `axes`, the first of which runs over `split` if given. */
   #nest(loop: Loop, axes: readonly Axis[], split: Range | null, body: () => void): void {
     const [axis, ...inner] = axes;
-    if (!axis) return body();
-    this.#count(axis, split, () => this.#nest(loop, inner, null, body), expressionsIn(loop));
+    if (axis) this.#count(axis, split, () => this.#nest(loop, inner, null, body), expressionsIn(loop));
+    else body();
   }
 
   /** Counts `axis` over its range, or the one given; values that do not depend on it are computed before. */

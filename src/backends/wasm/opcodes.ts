@@ -1,4 +1,4 @@
-/** The WebAssembly instruction set as packed tables: text-format names in opcode order. Knows no builder and no kernel. */
+/** The WebAssembly instructions that kernels are written with, as packed tables: text-format names in opcode order. */
 
 type Words<Text extends string, Found = never> = Text extends `${infer Word} ${infer Rest}`
   ? Words<Rest, Word extends "_" ? Found : Found | Word>
@@ -17,81 +17,49 @@ type Row = readonly [opcode: number, prefixes: string, suffixes: string];
 const PLAIN = [
   [0x45, "i32 i64", "eqz eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"],
   [0x5b, "f32 f64", "eq ne lt gt le ge"],
-  [0x67, "i32 i64", "clz ctz popcnt add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u rotl rotr"],
-  [0x8b, "f32 f64", "abs neg ceil floor trunc nearest sqrt add sub mul div min max copysign"],
-  [0xa7, "i32", "wrap_i64 trunc_f32_s trunc_f32_u trunc_f64_s trunc_f64_u"],
-  [0xac, "i64", "extend_i32_s extend_i32_u trunc_f32_s trunc_f32_u trunc_f64_s trunc_f64_u"],
-  [0xb2, "f32", "convert_i32_s convert_i32_u convert_i64_s convert_i64_u demote_f64"],
+  [0x6a, "i32", "add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u"],
+  [0x7c, "i64", "add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u"],
+  [0x92, "f32", "add sub mul"],
+  [0xa0, "f64", "add sub mul"],
+  [0xaa, "i32", "trunc_f64_s"],
+  [0xb6, "f32", "demote_f64"],
   [0xb7, "f64", "convert_i32_s convert_i32_u convert_i64_s convert_i64_u promote_f32"],
-  [0xbc, "i32", "reinterpret_f32"],
-  [0xbd, "i64", "reinterpret_f64"],
-  [0xbe, "f32", "reinterpret_i32"],
-  [0xbf, "f64", "reinterpret_i64"],
-  [0xc0, "i32", "extend8_s extend16_s"],
-  [0xc2, "i64", "extend8_s extend16_s extend32_s"],
-  [0xfc000, "i32 i64", "trunc_sat_f32_s trunc_sat_f32_u trunc_sat_f64_s trunc_sat_f64_u"],
-  [0xfd00e, "i8x16", "swizzle"],
+  [0xfc006, "i64", "trunc_sat_f64_s trunc_sat_f64_u"],
   [0xfd00f, "i8x16 i16x8 i32x4 i64x2 f32x4 f64x2", "splat"],
-  [0xfd023, "i8x16 i16x8 i32x4", "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"],
+  [0xfd037, "i32x4", "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"],
   [0xfd041, "f32x4 f64x2", "eq ne lt gt le ge"],
   [0xfd04d, "v128", "not and andnot or xor bitselect any_true"],
   [0xfd05e, "f32x4", "demote_f64x2_zero"],
   [0xfd05f, "f64x2", "promote_low_f32x4"],
-  [0xfd060, "i8x16", "abs neg popcnt all_true bitmask narrow_i16x8_s narrow_i16x8_u"],
+  [0xfd066, "i8x16", "narrow_i16x8_u"],
   [0xfd067, "f32x4", "ceil floor trunc nearest"],
-  [0xfd06b, "i8x16", "shl shr_s shr_u add add_sat_s add_sat_u sub sub_sat_s sub_sat_u"],
   [0xfd074, "f64x2", "ceil floor"],
-  [0xfd076, "i8x16", "min_s min_u max_s max_u"],
   [0xfd07a, "f64x2", "trunc"],
-  [0xfd07b, "i8x16", "avgr_u"],
-  [0xfd07c, "i16x8", "extadd_pairwise_i8x16_s extadd_pairwise_i8x16_u"],
-  [0xfd07e, "i32x4", "extadd_pairwise_i16x8_s extadd_pairwise_i16x8_u"],
-  [0xfd080, "i16x8", "abs neg q15mulr_sat_s all_true bitmask narrow_i32x4_s narrow_i32x4_u"],
-  [0xfd087, "i16x8", "extend_low_i8x16_s extend_high_i8x16_s extend_low_i8x16_u extend_high_i8x16_u"],
-  [0xfd08b, "i16x8", "shl shr_s shr_u add add_sat_s add_sat_u sub sub_sat_s sub_sat_u"],
+  [0xfd086, "i16x8", "narrow_i32x4_u"],
+  [0xfd087, "i16x8", "extend_low_i8x16_s _ extend_low_i8x16_u"],
   [0xfd094, "f64x2", "nearest"],
-  [0xfd095, "i16x8", "mul min_s min_u max_s max_u _ avgr_u"],
-  [0xfd09c, "i16x8", "extmul_low_i8x16_s extmul_high_i8x16_s extmul_low_i8x16_u extmul_high_i8x16_u"],
-  [0xfd0a0, "i32x4", "abs neg _ all_true bitmask"],
-  [0xfd0a7, "i32x4", "extend_low_i16x8_s extend_high_i16x8_s extend_low_i16x8_u extend_high_i16x8_u"],
-  [0xfd0ab, "i32x4", "shl shr_s shr_u add _ _ sub _ _ _ mul min_s min_u max_s max_u dot_i16x8_s"],
-  [0xfd0bc, "i32x4", "extmul_low_i16x8_s extmul_high_i16x8_s extmul_low_i16x8_u extmul_high_i16x8_u"],
-  [0xfd0c0, "i64x2", "abs neg _ all_true bitmask"],
+  [0xfd0a0, "i32x4", "abs neg"],
+  [0xfd0a7, "i32x4", "extend_low_i16x8_s _ extend_low_i16x8_u"],
+  [0xfd0ab, "i32x4", "shl shr_s shr_u add _ _ sub _ _ _ mul min_s min_u max_s max_u"],
+  [0xfd0c0, "i64x2", "abs neg"],
   [0xfd0c7, "i64x2", "extend_low_i32x4_s extend_high_i32x4_s extend_low_i32x4_u extend_high_i32x4_u"],
   [0xfd0cb, "i64x2", "shl shr_s shr_u add _ _ sub _ _ _ mul eq ne lt_s gt_s le_s ge_s"],
-  [0xfd0dc, "i64x2", "extmul_low_i32x4_s extmul_high_i32x4_s extmul_low_i32x4_u extmul_high_i32x4_u"],
   [0xfd0e0, "f32x4 f64x2", "abs neg _ sqrt add sub mul div min max pmin pmax"],
   [0xfd0f8, "i32x4", "trunc_sat_f32x4_s trunc_sat_f32x4_u"],
   [0xfd0fa, "f32x4", "convert_i32x4_s convert_i32x4_u"],
   [0xfd0fc, "i32x4", "trunc_sat_f64x2_s_zero trunc_sat_f64x2_u_zero"],
   [0xfd0fe, "f64x2", "convert_low_i32x4_s convert_low_i32x4_u"],
-  [0xfd100, "i8x16", "relaxed_swizzle"],
-  [0xfd101, "i32x4", "relaxed_trunc_f32x4_s relaxed_trunc_f32x4_u"],
-  [0xfd103, "i32x4", "relaxed_trunc_f64x2_s_zero relaxed_trunc_f64x2_u_zero"],
   [0xfd105, "f32x4 f64x2", "relaxed_madd relaxed_nmadd"],
-  [0xfd109, "i8x16 i16x8 i32x4 i64x2", "relaxed_laneselect"],
-  [0xfd10d, "f32x4 f64x2", "relaxed_min relaxed_max"],
-  [0xfd111, "i16x8", "relaxed_q15mulr_s relaxed_dot_i8x16_i7x16_s"],
-  [0xfd113, "i32x4", "relaxed_dot_i8x16_i7x16_add_s"],
 ] as const;
 
 const MEMORY = [
   [0x28, "i32 i64 f32 f64", "load"],
   [0x2c, "i32", "load8_s load8_u load16_s load16_u"],
-  [0x30, "i64", "load8_s load8_u load16_s load16_u load32_s load32_u"],
   [0x36, "i32 i64 f32 f64", "store"],
   [0x3a, "i32", "store8 store16"],
-  [0x3c, "i64", "store8 store16 store32"],
   [0xfd000, "v128", "load load8x8_s load8x8_u load16x4_s load16x4_u load32x2_s load32x2_u"],
   [0xfd007, "v128", "load8_splat load16_splat load32_splat load64_splat store"],
   [0xfd05c, "v128", "load32_zero load64_zero"],
-  [0xfe000, "memory", "atomic.notify atomic.wait32 atomic.wait64"],
-  [0xfe010, "i32.atomic i64.atomic", "load"],
-  [0xfe012, "i32.atomic", "load8_u load16_u"],
-  [0xfe014, "i64.atomic", "load8_u load16_u load32_u"],
-  [0xfe017, "i32.atomic i64.atomic", "store"],
-  [0xfe019, "i32.atomic", "store8 store16"],
-  [0xfe01b, "i64.atomic", "store8 store16 store32"],
 ] as const;
 
 const MEMORY_LANE = [
@@ -99,24 +67,13 @@ const MEMORY_LANE = [
   [0xfd058, "v128", "store8_lane store16_lane store32_lane store64_lane"],
 ] as const;
 
-const LANE = [
-  [0xfd015, "i8x16 i16x8", "extract_lane_s extract_lane_u replace_lane"],
-  [0xfd01b, "i32x4 i64x2 f32x4 f64x2", "extract_lane replace_lane"],
-] as const;
-
-const ATOMIC_UPDATES = "add sub and or xor xchg cmpxchg";
-const ATOMIC_WHOLE = "i32.atomic.rmw i64.atomic.rmw";
-const ATOMIC_NARROW = "i32.atomic.rmw8 i32.atomic.rmw16 i64.atomic.rmw8 i64.atomic.rmw16 i64.atomic.rmw32";
-
-type AtomicUpdate =
-  | `${Words<typeof ATOMIC_WHOLE>}.${Words<typeof ATOMIC_UPDATES>}`
-  | `${Words<typeof ATOMIC_NARROW>}.${Words<typeof ATOMIC_UPDATES>}_u`;
+const LANE = [[0xfd01b, "i32x4 i64x2 f32x4 f64x2", "extract_lane replace_lane"]] as const;
 
 /** Text-format name of an instruction without immediates. */
 export type OpName = NamesOf<typeof PLAIN> | "unreachable" | "nop" | "select";
 
 /** Text-format name of an instruction whose immediates are an alignment and an offset. */
-export type MemoryOpName = NamesOf<typeof MEMORY> | AtomicUpdate;
+export type MemoryOpName = NamesOf<typeof MEMORY>;
 
 /** Text-format name of a vector load or store of one lane. */
 export type MemoryLaneOpName = NamesOf<typeof MEMORY_LANE>;
@@ -166,24 +123,12 @@ function parseTables(): Map<string, Encoding> {
   define("unreachable", 0x00);
   define("nop", 0x01);
   define("select", 0x1b);
-  let opcode = 0xfe01e;
-  for (const update of ATOMIC_UPDATES.split(" ")) {
-    for (const [widths, suffix] of [
-      [ATOMIC_WHOLE, ""],
-      [ATOMIC_NARROW, "_u"],
-    ] as const) {
-      for (const width of widths.split(" ")) {
-        const name = `${width}.${update}${suffix}`;
-        define(name, opcode++, naturalAlignment(name));
-      }
-    }
-  }
   return table;
 }
 
 /** log2 of the bytes that the instruction reads or writes, read off its name. */
 function naturalAlignment(name: string): number {
-  const [, narrow, widened] = /(?:load|store|rmw|wait)(\d+)(x)?/.exec(name) ?? [];
+  const [, narrow, widened] = /(?:load|store)(\d+)(x)?/.exec(name) ?? [];
   const bits = widened ? 64 : Number(narrow ?? /^(?:.)(32|64|128)/.exec(name)?.[1] ?? 32);
   return Math.log2(bits / 8);
 }

@@ -181,21 +181,6 @@ export class WorkerPool {
   }
 
   /**
-   * Runs one function over `itemCount` items, blocking the calling thread; see {@link Phase}.
-   *
-   * @throws {KernelError} if the kernel traps
-   */
-  parallelFor(
-    kernel: KernelModule,
-    functionIndex: number,
-    argumentsPointer: number,
-    itemCount: number,
-    itemsPerChunk: number,
-  ): void {
-    this.run([{ kernel, functionIndex, argumentsPointer, itemCount, itemsPerChunk }]);
-  }
-
-  /**
    * Runs a program with the help of the workers, blocking the calling thread.
    *
    * @throws {KernelError} if a kernel traps

@@ -10,8 +10,8 @@ import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
 import { WasmExecutable } from "./executable.ts";
 import { emitGemmLibrary } from "./gemm-library.ts";
-import { kernelText } from "./kernel-text.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
+import { kernelText } from "./kernel-text.ts";
 import { emitLoopKernel } from "./loop-kernel.ts";
 import type { KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
@@ -68,7 +68,11 @@ export class WasmBackend implements Backend {
   }
 
   prepare(plan: Plan): Executable {
-    return new WasmExecutable(this, plan, plan.steps.map((step) => this.#prepareStep(step)));
+    return new WasmExecutable(
+      this,
+      plan,
+      plan.steps.map((step) => this.#prepareStep(step)),
+    );
   }
 
   /** Whether runs that wait for other threads are under way: later ones must come after them. */
@@ -136,7 +140,11 @@ export class WasmBackend implements Backend {
     const code = isProduct ? emitContraction(kernel, target) : emitLoopKernel(asLoops(kernel), target);
     const work = code.phases.reduce((sum, phase) => sum + phase.work, 0);
     const options = { optimize: work > longWork, ...(isProduct ? { library: this.#gemmLibrary(target) } : {}) };
-    const compiled: CompiledKernel = { code, kernel: this.pool.register(kernel.label, code.bytes, options), holders: 0 };
+    const compiled: CompiledKernel = {
+      code,
+      kernel: this.pool.register(kernel.label, code.bytes, options),
+      holders: 0,
+    };
     this.#modules.set(key, compiled);
     return compiled;
   }
@@ -165,5 +173,11 @@ function asLoops(kernel: LoopKernel | ContractionKernel): LoopKernel {
   if (result.op !== "reduce") throw new MLXError("codegen", "a contraction must end in a sum");
   const axes = [...batch, m, n].filter(({ length }) => length !== 1);
   const sum = { axes: result.axes.filter(({ length }) => length !== 1), children: [], reduces: [result], stores: [] };
-  return { kind: "loop", slots, arguments: kernel.arguments, label, root: { axes, children: [sum], reduces: [], stores } };
+  return {
+    kind: "loop",
+    slots,
+    arguments: kernel.arguments,
+    label,
+    root: { axes, children: [sum], reduces: [], stores },
+  };
 }
