@@ -67,7 +67,10 @@ const MEMORY_LANE = [
   [0xfd058, "v128", "store8_lane store16_lane store32_lane store64_lane"],
 ] as const;
 
-const LANE = [[0xfd01b, "i32x4 i64x2 f32x4 f64x2", "extract_lane replace_lane"]] as const;
+const LANE = [
+  [0xfd015, "i8x16 i16x8", "extract_lane_s extract_lane_u replace_lane"],
+  [0xfd01b, "i32x4 i64x2 f32x4 f64x2", "extract_lane replace_lane"],
+] as const;
 
 /** Text-format name of an instruction without immediates. */
 export type OpName = NamesOf<typeof PLAIN> | "unreachable" | "nop" | "select";
