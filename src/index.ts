@@ -3,9 +3,46 @@ import "./array/methods.ts";
 
 export type { CompileOptions } from "./array/compile.ts";
 export { compile } from "./array/compile.ts";
+export type { DtypeCategory, FloatLimits, IntegerLimits } from "./array/constants.ts";
+export {
+  bfloat16,
+  bool,
+  canCast,
+  complexfloating,
+  e,
+  eulerGamma,
+  finfo,
+  float16,
+  float32,
+  float64,
+  floating,
+  generic,
+  iinfo,
+  inexact,
+  inf,
+  int8,
+  int16,
+  int32,
+  int64,
+  integer,
+  issubdtype,
+  nan,
+  newaxis,
+  number,
+  pi,
+  resultType,
+  signedinteger,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  unsignedinteger,
+} from "./array/constants.ts";
 export { evaluate } from "./array/evaluate.ts";
 export type { ExplainedKernel, Explanation } from "./array/explain.ts";
 export { explain, toDot } from "./array/explain.ts";
+export { expr } from "./array/expression-template.ts";
+export type { FileSource } from "./array/files.ts";
 export type { ArrayData } from "./array/from-data.ts";
 export { array, fromTypedArray } from "./array/from-data.ts";
 export type { IndexItem, Slice } from "./array/index-items.ts";
@@ -14,8 +51,12 @@ export type { IndexUpdate } from "./array/indexing.ts";
 export { ArrayAt, at, get } from "./array/indexing.ts";
 export { memory, tidy } from "./array/lifetime.ts";
 export type { ArrayMethods } from "./array/methods.ts";
+export type { SaveOptions } from "./array/numpy-files.ts";
+export { loadNpy, loadNpz, saveNpy, saveNpz } from "./array/numpy-files.ts";
 export * as random from "./array/random.ts";
 export type { NestedList } from "./array/reading.ts";
+export type { NamedArrays, SafetensorsMetadata, SaveSafetensorsOptions } from "./array/safetensors.ts";
+export { loadSafetensors, saveSafetensors } from "./array/safetensors.ts";
 export type { Dtype, TypedArray } from "./base/dtype.ts";
 export type { Scalar } from "./base/elements.ts";
 export * from "./base/errors.ts";

@@ -52,7 +52,10 @@ export function expr(strings: TemplateStringsArray, ...values: readonly ArrayLik
 function asOperand(value: ArrayLike | undefined): ArrayLike {
   if (value instanceof MLXArray || typeof value === "number") return value;
   if (typeof value === "bigint" || typeof value === "boolean") return value;
-  throw new DtypeError("expr", "every ${…} is an array or a number; make an array of a list with array(…)");
+  throw new DtypeError(
+    "expr",
+    "every interpolated value is an array or a number; make an array of a list with array(…)",
+  );
 }
 
 function combine(operator: BinaryOperator, left: Formula, right: Formula): Formula {

@@ -11,7 +11,7 @@ export type Token = { readonly position: number; readonly text: string } & (
 );
 
 /** How an interpolated value shows in errors. */
-const slotText = "${…}";
+const slotText: string = "$".concat("{…}");
 
 const spacePattern = /\s+/y;
 const numberPattern = /0[xX][\da-fA-F]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?/y;
