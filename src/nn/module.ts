@@ -1,4 +1,6 @@
 /** Modules: objects with parameters that can be called, walked, frozen, updated, printed, saved and loaded. */
+import type { FileSource } from "../array/files.ts";
+import type { NamedArrays } from "../array/safetensors.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
@@ -10,6 +12,8 @@ import { describeModule } from "./module-text.ts";
 import type { ModuleFilter, ModuleLeafTest, ModuleMap, NestedTree } from "./module-tree.ts";
 import { filterAndMapModule, isBranch, localArrayPaths, modulesIn, updateBranch } from "./module-tree.ts";
 import type { ParametersOf } from "./parameter-tree.ts";
+import type { LoadWeightsOptions, SaveWeightsOptions } from "./weights.ts";
+import { loadWeights, saveWeights } from "./weights.ts";
 
 /** Which parameters `freeze` and `unfreeze` mean. */
 export interface FreezeOptions {
@@ -188,6 +192,32 @@ export abstract class Module extends Callable {
   /** Converts the floating-point parameters, or those whose dtype `predicate` admits. Returns this module. */
   setDtype(dtype: Dtype, predicate: (dtype: Dtype) => boolean = isFloating): this {
     return this.apply((parameter) => (predicate(parameter.dtype) ? castTo(parameter, dtype) : parameter));
+  }
+
+  /**
+   * The bytes of a safetensors (or npz) file with all parameters under their dotted paths, written to `path` too if that is
+   * given: where there are files, in Node, Deno and Bun.
+   *
+   * @throws {ArgumentError} for a path that ends in neither .safetensors nor .npz
+   * @example
+   * const bytes = await new nn.Linear(2, 3).saveWeights();
+   * const model = await new nn.Linear(2, 3).loadWeights(bytes);
+   * model.weight.shape; // [3, 2]
+   */
+  saveWeights(path?: string | URL, options: SaveWeightsOptions = {}): Promise<Uint8Array> {
+    return saveWeights(this, path, options);
+  }
+
+  /**
+   * Puts the weights of a safetensors or npz file (bytes, a path or an address), or arrays by dotted path, into the
+   * parameters. Returns this module.
+   *
+   * @throws {ArgumentError} if, being strict, a parameter is missing or unknown; {ShapeError} if one has another shape
+   * @throws {FormatError} if the file is damaged
+   */
+  async loadWeights(source: FileSource | NamedArrays, options: LoadWeightsOptions = {}): Promise<this> {
+    await loadWeights(this, source, options);
+    return this;
   }
 
   /** What stands in the parentheses behind the module's name when it is printed. */

@@ -1,5 +1,7 @@
 /** What optimizers share: a step count, a learning rate, and state of their own for each parameter. */
+import type { FileSource } from "../array/files.ts";
 import { fromTypedArray } from "../array/from-data.ts";
+import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -111,6 +113,27 @@ export abstract class Optimizer {
     }
     Object.assign(this.#state, { step, learningRate, parameters });
     return this;
+  }
+
+  /**
+   * The bytes of a safetensors file with the state, written to `path` too if that is given.
+   *
+   * @example
+   * const optimizer = new optim.Adam({ learningRate: 0.1 }).init({ w: array([1]) });
+   * const bytes = await optimizer.saveState();
+   * await new optim.Adam({ learningRate: 0 }).loadState(bytes).then(({ learningRate }) => learningRate.item()); // ≈ 0.1
+   */
+  saveState(path?: string | URL): Promise<Uint8Array> {
+    return saveSafetensors(this.flatState(), path === undefined ? {} : { path });
+  }
+
+  /**
+   * Takes over a state that `saveState` wrote (bytes, a path or an address). Returns this optimizer.
+   *
+   * @throws {FormatError} if the file is damaged or holds something else
+   */
+  async loadState(source: FileSource): Promise<this> {
+    return this.loadFlatState((await loadSafetensors(source)).arrays);
   }
 
   /** Makes the state of every parameter in the tree that has none yet. The first update does so too. */

@@ -1,7 +1,9 @@
 /** Checkpoints: everything that a training needs to go on exactly as if it had not stopped. */
+import type { FileSource } from "../array/files.ts";
 import { state as randomState } from "../array/random.ts";
+import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import { FormatError } from "../base/errors.ts";
-import { treeFlatten, treeUnflatten } from "../base/tree.ts";
+import { isPlainObject, treeFlatten, treeUnflatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
@@ -40,6 +42,34 @@ export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimiz
   const parameters = within(checkpoint, "model.");
   model.update(Object(treeUnflatten(Object.entries(parameters))));
   optimizer.loadFlatState(within(checkpoint, "optimizer."));
+}
+
+/**
+ * The bytes of a checkpoint: a safetensors file whose metadata say in JSON where the training is. Written to `path` too, if
+ * that is given.
+ */
+export function saveCheckpoint(checkpoint: Checkpoint, path?: string | URL): Promise<Uint8Array> {
+  const { arrays, position, losses } = checkpoint;
+  const metadata = { format: "mlx-ts checkpoint", progress: JSON.stringify({ position, losses: losses.map(String) }) };
+  return saveSafetensors(arrays, path === undefined ? { metadata } : { metadata, path });
+}
+
+/** The checkpoint that `saveCheckpoint` wrote (bytes, a path or an address). @throws {FormatError} if it is damaged or none */
+export async function loadCheckpoint(source: FileSource): Promise<Checkpoint> {
+  const { arrays, metadata } = await loadSafetensors(source);
+  const progress = parseProgress(metadata.progress ?? "null");
+  if (!progress)
+    throw new FormatError("loadCheckpoint", "the file is not of a training; weights are read by loadWeights");
+  return { arrays, ...progress };
+}
+
+function parseProgress(text: string): Pick<Checkpoint, "position" | "losses"> | null {
+  const parsed: unknown = JSON.parse(text);
+  if (!isPlainObject(parsed) || !isPlainObject(parsed.position) || !Array.isArray(parsed.losses)) return null;
+  const [step, epoch, batch] = [parsed.position.step, parsed.position.epoch, parsed.position.batch].map(Number);
+  if (step === undefined || epoch === undefined || batch === undefined) return null;
+  // Losses are text there: JSON has no NaN.
+  return { position: { step, epoch, batch }, losses: parsed.losses.map(Number) };
 }
 
 /** An array of a checkpoint. @throws {FormatError} if it is not there */

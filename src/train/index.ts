@@ -1,7 +1,7 @@
 /** Training as a stream of events, and checkpoints. */
 export type { Batches, BatchSource } from "./batches.ts";
 export type { Checkpoint } from "./checkpoint.ts";
-export { restoreCheckpoint } from "./checkpoint.ts";
+export { loadCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 export type {
   CheckpointEvent,
   EndEvent,

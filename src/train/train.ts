@@ -13,7 +13,7 @@ import type { Optimizer } from "../optimizers/optimizer.ts";
 import type { BatchSource } from "./batches.ts";
 import { batchesOf, untilAborted } from "./batches.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { arrayOf, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
+import { arrayOf, restoreCheckpoint, saveCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import type { TrainEvent, TrainPosition } from "./events.ts";
 
 /** When checkpoints are taken. */
@@ -22,6 +22,8 @@ export interface CheckpointOptions {
   readonly everySteps?: number;
   /** After every so many epochs. */
   readonly everyEpochs?: number;
+  /** A file to write each to, in place of the one before; only where there are files. */
+  readonly path?: string | URL;
 }
 
 /** What `train` is told. `B` is a batch: an array, or a tree of arrays (plain objects and lists). */
@@ -75,13 +77,11 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
   let { step, epoch, batch }: TrainPosition = resume?.position ?? { step: 0, epoch: 0, batch: 0 };
   let losses: number[] = resume ? [...resume.losses] : [];
   let epochKey = resume ? arrayOf(resume, "random.epochKey") : randomState.key;
-  const take = (): TrainEvent => {
+  const take = async (): Promise<TrainEvent> => {
     const position = { step, epoch, batch };
-    return {
-      kind: "checkpoint",
-      ...position,
-      checkpoint: takeCheckpoint(model, optimizer, { position, losses, epochKey }),
-    };
+    const taken = takeCheckpoint(model, optimizer, { position, losses, epochKey });
+    if (checkpoint.path !== undefined) await saveCheckpoint(taken, checkpoint.path);
+    return { kind: "checkpoint", ...position, checkpoint: taken };
   };
 
   yield { kind: "start", step, epoch, batch, parameterCount: countElements(model.trainableParameters()) };
@@ -118,7 +118,7 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
         milliseconds,
         samplesPerSecond: (sampleCount / Math.max(milliseconds, 1e-3)) * 1000,
       };
-      if (checkpoint.everySteps && step % checkpoint.everySteps === 0) yield take();
+      if (checkpoint.everySteps && step % checkpoint.everySteps === 0) yield await take();
       if (step >= stepLimit) break training;
       asked = performance.now();
     }
@@ -133,7 +133,7 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
     batch = 0;
     losses = [];
     epochKey = randomState.key;
-    if (checkpoint.everyEpochs && epoch % checkpoint.everyEpochs === 0) yield take();
+    if (checkpoint.everyEpochs && epoch % checkpoint.everyEpochs === 0) yield await take();
   }
   const reason = signal?.aborted ? "aborted" : "finished";
   yield { kind: "end", step, epoch, batch, reason, milliseconds: performance.now() - started };

@@ -3,6 +3,7 @@
 const notMlx = "is ours, MLX has no such function";
 const anotherTest = "returns no array; MLX's gives a Python object";
 const throughOthers = "is recorded through the functions it is applied to";
+const ownFile = "is tested against files that MLX and NumPy wrote";
 const errorClass = "is an error, which MLX throws as ValueError";
 
 /** Reasons by name. */
@@ -26,6 +27,12 @@ export const unrecorded: Readonly<Record<string, string>> = {
   expr: notMlx,
   tidy: notMlx,
   fromTypedArray: notMlx,
+  saveSafetensors: ownFile,
+  loadSafetensors: ownFile,
+  saveNpy: ownFile,
+  loadNpy: ownFile,
+  saveNpz: ownFile,
+  loadNpz: ownFile,
   pickAxes: notMlx,
   slidingWindows: notMlx,
   einsumPath: anotherTest,

@@ -3,7 +3,7 @@ import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
 import type { Checkpoint, TrainEvent, TrainOptions } from "mlx-ts/train";
-import { train } from "mlx-ts/train";
+import { loadCheckpoint, saveCheckpoint, train } from "mlx-ts/train";
 import { describe, expect, expectTypeOf, it } from "vitest";
 
 interface Batch {
@@ -155,10 +155,13 @@ describe("train", () => {
       break;
     }
     if (!taken) throw new Error("no checkpoint was taken");
+    const bytes = await saveCheckpoint(taken);
     mx.random.seed(12345);
     const fresh = new Model();
     const optimizer = new optim.Adam({ learningRate: 0.01 });
-    const rest = await collect(train({ model: fresh, optimizer, loss, batches: shuffled, epochs: 3, resume: taken }));
+    const rest = await collect(
+      train({ model: fresh, optimizer, loss, batches: shuffled, epochs: 3, resume: await loadCheckpoint(bytes) }),
+    );
     expect(stepLosses(rest)).toEqual(stepLosses(expected).slice(at));
     expect(await valuesOf(fresh)).toEqual(await valuesOf(whole.model));
     expect(rest.at(-1)).toMatchObject({ step: 9, epoch: 3 });

@@ -1,0 +1,92 @@
+/** The parameters of a module to and from files. */
+import type { FileSource } from "../array/files.ts";
+import { extensionOf, readBytes } from "../array/files.ts";
+import { loadNpz, saveNpz } from "../array/numpy-files.ts";
+import type { NamedArrays } from "../array/safetensors.ts";
+import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { formatShape, sameShape } from "../base/shape.ts";
+import { treeFlatten, treeUnflatten } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
+import type { Module } from "./module.ts";
+
+/** Formats that weights are written in. */
+export type WeightFormat = "safetensors" | "npz";
+
+/** The options of `saveWeights`. */
+export interface SaveWeightsOptions {
+  /** That of the path's extension unless given; safetensors without a path. */
+  readonly format?: WeightFormat;
+}
+
+/** The options of `loadWeights`. */
+export interface LoadWeightsOptions {
+  /** Whether every parameter must be there, in its shape, and nothing else; true unless given. */
+  readonly strict?: boolean;
+}
+
+/** The bytes of a file with all parameters of `module` under their dotted paths; written to `path`, if given. */
+export function saveWeights(
+  module: Module,
+  path: string | URL | undefined,
+  options: SaveWeightsOptions,
+): Promise<Uint8Array> {
+  const arrays = namedParameters(module);
+  const extension = options.format ?? (path === undefined ? "safetensors" : extensionOf(path));
+  const target = path === undefined ? {} : { path };
+  switch (extension) {
+    case "safetensors":
+      return saveSafetensors(arrays, { ...target, metadata: { format: "mlx" } });
+    case "npz":
+      return saveNpz(arrays, target);
+    default:
+      throw new ArgumentError("saveWeights", `weights are saved as .safetensors or .npz, not as ".${extension}"`);
+  }
+}
+
+/** Puts the arrays of a file, or arrays by dotted path, into the parameters of `module`. */
+export async function loadWeights(
+  module: Module,
+  source: FileSource | NamedArrays,
+  { strict = true }: LoadWeightsOptions,
+): Promise<void> {
+  const arrays = isFileSource(source) ? await readWeights(source) : source;
+  if (strict) check(module, arrays);
+  module.update(Object(treeUnflatten(Object.entries(arrays))), { strict: false });
+}
+
+async function readWeights(source: FileSource): Promise<NamedArrays> {
+  const bytes = await readBytes("loadWeights", source);
+  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
+  return isZip ? loadNpz(bytes) : (await loadSafetensors(bytes)).arrays;
+}
+
+function check(module: Module, arrays: NamedArrays): void {
+  const own = namedParameters(module);
+  const extra = Object.keys(arrays).filter((name) => !Object.hasOwn(own, name));
+  const missing = Object.keys(own).filter((name) => !Object.hasOwn(arrays, name));
+  const remedy = "pass { strict: false } to load what fits";
+  if (extra.length > 0) {
+    throw new ArgumentError("loadWeights", `the model has no parameters ${extra.sort().join(", ")}; ${remedy}`);
+  }
+  if (missing.length > 0) {
+    throw new ArgumentError("loadWeights", `there are no weights for ${missing.sort().join(", ")}; ${remedy}`);
+  }
+  for (const [name, { shape }] of Object.entries(own)) {
+    const given = arrays[name]?.shape ?? [];
+    if (sameShape(shape, given)) continue;
+    throw new ShapeError("loadWeights", `${name} is ${formatShape(shape)}, the weights are ${formatShape(given)}`);
+  }
+}
+
+function namedParameters(module: Module): Record<string, MLXArray> {
+  const named: Record<string, MLXArray> = {};
+  for (const [path, leaf] of treeFlatten(module.parameters())) if (leaf instanceof MLXArray) named[path] = leaf;
+  return named;
+}
+
+function isFileSource(source: FileSource | NamedArrays): source is FileSource {
+  return (
+    typeof source === "string" || source instanceof URL || source instanceof Uint8Array || source instanceof ArrayBuffer
+  );
+}
