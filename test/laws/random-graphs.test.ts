@@ -137,32 +137,37 @@ class Story {
   }
 }
 
-function tell(seed: number, bench: Bench): MLXArray[] {
+function tell(seed: number, count: number, bench: Bench): MLXArray[] {
   const story = new Story(seed, bench);
-  const count = 4 + (seed % 14);
   for (let k = 0; k < count; k++) story.step();
   return story.results();
 }
 
+/** Longer graphs that a planner once got wrong: circular kernels, loops that do not nest, axes taken for one another. */
+const onceWrong = [2121, 5185, 5607, 6044, 6887, 6959, 6982, 7337, 9828, 12917, 16046, 16889, 30698, 34330];
+
 describe("random graphs", () => {
-  it.each(Array.from({ length: 150 }, (_, seed) => seed))("seed %i", async (seed) => {
-    const expectations: number[][][] = [];
-    for (const [name, bench] of benches) {
-      const results = tell(seed, bench);
-      const names = topologicalOrder(results).map(({ primitive, shape }) => `${primitive.name}[${shape}]`);
-      const elements = await bench.read(results);
-      expectations.push(elements);
-      const [expected = []] = expectations;
-      elements.forEach((values, k) => {
-        const wanted = expected[k] ?? [];
-        const scale = Math.max(1, ...wanted.map(Math.abs).filter(Number.isFinite));
-        const wrong = values.findIndex((value, i) => !isNear(value, wanted[i] ?? Number.NaN, 2e-4 * scale));
-        const where = `${name}, result ${k}, element ${wrong}: ${values[wrong]} for ${wanted[wrong]} in ${names.join(" ")}`;
-        expect(wrong, where).toBe(-1);
-      });
-    }
-  });
+  it.each(Array.from({ length: 150 }, (_, seed) => seed))("seed %i", (seed) => holds(seed, 4 + (seed % 14)));
+  it.each(onceWrong)("seed %i, long", (seed) => holds(seed, 8 + (seed % 30)));
 });
+
+async function holds(seed: number, count: number): Promise<void> {
+  const expectations: number[][][] = [];
+  for (const [name, bench] of benches) {
+    const results = tell(seed, count, bench);
+    const names = topologicalOrder(results).map(({ primitive, shape }) => `${primitive.name}[${shape}]`);
+    const elements = await bench.read(results);
+    expectations.push(elements);
+    const [expected = []] = expectations;
+    elements.forEach((values, k) => {
+      const wanted = expected[k] ?? [];
+      const scale = Math.max(1, ...wanted.map(Math.abs).filter(Number.isFinite));
+      const wrong = values.findIndex((value, i) => !isNear(value, wanted[i] ?? Number.NaN, 2e-4 * scale));
+      const place = `${name}, result ${k}, element ${wrong}`;
+      expect(wrong, `${place}: ${values[wrong]} for ${wanted[wrong]} in ${names.join(" ")}`).toBe(-1);
+    });
+  }
+}
 
 function isNear(a: number, b: number, tolerance: number): boolean {
   return Object.is(a, b) || a === b || Math.abs(a - b) <= tolerance;
