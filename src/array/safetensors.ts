@@ -56,7 +56,7 @@ export interface SaveSafetensorsOptions {
  * @example
  * const bytes = await saveSafetensors({ w: array([1, 2]) }, { metadata: { format: "mlx" } });
  * const { arrays, metadata } = await loadSafetensors(bytes);
- * await arrays.w.tolist(); // [1, 2]
+ * Object.keys(arrays); // ["w"]
  * metadata.format; // "mlx"
  */
 export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<Uint8Array> {
