@@ -50,12 +50,26 @@ export { slice } from "./array/index-items.ts";
 export type { IndexUpdate } from "./array/indexing.ts";
 export { ArrayAt, at, get } from "./array/indexing.ts";
 export { memory, tidy } from "./array/lifetime.ts";
+export { load, loadArray, loadArrays } from "./array/load.ts";
 export type { ArrayMethods } from "./array/methods.ts";
 export type { SaveOptions } from "./array/numpy-files.ts";
-export { loadNpy, loadNpz, saveNpy, saveNpz } from "./array/numpy-files.ts";
+export {
+  loadNpy,
+  loadNpz,
+  saveNpy,
+  saveNpy as save,
+  saveNpz,
+  saveNpz as savez,
+  savezCompressed,
+} from "./array/numpy-files.ts";
 export * as random from "./array/random.ts";
 export type { NestedList } from "./array/reading.ts";
-export type { NamedArrays, SafetensorsMetadata, SaveSafetensorsOptions } from "./array/safetensors.ts";
+export type {
+  NamedArrays,
+  SafetensorsContents,
+  SafetensorsMetadata,
+  SaveSafetensorsOptions,
+} from "./array/safetensors.ts";
 export { loadSafetensors, saveSafetensors } from "./array/safetensors.ts";
 export type { Dtype, TypedArray } from "./base/dtype.ts";
 export type { Scalar } from "./base/elements.ts";

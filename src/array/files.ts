@@ -1,18 +1,54 @@
 /** Bytes from and to files: paths in Node, addresses everywhere. Knows nothing of formats. */
 import { ArgumentError } from "../base/errors.ts";
 
-/** What is read: bytes, or where they are (a path, `file:` included, in Node, Deno and Bun; an `http(s):` address anywhere). */
-export type FileSource = Uint8Array | ArrayBuffer | string | URL;
+/**
+ * What is read: bytes, a `Blob` or `File`, or where they are (a path, `file:` included, in Node, Deno and Bun; an
+ * `http(s):` address anywhere, in a page one relative to it, too).
+ */
+export type FileSource = Uint8Array | ArrayBuffer | Blob | string | URL;
 
-/** The bytes of `source`. @throws {ArgumentError} if an address does not answer with a file */
+/** Whether `value` is something that can be read. */
+export function isFileSource(value: unknown): value is FileSource {
+  return (
+    typeof value === "string" ||
+    value instanceof Uint8Array ||
+    value instanceof ArrayBuffer ||
+    value instanceof URL ||
+    value instanceof Blob
+  );
+}
+
+/** What errors call `source`: its path, address or name. */
+export function nameOfSource(source: FileSource): string {
+  if (typeof source === "string") return source;
+  if (source instanceof URL) return source.href;
+  if (source instanceof Blob && "name" in source && typeof source.name === "string") return source.name;
+  return "the given bytes";
+}
+
+/** The bytes of `source`. @throws {ArgumentError} if there is no such file, or an address does not answer with one */
 export async function readBytes(operation: string, source: FileSource): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (!isAddress(source)) {
-    const { readFile } = await import("node:fs/promises");
-    const bytes = await readFile(source);
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+  if (!isFileSource(source)) {
+    throw new ArgumentError(operation, "needs bytes, a Blob, a path or an address");
   }
+  return isAddress(source) ? fetchBytes(operation, source) : readFileBytes(operation, source);
+}
+
+async function readFileBytes(operation: string, path: string | URL): Promise<Uint8Array> {
+  const { readFile } = await import("node:fs/promises");
+  try {
+    const bytes = await readFile(path);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ArgumentError(operation, `${nameOfSource(path)} cannot be read: ${reason}`, { cause });
+  }
+}
+
+async function fetchBytes(operation: string, source: string | URL): Promise<Uint8Array> {
   const response = await fetch(source);
   if (!response.ok) throw new ArgumentError(operation, `${source} answered ${response.status} ${response.statusText}`);
   return new Uint8Array(await response.arrayBuffer());
@@ -35,6 +71,8 @@ export function extensionOf(path: string | URL): string {
   return /\.([^./\\]+)$/.exec(text)?.[1]?.toLowerCase() ?? "";
 }
 
+/** In a page or its workers, which have no files, everything is an address. */
 function isAddress(source: string | URL): boolean {
+  if ("document" in globalThis || "importScripts" in globalThis) return true;
   return /^https?:/.test(source instanceof URL ? source.href : source);
 }

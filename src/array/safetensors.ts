@@ -1,12 +1,12 @@
 /** The safetensors format: named arrays behind a JSON header. Source: github.com/huggingface/safetensors, format. */
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf } from "../base/dtype.ts";
-import { FormatError } from "../base/errors.ts";
+import { ArgumentError, FormatError } from "../base/errors.ts";
 import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileSource } from "./files.ts";
-import { readBytes, writeBytes } from "./files.ts";
+import { nameOfSource, readBytes, writeBytes } from "./files.ts";
 import { fromTypedArray } from "./from-data.ts";
 import { viewElements } from "./reading.ts";
 
@@ -18,6 +18,12 @@ export interface NamedArrays {
 /** What a safetensors file may say besides its arrays. */
 export interface SafetensorsMetadata {
   readonly [key: string]: string;
+}
+
+/** What a safetensors file holds. */
+export interface SafetensorsContents {
+  readonly arrays: Record<string, MLXArray>;
+  readonly metadata: SafetensorsMetadata;
 }
 
 const namesOfDtypes: Readonly<Record<Dtype, string>> = {
@@ -40,6 +46,8 @@ const dtypesOfNames: ReadonlyMap<string, Dtype> = /* @__PURE__ */ (() => {
   const map = new Map<string, Dtype>();
   let dtype: Dtype;
   for (dtype in namesOfDtypes) map.set(namesOfDtypes[dtype], dtype);
+  // Eight-bit floats come as their bits, as in MLX.
+  for (const name of ["F8_E4M3", "F8_E5M2", "F8_E8M0"]) map.set(name, "uint8");
   return map;
 })();
 
@@ -60,21 +68,26 @@ export interface SaveSafetensorsOptions {
  * metadata.format; // "mlx"
  */
 export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<Uint8Array> {
+  if (Object.hasOwn(arrays, "__metadata__")) {
+    throw new ArgumentError("saveSafetensors", "no array can be called __metadata__; give it another name");
+  }
   await evaluate(arrays);
-  const header: Record<string, unknown> = options.metadata ? { __metadata__: options.metadata } : {};
+  // The widest elements come first, so that every array lies aligned.
+  const ordered = Object.entries(arrays).sort(([, a], [, b]) => byteLengthOf(b.dtype) - byteLengthOf(a.dtype));
+  const header: [string, unknown][] = options.metadata ? [["__metadata__", options.metadata]] : [];
   let end = 0;
-  for (const [name, { dtype, shape, nbytes }] of Object.entries(arrays)) {
-    header[name] = { dtype: namesOfDtypes[dtype], shape, data_offsets: [end, end + nbytes] };
+  for (const [name, { dtype, shape, nbytes }] of ordered) {
+    header.push([name, { dtype: namesOfDtypes[dtype], shape, data_offsets: [end, end + nbytes] }]);
     end += nbytes;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const start = 8 + Math.ceil(text.length / 8) * 8;
   const bytes = new Uint8Array(start + end);
   bytes.fill(0x20, 8, start);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true);
   bytes.set(text, 8);
   let position = start;
-  for (const array of Object.values(arrays)) {
+  for (const [, array] of ordered) {
     const elements = await viewElements(array);
     bytes.set(new Uint8Array(elements.buffer, elements.byteOffset, array.nbytes), position);
     position += array.nbytes;
@@ -88,41 +101,50 @@ export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetens
  *
  * @throws {FormatError} if the bytes are no safetensors file, or one that was cut off
  */
-export async function loadSafetensors(
-  source: FileSource,
-): Promise<{ readonly arrays: Record<string, MLXArray>; readonly metadata: SafetensorsMetadata }> {
-  const bytes = await readBytes("loadSafetensors", source);
-  if (bytes.length < 8) throw damaged(`${bytes.length} bytes are too few`);
-  const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (headerLength > BigInt(bytes.length - 8)) throw damaged(`a header of ${headerLength} bytes does not fit`);
-  const start = 8 + Number(headerLength);
-  const header = parseHeader(bytes.subarray(8, start));
-  const arrays: Record<string, MLXArray> = {};
-  let metadata: SafetensorsMetadata = {};
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") metadata = metadataOf(entry);
-    else arrays[name] = readArray(name, entry, bytes.subarray(start));
-  }
-  return { arrays, metadata };
+export async function loadSafetensors(source: FileSource): Promise<SafetensorsContents> {
+  return parseSafetensors(await readBytes("loadSafetensors", source), nameOfSource(source));
 }
 
-function parseHeader(text: Uint8Array): Record<string, unknown> {
+/** The arrays and metadata in the bytes of a safetensors file, which errors call `name`. @throws {FormatError} if it is none */
+export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsContents {
+  const damaged = damagedFile(name);
+  if (bytes.length < 8) throw damaged(`it has ${bytes.length} bytes, and 8 say how long its header is`);
+  const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (headerLength > BigInt(bytes.length - 8)) {
+    throw damaged(`a header of ${headerLength} bytes does not fit into ${bytes.length}; copy or download it again`);
+  }
+  const start = 8 + Number(headerLength);
+  const { __metadata__: metadata, ...entries } = parseHeader(bytes.subarray(8, start), damaged);
+  const data = bytes.subarray(start);
+  const arrays = Object.entries(entries).map(([key, entry]) => [key, readArray(key, entry, data, damaged)] as const);
+  return { arrays: Object.fromEntries(arrays), metadata: metadataOf(metadata ?? {}, damaged) };
+}
+
+/** Makes the error that says what is wrong with a file. */
+type Damaged = (detail: string, cause?: unknown) => FormatError;
+
+function damagedFile(name: string): Damaged {
+  return (detail, cause) =>
+    new FormatError("loadSafetensors", `${name} is no whole safetensors file: ${detail}`, { cause });
+}
+
+function parseHeader(text: Uint8Array, damaged: Damaged): Record<string, unknown> {
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
   } catch (cause) {
-    throw damaged("its header is no JSON", cause);
+    throw damaged(`bytes 8 to ${8 + text.length}, its header, are no JSON`, cause);
   }
-  if (!isPlainObject(header)) throw damaged("its header is no object");
+  if (!isPlainObject(header)) throw damaged(`bytes 8 to ${8 + text.length}, its header, are no JSON object`);
   return header;
 }
 
-function metadataOf(entry: unknown): SafetensorsMetadata {
+function metadataOf(entry: unknown, damaged: Damaged): SafetensorsMetadata {
   if (!isPlainObject(entry)) throw damaged("its metadata is no object");
   return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, String(value)]));
 }
 
-function readArray(name: string, entry: unknown, data: Uint8Array): MLXArray {
+function readArray(name: string, entry: unknown, data: Uint8Array, damaged: Damaged): MLXArray {
   const { dtype: dtypeName, shape, data_offsets: offsets } = isPlainObject(entry) ? entry : {};
   const dtype = dtypesOfNames.get(String(dtypeName));
   if (dtype === undefined) throw damaged(`"${name}" has dtype ${String(dtypeName)}, which arrays cannot have`);
@@ -133,13 +155,10 @@ function readArray(name: string, entry: unknown, data: Uint8Array): MLXArray {
     throw damaged(`"${name}" is ${dtype} [${shape}], but lies in bytes ${first} to ${last} of ${data.length}`);
   }
   const own = data.slice(first, last);
+  if (dtype === "bool") for (let k = 0; k < size; k++) if (own[k]) own[k] = 1;
   return fromTypedArray(new (carrierOf(dtype))(own.buffer, 0, size), shape, dtype);
 }
 
 function isCountList(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((item) => Number.isInteger(item) && item >= 0);
-}
-
-function damaged(detail: string, cause?: unknown): FormatError {
-  return new FormatError("loadSafetensors", `this is no whole safetensors file: ${detail}`, { cause });
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
