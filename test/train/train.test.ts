@@ -84,6 +84,23 @@ describe("train", () => {
     expect(read({ kind: "start", step: 0, epoch: 0, batch: 0, parameterCount: 1 })).toBe(0);
   });
 
+  it("knows the types of model and batch from what it is given", async () => {
+    const model = new nn.Linear(1, 1);
+    const events = await collect(
+      train({
+        model,
+        optimizer: new optim.SGD({ learningRate: 0.1 }),
+        batches: [{ x: mx.array([[1]]), weight: 2 }],
+        loss: (m, batch) => {
+          expectTypeOf(m).toEqualTypeOf<nn.Linear>();
+          expectTypeOf(batch).toEqualTypeOf<{ x: mx.MLXArray; weight: number }>();
+          return mx.multiply(mx.sum(mx.square(m(batch.x))), batch.weight);
+        },
+      }),
+    );
+    expect(events.map(({ kind }) => kind)).toEqual(["start", "step", "epoch", "end"]);
+  });
+
   it("makes the loss smaller, compiled or not, by the same numbers", async () => {
     const compiled = await collect(train({ ...options(), epochs: 30 }));
     const [first = 0] = stepLosses(compiled);
