@@ -46,8 +46,8 @@ export async function loadArray(source: FileSource): Promise<MLXArray> {
  * @throws {FormatError} if it is neither, or damaged
  * @throws {ArgumentError} for an npy file
  * @example
- * const { a } = await loadArrays(await saveSafetensors({ a: array([1, 2]) }));
- * await a.tolist(); // [1, 2]
+ * const { weight } = await loadArrays(await saveSafetensors({ weight: array([1, 2]) }));
+ * await weight?.tolist(); // [1, 2]
  */
 export async function loadArrays(source: FileSource): Promise<Record<string, MLXArray>> {
   const bytes = await readBytes("loadArrays", source);
