@@ -1,0 +1,247 @@
+/** compile: when a function is recorded anew, what it reads and changes outside, and how it composes. */
+import * as mx from "mlx-ts";
+import { describe, expect, it } from "vitest";
+
+/** `fn` compiled, and how often it has been recorded. */
+function counted<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options?: mx.CompileOptions,
+): { readonly compiled: (...args: A) => R; readonly recordings: () => number } {
+  let count = 0;
+  const compiled = mx.compile((...args: A): R => {
+    count++;
+    return fn(...args);
+  }, options);
+  return { compiled, recordings: () => count };
+}
+
+describe("a compiled function", () => {
+  it("is recorded once for arguments of one form", async () => {
+    const { compiled, recordings } = counted((x: mx.MLXArray) => mx.exp(x).sum());
+    for (const value of [0, 1, 2]) {
+      const x = mx.full([3], value);
+      expect(Number(await compiled(x).item())).toBeCloseTo(3 * Math.exp(value), 4);
+    }
+    expect(recordings()).toBe(1);
+  });
+
+  it("is recorded again for other shapes, dtypes and numbers of arguments, and remembers all of them", async () => {
+    const { compiled, recordings } = counted((...list: mx.MLXArray[]) => list.reduce((a, b) => a.add(b)).sum());
+    const round = async (): Promise<void> => {
+      expect(await compiled(mx.ones([2])).item()).toBe(2);
+      expect(await compiled(mx.ones([3])).item()).toBe(3);
+      expect(await compiled(mx.ones([3, 1])).item()).toBe(3);
+      expect(await compiled(mx.ones([3], "int32")).item()).toBe(3);
+      expect(await compiled(mx.ones([2]), mx.ones([2])).item()).toBe(4);
+    };
+    await round();
+    expect(recordings()).toBe(5);
+    await round();
+    expect(recordings()).toBe(5);
+  });
+
+  it("is recorded again for other arguments that are no arrays", async () => {
+    const { compiled, recordings } = counted((x: mx.MLXArray, factor: number, name: string) =>
+      name === "add" ? x.add(factor) : x.mul(factor),
+    );
+    expect(await compiled(mx.array([3]), 2, "add").tolist()).toEqual([5]);
+    expect(await compiled(mx.array([3]), 4, "add").tolist()).toEqual([7]);
+    expect(await compiled(mx.array([3]), 4, "mul").tolist()).toEqual([12]);
+    expect(await compiled(mx.array([5]), 2, "add").tolist()).toEqual([7]);
+    expect(recordings()).toBe(3);
+  });
+
+  it("takes and returns trees", async () => {
+    const { compiled, recordings } = counted((tree: { a: mx.MLXArray; list: mx.MLXArray[] }, k: number) => ({
+      sum: tree.list.reduce((x, y) => x.add(y), tree.a),
+      rest: [tree.a.mul(k), { same: tree.a, text: "kept" }] as const,
+    }));
+    for (const value of [1, 2]) {
+      const a = mx.full([2], value);
+      const result = compiled({ a, list: [a, a] }, 10);
+      expect(await result.sum.tolist()).toEqual([3 * value, 3 * value]);
+      expect(await result.rest[0].tolist()).toEqual([10 * value, 10 * value]);
+      expect(await result.rest[1].same.tolist()).toEqual([value, value]);
+      expect(result.rest[1].text).toBe("kept");
+    }
+    expect(recordings()).toBe(1);
+  });
+
+  it("fixes arrays that it reads from outside when it is recorded", async () => {
+    let outside = mx.array([1]);
+    const { compiled } = counted((x: mx.MLXArray) => x.add(outside));
+    expect(await compiled(mx.array([1])).tolist()).toEqual([2]);
+    outside = mx.array([100]);
+    expect(await compiled(mx.array([1])).tolist()).toEqual([2]);
+  });
+
+  it("may be called with arrays that are not computed yet, and with its own results", async () => {
+    const { compiled, recordings } = counted((x: mx.MLXArray) => x.mul(2).add(1));
+    let x = mx.array([1]).add(0);
+    for (let i = 0; i < 10; i++) x = compiled(x);
+    expect(await x.item()).toBe(2 ** 11 - 1);
+    expect(recordings()).toBe(1);
+  });
+
+  it("can be given one array twice", async () => {
+    const { compiled } = counted((x: mx.MLXArray, y: mx.MLXArray) => [x.sub(y), x.add(y)]);
+    const x = mx.array([3]);
+    const [difference, sum] = compiled(x, x);
+    expect(await difference?.tolist()).toEqual([0]);
+    expect(await sum?.tolist()).toEqual([6]);
+    const [again] = compiled(x, mx.array([1]));
+    expect(await again?.tolist()).toEqual([2]);
+  });
+
+  it("does not keep a failed recording", async () => {
+    let fails = true;
+    const { compiled } = counted((x: mx.MLXArray) => {
+      if (fails) throw new RangeError("mine");
+      return x.add(1);
+    });
+    expect(() => compiled(mx.array([1]))).toThrow(RangeError);
+    fails = false;
+    expect(await compiled(mx.array([1])).tolist()).toEqual([2]);
+  });
+
+  it("forgets the least recently used recordings", async () => {
+    const { compiled, recordings } = counted((x: mx.MLXArray, k: number) => x.add(k));
+    for (let k = 0; k < 300; k++) compiled(mx.array([1]), k);
+    expect(recordings()).toBe(300);
+    compiled(mx.array([1]), 299);
+    expect(recordings()).toBe(300);
+    expect(await compiled(mx.array([1]), 0).tolist()).toEqual([1]);
+    expect(recordings()).toBe(301);
+  });
+
+  it("serves any lengths when shapeless", async () => {
+    const { compiled, recordings } = counted((x: mx.MLXArray) => x.sum(), { shapeless: true });
+    const lengths = Array.from({ length: 200 }, (_, k) => k + 1);
+    for (const length of lengths) expect(await compiled(mx.ones([length])).item()).toBe(length);
+    const before = recordings();
+    for (const length of lengths) compiled(mx.ones([length]));
+    expect(recordings()).toBe(before);
+  });
+});
+
+describe("captured state", () => {
+  it("is read anew at each call if it is named in inputs", async () => {
+    const state = { bias: mx.array([1]) };
+    const { compiled, recordings } = counted((x: mx.MLXArray) => x.add(state.bias), { inputs: [state] });
+    expect(await compiled(mx.array([1])).tolist()).toEqual([2]);
+    state.bias = mx.array([100]);
+    expect(await compiled(mx.array([1])).tolist()).toEqual([101]);
+    expect(recordings()).toBe(1);
+    state.bias = mx.array([1, 2]);
+    expect(await compiled(mx.array([1])).tolist()).toEqual([2, 3]);
+    expect(recordings()).toBe(2);
+  });
+
+  it("is left changed if it is named in outputs", async () => {
+    const state = { count: mx.array(0), history: [mx.array([0])] };
+    const { compiled, recordings } = counted(
+      (x: mx.MLXArray) => {
+        state.count = state.count.add(1);
+        const [latest = x] = state.history;
+        state.history[0] = latest.add(x);
+        return state.count.mul(10);
+      },
+      { inputs: [state], outputs: [state] },
+    );
+    const results: mx.MLXArray[] = [];
+    for (let i = 1; i <= 5; i++) results.push(compiled(mx.array([i])));
+    await mx.evaluate(results, state);
+    expect(await Promise.all(results.map((result) => result.item()))).toEqual([10, 20, 30, 40, 50]);
+    expect(await state.count.item()).toBe(5);
+    expect(await state.history[0]?.tolist()).toEqual([15]);
+    expect(recordings()).toBe(1);
+  });
+
+  it("is untouched when recording fails", async () => {
+    const state = { value: mx.array([1]) };
+    const { compiled } = counted(
+      (x: mx.MLXArray) => {
+        state.value = state.value.add(x);
+        throw new RangeError("mine");
+      },
+      { inputs: [state], outputs: [state] },
+    );
+    expect(() => compiled(mx.array([1]))).toThrow(RangeError);
+    expect(await state.value.tolist()).toEqual([1]);
+  });
+
+  it("can be the random state: every call draws anew, the same numbers as without compile", async () => {
+    const draw = (): mx.MLXArray => mx.random.normal([4]);
+    const { compiled, recordings } = counted(draw, { inputs: [mx.random.state], outputs: [mx.random.state] });
+    mx.random.seed(7);
+    const expected = [await draw().tolist(), await draw().tolist()];
+    mx.random.seed(7);
+    expect([await compiled().tolist(), await compiled().tolist()]).toEqual(expected);
+    expect(recordings()).toBe(1);
+  });
+});
+
+describe("compile composes", () => {
+  const cube = (x: mx.MLXArray): mx.MLXArray => x.mul(x).mul(x).sum();
+
+  it("with grad on both sides, twice", async () => {
+    const x = mx.array([1, 2, 3]);
+    expect(await mx.compile(mx.grad(cube))(x).tolist()).toEqual([3, 12, 27]);
+    expect(await mx.grad(mx.compile(cube))(x).tolist()).toEqual([3, 12, 27]);
+    const slope = (y: mx.MLXArray): mx.MLXArray => mx.grad(mx.compile(cube))(y).sum();
+    expect(await mx.grad(slope)(x).tolist()).toEqual([6, 12, 18]);
+    expect(
+      await mx
+        .compile(mx.grad(mx.compile(slope)))(x)
+        .tolist(),
+    ).toEqual([6, 12, 18]);
+  });
+
+  it("with vmap on both sides", async () => {
+    const row = (x: mx.MLXArray, y: mx.MLXArray): mx.MLXArray => x.mul(y).sum();
+    const [x, y] = [
+      mx.array([
+        [1, 2],
+        [3, 4],
+      ]),
+      mx.array([10, 100]),
+    ];
+    expect(
+      await mx
+        .vmap(mx.compile(row), { inAxes: [0, null] })(x, y)
+        .tolist(),
+    ).toEqual([210, 430]);
+    expect(
+      await mx
+        .compile(mx.vmap(row, { inAxes: [0, null] }))(x, y)
+        .tolist(),
+    ).toEqual([210, 430]);
+    expect(
+      await mx
+        .compile(mx.vmap(mx.grad(cube)))(mx.array([1, 2]))
+        .tolist(),
+    ).toEqual([3, 12]);
+    expect(
+      await mx
+        .vmap(mx.grad(mx.compile(cube)))(mx.array([1, 2]))
+        .tolist(),
+    ).toEqual([3, 12]);
+  });
+
+  it("with itself", async () => {
+    const inner = mx.compile((x: mx.MLXArray) => mx.tanh(x).add(1));
+    const { compiled: outer, recordings } = counted((x: mx.MLXArray) => inner(inner(x)).mul(2));
+    const exact = (x: number): number => 2 * (Math.tanh(Math.tanh(x) + 1) + 1);
+    for (const value of [0, 0.5, 1]) expect(Number(await outer(mx.array(value)).item())).toBeCloseTo(exact(value), 5);
+    expect(recordings()).toBe(1);
+  });
+
+  it("with several results of which some are used", async () => {
+    const compiled = mx.compile((x: mx.MLXArray) => [x.add(1), x.mul(2), x.sum()] as const);
+    const x = mx.array([1, 2]);
+    const [, doubled] = compiled(x);
+    expect(await doubled.tolist()).toEqual([2, 4]);
+    const [first, , total] = compiled(x);
+    expect(await first.mul(total).tolist()).toEqual([6, 9]);
+  });
+});
