@@ -70,6 +70,8 @@ function flopsOf(kernel: Kernel): number {
     }
     case "routine":
       return kernel.slots.at(-1)?.size ?? 0;
+    case "composite":
+      return kernel.flops;
   }
 }
 

@@ -86,7 +86,7 @@ export class Runtime {
     const inputs = trace.placeholders.map((placeholder) => fromAllocation(noMemory, placeholder));
     const roots = trace.instantiate(inputs);
     trace.forget();
-    const program = new Program(roots, (name) => this.backend.overrides(name));
+    const program = new Program(roots, (call) => this.backend.overrides(call));
     const planned = planProgram(program, { inputs, constants: [] }, { fusion: this.fusion });
     return { executable: this.backend.prepare(planned.plan), rootBuffers: planned.rootBuffers, planned };
   }
@@ -97,7 +97,7 @@ export class Runtime {
   }
 
   #plan(roots: readonly MLXArray[]): Planned {
-    const program = new Program(roots, (name) => this.backend.overrides(name));
+    const program = new Program(roots, (call) => this.backend.overrides(call));
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     structureKey(roots, inputs, constants);

@@ -2,11 +2,12 @@
 import { byteLengthOf, isHalf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Plan, Step } from "../ir/backend.ts";
-import type { Kernel, RoutineKernel } from "../ir/kernel.ts";
+import type { CompositeKernel, Kernel, RoutineKernel } from "../ir/kernel.ts";
 import type { Group } from "./fuse.ts";
 import { fuse } from "./fuse.ts";
 import type { Lowered } from "./lower.ts";
 import type { Program } from "./program.ts";
+import { compositeCall } from "./program.ts";
 
 /** A plan with what its inputs, outputs and constants stand for. */
 export interface Planned {
@@ -74,7 +75,25 @@ export function planProgram(
 
 function lowerGroup(program: Program, group: Group): Lowered<Kernel> {
   if (group.lowered) return group.lowered;
-  return lowerRoutine(program, group.vertex);
+  return group.vertex.primitive.lowering.kind === "composite"
+    ? lowerComposite(program, group.vertex)
+    : lowerRoutine(program, group.vertex);
+}
+
+function lowerComposite(program: Program, vertex: MLXArray): Lowered<CompositeKernel> {
+  const inputs = program.inputsOf(vertex);
+  const { lowering, name } = vertex.primitive;
+  const call = compositeCall(vertex);
+  const flops = lowering.kind === "composite" ? (lowering.flops?.(call.inputs, vertex.params) ?? 0) : 0;
+  const kernel: CompositeKernel = {
+    kind: "composite",
+    call,
+    flops,
+    label: name,
+    arguments: [],
+    slots: [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === inputs.length })),
+  };
+  return { kernel, slots: [...inputs.map((input) => program.storageOf(input)), vertex], constants: [] };
 }
 
 function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel> {

@@ -3,10 +3,21 @@ import { MLXError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { ScalarValue } from "../ir/expr.ts";
+import type { CompositeCall } from "../ir/kernel.ts";
 import { identity } from "../primitives/views.ts";
 
 /** Which composites a backend computes whole. */
-export type Overrides = (name: string) => boolean;
+export type Overrides = (call: CompositeCall) => boolean;
+
+/** The composite that `vertex` applies. Holds nothing of the graph. */
+export function compositeCall(vertex: MLXArray): CompositeCall {
+  return {
+    name: vertex.primitive.name,
+    inputs: vertex.inputs.map(({ shape, dtype }) => ({ shape, dtype })),
+    output: { shape: vertex.shape, dtype: vertex.dtype },
+    params: vertex.params,
+  };
+}
 
 /** The pending part of the graph behind some roots. */
 export class Program {
@@ -105,7 +116,8 @@ export class Program {
         `array(${vertex.dtype} [${vertex.shape}]) has no value: it stands for an argument of a function being traced, or was disposed`,
       );
     }
-    const mustLieInMemory = lowering.kind === "routine" || (lowering.kind === "composite" && this.#overrides(name));
+    const isOverridden = lowering.kind === "composite" && this.#overrides(compositeCall(vertex));
+    const mustLieInMemory = lowering.kind === "routine" || isOverridden;
     const resolvedInputs = vertex.inputs.map((input) => {
       const resolved = this.resolve(input);
       if (!mustLieInMemory || resolved.primitive.lowering.kind !== "constant") return resolved;
@@ -113,7 +125,7 @@ export class Program {
       this.#collect(stored, known, vertices, inputs);
       return this.resolve(stored);
     });
-    if (lowering.kind === "composite" && !this.#overrides(name)) {
+    if (lowering.kind === "composite" && !isOverridden) {
       const definition = lowering.define(resolvedInputs, vertex.params);
       this.#collect(definition, known, vertices, inputs);
       return this.resolve(definition);

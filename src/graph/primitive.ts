@@ -40,7 +40,12 @@ export type Lowering<P> =
   /** A named loop that fuses with nothing; `run` is its definition, a backend may have a faster one. */
   | { readonly kind: "routine"; run(call: RoutineCall<P>): void }
   /** Defined by other operations; a backend may have a kernel for the whole. */
-  | { readonly kind: "composite"; define(inputs: readonly MLXArray[], params: P): MLXArray };
+  | {
+      readonly kind: "composite";
+      define(inputs: readonly MLXArray[], params: P): MLXArray;
+      /** Arithmetic operations of the whole, for a row that backends have kernels for. */
+      flops?(inputs: readonly Aval[], params: P): number;
+    };
 
 /** What a routine works on: row-major elements in carrier arrays (float16 and bfloat16 as bits). */
 export interface RoutineCall<P> {

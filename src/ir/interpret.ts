@@ -1,5 +1,6 @@
 /** The definition of kernels: runs them as they are written, in plain TypeScript, one point of their loops after the other. */
 import type { TypedArray } from "../base/dtype.ts";
+import { MLXError } from "../base/errors.ts";
 import type { Axis, ScalarValue } from "./expr.ts";
 import { accumulatorOf, operandOf } from "./interpret-reduction.ts";
 import { Tape } from "./interpret-tape.ts";
@@ -25,6 +26,8 @@ export function interpreterOf(kernel: Kernel): Interpreter {
       return contractionInterpreter(kernel);
     case "routine":
       return (buffers) => kernel.run(buffers);
+    case "composite":
+      throw new MLXError(kernel.call.name, "a composite is interpreted through its definition");
   }
 }
 

@@ -73,5 +73,27 @@ export interface RoutineKernel extends KernelBase {
   run(buffers: readonly TypedArray[]): void;
 }
 
+/** Shape and element type of a tensor that lies in memory, row-major. */
+export interface TensorType {
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+}
+
+/** A composite applied to tensors of these types. */
+export interface CompositeCall {
+  readonly name: string;
+  readonly inputs: readonly TensorType[];
+  readonly output: TensorType;
+  readonly params: unknown;
+}
+
+/** A composite that the backend computes whole: inputs in order, then the output. Only a backend that said it would gets one. */
+export interface CompositeKernel extends KernelBase {
+  readonly kind: "composite";
+  readonly call: CompositeCall;
+  /** Arithmetic operations, for people. */
+  readonly flops: number;
+}
+
 /** Any kernel. */
-export type Kernel = LoopKernel | ContractionKernel | RoutineKernel;
+export type Kernel = LoopKernel | ContractionKernel | RoutineKernel | CompositeKernel;

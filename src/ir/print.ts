@@ -52,6 +52,9 @@ export function printKernel(kernel: Kernel): string {
     }
     case "routine":
       lines.push(`  ${kernel.name}`);
+      break;
+    case "composite":
+      lines.push(`  ${kernel.call.name} ${JSON.stringify(kernel.call.params)}`);
   }
   return lines.join("\n");
 }

@@ -2,6 +2,7 @@
 import type { Dtype } from "../base/dtype.ts";
 import { greatestFinite, isHalf, promote } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -157,7 +158,18 @@ export const attentionRow: Primitive<AttentionParams> = /* @__PURE__ */ {
     const [queries, values] = [only("scaledDotProductAttention", q), only("scaledDotProductAttention", v)];
     return { shape: [...queries.shape.slice(0, -1), values.shape.at(-1) ?? 0], dtype: queries.dtype };
   },
-  lowering: { kind: "composite", define: attend },
+  lowering: {
+    kind: "composite",
+    define: attend,
+    flops([q, , v], { isCausal }) {
+      const [queries, values] = [only("scaledDotProductAttention", q), only("scaledDotProductAttention", v)];
+      const [rows = 0, features = 0] = queries.shape.slice(-2);
+      const [columns = 0, valueFeatures = 0] = values.shape.slice(-2);
+      // Every score: a product of each kind, and scaling, maximum, difference, exponential and sum.
+      const scores = sizeOf(queries.shape.slice(0, -2)) * rows * columns * (isCausal && rows > 1 ? 0.5 : 1);
+      return Math.round(scores * (2 * features + 2 * valueFeatures + 16));
+    },
+  },
   derivative: { kind: "definition" },
   batch(inputs, axes, params) {
     const [queries, keys, values, mask] = alignBatch(inputs, axes);

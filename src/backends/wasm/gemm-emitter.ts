@@ -12,6 +12,9 @@ export const BLOCK_BYTES: number = BLOCK * BLOCK * 4 + 64;
 
 const phaseType: FunctionType = { params: ["i32", "i32", "i32", "i32"], results: [] };
 
+/** What writing a phase takes of a product. */
+export type PhaseSpec = Pick<GemmSpec, "batchLengths" | "scratchOffset">;
+
 /** Pushes an i32. */
 export type Push = () => void;
 
@@ -34,9 +37,9 @@ export function batchCount({ batchLengths }: GemmSpec): number {
 export class GemmEmitter {
   readonly f: FunctionBuilder;
   readonly #module: ModuleBuilder;
-  readonly #spec: GemmSpec;
+  readonly #spec: PhaseSpec;
 
-  constructor(f: FunctionBuilder, module: ModuleBuilder, spec: GemmSpec) {
+  constructor(f: FunctionBuilder, module: ModuleBuilder, spec: PhaseSpec) {
     this.f = f;
     this.#module = module;
     this.#spec = spec;
@@ -45,7 +48,7 @@ export class GemmEmitter {
   /** Adds an exported phase function that runs `body` for each item, given as a local. */
   static addPhase(
     module: ModuleBuilder,
-    spec: GemmSpec,
+    spec: PhaseSpec,
     name: string,
     body: (emitter: GemmEmitter, item: number) => void,
   ): void {

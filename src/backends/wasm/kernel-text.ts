@@ -22,7 +22,7 @@ export function kernelText(kernel: LoopKernel | ContractionKernel): string {
 
 /** Whether a kernel is a loop or contraction, which modules are made for. */
 export function isEmitted(kernel: Kernel): kernel is LoopKernel | ContractionKernel {
-  return kernel.kind !== "routine";
+  return kernel.kind === "loop" || kernel.kind === "contraction";
 }
 
 class KernelWriter {

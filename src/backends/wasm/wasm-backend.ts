@@ -2,9 +2,10 @@
 import type { TypedArray } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "../../ir/backend.ts";
-import type { ContractionKernel, LoopKernel } from "../../ir/kernel.ts";
+import type { CompositeCall, CompositeKernel, ContractionKernel, LoopKernel } from "../../ir/kernel.ts";
 import { WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
+import { attentionOf, emitAttention } from "./attention-kernel.ts";
 import { emitContraction, isPackedProduct } from "./contraction-kernel.ts";
 import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
@@ -53,8 +54,8 @@ export class WasmBackend implements Backend {
     this.#registry = new FinalizationRegistry((offset) => arena.free(offset));
   }
 
-  overrides(): boolean {
-    return false;
+  overrides(call: CompositeCall): boolean {
+    return attentionOf(call) !== null;
   }
 
   allocate(byteLength: number): WasmAllocation {
@@ -123,8 +124,8 @@ export class WasmBackend implements Backend {
     return { step, kernel, compiled, args: this.arena.reserve(compiled.code.layout.byteLength) };
   }
 
-  #compile(kernel: LoopKernel | ContractionKernel): CompiledKernel {
-    const key = kernelText(kernel);
+  #compile(kernel: LoopKernel | ContractionKernel | CompositeKernel): CompiledKernel {
+    const key = kernel.kind === "composite" ? JSON.stringify(kernel.call) : kernelText(kernel);
     const known = this.#modules.get(key);
     if (known) {
       this.#modules.delete(key);
@@ -136,10 +137,10 @@ export class WasmBackend implements Backend {
       threadCount: this.pool.threadCount,
       ...this.arena.memoryOptions,
     };
-    const isProduct = kernel.kind === "contraction" && isPackedProduct(kernel);
-    const code = isProduct ? emitContraction(kernel, target) : emitLoopKernel(asLoops(kernel), target);
+    const usesProducts = kernel.kind === "composite" || (kernel.kind === "contraction" && isPackedProduct(kernel));
+    const code = emitKernel(kernel, target);
     const work = code.phases.reduce((sum, phase) => sum + phase.work, 0);
-    const options = { optimize: work > longWork, ...(isProduct ? { library: this.#gemmLibrary(target) } : {}) };
+    const options = { optimize: work > longWork, ...(usesProducts ? { library: this.#gemmLibrary(target) } : {}) };
     const compiled: CompiledKernel = {
       code,
       kernel: this.pool.register(kernel.label, code.bytes, options),
@@ -164,6 +165,12 @@ export class WasmBackend implements Backend {
       return;
     }
   }
+}
+
+function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
+  if (kernel.kind === "composite") return emitAttention(kernel, target);
+  if (kernel.kind === "contraction" && isPackedProduct(kernel)) return emitContraction(kernel, target);
+  return emitLoopKernel(asLoops(kernel), target);
 }
 
 /** A contraction as a plain loop nest, for those that the packed kernels do not take; loops as they are. */

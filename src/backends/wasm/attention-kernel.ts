@@ -1,0 +1,407 @@
+/** Emits attention as one kernel: scores of a block of queries, their softmax and the weighted values, never more than the block. */
+import { sizeOf } from "../../base/shape.ts";
+import type { CompositeCall, CompositeKernel, TensorType } from "../../ir/kernel.ts";
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import { GemmEmitter, roundUp } from "./gemm-emitter.ts";
+import { TILE_COLUMNS, TILE_ROWS } from "./gemm-library.ts";
+import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
+import type { KernelCode, KernelTarget } from "./kernel-code.ts";
+import { argumentLayout } from "./kernel-code.ts";
+import { emitExp } from "./vector-math-exponential.ts";
+
+/** Queries of a block, and the keys up to which a block of so many has its scores in the second-level cache. */
+const QUERY_BLOCK = 64;
+const KEYS_OF_WIDE_BLOCK = 1024;
+/** Keys that are packed at a time. */
+const KEY_CHUNK = 256;
+/** The score of a key that is not seen: as the definition has it, the least finite number. */
+const UNSEEN = -3.4028234663852886e38;
+
+/** Where a mask lies: bytes between neighbours along the axes before queries, along queries and along keys. */
+interface Mask {
+  readonly isBoolean: boolean;
+  readonly leading: readonly number[];
+  readonly queryStride: number;
+  readonly keyStride: number;
+}
+
+/** Lengths and parameters of an attention. */
+interface Attention {
+  /** Batch axes, then heads of the queries. */
+  readonly leading: readonly number[];
+  /** Heads of the queries that share a head of keys and values. */
+  readonly group: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly features: number;
+  readonly valueFeatures: number;
+  readonly scale: number;
+  readonly isCausal: boolean;
+  readonly mask: Mask | null;
+}
+
+/** The attention that `call` is, if the kernel takes it: float32, not empty, a mask that is boolean or float32. */
+export function attentionOf({ name, inputs, params }: CompositeCall): Attention | null {
+  const [q, k, v, mask] = inputs;
+  if (name !== "scaledDotProductAttention" || !q || !k || !v || !isAttentionParams(params)) return null;
+  if ([q, k, v].some(({ dtype }) => dtype !== "float32") || !Number.isFinite(params.scale)) return null;
+  const leading = q.shape.slice(0, -2);
+  const [queries = 0, features = 0] = q.shape.slice(-2);
+  const [keys = 0, valueFeatures = 0] = v.shape.slice(-2);
+  const keyHeads = k.shape.at(-3) ?? 0;
+  if ([...leading, queries, features, keys, valueFeatures, keyHeads].some((length) => length === 0)) return null;
+  const layout = mask ? maskLayout(mask, [...leading, queries, keys]) : null;
+  if (mask && !layout) return null;
+  const group = (leading.at(-1) ?? 1) / keyHeads;
+  return { ...params, leading, group, queries, keys, features, valueFeatures, mask: layout };
+}
+
+function isAttentionParams(params: unknown): params is { readonly scale: number; readonly isCausal: boolean } {
+  return (
+    typeof params === "object" &&
+    params !== null &&
+    "scale" in params &&
+    typeof params.scale === "number" &&
+    "isCausal" in params &&
+    typeof params.isCausal === "boolean"
+  );
+}
+
+function maskLayout({ shape, dtype }: TensorType, scores: readonly number[]): Mask | null {
+  if (dtype !== "bool" && dtype !== "float32") return null;
+  const byteLength = dtype === "bool" ? 1 : 4;
+  const missing = scores.length - shape.length;
+  const strides = scores.map((_, axis) => {
+    const length = shape[axis - missing] ?? 1;
+    return axis < missing || length === 1 ? 0 : sizeOf(shape.slice(axis - missing + 1)) * byteLength;
+  });
+  return {
+    isBoolean: dtype === "bool",
+    leading: strides.slice(0, -2),
+    queryStride: strides.at(-2) ?? 0,
+    keyStride: strides.at(-1) ?? 0,
+  };
+}
+
+const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
+
+/**
+ * Compiles an attention to a module on the library of matrix products.
+ *
+ *     for each head and block of queries                                  (threads take blocks)
+ *       queries · scale ─► panels
+ *       for each chunk of keys that the block sees:   keys ─► panels,  scores = panels · panels
+ *       softmax of each row of scores, its sum kept apart
+ *       for each chunk:   scores, values ─► panels,  sums += panels · panels
+ *       sums / sums of the softmax ─► output
+ *
+ * A row's bits depend on neither blocks nor threads.
+ */
+export function emitAttention(kernel: CompositeKernel, target: KernelTarget): KernelCode {
+  const attention = attentionOf(kernel.call);
+  if (!attention) throw new RangeError(`${kernel.call.name} on these tensors has no kernel`);
+  const { leading, group, queries, keys, features, valueFeatures, isCausal, scale, mask } = attention;
+  const module = new ModuleBuilder(target);
+  const layout = argumentLayout(kernel.slots.length, []);
+  const wide = keys <= KEYS_OF_WIDE_BLOCK ? QUERY_BLOCK : QUERY_BLOCK / 2;
+  const block = Math.min(wide, roundUp(queries, TILE_ROWS));
+  const chunk = Math.min(KEY_CHUNK, roundUp(keys, TILE_COLUMNS));
+  const outputColumns = roundUp(valueFeatures, TILE_COLUMNS);
+  // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
+  const scoreStride = roundUp(keys, TILE_COLUMNS) * 4 + 64;
+  const sumStride = outputColumns * 4 + 64;
+  const softmax = module.addFunction("softmax", i32(6), (f) => emitSoftmax(f, attention, scoreStride, target), {
+    export: false,
+  });
+  const finish = module.addFunction("finish", i32(4), (f) => emitFinish(f, valueFeatures, sumStride), {
+    export: false,
+  });
+  const bytes = {
+    queries: roundUp(block * features * 4 + 64, 64),
+    keys: roundUp(chunk * Math.max(features, outputColumns) * 4 + 64, 64),
+    scores: roundUp(block * scoreStride + 64, 64),
+    weights: roundUp(block * chunk * 4 + 64, 64),
+    sums: roundUp(block * sumStride + 64, 64),
+    totals: roundUp(block * 4 + 64, 64),
+  };
+  const bytesPerThread = Object.values(bytes).reduce((sum, length) => sum + length, 0);
+  const heads = sizeOf(leading);
+  const blocks = Math.ceil(queries / block);
+  const spec = { batchLengths: leading, scratchOffset: layout.scratch };
+
+  GemmEmitter.addPhase(module, spec, "attend", (e, item) => {
+    const { f } = e;
+    const [head = 0, blockIndex = 0] = e.split(item, [heads, blocks]);
+    const slot = (index: number): (() => void) => e.address({ pointerOffset: index * 4, offset: 0 });
+    const keyHead = e.let(() => f.get(head).i32(group).op("i32.div_u"));
+    const row = e.let(e.sum([e.get(blockIndex), block]));
+    const rows = e.let(e.least(e.constant(block), () => f.i32(queries).get(row).op("i32.sub")));
+    const rowPanels = e.let(() =>
+      f
+        .get(rows)
+        .i32(TILE_ROWS - 1)
+        .op("i32.add")
+        .i32(2)
+        .op("i32.shr_u"),
+    );
+    const queryPanels = e.let(e.threadScratch(0, bytesPerThread));
+    const keyPanels = e.let(e.sum([e.get(queryPanels), 1], bytes.queries));
+    const scores = e.let(e.sum([e.get(keyPanels), 1], bytes.keys));
+    const weights = e.let(e.sum([e.get(scores), 1], bytes.scores));
+    const sums = e.let(e.sum([e.get(weights), 1], bytes.weights));
+    const totals = e.let(e.sum([e.get(sums), 1], bytes.sums));
+    const queryRows = e.sum([slot(0), 1], [e.get(head), queries * features * 4], [e.get(row), features * 4]);
+    const pack = (
+      width: 4 | 8,
+      source: () => void,
+      strides: readonly [number, number],
+      lanes: () => void,
+      depth: () => void,
+      to: () => void,
+    ): void =>
+      e.call(
+        width === 4 ? "packPanels4" : "packPanels8",
+        source,
+        e.constant(strides[0]),
+        e.constant(strides[1]),
+        lanes,
+        depth,
+        to,
+        e.sum([depth, width * 4]),
+      );
+
+    pack(4, queryRows, [features * 4, 4], e.get(rows), e.constant(features), e.get(queryPanels));
+    if (scale !== 1) {
+      const at = e.let(e.get(queryPanels));
+      const rest = e.let(e.sum([e.get(rowPanels), features]));
+      countDown(f, rest, 1, () => {
+        f.get(at, at).memory("v128.load").splatF32(scale).op("f32x4.mul").memory("v128.store");
+        advanceBy(f, at, 16);
+      });
+    }
+
+    // Keys up to the last one that a query of the block sees: all of them if some query sees none.
+    const bound = e.let(e.sum([e.get(row), 1], keys - queries));
+    const limit = e.let(e.constant(keys));
+    if (isCausal) {
+      f.get(bound)
+        .i32(0)
+        .op("i32.ge_s")
+        .if(() => {
+          e.least(e.constant(keys), e.sum([e.get(bound), 1], [e.get(rows), 1]))();
+          f.set(limit);
+        });
+    }
+    const eachChunk = (body: (key: number, count: number) => void): void => {
+      const key = e.let(e.constant(0));
+      const count = f.local("i32");
+      forUpTo(f, key, limit, chunk, () => {
+        e.least(e.constant(chunk), () => f.get(limit, key).op("i32.sub"))();
+        f.set(count);
+        body(key, count);
+      });
+      f.release(key);
+      f.release(count);
+    };
+
+    eachChunk((key, count) => {
+      const from = e.sum([slot(1), 1], [e.get(keyHead), keys * features * 4], [e.get(key), features * 4]);
+      pack(8, from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
+      const columnPanels = (): void => {
+        f.get(count)
+          .i32(TILE_COLUMNS - 1)
+          .op("i32.add")
+          .i32(3)
+          .op("i32.shr_u");
+      };
+      e.call(
+        "multiplyFirst",
+        e.get(queryPanels),
+        e.get(keyPanels),
+        e.sum([e.get(scores), 1], [e.get(key), 4]),
+        e.constant(scoreStride),
+        e.constant(features),
+        e.get(rowPanels),
+        columnPanels,
+      );
+    });
+
+    f.get(scores, rows, limit, bound);
+    if (mask) {
+      e.sum([slot(3), 1], [e.batchOffset(head, mask.leading), 1], [e.get(row), mask.queryStride])();
+    } else f.i32(0);
+    f.get(totals).call(softmax);
+
+    eachChunk((key, count) => {
+      pack(4, e.sum([e.get(scores), 1], [e.get(key), 4]), [scoreStride, 4], e.get(rows), e.get(count), e.get(weights));
+      const from = e.sum([slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4], [e.get(key), valueFeatures * 4]);
+      pack(8, from, [4, valueFeatures * 4], e.constant(valueFeatures), e.get(count), e.get(keyPanels));
+      const values = [
+        e.get(weights),
+        e.get(keyPanels),
+        e.get(sums),
+        e.constant(sumStride),
+        e.get(count),
+        e.get(rowPanels),
+        e.constant(outputColumns / TILE_COLUMNS),
+      ];
+      f.get(key).if(
+        () => e.call("multiplyNext", ...values),
+        () => e.call("multiplyFirst", ...values),
+      );
+    });
+
+    f.get(sums, totals);
+    const output = kernel.slots.length - 1;
+    e.sum([slot(output), 1], [e.get(head), queries * valueFeatures * 4], [e.get(row), valueFeatures * 4])();
+    f.get(rows).call(finish);
+  });
+
+  const itemCount = heads * blocks;
+  const work = (heads * queries * keys * (features + valueFeatures + 24) * (isCausal && queries > 1 ? 0.5 : 1)) / 3;
+  const itemsPerChunk = Math.max(
+    1,
+    Math.floor(Math.min((1 << 17) / (work / itemCount), itemCount / (4 * target.threadCount))),
+  );
+  return {
+    bytes: module.build(),
+    phases: [{ name: "attend", itemCount, itemsPerChunk, work }],
+    scratchBytes: bytesPerThread * target.threadCount,
+    layout,
+  };
+}
+
+/** `softmax(scores, rows, limit, bound, mask, totals)`: exponentials in place, the sum of each row to `totals`. */
+function emitSoftmax(
+  f: FunctionBuilder,
+  { isCausal, mask }: Attention,
+  scoreStride: number,
+  target: KernelTarget,
+): void {
+  const [scoresAt, rowsLeft, limit, bound, maskAt, totalsAt] = [0, 1, 2, 3, 4, 5];
+  const [at, cell, maskCell] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [plainEnd, end] = [f.local("i32"), f.local("i32")];
+  const [greatest, total, otherTotal] = [f.local("v128"), f.local("v128"), f.local("v128")];
+  const [value, places] = [f.local("v128"), f.local("v128")];
+  const lanes = new Uint8Array(Int32Array.of(0, 1, 2, 3).buffer);
+
+  /** The vector at `cell + offset`, masked and, past `plainEnd`, with the keys that are not there or not seen. */
+  const mend = (offset: number, isPlain: boolean): void => {
+    f.get(cell).memory("v128.load", offset).set(value);
+    if (mask) {
+      const { isBoolean, keyStride } = mask;
+      if (isBoolean) {
+        f.get(value).splatF32(UNSEEN).get(maskCell);
+        if (keyStride === 0) f.memory("i32.load8_u").op("i32x4.splat");
+        else {
+          f.memory("v128.load32_zero", offset / 4);
+          f.op("i16x8.extend_low_i8x16_u").op("i32x4.extend_low_i16x8_u");
+        }
+        f.splatI32(0).op("i32x4.ne").op("v128.bitselect").set(value);
+      } else {
+        f.get(value, maskCell);
+        if (keyStride === 0) f.memory("v128.load32_splat");
+        else f.memory("v128.load", offset);
+        f.op("f32x4.add").set(value);
+      }
+    }
+    if (!isPlain) {
+      f.get(at)
+        .i32(2)
+        .op("i32.shr_u")
+        .i32(offset / 4)
+        .op("i32.add")
+        .op("i32x4.splat")
+        .v128(lanes);
+      f.op("i32x4.add").set(places);
+      if (isCausal) {
+        f.get(value).splatF32(UNSEEN).get(places, bound).op("i32x4.splat").op("i32x4.le_s");
+        f.op("v128.bitselect").set(value);
+      }
+      f.get(value).splatF32(Number.NEGATIVE_INFINITY).get(places, limit).op("i32x4.splat").op("i32x4.lt_s");
+      f.op("v128.bitselect").set(value);
+    }
+    if (mask || !isPlain) f.get(cell, value).memory("v128.store", offset);
+    f.get(greatest, value).op("f32x4.max").set(greatest);
+  };
+  const pass = (to: number, body: () => void): void =>
+    forUpTo(f, at, to, 32, () => {
+      f.get(scoresAt, at).op("i32.add").set(cell);
+      if (mask && mask.keyStride > 0) {
+        f.get(maskAt, at);
+        if (mask.isBoolean) f.i32(2).op("i32.shr_u");
+        f.op("i32.add").set(maskCell);
+      }
+      body();
+    });
+  /** Every lane of `vector` becomes the combination of all. */
+  const across = (vector: number, op: "f32x4.max" | "f32x4.add"): void => {
+    f.get(vector, vector, vector).shuffle(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7).op(op).set(vector);
+    f.get(vector, vector, vector).shuffle(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11).op(op).set(vector);
+  };
+
+  f.get(limit).i32(7).op("i32.add").i32(-8).op("i32.and").i32(2).op("i32.shl").set(end);
+  countDown(f, rowsLeft, 1, () => {
+    f.get(limit).set(plainEnd);
+    if (isCausal) {
+      // min(limit, max(bound + 1, 0))
+      f.get(bound).i32(1).op("i32.add").tee(at).i32(0).get(at).i32(0).op("i32.gt_s").op("select").tee(at);
+      f.get(limit, at, limit).op("i32.lt_u").op("select").set(plainEnd);
+    }
+    f.get(plainEnd).i32(-8).op("i32.and").i32(2).op("i32.shl").set(plainEnd);
+    if (mask && mask.keyStride === 0) f.get(maskAt).set(maskCell);
+    f.splatF32(Number.NEGATIVE_INFINITY).set(greatest).i32(0).set(at);
+    for (const isPlain of [true, false]) {
+      pass(isPlain ? plainEnd : end, () => {
+        mend(0, isPlain);
+        mend(16, isPlain);
+      });
+    }
+    across(greatest, "f32x4.max");
+    f.splatF32(0).set(total).splatF32(0).set(otherTotal).i32(0).set(at);
+    forUpTo(f, at, end, 32, () => {
+      f.get(scoresAt, at).op("i32.add").set(cell);
+      for (const [offset, sum] of [
+        [0, total],
+        [16, otherTotal],
+      ] as const) {
+        f.get(cell).memory("v128.load", offset).get(greatest).op("f32x4.sub").set(value);
+        const power = emitExp(f, value, target);
+        f.get(cell, power).memory("v128.store", offset);
+        f.get(sum, power).op("f32x4.add").set(sum);
+        f.release(power);
+      }
+    });
+    f.get(total, otherTotal).op("f32x4.add").set(total);
+    across(total, "f32x4.add");
+    f.get(totalsAt, total).lane("f32x4.extract_lane", 0).memory("f32.store");
+    advanceBy(advanceBy(f, scoresAt, scoreStride), totalsAt, 4);
+    if (isCausal) advanceBy(f, bound, 1);
+    if (mask && mask.queryStride > 0) advanceBy(f, maskAt, mask.queryStride);
+  });
+}
+
+/** `finish(sums, totals, output, rows)`: each row divided by its total, to rows that follow one another. */
+function emitFinish(f: FunctionBuilder, columns: number, sumStride: number): void {
+  const [sumsAt, totalsAt, to, rowsLeft] = [0, 1, 2, 3];
+  const [from, end] = [f.local("i32"), f.local("i32")];
+  const [total, value] = [f.local("v128"), f.local("v128")];
+  countDown(f, rowsLeft, 1, () => {
+    f.get(totalsAt).memory("v128.load32_splat").set(total).get(sumsAt).set(from);
+    f.get(to)
+      .i32((columns >> 2) * 16)
+      .op("i32.add")
+      .set(end);
+    forUpTo(f, to, end, 16, () => {
+      f.get(to, from).memory("v128.load").get(total).op("f32x4.div").memory("v128.store");
+      advanceBy(f, from, 16);
+    });
+    if (columns % 4 > 0) {
+      f.get(from).memory("v128.load").get(total).op("f32x4.div").set(value);
+      for (let lane = 0; lane < columns % 4; lane++) f.get(to, value).memoryLane("v128.store32_lane", lane * 4, lane);
+      advanceBy(f, to, (columns % 4) * 4);
+    }
+    advanceBy(advanceBy(f, sumsAt, sumStride), totalsAt, 4);
+  });
+}
