@@ -1,9 +1,10 @@
 /** The parameters of a module to and from files. */
 import type { FileSource } from "../array/files.ts";
-import { extensionOf, readBytes } from "../array/files.ts";
-import { loadNpz, saveNpz } from "../array/numpy-files.ts";
+import { extensionOf, isFileSource } from "../array/files.ts";
+import { loadArrays } from "../array/load.ts";
+import { saveNpz } from "../array/numpy-files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
-import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
+import { saveSafetensors } from "../array/safetensors.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { treeFlatten, treeUnflatten } from "../base/tree.ts";
@@ -50,15 +51,9 @@ export async function loadWeights(
   source: FileSource | NamedArrays,
   { strict = true }: LoadWeightsOptions,
 ): Promise<void> {
-  const arrays = isFileSource(source) ? await readWeights(source) : source;
+  const arrays = isFileSource(source) ? await loadArrays(source) : source;
   if (strict) check(module, arrays);
   module.update(Object(treeUnflatten(Object.entries(arrays))), { strict: false });
-}
-
-async function readWeights(source: FileSource): Promise<NamedArrays> {
-  const bytes = await readBytes("loadWeights", source);
-  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
-  return isZip ? loadNpz(bytes) : (await loadSafetensors(bytes)).arrays;
 }
 
 function check(module: Module, arrays: NamedArrays): void {
@@ -83,10 +78,4 @@ function namedParameters(module: Module): Record<string, MLXArray> {
   const named: Record<string, MLXArray> = {};
   for (const [path, leaf] of treeFlatten(module.parameters())) if (leaf instanceof MLXArray) named[path] = leaf;
   return named;
-}
-
-function isFileSource(source: FileSource | NamedArrays): source is FileSource {
-  return (
-    typeof source === "string" || source instanceof URL || source instanceof Uint8Array || source instanceof ArrayBuffer
-  );
 }
