@@ -67,8 +67,9 @@ function inUnit(row: Row, milliseconds: number): number {
   return row.unit === "µs" ? milliseconds * 1000 : milliseconds;
 }
 
-const digits = (value: number): string =>
-  value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0);
+function digits(value: number): string {
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}
 
 /** Installs the other libraries once, beside the project's own dependencies. */
 function installPeers(): void {
