@@ -146,6 +146,25 @@ export function assignChild(branch: unknown, key: string, value: unknown): void 
   else if (isPlainObject(branch)) branch[key] = value;
 }
 
+/**
+ * A tree with `change` of each leaf: lists and plain objects are copied, modules and the like stay what they are and are
+ * changed in place, until the functions that are appended to `undo` are called.
+ */
+export function replaceLeaves(tree: unknown, change: (leaf: unknown) => unknown, undo: (() => void)[]): unknown {
+  if (Array.isArray(tree)) return tree.map((item: unknown) => replaceLeaves(item, change, undo));
+  if (!isTreeNode(tree)) {
+    if (!isPlainObject(tree)) return change(tree);
+    return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, replaceLeaves(item, change, undo)]));
+  }
+  for (const [key, child] of childrenOf(tree) ?? []) {
+    const changed = replaceLeaves(child, change, undo);
+    if (changed === child) continue;
+    assignChild(tree, key, changed);
+    undo.push(() => assignChild(tree, key, child));
+  }
+  return tree;
+}
+
 /** Gives a tree that was rebuilt leaf by leaf the type of the tree it was built from: the one place where that is asserted. */
 export function typedTree<T>(tree: unknown): T {
   return tree as T;

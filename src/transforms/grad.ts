@@ -1,7 +1,7 @@
 /** Gradients of functions over arrays and trees of arrays: vjp, jvp, grad, valueAndGrad. */
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
-import { isPlainObject, treeFlatten, treeMap, typedTree } from "../base/tree.ts";
+import { isPlainObject, replaceLeaves, treeFlatten, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { zerosLike } from "../primitives/creation.ts";
 import { fitCotangent, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
@@ -122,44 +122,61 @@ function differentiateCall<A extends readonly unknown[], R>(
 ): [R, unknown] {
   const primals: MLXArray[] = [];
   const marked: MLXArray[] = [];
+  // Modules are changed in place: the function calls them, and finds the marked arrays in them.
+  const undo: (() => void)[] = [];
   const mark = (tree: unknown, what: string): unknown =>
-    treeMap((leaf) => {
-      if (!(leaf instanceof MLXArray)) return leaf;
-      requireDifferentiable(operation, leaf, what);
-      const [vertex] = markPrimals([leaf]);
-      if (!vertex) return leaf;
-      primals.push(leaf);
-      marked.push(vertex);
-      return vertex;
-    }, tree);
+    replaceLeaves(
+      tree,
+      (leaf) => {
+        if (!(leaf instanceof MLXArray)) return leaf;
+        requireDifferentiable(operation, leaf, what);
+        const [vertex] = markPrimals([leaf]);
+        if (!vertex) return leaf;
+        primals.push(leaf);
+        marked.push(vertex);
+        return vertex;
+      },
+      undo,
+    );
+  const copy = (tree: unknown): unknown => treeMap((leaf) => leaf, tree);
   const replaced: unknown[] = [...args];
   const trees: unknown[] = [];
-  for (const position of positions) {
-    if (position >= args.length)
-      throw new ArgumentError(
-        operation,
-        `argument ${position} is to be differentiated, but only ${args.length} are given`,
-      );
-    replaced[position] = mark(args[position], `argument ${position}`);
-    trees.push(replaced[position]);
-  }
   const named: Record<string, unknown> = {};
-  if (names) {
-    const last = args.at(-1);
-    if (!isPlainObject(last))
-      throw new ArgumentError(operation, "argnames needs an object of named arguments as the last argument");
-    for (const name of names) {
-      if (!(name in last))
+  const call = (): unknown => {
+    for (const position of positions) {
+      if (position >= args.length)
         throw new ArgumentError(
           operation,
-          `there is no argument named "${name}"; the last argument has ${Object.keys(last).join(", ")}`,
+          `argument ${position} is to be differentiated, but only ${args.length} are given`,
         );
-      named[name] = mark(last[name], `argument "${name}"`);
+      replaced[position] = mark(args[position], `argument ${position}`);
+      trees.push(copy(replaced[position]));
     }
-    replaced[args.length - 1] = { ...last, ...named };
+    if (names) {
+      const last = args.at(-1);
+      if (!isPlainObject(last))
+        throw new ArgumentError(operation, "argnames needs an object of named arguments as the last argument");
+      const changed = { ...last };
+      for (const name of names) {
+        if (!(name in last))
+          throw new ArgumentError(
+            operation,
+            `there is no argument named "${name}"; the last argument has ${Object.keys(last).join(", ")}`,
+          );
+        changed[name] = mark(last[name], `argument "${name}"`);
+        named[name] = copy(changed[name]);
+      }
+      replaced[args.length - 1] = changed;
+    }
+    if (primals.length === 0) throw new GradientError(operation, "the arguments to differentiate contain no arrays");
+    return Reflect.apply(fn, undefined, replaced);
+  };
+  let result: unknown;
+  try {
+    result = call();
+  } finally {
+    for (const step of undo.reverse()) step();
   }
-  if (primals.length === 0) throw new GradientError(operation, "the arguments to differentiate contain no arrays");
-  const result: unknown = Reflect.apply(fn, undefined, replaced);
   const loss = lossOf(operation, result);
   const cotangents = pullBack([loss], [one(loss)], marked);
   const gradientOf = new Map(marked.map((vertex, k) => [vertex, cotangents[k] ?? zerosLike(vertex)]));

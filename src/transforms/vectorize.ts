@@ -1,7 +1,7 @@
 /** vmap: a function on single examples becomes one on batches, by a walk over its graph with each row's batch rule. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
-import { childrenOf, treeMap, typedTree } from "../base/tree.ts";
+import { childrenOf, replaceLeaves, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { broadcastTo, moveAxis } from "../primitives/views.ts";
@@ -54,8 +54,14 @@ export function vmap<A extends readonly unknown[], R>(
       batched.set(single, [leaf, at]);
       return single;
     };
-    const singles = args.map((arg, k) => mapWithAxes(stand, arg, axesOfArguments[k] ?? null));
-    const result: unknown = Reflect.apply(fn, undefined, singles);
+    const undo: (() => void)[] = [];
+    let result: unknown;
+    try {
+      const singles = args.map((arg, k) => mapWithAxes(stand, arg, axesOfArguments[k] ?? null, undo));
+      result = Reflect.apply(fn, undefined, singles);
+    } finally {
+      for (const step of undo.reverse()) step();
+    }
     if (length === null)
       throw new ArgumentError("vmap", "no argument is batched; inAxes must name an axis of at least one array");
     const outputs: MLXArray[] = [];
@@ -83,14 +89,20 @@ export function batchGraph(outputs: readonly MLXArray[], batched: Map<MLXArray, 
   }
 }
 
-function mapWithAxes(change: (leaf: unknown, axis: number | null) => unknown, tree: unknown, axes: BatchAxes): unknown {
-  if (typeof axes === "number" || axes === null) return treeMap((leaf) => change(leaf, axes), tree);
+/** The tree with `change` of each leaf; modules are changed in place, until `undo` is called. */
+function mapWithAxes(
+  change: (leaf: unknown, axis: number | null) => unknown,
+  tree: unknown,
+  axes: BatchAxes,
+  undo: (() => void)[] = [],
+): unknown {
+  if (typeof axes === "number" || axes === null) return replaceLeaves(tree, (leaf) => change(leaf, axes), undo);
   const children = childrenOf(tree);
   if (children === null) throw new ArgumentError("vmap", "the axes are a tree where the argument is an array");
   const inner = new Map(childrenOf(axes) ?? []);
   const mapped = children.map(([key, child]): [string, unknown] => {
     const axis = inner.get(key);
-    return [key, mapWithAxes(change, child, isBatchAxes(axis) ? axis : null)];
+    return [key, mapWithAxes(change, child, isBatchAxes(axis) ? axis : null, undo)];
   });
   return Array.isArray(tree) ? mapped.map(([, value]) => value) : Object.fromEntries(mapped);
 }

@@ -93,3 +93,42 @@ describe("nn.valueAndGrad", () => {
     expect(await mx.grad(slope)(mx.array(2)).item()).toBe(12);
   });
 });
+
+describe("the transforms of functions", () => {
+  const model = new nn.Linear(2, 1);
+  const sumOf = (m: nn.Linear, x: mx.MLXArray): mx.MLXArray => mx.sum(m(x));
+
+  it("differentiate with respect to a module that is an argument, and leave it as it was", async () => {
+    const { weight } = model;
+    const gradient = mx.grad(sumOf)(model, mx.array([[1, 2]]));
+    expect(await gradient.weight.tolist()).toEqual([[1, 2]]);
+    expect(model.weight).toBe(weight);
+    const [byModel, byInput] = mx.grad(sumOf, [0, 1])(model, mx.array([[1, 2]]));
+    expect(await byModel.weight.tolist()).toEqual([[1, 2]]);
+    expect(await byInput.tolist()).toEqual(await weight.tolist());
+    const failing = (_: nn.Linear): mx.MLXArray => {
+      throw new RangeError("no");
+    };
+    expect(() => mx.grad(failing)(model)).toThrow(RangeError);
+    expect(model.weight).toBe(weight);
+  });
+
+  it("batch over inputs with a shared module, and over the modules of an ensemble", async () => {
+    const rows = mx.array([
+      [1, 2],
+      [3, 4],
+    ]);
+    const each = mx.vmap(sumOf, { inAxes: [null, 0] })(model, rows);
+    expect(await each.tolist()).toEqual(await mx.squeeze(model(rows), -1).tolist());
+    const ensemble = new nn.Linear(2, 1, { bias: false });
+    ensemble.weight = mx.array([[[1, 0]], [[0, 1]]]);
+    expect(await mx.vmap(sumOf)(ensemble, rows).tolist()).toEqual([1, 4]);
+    expect(ensemble.weight.shape).toEqual([2, 1, 2]);
+  });
+
+  it("compile with a module as argument", async () => {
+    const compiled = mx.compile(sumOf);
+    const x = mx.array([[1, 2]]);
+    expect(await compiled(model, x).item()).toBeCloseTo(Number(await sumOf(model, x).item()), 6);
+  });
+});
