@@ -3,6 +3,7 @@ import { byteLengthOf } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import { countWork } from "../compiler/weight.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
+import type { Expr } from "../ir/expr.ts";
 import type { Kernel, Loop } from "../ir/kernel.ts";
 import { currentRuntime } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
@@ -62,10 +63,10 @@ function explainKernel(kernel: Kernel): ExplainedKernel {
 function flopsOf(kernel: Kernel): number {
   switch (kernel.kind) {
     case "loop":
-      return loopFlops(kernel.root, 1);
+      return loopFlops(kernel.root, 1, new Set());
     case "contraction": {
       const points = sizeOf([...kernel.batch, kernel.m, kernel.n].map(({ length }) => length));
-      const each = kernel.stores.reduce((sum, { value }) => sum + countWork(value), 0);
+      const each = kernel.stores.reduce((sum, { value }) => sum + countWork(value, [kernel.result]), 0);
       return points * (2 * kernel.k.length + each);
     }
     case "routine":
@@ -75,12 +76,15 @@ function flopsOf(kernel: Kernel): number {
   }
 }
 
-function loopFlops(loop: Loop, outer: number): number {
+/** `ready` receives the reductions that are complete once the loop has ended. */
+function loopFlops(loop: Loop, outer: number, ready: Set<Expr>): number {
   const points = outer * sizeOf(loop.axes.map(({ length }) => length));
-  let each = loop.reduces.length;
-  for (const reduce of loop.reduces) for (const operand of reduce.args) each += countWork(operand);
-  for (const { value } of loop.stores) each += countWork(value);
-  return points * each + loop.children.reduce((sum, child) => sum + loopFlops(child, points), 0);
+  let flops = loop.children.reduce((sum, child) => sum + loopFlops(child, points, ready), 0);
+  for (const reduce of loop.reduces)
+    for (const operand of reduce.args) flops += points * (1 + countWork(operand, ready));
+  for (const { value } of loop.stores) flops += points * countWork(value, ready);
+  for (const reduce of loop.reduces) ready.add(reduce);
+  return flops;
 }
 
 /** The pending graph behind the given arrays in the DOT language of Graphviz: one node per operation, inputs as boxes. */

@@ -98,26 +98,29 @@ function lowerComposite(program: Program, vertex: MLXArray): Lowered<CompositeKe
 
 function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel> {
   const inputs = program.inputsOf(vertex);
+  const slots = [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === inputs.length }));
+  return {
+    kernel: { kind: "routine", ...routineOf(vertex, inputs), key: "", arguments: [], slots },
+    slots: [...inputs.map((input) => program.storageOf(input)), vertex],
+    constants: [],
+  };
+}
+
+/** Apart from `lowerRoutine`, so that no closure in a plan can reach vertices and keep their memory. */
+function routineOf(vertex: MLXArray, inputs: readonly MLXArray[]): Pick<RoutineKernel, "name" | "label" | "run"> {
   const { lowering, name } = vertex.primitive;
   const inputAvals = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
   const outputAval = { shape: vertex.shape, dtype: vertex.dtype };
   const { params } = vertex;
-  const outputSlot = inputs.length;
-  const kernel: RoutineKernel = {
-    kind: "routine",
+  return {
     name,
-    key: "",
     label: name,
-    arguments: [],
-    // No closure here mentions a vertex: the plan would keep its memory as long as it is cached.
-    slots: [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === outputSlot })),
     run(buffers) {
       const output = buffers.at(-1);
       if (lowering.kind === "routine" && output)
         lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
     },
   };
-  return { kernel, slots: [...inputs.map((input) => program.storageOf(input)), vertex], constants: [] };
 }
 
 /** What a plan will cost. */

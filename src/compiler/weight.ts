@@ -60,9 +60,12 @@ export function weightOf(vertex: MLXArray, inputs: readonly MLXArray[]): number 
   return weight;
 }
 
-/** Weighted number of distinct instructions on elements in `root`; index arithmetic is free. */
-export function countWork(root: Expr): number {
-  const seen = new Set<Expr>();
+/**
+ * Weighted number of distinct instructions on elements in `root`; index arithmetic is free, and so are expressions among
+ * `ready`, whose values are there already.
+ */
+export function countWork(root: Expr, ready: Iterable<Expr> = []): number {
+  const seen = new Set<Expr>(ready);
   const stack = [root];
   let work = 0;
   for (let expr = stack.pop(); expr; expr = stack.pop()) {

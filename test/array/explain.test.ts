@@ -17,6 +17,17 @@ describe("explain", () => {
     expect(flops).toBe(2000);
   });
 
+  it("counts two operations for each term of a product, and what follows it", () => {
+    const [a, b] = [mx.array(new Float32Array(64)).reshape([8, 8]), mx.array(new Float32Array(64)).reshape([8, 8])];
+    expect(mx.explain(a.matmul(b)).flops).toBe(2 * 8 * 8 * 8);
+    expect(mx.explain(a.matmul(b).add(1)).flops).toBe(2 * 8 * 8 * 8 + 64);
+  });
+
+  it("counts each pass of a softmax: maximum; difference, power and sum; difference, power and quotient", () => {
+    const x = mx.array(new Float32Array(100));
+    expect(mx.explain(mx.softmax(x)).flops).toBe(100 * (1 + (1 + 12 + 1) + (1 + 12 + 3)));
+  });
+
   it("names the kind of each kernel", () => {
     const [a, b] = [mx.array(new Float32Array(64)).reshape([8, 8]), mx.array(new Float32Array(64)).reshape([8, 8])];
     const { kernels } = mx.explain(mx.sort(a.matmul(b)).sum());

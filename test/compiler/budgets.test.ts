@@ -129,7 +129,7 @@ describe("a perceptron 784-512-256-10 on batches of 256", () => {
     expect(bytes).toBeLessThanOrEqual(13_042_772);
   });
 
-  it("makes a whole compiled step of Adam in at most 14, the updates riding on the gradients", async () => {
+  it("makes a whole compiled step of Adam in 13, the updates riding on the gradients", async () => {
     const optimizer = new optim.Adam({ learningRate: 1e-3 }).init(model.trainableParameters());
     await mx.evaluate(optimizer);
     const state = [model, optimizer];
@@ -143,8 +143,8 @@ describe("a perceptron 784-512-256-10 on batches of 256", () => {
     );
     const loss = step(images, labels);
     const { kernels, bytes } = cost(loss, state);
-    expect(kernels).toBeLessThanOrEqual(14);
-    expect(bytes).toBeLessThanOrEqual(23_759_144);
+    expect(kernels).toBeLessThanOrEqual(13);
+    expect(bytes).toBeLessThanOrEqual(23_759_164);
     await mx.evaluate(loss, state);
   });
 });
