@@ -4,6 +4,7 @@ const notMlx = "is ours, MLX has no such function";
 const anotherTest = "returns no array; MLX's gives a Python object";
 const throughOthers = "is recorded through the functions it is applied to";
 const ownFile = "is tested against files that MLX and NumPy wrote";
+const dtypeTable = "returns no array; its table, recorded from MLX, is in test/array/dtypes.test.ts";
 const errorClass = "is an error, which MLX throws as ValueError";
 
 /** Reasons by name. */
@@ -33,6 +34,17 @@ export const unrecorded: Readonly<Record<string, string>> = {
   loadNpy: ownFile,
   saveNpz: ownFile,
   loadNpz: ownFile,
+  load: ownFile,
+  loadArray: ownFile,
+  loadArrays: ownFile,
+  save: ownFile,
+  savez: ownFile,
+  savezCompressed: ownFile,
+  canCast: dtypeTable,
+  finfo: dtypeTable,
+  iinfo: dtypeTable,
+  issubdtype: dtypeTable,
+  resultType: dtypeTable,
   pickAxes: notMlx,
   slidingWindows: notMlx,
   einsumPath: anotherTest,
