@@ -13,6 +13,8 @@ import { emitExp } from "./vector-math-exponential.ts";
 /** Queries of a block, and the keys up to which a block of so many has its scores in the second-level cache. */
 const QUERY_BLOCK = 64;
 const KEYS_OF_WIDE_BLOCK = 1024;
+/** Queries from which packing keys and values pays. */
+const LEAST_PACKED = 8;
 /** Keys that are packed at a time. */
 const KEY_CHUNK = 256;
 /** The score of a key that is not seen: as the definition has it, the least finite number. */
@@ -96,6 +98,8 @@ const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).
  *       for each chunk:   scores, values ─► panels,  sums += panels · panels
  *       sums / sums of the softmax ─► output
  *
+ * Fewer than LEAST_PACKED queries, such as the next token's, read keys and values where they lie.
+ *
  * A row's bits depend on neither blocks nor threads.
  */
 export function emitAttention(kernel: CompositeKernel, target: KernelTarget): KernelCode {
@@ -106,6 +110,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   const layout = argumentLayout(kernel.slots.length, []);
   const wide = keys <= KEYS_OF_WIDE_BLOCK ? QUERY_BLOCK : QUERY_BLOCK / 2;
   const block = Math.min(wide, roundUp(queries, TILE_ROWS));
+  const isThin = queries < LEAST_PACKED;
   const chunk = Math.min(KEY_CHUNK, roundUp(keys, TILE_COLUMNS));
   const outputColumns = roundUp(valueFeatures, TILE_COLUMNS);
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
@@ -171,13 +176,18 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
         e.sum([depth, width * 4]),
       );
 
-    pack(4, queryRows, [features * 4, 4], e.get(rows), e.constant(features), e.get(queryPanels));
-    if (scale !== 1) {
-      const at = e.let(e.get(queryPanels));
-      const rest = e.let(e.sum([e.get(rowPanels), features]));
+    // Thin: as they lie, whole vectors at a time; the memory behind both has room for the last one.
+    const vectors = isThin
+      ? e.sum([() => f.get(rows).i32(features).op("i32.mul").i32(3).op("i32.add").i32(2).op("i32.shr_u"), 1])
+      : e.sum([e.get(rowPanels), features]);
+    if (!isThin) pack(4, queryRows, [features * 4, 4], e.get(rows), e.constant(features), e.get(queryPanels));
+    if (isThin || scale !== 1) {
+      const from = e.let(isThin ? queryRows : e.get(queryPanels));
+      const to = e.let(e.get(queryPanels));
+      const rest = e.let(vectors);
       countDown(f, rest, 1, () => {
-        f.get(at, at).memory("v128.load").splatF32(scale).op("f32x4.mul").memory("v128.store");
-        advanceBy(f, at, 16);
+        f.get(to, from).memory("v128.load").splatF32(scale).op("f32x4.mul").memory("v128.store");
+        advanceBy(advanceBy(f, from, 16), to, 16);
       });
     }
 
@@ -205,27 +215,44 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
       f.release(count);
     };
 
-    eachChunk((key, count) => {
-      const from = e.sum([slot(1), 1], [e.get(keyHead), keys * features * 4], [e.get(key), features * 4]);
-      pack(8, from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
-      const columnPanels = (): void => {
-        f.get(count)
-          .i32(TILE_COLUMNS - 1)
-          .op("i32.add")
-          .i32(3)
-          .op("i32.shr_u");
-      };
+    const keyRows = e.sum([slot(1), 1], [e.get(keyHead), keys * features * 4]);
+    if (isThin) {
+      f.get(scores).i32(0).i32(bytes.scores).memoryFill();
       e.call(
-        "multiplyFirst",
+        "addDots",
         e.get(queryPanels),
-        e.get(keyPanels),
-        e.sum([e.get(scores), 1], [e.get(key), 4]),
+        e.constant(features * 4),
+        keyRows,
+        e.constant(features * 4),
+        e.get(scores),
         e.constant(scoreStride),
+        e.constant(4),
+        e.get(rows),
+        e.get(limit),
         e.constant(features),
-        e.get(rowPanels),
-        columnPanels,
       );
-    });
+    } else
+      eachChunk((key, count) => {
+        const from = e.sum([keyRows, 1], [e.get(key), features * 4]);
+        pack(8, from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
+        const columnPanels = (): void => {
+          f.get(count)
+            .i32(TILE_COLUMNS - 1)
+            .op("i32.add")
+            .i32(3)
+            .op("i32.shr_u");
+        };
+        e.call(
+          "multiplyFirst",
+          e.get(queryPanels),
+          e.get(keyPanels),
+          e.sum([e.get(scores), 1], [e.get(key), 4]),
+          e.constant(scoreStride),
+          e.constant(features),
+          e.get(rowPanels),
+          columnPanels,
+        );
+      });
 
     f.get(scores, rows, limit, bound);
     if (mask) {
@@ -233,24 +260,47 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     } else f.i32(0);
     f.get(totals).call(softmax);
 
-    eachChunk((key, count) => {
-      pack(4, e.sum([e.get(scores), 1], [e.get(key), 4]), [scoreStride, 4], e.get(rows), e.get(count), e.get(weights));
-      const from = e.sum([slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4], [e.get(key), valueFeatures * 4]);
-      pack(8, from, [4, valueFeatures * 4], e.constant(valueFeatures), e.get(count), e.get(keyPanels));
-      const values = [
-        e.get(weights),
-        e.get(keyPanels),
+    const valueRows = e.sum([slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4]);
+    if (isThin) {
+      f.get(sums).i32(0).i32(bytes.sums).memoryFill();
+      e.call(
+        "addScaledRows",
+        e.get(scores),
+        e.constant(scoreStride),
+        valueRows,
+        e.constant(valueFeatures * 4),
         e.get(sums),
         e.constant(sumStride),
-        e.get(count),
-        e.get(rowPanels),
-        e.constant(outputColumns / TILE_COLUMNS),
-      ];
-      f.get(key).if(
-        () => e.call("multiplyNext", ...values),
-        () => e.call("multiplyFirst", ...values),
+        e.get(rows),
+        e.constant(valueFeatures),
+        e.get(limit),
       );
-    });
+    } else
+      eachChunk((key, count) => {
+        pack(
+          4,
+          e.sum([e.get(scores), 1], [e.get(key), 4]),
+          [scoreStride, 4],
+          e.get(rows),
+          e.get(count),
+          e.get(weights),
+        );
+        const from = e.sum([valueRows, 1], [e.get(key), valueFeatures * 4]);
+        pack(8, from, [4, valueFeatures * 4], e.constant(valueFeatures), e.get(count), e.get(keyPanels));
+        const values = [
+          e.get(weights),
+          e.get(keyPanels),
+          e.get(sums),
+          e.constant(sumStride),
+          e.get(count),
+          e.get(rowPanels),
+          e.constant(outputColumns / TILE_COLUMNS),
+        ];
+        f.get(key).if(
+          () => e.call("multiplyNext", ...values),
+          () => e.call("multiplyFirst", ...values),
+        );
+      });
 
     f.get(sums, totals);
     const output = kernel.slots.length - 1;
