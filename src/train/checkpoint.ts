@@ -14,22 +14,22 @@ export interface Checkpoint {
   /** Parameters as `model.…`, the optimizer's state as `optimizer.…`, the random state as `random.key` and `random.epochKey`. */
   readonly arrays: { readonly [name: string]: MLXArray };
   readonly position: TrainPosition;
-  /** The losses of the current epoch's steps. */
-  readonly losses: readonly number[];
+  /** The sum of the losses of the current epoch's steps. */
+  readonly lossSum: number;
 }
 
 /** The state of a training now; `epochKey` is what the random state was when the epoch began. */
 export function takeCheckpoint(
   model: Module,
   optimizer: Optimizer,
-  progress: { readonly position: TrainPosition; readonly losses: readonly number[]; readonly epochKey: MLXArray },
+  progress: { readonly position: TrainPosition; readonly lossSum: number; readonly epochKey: MLXArray },
 ): Checkpoint {
   const arrays: Record<string, MLXArray> = { "random.key": randomState.key, "random.epochKey": progress.epochKey };
   for (const [path, leaf] of treeFlatten(model.parameters())) {
     if (leaf instanceof MLXArray) arrays[`model.${path}`] = leaf;
   }
   for (const [name, array] of Object.entries(optimizer.flatState())) arrays[`optimizer.${name}`] = array;
-  return { arrays, position: progress.position, losses: [...progress.losses] };
+  return { arrays, position: progress.position, lossSum: progress.lossSum };
 }
 
 /**
@@ -49,27 +49,32 @@ export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimiz
  * that is given.
  */
 export function saveCheckpoint(checkpoint: Checkpoint, path?: string | URL): Promise<Uint8Array> {
-  const { arrays, position, losses } = checkpoint;
-  const metadata = { format: "mlx-ts checkpoint", progress: JSON.stringify({ position, losses: losses.map(String) }) };
+  const { arrays, position, lossSum } = checkpoint;
+  const metadata = { format: "mlx-ts checkpoint", progress: JSON.stringify({ position, lossSum: String(lossSum) }) };
   return saveSafetensors(arrays, path === undefined ? { metadata } : { metadata, path });
 }
 
 /** The checkpoint that `saveCheckpoint` wrote (bytes, a path or an address). @throws {FormatError} if it is damaged or none */
 export async function loadCheckpoint(source: FileSource): Promise<Checkpoint> {
   const { arrays, metadata } = await loadSafetensors(source);
-  const progress = parseProgress(metadata.progress ?? "null");
+  const progress = metadata.progress === undefined ? null : parseProgress(metadata.progress);
   if (!progress)
     throw new FormatError("loadCheckpoint", "the file is not of a training; weights are read by loadWeights");
   return { arrays, ...progress };
 }
 
-function parseProgress(text: string): Pick<Checkpoint, "position" | "losses"> | null {
-  const parsed: unknown = JSON.parse(text);
-  if (!isPlainObject(parsed) || !isPlainObject(parsed.position) || !Array.isArray(parsed.losses)) return null;
+function parseProgress(text: string): Pick<Checkpoint, "position" | "lossSum"> | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isPlainObject(parsed) || !isPlainObject(parsed.position)) return null;
   const [step, epoch, batch] = [parsed.position.step, parsed.position.epoch, parsed.position.batch].map(Number);
   if (step === undefined || epoch === undefined || batch === undefined) return null;
-  // Losses are text there: JSON has no NaN.
-  return { position: { step, epoch, batch }, losses: parsed.losses.map(Number) };
+  // The sum is text there: JSON has no NaN.
+  return { position: { step, epoch, batch }, lossSum: Number(parsed.lossSum) };
 }
 
 /** An array of a checkpoint. @throws {FormatError} if it is not there */

@@ -75,11 +75,11 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
   const update = updateOf(options);
   const started = performance.now();
   let { step, epoch, batch }: TrainPosition = resume?.position ?? { step: 0, epoch: 0, batch: 0 };
-  let losses: number[] = resume ? [...resume.losses] : [];
+  let lossSum = resume?.lossSum ?? 0;
   let epochKey = resume ? arrayOf(resume, "random.epochKey") : randomState.key;
   const take = async (): Promise<TrainEvent> => {
     const position = { step, epoch, batch };
-    const taken = takeCheckpoint(model, optimizer, { position, losses, epochKey });
+    const taken = takeCheckpoint(model, optimizer, { position, lossSum, epochKey });
     if (checkpoint.path !== undefined) await saveCheckpoint(taken, checkpoint.path);
     return { kind: "checkpoint", ...position, checkpoint: taken };
   };
@@ -104,7 +104,7 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
       step++;
       batch++;
       const value = Number(await item(loss));
-      losses.push(value);
+      lossSum += value;
       const sampleCount = countSamples(data);
       const milliseconds = performance.now() - asked;
       yield {
@@ -129,9 +129,9 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
         "an epoch had no batches; a generator runs only once: pass a function that makes one",
       );
     epoch++;
-    yield { kind: "epoch", step, epoch, batch, loss: meanOf(losses), milliseconds: performance.now() - epochStarted };
+    yield { kind: "epoch", step, epoch, batch, loss: lossSum / batch, milliseconds: performance.now() - epochStarted };
     batch = 0;
-    losses = [];
+    lossSum = 0;
     epochKey = randomState.key;
     if (checkpoint.everyEpochs && epoch % checkpoint.everyEpochs === 0) yield await take();
   }
@@ -164,8 +164,4 @@ function countElements(tree: unknown): number {
 function countSamples(batch: unknown): number {
   for (const [, leaf] of treeFlatten(batch)) if (leaf instanceof MLXArray) return leaf.shape[0] ?? 1;
   return 0;
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
 }
