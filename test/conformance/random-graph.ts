@@ -204,6 +204,7 @@ class Growth {
 
   /** A product over the last axis of `x`, scaled down. */
   #product(x: mx.MLXArray): mx.MLXArray {
+    if (x.ndim >= 3 && this.#chance(0.5)) return this.#attention(x);
     const inner = x.shape.at(-1) ?? 1;
     const columns = this.#pick([1, 3, 5, 17, 33]);
     const right = this.#fit(this.#pick(this.#floats), [inner, columns]);
@@ -211,6 +212,24 @@ class Growth {
     const operand = this.#chance(0.5) ? full : mx.broadcastTo(right, [inner, columns]).transpose().transpose();
     const product = x.matmul(this.#chance(0.3) ? mx.tanh(operand) : operand).mul(1 / Math.max(inner, 1));
     return this.#chance(0.4) ? mx.maximum(product, 0) : product;
+  }
+
+  /** Attention of `x`, as one head or several, to itself or to something of another length. */
+  #attention(x: mx.MLXArray): mx.MLXArray {
+    const [heads = 1, rows = 1, features = 1] = x.shape.slice(-3);
+    const queries = x.reshape([x.size / (heads * rows * features), heads, rows, features]);
+    const keyRows = this.#chance(0.5) ? rows : this.#pick([1, 3, 9]);
+    const side = (): mx.MLXArray => {
+      const shape = [queries.shape[0] ?? 1, heads, keyRows, features];
+      return mx.broadcastTo(this.#fit(this.#pick(this.#floats), shape), shape);
+    };
+    const first = mx.equal(mx.arange(keyRows), 0);
+    const masks: readonly (mx.MLXArray | "causal" | null)[] = [
+      null,
+      rows <= keyRows ? "causal" : null,
+      mx.logicalOr(this.#mask([rows, keyRows]), first),
+    ];
+    return mx.fast.scaledDotProductAttention(queries, side(), side(), { scale: 0.3, mask: this.#pick(masks) });
   }
 
   #view(x: mx.MLXArray): mx.MLXArray {
