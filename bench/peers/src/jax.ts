@@ -38,6 +38,18 @@ globalThis.postMessage = (message) => parentPort.postMessage(message);
 parentPort.on("message", (data) => self.onmessage({ data }));
 `;
 
+// jax-js maps and filters iterators, which Node 20 cannot: lists can, and are iterable too.
+const iteratorPrototype: object = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+for (const name of ["map", "filter"] as const) {
+  if (name in iteratorPrototype) continue;
+  Object.defineProperty(iteratorPrototype, name, {
+    configurable: true,
+    value(this: Iterable<unknown>, change: (value: unknown, index: number) => unknown): unknown[] {
+      return [...this][name]((value, index) => change(value, index));
+    },
+  });
+}
+
 if (threads > 1) {
   Object.defineProperty(globalThis, "Worker", { value: BlobWorker, configurable: true });
   Object.defineProperty(globalThis, "navigator", { value: { hardwareConcurrency: threads }, configurable: true });
