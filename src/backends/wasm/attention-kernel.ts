@@ -1,35 +1,24 @@
 /** Emits attention as one kernel: scores of a block of queries, their softmax and the weighted values, never more than the block. */
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeCall, CompositeKernel, TensorType } from "../../ir/kernel.ts";
-import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
+import type { Mask } from "./attention-rows.ts";
+import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
 import { GemmEmitter, roundUp } from "./gemm-emitter.ts";
 import { TILE_COLUMNS, TILE_ROWS } from "./gemm-library.ts";
 import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout } from "./kernel-code.ts";
-import { emitExp } from "./vector-math-exponential.ts";
 
-/** Queries of a block, and the keys up to which a block of so many has its scores in the second-level cache. */
+/** Queries of a block. */
 const QUERY_BLOCK = 64;
-const KEYS_OF_WIDE_BLOCK = 1024;
 /** Queries from which packing keys and values pays. */
 const LEAST_PACKED = 8;
 /** Keys that are packed at a time. */
 const KEY_CHUNK = 256;
-/** The score of a key that is not seen: as the definition has it, the least finite number. */
-const UNSEEN = -3.4028234663852886e38;
-
-/** Where a mask lies: bytes between neighbours along the axes before queries, along queries and along keys. */
-interface Mask {
-  readonly isBoolean: boolean;
-  readonly leading: readonly number[];
-  readonly queryStride: number;
-  readonly keyStride: number;
-}
 
 /** Lengths and parameters of an attention. */
-interface Attention {
+export interface Attention {
   /** Batch axes, then heads of the queries. */
   readonly leading: readonly number[];
   /** Heads of the queries that share a head of keys and values. */
@@ -86,8 +75,6 @@ function maskLayout({ shape, dtype }: TensorType, scores: readonly number[]): Ma
   };
 }
 
-const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
-
 /**
  * Compiles an attention to a module on the library of matrix products.
  *
@@ -108,18 +95,17 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   const { leading, group, queries, keys, features, valueFeatures, isCausal, scale, mask } = attention;
   const module = new ModuleBuilder(target);
   const layout = argumentLayout(kernel.slots.length, []);
-  const wide = keys <= KEYS_OF_WIDE_BLOCK ? QUERY_BLOCK : QUERY_BLOCK / 2;
-  const block = Math.min(wide, roundUp(queries, TILE_ROWS));
+  const block = Math.min(QUERY_BLOCK, roundUp(queries, TILE_ROWS));
   const isThin = queries < LEAST_PACKED;
   const chunk = Math.min(KEY_CHUNK, roundUp(keys, TILE_COLUMNS));
   const outputColumns = roundUp(valueFeatures, TILE_COLUMNS);
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
   const scoreStride = roundUp(keys, TILE_COLUMNS) * 4 + 64;
   const sumStride = outputColumns * 4 + 64;
-  const softmax = module.addFunction("softmax", i32(6), (f) => emitSoftmax(f, attention, scoreStride, target), {
+  const softmax = module.addFunction("softmax", softmaxType, (f) => emitSoftmax(f, attention, scoreStride, target), {
     export: false,
   });
-  const finish = module.addFunction("finish", i32(4), (f) => emitFinish(f, valueFeatures, sumStride), {
+  const finish = module.addFunction("finish", finishType, (f) => emitFinish(f, valueFeatures, sumStride), {
     export: false,
   });
   const bytes = {
@@ -320,138 +306,4 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     scratchBytes: bytesPerThread * target.threadCount,
     layout,
   };
-}
-
-/** `softmax(scores, rows, limit, bound, mask, totals)`: exponentials in place, the sum of each row to `totals`. */
-function emitSoftmax(
-  f: FunctionBuilder,
-  { isCausal, mask }: Attention,
-  scoreStride: number,
-  target: KernelTarget,
-): void {
-  const [scoresAt, rowsLeft, limit, bound, maskAt, totalsAt] = [0, 1, 2, 3, 4, 5];
-  const [at, cell, maskCell] = [f.local("i32"), f.local("i32"), f.local("i32")];
-  const [plainEnd, end] = [f.local("i32"), f.local("i32")];
-  const [greatest, total, otherTotal] = [f.local("v128"), f.local("v128"), f.local("v128")];
-  const [value, places] = [f.local("v128"), f.local("v128")];
-  const lanes = new Uint8Array(Int32Array.of(0, 1, 2, 3).buffer);
-
-  /** The vector at `cell + offset`, masked and, past `plainEnd`, with the keys that are not there or not seen. */
-  const mend = (offset: number, isPlain: boolean): void => {
-    f.get(cell).memory("v128.load", offset).set(value);
-    if (mask) {
-      const { isBoolean, keyStride } = mask;
-      if (isBoolean) {
-        f.get(value).splatF32(UNSEEN).get(maskCell);
-        if (keyStride === 0) f.memory("i32.load8_u").op("i32x4.splat");
-        else {
-          f.memory("v128.load32_zero", offset / 4);
-          f.op("i16x8.extend_low_i8x16_u").op("i32x4.extend_low_i16x8_u");
-        }
-        f.splatI32(0).op("i32x4.ne").op("v128.bitselect").set(value);
-      } else {
-        f.get(value, maskCell);
-        if (keyStride === 0) f.memory("v128.load32_splat");
-        else f.memory("v128.load", offset);
-        f.op("f32x4.add").set(value);
-      }
-    }
-    if (!isPlain) {
-      f.get(at)
-        .i32(2)
-        .op("i32.shr_u")
-        .i32(offset / 4)
-        .op("i32.add")
-        .op("i32x4.splat")
-        .v128(lanes);
-      f.op("i32x4.add").set(places);
-      if (isCausal) {
-        f.get(value).splatF32(UNSEEN).get(places, bound).op("i32x4.splat").op("i32x4.le_s");
-        f.op("v128.bitselect").set(value);
-      }
-      f.get(value).splatF32(Number.NEGATIVE_INFINITY).get(places, limit).op("i32x4.splat").op("i32x4.lt_s");
-      f.op("v128.bitselect").set(value);
-    }
-    if (mask || !isPlain) f.get(cell, value).memory("v128.store", offset);
-    f.get(greatest, value).op("f32x4.max").set(greatest);
-  };
-  const pass = (to: number, body: () => void): void =>
-    forUpTo(f, at, to, 32, () => {
-      f.get(scoresAt, at).op("i32.add").set(cell);
-      if (mask && mask.keyStride > 0) {
-        f.get(maskAt, at);
-        if (mask.isBoolean) f.i32(2).op("i32.shr_u");
-        f.op("i32.add").set(maskCell);
-      }
-      body();
-    });
-  /** Every lane of `vector` becomes the combination of all. */
-  const across = (vector: number, op: "f32x4.max" | "f32x4.add"): void => {
-    f.get(vector, vector, vector).shuffle(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7).op(op).set(vector);
-    f.get(vector, vector, vector).shuffle(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11).op(op).set(vector);
-  };
-
-  f.get(limit).i32(7).op("i32.add").i32(-8).op("i32.and").i32(2).op("i32.shl").set(end);
-  countDown(f, rowsLeft, 1, () => {
-    f.get(limit).set(plainEnd);
-    if (isCausal) {
-      // min(limit, max(bound + 1, 0))
-      f.get(bound).i32(1).op("i32.add").tee(at).i32(0).get(at).i32(0).op("i32.gt_s").op("select").tee(at);
-      f.get(limit, at, limit).op("i32.lt_u").op("select").set(plainEnd);
-    }
-    f.get(plainEnd).i32(-8).op("i32.and").i32(2).op("i32.shl").set(plainEnd);
-    if (mask && mask.keyStride === 0) f.get(maskAt).set(maskCell);
-    f.splatF32(Number.NEGATIVE_INFINITY).set(greatest).i32(0).set(at);
-    for (const isPlain of [true, false]) {
-      pass(isPlain ? plainEnd : end, () => {
-        mend(0, isPlain);
-        mend(16, isPlain);
-      });
-    }
-    across(greatest, "f32x4.max");
-    f.splatF32(0).set(total).splatF32(0).set(otherTotal).i32(0).set(at);
-    forUpTo(f, at, end, 32, () => {
-      f.get(scoresAt, at).op("i32.add").set(cell);
-      for (const [offset, sum] of [
-        [0, total],
-        [16, otherTotal],
-      ] as const) {
-        f.get(cell).memory("v128.load", offset).get(greatest).op("f32x4.sub").set(value);
-        const power = emitExp(f, value, target);
-        f.get(cell, power).memory("v128.store", offset);
-        f.get(sum, power).op("f32x4.add").set(sum);
-        f.release(power);
-      }
-    });
-    f.get(total, otherTotal).op("f32x4.add").set(total);
-    across(total, "f32x4.add");
-    f.get(totalsAt, total).lane("f32x4.extract_lane", 0).memory("f32.store");
-    advanceBy(advanceBy(f, scoresAt, scoreStride), totalsAt, 4);
-    if (isCausal) advanceBy(f, bound, 1);
-    if (mask && mask.queryStride > 0) advanceBy(f, maskAt, mask.queryStride);
-  });
-}
-
-/** `finish(sums, totals, output, rows)`: each row divided by its total, to rows that follow one another. */
-function emitFinish(f: FunctionBuilder, columns: number, sumStride: number): void {
-  const [sumsAt, totalsAt, to, rowsLeft] = [0, 1, 2, 3];
-  const [from, end] = [f.local("i32"), f.local("i32")];
-  const [total, value] = [f.local("v128"), f.local("v128")];
-  countDown(f, rowsLeft, 1, () => {
-    f.get(totalsAt).memory("v128.load32_splat").set(total).get(sumsAt).set(from);
-    f.get(to)
-      .i32((columns >> 2) * 16)
-      .op("i32.add")
-      .set(end);
-    forUpTo(f, to, end, 16, () => {
-      f.get(to, from).memory("v128.load").get(total).op("f32x4.div").memory("v128.store");
-      advanceBy(f, from, 16);
-    });
-    if (columns % 4 > 0) {
-      f.get(from).memory("v128.load").get(total).op("f32x4.div").set(value);
-      for (let lane = 0; lane < columns % 4; lane++) f.get(to, value).memoryLane("v128.store32_lane", lane * 4, lane);
-      advanceBy(f, to, (columns % 4) * 4);
-    }
-    advanceBy(advanceBy(f, sumsAt, sumStride), totalsAt, 4);
-  });
 }
