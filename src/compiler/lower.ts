@@ -154,6 +154,7 @@ class VertexLowering {
 
   bindCore(vertex: MLXArray, index: readonly Expr[], value: Expr): void {
     this.#core = { vertex, key: keyOf(vertex, index), value };
+    this.#names.add(vertex.primitive.name);
   }
 
   /** The element of `vertex` at `index`: loaded if it is stored, computed otherwise. */
