@@ -22,6 +22,8 @@ const planLimit = 512;
 
 /** Bytes by which the memory in use may grow before an evaluation gives finalizers a turn. */
 const growthBetweenPauses = 32 * 1024 * 1024;
+/** Arrays of a few bytes grow too slowly for that, yet each holds a record: so also after this many evaluations. */
+const evaluationsBetweenPauses = 4096;
 
 /** One backend with its plans. */
 export class Runtime {
@@ -31,6 +33,7 @@ export class Runtime {
   readonly #traces = new WeakMap<Trace, Prepared>();
   /** The least memory in use since the last pause. */
   #leastActive = 0;
+  #evaluationsSincePause = 0;
 
   constructor(backend: Backend, options: { readonly fusion: boolean }) {
     this.backend = backend;
@@ -48,13 +51,15 @@ export class Runtime {
     }
     const { active } = this.backend.memory();
     this.#leastActive = Math.min(this.#leastActive, active);
-    if (active > this.#leastActive + growthBetweenPauses) await this.#pause();
+    const isPauseDue = ++this.#evaluationsSincePause >= evaluationsBetweenPauses;
+    if (isPauseDue || active > this.#leastActive + growthBetweenPauses) await this.#pause();
   }
 
   /** Lets the finalizers of collected arrays run: they wait for the current stretch of promises to end. */
   async #pause(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 0));
     this.#leastActive = this.backend.memory().active;
+    this.#evaluationsSincePause = 0;
   }
 
   async #evaluate(roots: readonly MLXArray[]): Promise<void> {
