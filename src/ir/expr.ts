@@ -17,7 +17,7 @@ export const unaryOps = [
   "neg", "abs", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos",
   "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfinv", "sigmoid", "floor", "ceil", "round",
   "trunc", "not",
-] as const; // biome-ignore format: a table reads better in few lines
+] as const;
 
 /** Instructions on two operands of one type that keep it. `quotient` truncates; `remainder` has the divisor's sign; `min` and `max` pass NaN on. */
 export const binaryOps = [
