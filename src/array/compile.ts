@@ -1,5 +1,7 @@
 /** compile: a function recorded once per form of its arguments, then run from its finished plan. */
+
 import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
+import { identityOf } from "../compiler/program.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { callTrace, Trace } from "./trace.ts";
@@ -122,22 +124,12 @@ function describe(value: unknown, arrays: MLXArray[]): string {
   }
   const children = childrenOf(value);
   if (children === null)
-    return typeof value === "object" || typeof value === "function"
+    return (typeof value === "object" && value !== null) || typeof value === "function"
       ? `#${identityOf(value)};`
       : `${typeof value}:${String(value)};`;
   let text = isTreeNode(value) ? `#${identityOf(value)}{` : Array.isArray(value) ? "[" : "{";
   for (const [key, child] of children) text += `${key}=${describe(child, arrays)}`;
   return `${text}}`;
-}
-
-const identities = new WeakMap<object, number>();
-let nextIdentity = 1;
-
-function identityOf(value: object | null): number {
-  if (value === null) return 0;
-  const id = identities.get(value) ?? nextIdentity++;
-  identities.set(value, id);
-  return id;
 }
 
 /** The places of all arrays in a tree of branches. */

@@ -1,5 +1,5 @@
 /** From a graph to a plan: groups become kernels, kernels get buffers. */
-import { byteLengthOf, isHalf } from "../base/dtype.ts";
+import { byteLengthOf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Plan, Step } from "../ir/backend.ts";
 import type { CompositeKernel, Kernel, RoutineKernel } from "../ir/kernel.ts";
@@ -121,12 +121,4 @@ function routineOf(vertex: MLXArray, inputs: readonly MLXArray[]): Pick<RoutineK
         lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
     },
   };
-}
-
-/** What a plan will cost. */
-export function costOf(plan: Plan): { readonly kernels: number; readonly bytes: number } {
-  let bytes = 0;
-  for (const { kernel } of plan.steps)
-    for (const slot of kernel.slots) bytes += slot.size * (isHalf(slot.dtype) ? 2 : byteLengthOf(slot.dtype));
-  return { kernels: plan.steps.length, bytes };
 }

@@ -212,7 +212,7 @@ const identities = new WeakMap<object, number>();
 let nextIdentity = 1;
 
 /** A number that stands for an object as long as it lives. */
-function identityOf(value: object): number {
+export function identityOf(value: object): number {
   let id = identities.get(value);
   if (id === undefined) {
     id = nextIdentity++;

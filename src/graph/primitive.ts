@@ -1,6 +1,5 @@
 /** What the system knows about one operation: its row. Adding an operation is writing one of these. */
-import type { Dtype, TypedArray } from "../base/dtype.ts";
-import type { Shape } from "../base/shape.ts";
+import type { TypedArray } from "../base/dtype.ts";
 import type { Expr, Expressions, ReduceOp, ScalarValue } from "../ir/expr.ts";
 import type { Aval } from "./mlx-array.ts";
 import { MLXArray } from "./mlx-array.ts";
@@ -144,9 +143,4 @@ export function topologicalOrder(roots: readonly MLXArray[], isLeaf?: (array: ML
     }
   }
   return order;
-}
-
-/** An output aval. */
-export function avalOf(shape: Shape, dtype: Dtype): Aval {
-  return { shape, dtype };
 }

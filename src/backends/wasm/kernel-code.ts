@@ -4,6 +4,7 @@ import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import type { Expressions } from "../../ir/expr.ts";
 import type { FunctionBuilder, FunctionType, MemoryOptions } from "./assembler.ts";
 import { ExpressionEmitter } from "./expression-emitter.ts";
+import type { GemmPhase } from "./gemm-spec.ts";
 import type { Target } from "./lane-ops.ts";
 
 /** What kernels are compiled for. */
@@ -12,19 +13,10 @@ export interface KernelTarget extends Target, MemoryOptions {
   readonly threadCount: number;
 }
 
-/** An exported function `name(argumentsPointer, begin, end, thread)` that the pool runs over its items. */
-export interface KernelPhase {
-  readonly name: string;
-  readonly itemCount: number;
-  readonly itemsPerChunk: number;
-  /** Estimated instructions in all. */
-  readonly work: number;
-}
-
 /** A kernel's module with what is needed to run it. */
 export interface KernelCode {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly phases: readonly KernelPhase[];
+  readonly phases: readonly GemmPhase[];
   /** Bytes of scratch memory, at an address that is a multiple of 64. */
   readonly scratchBytes: number;
   readonly layout: ArgumentLayout;

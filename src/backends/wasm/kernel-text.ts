@@ -1,6 +1,6 @@
 /** Kernels as text that two of them share exactly if one module serves both. */
 import type { Expr } from "../../ir/expr.ts";
-import type { ContractionKernel, Kernel, Loop, LoopKernel } from "../../ir/kernel.ts";
+import type { ContractionKernel, Loop, LoopKernel } from "../../ir/kernel.ts";
 
 /** The cache key of a loop or contraction kernel: expressions numbered in order of first use, axes by length and order. */
 export function kernelText(kernel: LoopKernel | ContractionKernel): string {
@@ -18,11 +18,6 @@ export function kernelText(kernel: LoopKernel | ContractionKernel): string {
       writer.write(`;${slot}[${writer.reference(index)}]=${writer.reference(value)}`);
   }
   return writer.text;
-}
-
-/** Whether a kernel is a loop or contraction, which modules are made for. */
-export function isEmitted(kernel: Kernel): kernel is LoopKernel | ContractionKernel {
-  return kernel.kind === "loop" || kernel.kind === "contraction";
 }
 
 class KernelWriter {

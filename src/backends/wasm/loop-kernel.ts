@@ -7,7 +7,8 @@ import { Accumulator, accumulatorBytes, accumulatorType } from "./accumulator.ts
 import type { FunctionBuilder } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
-import type { ArgumentLayout, KernelCode, KernelPhase, KernelTarget } from "./kernel-code.ts";
+import type { GemmPhase } from "./gemm-spec.ts";
+import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor, phaseType } from "./kernel-code.ts";
 import { chooseVectorAxis, expressionsIn, joinAxes, mapLoop, workOf } from "./loop-shaping.ts";
 
@@ -28,7 +29,7 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   const layout = argumentLayout(kernel.slots.length, kernel.arguments);
   const resultBytes = loops.reduce((count, { reduces }) => count + reduces.length, 0) * 16;
   const options = { e, target, layout, resultBytes, nextAxis: () => nextAxis++ };
-  const phases: KernelPhase[] = [];
+  const phases: GemmPhase[] = [];
   const results = new Map<Expr, number>();
   let partialBytes = 0;
   const once = (name: string, itemCount: number): void => {
