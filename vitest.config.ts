@@ -1,9 +1,10 @@
-/** How the tests run: the same files in Node and in a cross-origin isolated Chromium. */
+/** How the tests run: the same files in Node and in a cross-origin isolated Chromium, those of the GPU on two more drivers. */
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from "vitest/config";
 import { chromiumArguments, chromiumPath } from "./tools/chromium.ts";
 import { CountReporter } from "./tools/count-reporter.ts";
+import { vulkanDrivers } from "./tools/vulkan.ts";
 
 const source = (entry: string): string => fileURLToPath(new URL(`./src/${entry}`, import.meta.url));
 
@@ -19,6 +20,14 @@ const crossOriginIsolation = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
+/** Tests of the GPU backend; in Node they run once per software driver. */
+const gpuTests = "test/webgpu/**/*.test.ts";
+
+const gpuProject = (name: keyof typeof vulkanDrivers): TestProjectInlineConfiguration => ({
+  extends: true,
+  test: { name, environment: "node", include: [gpuTests], env: { VK_ICD_FILENAMES: vulkanDrivers[name] } },
+});
+
 const config: ViteUserConfig = defineConfig({
   resolve: { alias },
   test: {
@@ -29,8 +38,15 @@ const config: ViteUserConfig = defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "node", environment: "node", include: ["{test,examples/*/test}/**/*.test.ts"] },
+        test: {
+          name: "node",
+          environment: "node",
+          include: ["{test,examples/*/test}/**/*.test.ts"],
+          exclude: [gpuTests],
+        },
       },
+      gpuProject("lavapipe"),
+      gpuProject("swiftshader"),
       {
         extends: true,
         server: { headers: crossOriginIsolation },

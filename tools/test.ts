@@ -1,7 +1,7 @@
 /**
- * `npm test`: runs every test in Node and in Chromium and prints `N passed, N failed` last.
+ * `npm test`: runs every test in Node, on software GPUs and in Chromium and prints `N passed, N failed` last.
  *
- * Arguments: file-name filters, `--project node|chromium`, `-t <pattern of test names>`, `--update` (snapshots).
+ * Arguments: file-name filters, `--project node|lavapipe|swiftshader|chromium`, `-t <pattern of test names>`, `--update` (snapshots).
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,11 +12,12 @@ import { ensureChromium } from "./chromium.ts";
 import { type Counts, countsFileVariable } from "./count-reporter.ts";
 import { generateDocumentationTests } from "./documentation-tests.ts";
 import { rootPath } from "./root.ts";
+import { ensureLavapipe } from "./vulkan.ts";
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
   options: {
-    project: { type: "string", multiple: true, default: ["node", "chromium"] },
+    project: { type: "string", multiple: true, default: ["node", "lavapipe", "swiftshader", "chromium"] },
     testNamePattern: { type: "string", short: "t" },
     update: { type: "boolean", short: "u", default: false },
   },
@@ -52,7 +53,9 @@ function describeCounts({ passed, failed, skipped }: Counts): string {
 /** Brings about what the tests need; says what is missing and returns false otherwise. */
 function prepare(): boolean {
   try {
-    if (values.project.includes("chromium")) ensureChromium();
+    // Chromium brings SwiftShader along.
+    if (values.project.some((project) => project === "chromium" || project === "swiftshader")) ensureChromium();
+    if (values.project.includes("lavapipe")) ensureLavapipe();
     if (filters.length === 0 || filters.some((filter) => filter.includes("documentation")))
       generateDocumentationTests();
     return true;

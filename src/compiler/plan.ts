@@ -7,7 +7,7 @@ import type { Group } from "./fuse.ts";
 import { fuse } from "./fuse.ts";
 import type { Lowered } from "./lower.ts";
 import type { Program } from "./program.ts";
-import { compositeCall } from "./program.ts";
+import { tensorCall } from "./program.ts";
 
 /** A plan with what its inputs, outputs and constants stand for. */
 export interface Planned {
@@ -83,7 +83,7 @@ function lowerGroup(program: Program, group: Group): Lowered<Kernel> {
 function lowerComposite(program: Program, vertex: MLXArray): Lowered<CompositeKernel> {
   const inputs = program.inputsOf(vertex);
   const { lowering, name } = vertex.primitive;
-  const call = compositeCall(vertex);
+  const call = tensorCall(vertex);
   const flops = lowering.kind === "composite" ? (lowering.flops?.(call.inputs, vertex.params) ?? 0) : 0;
   const kernel: CompositeKernel = {
     kind: "composite",
@@ -100,25 +100,28 @@ function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel
   const inputs = program.inputsOf(vertex);
   const slots = [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === inputs.length }));
   return {
-    kernel: { kind: "routine", ...routineOf(vertex, inputs), key: "", arguments: [], slots },
+    kernel: {
+      kind: "routine",
+      call: tensorCall(vertex),
+      run: routineOf(vertex, inputs),
+      label: vertex.primitive.name,
+      arguments: [],
+      slots,
+    },
     slots: [...inputs.map((input) => program.storageOf(input)), vertex],
     constants: [],
   };
 }
 
 /** Apart from `lowerRoutine`, so that no closure in a plan can reach vertices and keep their memory. */
-function routineOf(vertex: MLXArray, inputs: readonly MLXArray[]): Pick<RoutineKernel, "name" | "label" | "run"> {
-  const { lowering, name } = vertex.primitive;
+function routineOf(vertex: MLXArray, inputs: readonly MLXArray[]): RoutineKernel["run"] {
+  const { lowering } = vertex.primitive;
   const inputAvals = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
   const outputAval = { shape: vertex.shape, dtype: vertex.dtype };
   const { params } = vertex;
-  return {
-    name,
-    label: name,
-    run(buffers) {
-      const output = buffers.at(-1);
-      if (lowering.kind === "routine" && output)
-        lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
-    },
+  return (buffers) => {
+    const output = buffers.at(-1);
+    if (lowering.kind === "routine" && output)
+      lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
   };
 }

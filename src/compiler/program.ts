@@ -3,14 +3,14 @@ import { MLXError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { ScalarValue } from "../ir/expr.ts";
-import type { CompositeCall } from "../ir/kernel.ts";
+import type { TensorCall } from "../ir/kernel.ts";
 import { identity } from "../primitives/views.ts";
 
 /** Which composites a backend computes whole. */
-export type Overrides = (call: CompositeCall) => boolean;
+export type Overrides = (call: TensorCall) => boolean;
 
 /** The composite that `vertex` applies. Holds nothing of the graph. */
-export function compositeCall(vertex: MLXArray): CompositeCall {
+export function tensorCall(vertex: MLXArray): TensorCall {
   return {
     name: vertex.primitive.name,
     inputs: vertex.inputs.map(({ shape, dtype }) => ({ shape, dtype })),
@@ -116,7 +116,7 @@ export class Program {
         `array(${vertex.dtype} [${vertex.shape}]) has no value: it stands for an argument of a function being traced, or was disposed`,
       );
     }
-    const isOverridden = lowering.kind === "composite" && this.#overrides(compositeCall(vertex));
+    const isOverridden = lowering.kind === "composite" && this.#overrides(tensorCall(vertex));
     const mustLieInMemory = lowering.kind === "routine" || isOverridden;
     const resolvedInputs = vertex.inputs.map((input) => {
       const resolved = this.resolve(input);

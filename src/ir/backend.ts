@@ -1,6 +1,6 @@
 /** What a backend must offer to the layers above; nothing about how it does it. */
 import type { Dtype, TypedArray } from "../base/dtype.ts";
-import type { CompositeCall, Kernel } from "./kernel.ts";
+import type { Kernel, TensorCall } from "./kernel.ts";
 
 /** A block of memory with elements in it. */
 export interface Allocation {
@@ -55,7 +55,7 @@ export interface Executable {
 export interface Backend {
   readonly name: string;
   /** Whether this composite, on tensors of these types, is computed by a kernel of the backend's own. */
-  overrides(call: CompositeCall): boolean;
+  overrides(call: TensorCall): boolean;
   /** An allocation holding a copy of `data`. @throws {OutOfMemoryError} */
   upload(data: TypedArray): Allocation;
   /** Room for `byteLength` bytes, contents undefined. @throws {OutOfMemoryError} */

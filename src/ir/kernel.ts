@@ -65,32 +65,31 @@ export interface ContractionKernel extends KernelBase {
   readonly stores: readonly Store[];
 }
 
-/** A named loop over whole buffers: the last slot is the output. */
-export interface RoutineKernel extends KernelBase {
-  readonly kind: "routine";
-  readonly name: string;
-  readonly key: string;
-  run(buffers: readonly TypedArray[]): void;
-}
-
 /** Shape and element type of a tensor that lies in memory, row-major. */
 export interface TensorType {
   readonly shape: readonly number[];
   readonly dtype: Dtype;
 }
 
-/** A composite applied to tensors of these types. */
-export interface CompositeCall {
+/** A routine or composite applied to tensors of these types. */
+export interface TensorCall {
   readonly name: string;
   readonly inputs: readonly TensorType[];
   readonly output: TensorType;
   readonly params: unknown;
 }
 
+/** A named loop over whole buffers: the last slot is the output. `run` defines it; a backend may have its own code for the call. */
+export interface RoutineKernel extends KernelBase {
+  readonly kind: "routine";
+  readonly call: TensorCall;
+  run(buffers: readonly TypedArray[]): void;
+}
+
 /** A composite that the backend computes whole: inputs in order, then the output. Only a backend that said it would gets one. */
 export interface CompositeKernel extends KernelBase {
   readonly kind: "composite";
-  readonly call: CompositeCall;
+  readonly call: TensorCall;
   /** Arithmetic operations, for people. */
   readonly flops: number;
 }

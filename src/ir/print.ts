@@ -51,7 +51,7 @@ export function printKernel(kernel: Kernel): string {
       break;
     }
     case "routine":
-      lines.push(`  ${kernel.name}`);
+      lines.push(`  ${kernel.call.name}`);
       break;
     case "composite":
       lines.push(`  ${kernel.call.name} ${JSON.stringify(kernel.call.params)}`);

@@ -1,6 +1,6 @@
 /** Emits attention as one kernel: scores of a block of queries, their softmax and the weighted values, never more than the block. */
 import { sizeOf } from "../../base/shape.ts";
-import type { CompositeCall, CompositeKernel, TensorType } from "../../ir/kernel.ts";
+import type { CompositeKernel, TensorCall, TensorType } from "../../ir/kernel.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { Mask } from "./attention-rows.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
@@ -33,7 +33,7 @@ export interface Attention {
 }
 
 /** The attention that `call` is, if the kernel takes it: float32, not empty, a mask that is boolean or float32. */
-export function attentionOf({ name, inputs, params }: CompositeCall): Attention | null {
+export function attentionOf({ name, inputs, params }: TensorCall): Attention | null {
   const [q, k, v, mask] = inputs;
   if (name !== "scaledDotProductAttention" || !q || !k || !v || !isAttentionParams(params)) return null;
   if ([q, k, v].some(({ dtype }) => dtype !== "float32") || !Number.isFinite(params.scale)) return null;

@@ -2,7 +2,7 @@
 import type { TypedArray } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "../../ir/backend.ts";
-import type { CompositeCall, CompositeKernel, ContractionKernel, LoopKernel } from "../../ir/kernel.ts";
+import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
 import { attentionOf, emitAttention } from "./attention-kernel.ts";
@@ -54,7 +54,7 @@ export class WasmBackend implements Backend {
     this.#registry = new FinalizationRegistry((offset) => arena.free(offset));
   }
 
-  overrides(call: CompositeCall): boolean {
+  overrides(call: TensorCall): boolean {
     return attentionOf(call) !== null;
   }
 

@@ -1,0 +1,11 @@
+/** A device for the tests of the GPU backend: in Node Dawn on the driver that the project's environment names, in Chromium the browser's. */
+import type { OpenDevice } from "../../src/backends/webgpu/adapter.ts";
+import { openDevice } from "../../src/backends/webgpu/adapter.ts";
+
+let opened: Promise<OpenDevice> | null = null;
+
+/** The one device of this test file. */
+export function testDevice(): Promise<OpenDevice> {
+  opened ??= openDevice();
+  return opened;
+}
