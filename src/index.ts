@@ -1,6 +1,7 @@
 /** The public surface of `mlx-ts`: arrays, operations and transforms. */
 import "./array/methods.ts";
 
+export { ArrayAt, at, get } from "./array/array-at.ts";
 export type { CompileOptions } from "./array/compile.ts";
 export { compile } from "./array/compile.ts";
 export type { DtypeCategory, FloatLimits, IntegerLimits } from "./array/constants.ts";
@@ -48,7 +49,6 @@ export { array, fromTypedArray } from "./array/from-data.ts";
 export type { IndexItem, Slice } from "./array/index-items.ts";
 export { slice } from "./array/index-items.ts";
 export type { IndexUpdate } from "./array/indexing.ts";
-export { ArrayAt, at, get } from "./array/indexing.ts";
 export { memory, tidy } from "./array/lifetime.ts";
 export { load, loadArray, loadArrays } from "./array/load.ts";
 export type { ArrayMethods } from "./array/methods.ts";
@@ -187,7 +187,7 @@ export {
   logicalXor,
   rightShift,
 } from "./primitives/logical.ts";
-export type { ArrayLike } from "./primitives/operands.ts";
+export type { ArrayLike, ArrayReference } from "./primitives/operands.ts";
 export type { PadOptions, PadWidth } from "./primitives/padding.ts";
 export { pad } from "./primitives/padding.ts";
 export { prod } from "./primitives/products.ts";

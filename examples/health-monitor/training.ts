@@ -51,7 +51,7 @@ export async function* train<M extends nn.Module>(plan: TrainingPlan<M>): AsyncG
     const order = mx.random.permutation(sampleCount);
     let total = mx.array(0);
     for (let batch = 0; batch < batches; batch++) {
-      const loss = step(order.at(`${batch * batchSize}:${(batch + 1) * batchSize}`));
+      const loss = step(order.get(`${batch * batchSize}:${(batch + 1) * batchSize}`));
       total = total.add(loss);
       await mx.evaluate(model, optimizer, total);
     }

@@ -131,13 +131,13 @@ export function resultType(...operands: readonly (ArrayLike | Dtype)[]): Dtype {
   if (operands.length === 0) throw new DtypeError("resultType", "needs at least one array or dtype");
   let dtype: Dtype | null = null;
   for (const operand of operands) {
-    if (operand instanceof MLXArray || typeof operand === "string") {
-      const own = requireDtype("resultType", operand instanceof MLXArray ? operand.dtype : operand);
+    if (typeof operand === "object" || typeof operand === "string") {
+      const own = requireDtype("resultType", typeof operand === "object" ? operand.dtype : operand);
       dtype = dtype === null ? own : promote(dtype, own);
     }
   }
   for (const operand of operands) {
-    if (operand instanceof MLXArray || typeof operand === "string") continue;
+    if (typeof operand === "object" || typeof operand === "string") continue;
     dtype = dtype === null ? literalDtype(operand) : weakPromote(dtype, operand);
   }
   return dtype ?? "float32";

@@ -2,6 +2,7 @@
 import { DisposedError } from "../base/errors.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { ArrayReference } from "../primitives/operands.ts";
 import { currentRuntime, pendingState } from "./device.ts";
 
 /**
@@ -32,5 +33,8 @@ function addRoot(roots: Set<MLXArray>, array: MLXArray): void {
 /** The arrays in a tree. */
 export function leavesOf(tree: unknown): MLXArray[] {
   if (tree instanceof MLXArray) return [tree];
-  return treeFlatten(tree).flatMap(([, leaf]) => (leaf instanceof MLXArray ? [leaf] : []));
+  return treeFlatten(tree).flatMap(([, leaf]) => {
+    if (leaf instanceof ArrayReference) return [leaf.get()];
+    return leaf instanceof MLXArray ? [leaf] : [];
+  });
 }

@@ -2,7 +2,7 @@
 import { DtypeError, FormatError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
-import { asArray } from "../primitives/operands.ts";
+import { ArrayReference, asArray } from "../primitives/operands.ts";
 import { transpose } from "../primitives/views.ts";
 import type { BinaryOperator } from "./expression-operators.ts";
 import {
@@ -52,6 +52,7 @@ export function expr(strings: TemplateStringsArray, ...values: readonly ArrayLik
 function asOperand(value: ArrayLike | undefined): ArrayLike {
   if (value instanceof MLXArray || typeof value === "number") return value;
   if (typeof value === "bigint" || typeof value === "boolean") return value;
+  if (value instanceof ArrayReference) return value.get();
   throw new DtypeError(
     "expr",
     "every interpolated value is an array or a number; make an array of a list with array(…)",

@@ -1,10 +1,9 @@
-/** Reading and updating parts of arrays by index. */
+/** Parts of arrays by index: how an index is taken apart, read from, and written to. `array-at.ts` is what users see of it. */
 import { isFloating } from "../base/dtype.ts";
 import { DtypeError, MLXError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../base/shape.ts";
-import { MLXArray } from "../graph/mlx-array.ts";
-import type { Allocation } from "../ir/backend.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, maximum, minimum, multiply, negative, reciprocal, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { gatherAt, take } from "../primitives/gather.ts";
@@ -16,15 +15,15 @@ import { scatterInto } from "../primitives/scatter.ts";
 import { where } from "../primitives/selection.ts";
 import type { Region } from "../primitives/slicing.ts";
 import { replaceRegion, sliceRegion } from "../primitives/slicing.ts";
-import { broadcastTo, identity, identityRow, inverseOrder, reshape, transpose } from "../primitives/views.ts";
+import { broadcastTo, inverseOrder, reshape, transpose } from "../primitives/views.ts";
 import type { IndexItem, Selection } from "./index-items.ts";
-import { maskOf, selectionsOf } from "./index-items.ts";
+import { selectionsOf } from "./index-items.ts";
 
 /** How an update combines with what is there. */
 export type IndexUpdate = "set" | "add" | "subtract" | "multiply" | "divide" | "maximum" | "minimum";
 
 /** An index taken apart: a region, the axes of it that are dropped or indexed by arrays, and how the result is put together. */
-interface Plan {
+export interface IndexPlan {
   readonly region: Region;
   /** The region without the axes indexed by one position. */
   readonly kept: Shape;
@@ -37,7 +36,8 @@ interface Plan {
   readonly shape: Shape;
 }
 
-function planOf(shape: Shape, items: readonly IndexItem[]): Plan {
+/** How to read or write what `items` select of an array of `shape`. @throws {ShapeError} for what is not in it */
+export function planOf(shape: Shape, items: readonly IndexItem[]): IndexPlan {
   const selections = selectionsOf(items, shape);
   const ranges = selections.filter((one) => one.kind !== "newAxis").map((one, axis) => rangeFor(one, shape[axis] ?? 1));
   const region = {
@@ -89,13 +89,20 @@ function arraysPlace(selections: readonly Selection[]): number {
   return selections.slice(first, last).every(isAdvanced) ? first : 0;
 }
 
-function read(x: MLXArray, { region, kept, indices, axes, order, shape }: Plan): MLXArray {
+/** The elements that a plan selects. */
+export function readAt(x: MLXArray, { region, kept, indices, axes, order, shape }: IndexPlan): MLXArray {
   const part = reshape(sliceRegion(x, region), kept);
   const gathered = indices.length > 0 ? transpose(gatherAt(part, indices, { batchRank: 0, axes }), order) : part;
   return reshape(gathered, shape);
 }
 
-function updated(x: MLXArray, items: readonly IndexItem[], how: IndexUpdate, value: ArrayLike): MLXArray {
+/** The whole of `x` with what `target` selects, by a plan or a mask, combined with `value`. */
+export function updatedAt(
+  x: MLXArray,
+  target: IndexPlan | { readonly mask: MLXArray },
+  how: IndexUpdate,
+  value: ArrayLike,
+): MLXArray {
   const given = asArray("at", value);
   if (how === "divide" && !isFloating(x.dtype)) {
     throw new DtypeError(
@@ -104,17 +111,14 @@ function updated(x: MLXArray, items: readonly IndexItem[], how: IndexUpdate, val
     );
   }
   const operand = castTo(given, x.dtype);
-  const mask = maskOf(items);
-  if (mask) return updateMasked(x, mask, how, operand);
-  const plan = planOf(x.shape, items);
-  const wide = assigned(operand, plan.shape);
+  if ("mask" in target) return updateMasked(x, target.mask, how, operand);
+  const wide = assigned(operand, target.shape);
   if (wide.size === 0) return x;
-  if (plan.indices.length === 0) {
-    const current = sliceRegion(x, plan.region);
-    const next = combined(how, current, reshape(wide, plan.region.lengths));
-    return replaceRegion(x, plan.region, next);
+  const { region, kept, indices, axes, order } = target;
+  if (indices.length === 0) {
+    const next = combined(how, sliceRegion(x, region), reshape(wide, region.lengths));
+    return replaceRegion(x, region, next);
   }
-  const { region, kept, indices, axes, order } = plan;
   const rank = indices[0]?.ndim ?? 0;
   const positions = indices[0]?.shape ?? [];
   const others = kept.filter((_, axis) => !axes.includes(axis));
@@ -196,105 +200,4 @@ function maskedValues(x: MLXArray, mask: MLXArray, value: MLXArray, rest: Shape)
   if (wide.size === 0) return x;
   const numbers = cumsum(castTo(reshape(mask, [mask.size]), "int32"), 0, { inclusive: false });
   return reshape(take(wide, numbers, 0), x.shape);
-}
-
-/**
- * What `x.at(…)` gives: the elements at an index, readable like any array, and the way to update them. Its methods `set`,
- * `add`, `subtract` (`sub`), `multiply` (`mul`), `divide` (`div`), `maximum` and `minimum` give the *whole* array `x` with the
- * indexed elements updated; all other methods, and all functions (`mx.add(x.at(0), 1)`), work on the elements read. For a read
- * on which every method is the ordinary one, to keep or to hand to a function that calls such methods, use `x.get(…)`; calling a
- * module takes care of that by itself.
- */
-export class ArrayAt extends MLXArray {
-  #source: { readonly x: MLXArray; readonly items: readonly IndexItem[] } | null;
-
-  constructor(x: MLXArray, items: readonly IndexItem[]) {
-    const mask = maskOf(items);
-    const part = mask ? x : read(x, planOf(x.shape, items));
-    super(identityRow, [part], null, part);
-    this.#source = { x, items };
-    // How many elements a mask selects is not known before it is computed.
-    if (mask) Object.defineProperty(this, "shape", { get: refuseMaskedRead });
-  }
-
-  override settle(allocation: Allocation): void {
-    super.settle(allocation);
-    this.#source = null;
-  }
-
-  /** The whole array with the indexed elements replaced by `value`; of several values for one element the last one stays. */
-  set(value: ArrayLike): MLXArray {
-    return this.update("set", value);
-  }
-
-  /** The whole array with the indexed elements combined with `value`; the methods named after `how` do the same. */
-  update(how: IndexUpdate, value: ArrayLike): MLXArray {
-    if (this.#source) return updated(this.#source.x, this.#source.items, how, value);
-    throw new MLXError(
-      `at(…).${how}`,
-      "the elements were computed, and the array they came from let go; write x.at(…) anew to update, or x.get(…) to calculate",
-    );
-  }
-}
-
-const updateMethods: Readonly<Record<string, IndexUpdate>> = {
-  add: "add",
-  sub: "subtract",
-  subtract: "subtract",
-  mul: "multiply",
-  multiply: "multiply",
-  div: "divide",
-  divide: "divide",
-  maximum: "maximum",
-  minimum: "minimum",
-};
-
-for (const [name, how] of Object.entries(updateMethods)) {
-  Object.defineProperty(ArrayAt.prototype, name, {
-    value(this: ArrayAt, value: ArrayLike): MLXArray {
-      return this.update(how, value);
-    },
-  });
-}
-
-function refuseMaskedRead(): never {
-  throw new ShapeError(
-    "at",
-    "how many elements a mask selects is not known when the graph is built; read with where(mask, x, other), or update with at(mask).set(value)",
-  );
-}
-
-/** `value`, or for what `x.at(…)` gives a plain array of the elements read: what is passed on is there to calculate with. */
-export function plainRead(value: unknown): unknown {
-  return value instanceof ArrayAt ? identity(value) : value;
-}
-
-/**
- * The elements of `x` at an index: positions, texts like `"1:5"` or `"..., ::2"`, `null` for a new axis, slices, integer arrays
- * and lists, by NumPy's rules. See `ArrayAt` for updates.
- *
- * @throws {ShapeError} for a position out of range, or more parts than axes
- * @throws {DtypeError} for an index array that is not of an integer dtype or bool
- * @example
- * const x = array([[1, 2, 3], [4, 5, 6]]);
- * await x.at(1).tolist(); // [4, 5, 6]
- * await x.at("..., ::2").tolist(); // [[1, 3], [4, 6]]
- * await x.at([0, 1], [2, 0]).tolist(); // [3, 4]
- * await x.at(0, "1:").set(9).tolist(); // [[1, 9, 9], [4, 5, 6]]
- * await x.at([0, 0]).add(1).tolist(); // [[3, 4, 5], [4, 5, 6]]
- */
-export function at(x: MLXArray, ...items: readonly IndexItem[]): ArrayAt {
-  return new ArrayAt(x, items);
-}
-
-/**
- * The elements of `x` at an index, as a plain array.
- *
- * @throws {ShapeError} as `at`, and for a boolean mask
- * @example
- * await array([1, 2, 3]).get("1:").add(1).tolist(); // [3, 4]
- */
-export function get(x: MLXArray, ...items: readonly IndexItem[]): MLXArray {
-  if (maskOf(items)) refuseMaskedRead();
-  return read(x, planOf(x.shape, items));
 }

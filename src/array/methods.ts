@@ -40,10 +40,9 @@ import { argSort, sort, topK } from "../primitives/sorting.ts";
 import { logSumExp, mean, softmax, std, variance } from "../primitives/statistics.ts";
 import { cos, sin, tan, tanh } from "../primitives/trigonometry.ts";
 import { broadcastTo, moveAxis, reshape, transpose } from "../primitives/views.ts";
+import { ArrayAt, at, get } from "./array-at.ts";
 import { format } from "./format.ts";
 import type { IndexItem } from "./index-items.ts";
-import type { ArrayAt } from "./indexing.ts";
-import { at, get } from "./indexing.ts";
 import type { NestedList } from "./reading.ts";
 import { copyElements, item, tolist, viewElements } from "./reading.ts";
 
@@ -152,9 +151,9 @@ declare module "../graph/mlx-array.ts" {
   interface MLXArray extends ArrayMethods {
     /** The array with its axes reversed. */
     readonly T: MLXArray;
-    /** The elements at an index, and the way to update them; see the function `at`. */
+    /** The place at an index, to update or to read; see the function `at`. */
     at(...items: readonly IndexItem[]): ArrayAt;
-    /** The elements at an index, as a plain array; see the function `get`. */
+    /** The elements at an index; see the function `get`. */
     get(...items: readonly IndexItem[]): MLXArray;
     /** The elements converted to `dtype`. */
     asType(dtype: Dtype): MLXArray;
@@ -299,8 +298,14 @@ define("view", function (this: MLXArray, dtype?: Dtype): unknown {
 define("toString", function (this: MLXArray): string {
   return format(this);
 });
-define(Symbol.for("nodejs.util.inspect.custom"), function (this: MLXArray): string {
+const inspect = Symbol.for("nodejs.util.inspect.custom");
+define(inspect, function (this: MLXArray): string {
   return format(this);
+});
+Object.defineProperty(ArrayAt.prototype, inspect, {
+  value(this: ArrayAt): string {
+    return this.toString();
+  },
 });
 Object.defineProperty(MLXArray.prototype, "T", {
   get(this: MLXArray): MLXArray {

@@ -1,5 +1,4 @@
 /** Instances that can be called: what makes `model(x)` run `model.forward(x)`. Knows nothing of parameters. */
-import { plainRead } from "../array/indexing.ts";
 import { MLXError } from "../base/errors.ts";
 
 /** An object whose call runs its `forward` method, with the types of that method. */
@@ -11,9 +10,7 @@ export interface CallableInstance {
 
 /** Constructs a function with the prototype of the class that is made; fields of that class are then set up on it. */
 function ForwardingFunction(): object {
-  // What a call is given is there to calculate with: `model(x.at("0:32"))` must not update x.
-  const instance = (...args: unknown[]): unknown =>
-    Reflect.apply(Reflect.get(instance, "forward"), instance, args.map(plainRead));
+  const instance = (...args: unknown[]): unknown => Reflect.apply(Reflect.get(instance, "forward"), instance, args);
   // A function owns `length` and `name`, which would be in the way of fields called so.
   Reflect.deleteProperty(instance, "length");
   Reflect.deleteProperty(instance, "name");

@@ -9,12 +9,21 @@ import { castTo } from "./cast.ts";
 import { constant, literalDtype, weakPromote } from "./leaf.ts";
 import { broadcastTo } from "./views.ts";
 
-/** An array, or a number literal that takes the dtype of the arrays beside it. */
-export type ArrayLike = MLXArray | number | bigint | boolean;
+/** What is no array, but stands for one where a function takes an operand; `x.at(…)` gives such a thing. */
+export abstract class ArrayReference {
+  /** The dtype of the array. */
+  abstract readonly dtype: Dtype;
+  /** The array. */
+  abstract get(): MLXArray;
+}
+
+/** An array, what stands for one, or a number literal that takes the dtype of the arrays beside it. */
+export type ArrayLike = MLXArray | ArrayReference | number | bigint | boolean;
 
 /** `value` as an array; a literal on its own is int32, int64, float32 or bool. @throws {DtypeError} if it is neither. */
 export function asArray(operation: string, value: ArrayLike): MLXArray {
   if (value instanceof MLXArray) return value;
+  if (value instanceof ArrayReference) return value.get();
   checkLiteral(operation, value);
   return constant(value, literalDtype(value));
 }
@@ -23,9 +32,9 @@ export function asArray(operation: string, value: ArrayLike): MLXArray {
 export function commonDtype(operation: string, operands: readonly ArrayLike[]): Dtype {
   let dtype: Dtype | null = null;
   for (const operand of operands)
-    if (operand instanceof MLXArray) dtype = dtype === null ? operand.dtype : promote(dtype, operand.dtype);
+    if (hasDtype(operand)) dtype = dtype === null ? operand.dtype : promote(dtype, operand.dtype);
   for (const operand of operands) {
-    if (operand instanceof MLXArray) continue;
+    if (hasDtype(operand)) continue;
     checkLiteral(operation, operand);
     dtype = dtype === null ? literalDtype(operand) : weakPromote(dtype, operand);
   }
@@ -39,7 +48,7 @@ export function promoted(
   dtype: Dtype = commonDtype(operation, operands),
 ): MLXArray[] {
   return operands.map((operand) => {
-    if (operand instanceof MLXArray) return castTo(operand, dtype);
+    if (hasDtype(operand)) return castTo(operand instanceof MLXArray ? operand : operand.get(), dtype);
     checkLiteral(operation, operand);
     return constant(operand, dtype);
   });
@@ -61,6 +70,10 @@ export function broadcasted(operation: string, arrays: readonly MLXArray[]): MLX
   let shape: Shape = [];
   for (const array of arrays) shape = broadcastShapes(operation, shape, array.shape);
   return arrays.map((array) => broadcastTo(array, shape));
+}
+
+function hasDtype(operand: ArrayLike): operand is MLXArray | ArrayReference {
+  return operand instanceof MLXArray || operand instanceof ArrayReference;
 }
 
 function checkLiteral(operation: string, value: unknown): void {

@@ -12,12 +12,28 @@ const grid = (): MLXArray =>
 const integers = (data: mx.ArrayData): MLXArray => mx.array(data, "int32");
 
 describe("at", () => {
-  it("reads as functions and other methods see it", async () => {
+  it("reads where a function takes an operand, and by the methods that read", async () => {
     const row = grid().at(1);
     expect(row.shape).toEqual([3]);
+    expect(row.dtype).toBe("float32");
     expect(await row.tolist()).toEqual([4, 5, 6]);
+    expect([...(await row.data())]).toEqual([4, 5, 6]);
+    expect(await grid().at(1, 0).item()).toBe(4);
     expect(await mx.add(grid().at(1), 1).tolist()).toEqual([5, 6, 7]);
-    expect(await grid().at(1).sum().item()).toBe(15);
+    expect(await mx.add(1, grid().at(1)).tolist()).toEqual([5, 6, 7]);
+    expect(await mx.sum(grid().at("..., ::2")).item()).toBe(14);
+    expect(await grid().get(0).mul(grid().at(1)).tolist()).toEqual([4, 10, 18]);
+    expect(await mx.expr`${grid().at(1)} * 2`.tolist()).toEqual([8, 10, 12]);
+    expect(mx.add(integers([1]).at(0), 0.5).dtype).toBe("float32");
+    expect(mx.add(integers([1]).at(0), 5).dtype).toBe("int32");
+  });
+
+  it("is computed and printed like an array", async () => {
+    const row = grid().at(1);
+    expect(String(row)).toBe("array(float32 [3], not yet computed)");
+    await mx.evaluate({ rows: [row] });
+    expect(String(row)).toBe("array([4, 5, 6], dtype=float32)");
+    expect(String(grid().at([true, false]))).toBe("at(a mask of array(float32 [2, 3]))");
   });
 
   it("updates the whole array through the methods named after an update", async () => {
@@ -40,30 +56,37 @@ describe("at", () => {
     ]);
   });
 
-  it("refuses to update through a read that was computed, naming the way out", async () => {
+  it("updates the same after its elements were computed", async () => {
     const row = grid().at(0);
     await mx.evaluate(row);
-    expect(() => row.add(1)).toThrow(/write x\.at\(…\) anew/);
+    expect(await row.add(1).tolist()).toEqual([
+      [2, 3, 4],
+      [4, 5, 6],
+    ]);
     expect(await mx.add(row, 1).tolist()).toEqual([2, 3, 4]);
   });
 
-  it("is a plain array for a module that is called with it", async () => {
+  it("is no array, so a function that would calculate with it does not take it by mistake", async () => {
+    const doubled = (x: MLXArray): MLXArray => x.mul(2);
     class Doubled extends nn.Module {
       forward(x: MLXArray): MLXArray {
-        return x.mul(2).add(1);
+        return doubled(x);
       }
     }
-    expect(await new Doubled()(grid().at(1)).tolist()).toEqual([9, 11, 13]);
-  });
-
-  it("is a plain array for a function that is transformed", async () => {
-    const loss = (x: MLXArray): MLXArray => x.mul(x).sum();
-    expect(await mx.grad(loss)(grid().at(0)).tolist()).toEqual([2, 4, 6]);
+    const place = grid().at(1);
+    expect(place).not.toBeInstanceOf(mx.MLXArray);
+    // @ts-expect-error a place is no array
+    expect(await doubled(place).tolist()).toEqual(await place.mul(2).tolist());
+    // @ts-expect-error a place is no array
+    expect(await new Doubled()(place).tolist()).toEqual(await place.mul(2).tolist());
+    // @ts-expect-error a place has no arithmetic but its updates
+    expect(() => place.pow(2)).toThrow(TypeError);
+    expect(await new Doubled()(place.get()).tolist()).toEqual([8, 10, 12]);
     expect(
       await mx
-        .vmap((x: MLXArray) => x.mul(2))(grid().at(":, 0"))
+        .grad((x: MLXArray) => x.mul(x).sum())(place.get())
         .tolist(),
-    ).toEqual([2, 8]);
+    ).toEqual([8, 10, 12]);
   });
 
   it("leaves the ordinary methods on what get gives", async () => {

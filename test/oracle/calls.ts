@@ -20,7 +20,7 @@ const namespaces: Readonly<Record<string, Readonly<Record<string, unknown>>>> = 
 
 /** Calls that are not `f(...args, options)`. */
 const calls: Readonly<Record<string, Call>> = {
-  at: ([x, ...items]) => method(x, "at", items),
+  at: ([x, ...items]) => method(method(x, "at", items), "get", []),
   "random.uniform": ([low = 0, high = 1, shape = []], options) =>
     direct("random.uniform")([shape], { low, high, ...options }),
   // A list of keys, MLX's array of them.

@@ -83,7 +83,7 @@ function viewed(x: MLXArray, step: string): MLXArray {
     case "broadcast":
       return mx.broadcastTo(x, rest.split(",").map(Number));
     case "at":
-      return x.at(rest);
+      return x.get(rest);
     default:
       throw new Error(`no view is called ${name}`);
   }

@@ -46,7 +46,7 @@ export const programs: Readonly<Record<string, (...arrays: MLXArray[]) => MLXArr
 };
 
 function rosenbrock(x: MLXArray): MLXArray {
-  const head = x.at(":-1");
+  const head = x.get(":-1");
   const curve = mx.multiply(100, mx.square(mx.subtract(x.at("1:"), mx.square(head))));
   return mx.sum(mx.add(curve, mx.square(mx.subtract(1, head))));
 }

@@ -18,7 +18,7 @@ const targets = inputs.map(([a = 0, b = 0]) => [2 * a - 3 * b + 0.5]);
 function* shuffled(): Generator<Batch> {
   const order = mx.random.permutation(inputs.length);
   for (let first = 0; first < inputs.length; first += 8) {
-    const rows = order.at(`${first}:${first + 8}`);
+    const rows = order.get(`${first}:${first + 8}`);
     const noise = mx.multiply(mx.random.normal([8, 1]), 0.01);
     yield { x: mx.take(mx.array(inputs), rows, 0), y: mx.add(mx.take(mx.array(targets), rows, 0), noise) };
   }
