@@ -5,8 +5,8 @@ import { ModuleBuilder } from "./assembler.ts";
 import type { Mask } from "./attention-rows.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
 import { GemmEmitter, roundUp } from "./gemm-emitter.ts";
-import { TILE_COLUMNS, TILE_ROWS } from "./gemm-library.ts";
 import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
+import { TAIL_ROWS, TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout } from "./kernel-code.ts";
 
@@ -113,7 +113,8 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     keys: roundUp(chunk * Math.max(features, outputColumns) * 4 + 64, 64),
     scores: roundUp(block * scoreStride + 64, 64),
     weights: roundUp(block * chunk * 4 + 64, 64),
-    sums: roundUp(block * sumStride + 64, 64),
+    // Sums over one chunk of keys come after the sums that they are added to.
+    sums: 2 * roundUp(block * sumStride + 64, 64),
     totals: roundUp(block * 4 + 64, 64),
   };
   const bytesPerThread = Object.values(bytes).reduce((sum, length) => sum + length, 0);
@@ -128,14 +129,6 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     const keyHead = e.let(() => f.get(head).i32(group).op("i32.div_u"));
     const row = e.let(e.sum([e.get(blockIndex), block]));
     const rows = e.let(e.least(e.constant(block), () => f.i32(queries).get(row).op("i32.sub")));
-    const rowPanels = e.let(() =>
-      f
-        .get(rows)
-        .i32(TILE_ROWS - 1)
-        .op("i32.add")
-        .i32(2)
-        .op("i32.shr_u"),
-    );
     const queryPanels = e.let(e.threadScratch(0, bytesPerThread));
     const keyPanels = e.let(e.sum([e.get(queryPanels), 1], bytes.queries));
     const scores = e.let(e.sum([e.get(keyPanels), 1], bytes.keys));
@@ -144,29 +137,22 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     const totals = e.let(e.sum([e.get(sums), 1], bytes.sums));
     const queryRows = e.sum([slot(0), 1], [e.get(head), queries * features * 4], [e.get(row), features * 4]);
     const pack = (
-      width: 4 | 8,
+      side: "packLeft" | "packRight",
       source: () => void,
       strides: readonly [number, number],
       lanes: () => void,
       depth: () => void,
       to: () => void,
     ): void =>
-      e.call(
-        width === 4 ? "packPanels4" : "packPanels8",
-        source,
-        e.constant(strides[0]),
-        e.constant(strides[1]),
-        lanes,
-        depth,
-        to,
-        e.sum([depth, width * 4]),
-      );
+      e.call(side, source, e.constant(strides[0]), e.constant(strides[1]), lanes, depth, to, depth, e.constant(0));
 
-    // Thin: as they lie, whole vectors at a time; the memory behind both has room for the last one.
-    const vectors = isThin
-      ? e.sum([() => f.get(rows).i32(features).op("i32.mul").i32(3).op("i32.add").i32(2).op("i32.shr_u"), 1])
-      : e.sum([e.get(rowPanels), features]);
-    if (!isThin) pack(4, queryRows, [features * 4, 4], e.get(rows), e.constant(features), e.get(queryPanels));
+    // Whole vectors, panels with their unused lanes; the memory behind has room for the last one.
+    const lanes = isThin ? e.get(rows) : e.least(e.sum([e.get(rows), 1], TAIL_ROWS - 1), e.constant(block));
+    const vectors = (): void => {
+      lanes();
+      f.i32(features).op("i32.mul").i32(3).op("i32.add").i32(2).op("i32.shr_u");
+    };
+    if (!isThin) pack("packLeft", queryRows, [features * 4, 4], e.get(rows), e.constant(features), e.get(queryPanels));
     if (isThin || scale !== 1) {
       const from = e.let(isThin ? queryRows : e.get(queryPanels));
       const to = e.let(e.get(queryPanels));
@@ -220,7 +206,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     } else
       eachChunk((key, count) => {
         const from = e.sum([keyRows, 1], [e.get(key), features * 4]);
-        pack(8, from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
+        pack("packRight", from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
         const columnPanels = (): void => {
           f.get(count)
             .i32(TILE_COLUMNS - 1)
@@ -229,13 +215,13 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
             .op("i32.shr_u");
         };
         e.call(
-          "multiplyFirst",
+          "multiply",
           e.get(queryPanels),
           e.get(keyPanels),
           e.sum([e.get(scores), 1], [e.get(key), 4]),
           e.constant(scoreStride),
           e.constant(features),
-          e.get(rowPanels),
+          e.get(rows),
           columnPanels,
         );
       });
@@ -264,7 +250,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     } else
       eachChunk((key, count) => {
         pack(
-          4,
+          "packLeft",
           e.sum([e.get(scores), 1], [e.get(key), 4]),
           [scoreStride, 4],
           e.get(rows),
@@ -272,19 +258,25 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
           e.get(weights),
         );
         const from = e.sum([valueRows, 1], [e.get(key), valueFeatures * 4]);
-        pack(8, from, [4, valueFeatures * 4], e.constant(valueFeatures), e.get(count), e.get(keyPanels));
-        const values = [
-          e.get(weights),
-          e.get(keyPanels),
-          e.get(sums),
-          e.constant(sumStride),
-          e.get(count),
-          e.get(rowPanels),
-          e.constant(outputColumns / TILE_COLUMNS),
-        ];
+        pack("packRight", from, [4, valueFeatures * 4], e.constant(valueFeatures), e.get(count), e.get(keyPanels));
+        const multiplyTo = (target: () => void): void =>
+          e.call(
+            "multiply",
+            e.get(weights),
+            e.get(keyPanels),
+            target,
+            e.constant(sumStride),
+            e.get(count),
+            e.get(rows),
+            e.constant(outputColumns / TILE_COLUMNS),
+          );
         f.get(key).if(
-          () => e.call("multiplyNext", ...values),
-          () => e.call("multiplyFirst", ...values),
+          () => {
+            const part = e.sum([e.get(sums), 1], bytes.sums / 2);
+            multiplyTo(part);
+            e.call("addVectors", part, e.get(sums), e.sum([e.get(rows), sumStride]));
+          },
+          () => multiplyTo(e.get(sums)),
         );
       });
 

@@ -5,8 +5,10 @@ import { type GemmLibraryName, gemmLibraryTypes } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import type { ComputedOperand, GemmOperand, GemmOutput, GemmSpec } from "./gemm-spec.ts";
 
-/** Lanes and depths of the blocks that computed operands are asked for. */
+/** Most lanes and depths of the blocks that computed operands are asked for. */
 export const BLOCK = 64;
+/** Lanes of such a block when panels are packed from it: whole vectors, and whole panels of the left and right operand. */
+const BLOCK_LANES = 48;
 /** Bytes of one such block, with room for a vector that overruns. */
 export const BLOCK_BYTES: number = BLOCK * BLOCK * 4 + 64;
 
@@ -177,12 +179,12 @@ export class GemmEmitter {
   }
 
   /**
-   * Packs lanes `lane` … `lane + lanes` and depths `k` … `k + depth` of an operand into panels of `width` lanes, `depth`
-   * deep. `block` pushes the address of BLOCK_BYTES of memory for computed operands.
+   * Packs lanes `lane` … `lane + lanes` and depths `k` … `k + depth` of an operand into panels, `depth` deep. `block`
+   * pushes the address of BLOCK_BYTES of memory for computed operands.
    */
   pack(
     operand: GemmOperand,
-    width: 4 | 8,
+    side: "packLeft" | "packRight",
     range: {
       readonly batch: number;
       readonly lane: number;
@@ -195,8 +197,6 @@ export class GemmEmitter {
   ): void {
     const { f } = this;
     const { batch, lane, lanes, k, depth } = range;
-    const name = width === 4 ? "packPanels4" : "packPanels8";
-    const panelStride = this.sum([this.get(depth), width * 4]);
     if (operand.kind === "strided") {
       const { laneStride, depthStride } = operand;
       const source = this.sum(
@@ -205,24 +205,17 @@ export class GemmEmitter {
         [this.get(lane), laneStride],
         [this.get(k), depthStride],
       );
-      this.call(
-        name,
-        source,
-        this.constant(laneStride),
-        this.constant(depthStride),
-        this.get(lanes),
-        this.get(depth),
-        destination,
-        panelStride,
-      );
+      const strides = [this.constant(laneStride), this.constant(depthStride)];
+      const lengths = [this.get(lanes), this.get(depth)];
+      this.call(side, source, ...strides, ...lengths, destination, this.get(depth), this.constant(0));
       return;
     }
     const lineStride = BLOCK * 4;
-    const [laneStride, depthStride] = operand.contiguous === "lane" ? [4, lineStride] : [lineStride, 4];
+    const strides = (operand.contiguous === "lane" ? [4, lineStride] : [lineStride, 4]).map((s) => this.constant(s));
     const blockLane = this.let(this.constant(0));
     const blockDepth = f.local("i32");
-    forUpTo(f, blockLane, lanes, BLOCK, () => {
-      const laneCount = this.let(this.least(this.constant(BLOCK), () => f.get(lanes, blockLane).op("i32.sub")));
+    forUpTo(f, blockLane, lanes, BLOCK_LANES, () => {
+      const laneCount = this.let(this.least(this.constant(BLOCK_LANES), () => f.get(lanes, blockLane).op("i32.sub")));
       f.i32(0).set(blockDepth);
       forUpTo(f, blockDepth, depth, BLOCK, () => {
         const depthCount = this.let(this.least(this.constant(BLOCK), () => f.get(depth, blockDepth).op("i32.sub")));
@@ -233,22 +226,10 @@ export class GemmEmitter {
         const laneEnd = this.sum([laneBegin, 1], [this.get(laneCount), 1]);
         const depthEnd = this.sum([depthBegin, 1], [this.get(depthCount), 1]);
         this.load(operand, batch, [laneBegin, laneEnd], [depthBegin, depthEnd], block, lineStride);
-        // Panel blockLane / width begins after as many panels of `depth` depths: blockLane · depth · 4 bytes.
-        const target = this.sum(
-          [destination, 1],
-          [() => f.get(blockLane, depth).op("i32.mul"), 4],
-          [this.get(blockDepth), width * 4],
-        );
-        this.call(
-          name,
-          block,
-          this.constant(laneStride),
-          this.constant(depthStride),
-          this.get(laneCount),
-          this.get(depthCount),
-          target,
-          panelStride,
-        );
+        const lengths = [this.get(laneCount), this.get(depthCount)];
+        // Panels before this one hold blockLane lanes of `depth` depths.
+        const panel = this.sum([destination, 1], [() => f.get(blockLane, depth).op("i32.mul"), 4]);
+        this.call(side, block, ...strides, ...lengths, panel, this.get(depth), this.get(blockDepth));
         f.release(depthCount);
       });
       f.release(laneCount);

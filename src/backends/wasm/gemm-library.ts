@@ -3,11 +3,7 @@
 import { type FunctionBuilder, type FunctionType, type MemoryOptions, ModuleBuilder } from "./assembler.ts";
 import { advance, advanceBy, countDown, forUpTo, multiplyAdd, transpose } from "./gemm-loops.ts";
 import { copyRows, gather, packPanels } from "./gemm-packing.ts";
-
-/** Rows of a register tile, and of a panel of the left operand. */
-export const TILE_ROWS = 4;
-/** Columns of a register tile, and of a panel of the right operand. */
-export const TILE_COLUMNS = 8;
+import { multiply, TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
 
 const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
 
@@ -17,14 +13,16 @@ const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).
  * depths: `panel[k][lane]`, zero where there is no lane.
  */
 export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> = {
-  /** (source, laneStride, depthStride, lanes, depth, destination, panelStride): packs panels of 4 lanes. */
-  packPanels4: i32(7),
-  /** The same with panels of 8 lanes. */
-  packPanels8: i32(7),
-  /** (leftPanels, rightPanels, target, rowStride, depth, rowPanels, columnPanels): target = left · right, by whole tiles. */
-  multiplyFirst: i32(7),
-  /** The same with target += left · right. */
-  multiplyNext: i32(7),
+  /**
+   * (source, laneStride, depthStride, lanes, depth, destination, panelDepth, firstDepth): packs `lanes` lanes and `depth`
+   * depths of the left operand, from `firstDepth` on of panels that are `panelDepth` deep. The first panel begins at
+   * `destination`. Where at most TAIL_ROWS lanes are left they make a panel of that width.
+   */
+  packLeft: i32(8),
+  /** The same for the right operand, all panels of TILE_COLUMNS lanes. */
+  packRight: i32(8),
+  /** (leftPanels, rightPanels, target, rowStride, depth, rows, columnPanels): target = left · right, by whole tiles. */
+  multiply: i32(7),
   /**
    * (thin, thinStride, wide, wideStride, target, thinTargetStride, wideTargetStride, thinCount, wideCount, depth):
    * target[i, j] += Σₖ thin[i, k] · wide[j, k]; both operands are contiguous along k.
@@ -46,10 +44,9 @@ export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> =
 
 /** Name of a function of the library. */
 export type GemmLibraryName =
-  | "packPanels4"
-  | "packPanels8"
-  | "multiplyFirst"
-  | "multiplyNext"
+  | "packLeft"
+  | "packRight"
+  | "multiply"
   | "addDots"
   | "addScaledRows"
   | "addVectors"
@@ -68,77 +65,15 @@ export function emitGemmLibrary(target: GemmTarget): Uint8Array<ArrayBuffer> {
   const add = (name: GemmLibraryName, body: (f: FunctionBuilder) => void): void => {
     module.addFunction(name, gemmLibraryTypes[name], body);
   };
-  add("packPanels4", (f) => packPanels(f, 4));
-  add("packPanels8", (f) => packPanels(f, 8));
-  add("multiplyFirst", (f) => multiply(f, target.relaxed, false));
-  add("multiplyNext", (f) => multiply(f, target.relaxed, true));
+  add("packLeft", (f) => packPanels(f, TILE_ROWS));
+  add("packRight", (f) => packPanels(f, TILE_COLUMNS));
+  add("multiply", (f) => multiply(f, target.relaxed));
   add("addDots", (f) => addDots(f, target.relaxed));
   add("addScaledRows", (f) => addScaledRows(f, target.relaxed));
   add("addVectors", addVectors);
   add("gather", gather);
   add("copyRows", copyRows);
   return module.build();
-}
-
-/**
- * Walks the right panels outside and the left panels inside, so that one right panel stays in the first-level cache while
- * the left block streams from the second. The loop body is not unrolled: some engines then hoist loads and spill.
- */
-function multiply(f: FunctionBuilder, relaxed: boolean, accumulate: boolean): void {
-  const [left, right, target, rowStride, depth, rowPanels, columnPanels] = [0, 1, 2, 3, 4, 5, 6];
-  const vectors = TILE_COLUMNS / 4;
-  const a = f.local("i32");
-  const b = f.local("i32");
-  const end = f.local("i32");
-  const row = f.local("i32");
-  const tile = f.local("i32");
-  const panels = f.local("i32");
-  const panelBytes = f.local("i32");
-  const splat = f.local("v128");
-  const columns = Array.from({ length: vectors }, () => f.local("v128"));
-  const sums = Array.from({ length: TILE_ROWS }, () => columns.map(() => f.local("v128")));
-
-  f.get(depth)
-    .i32(TILE_COLUMNS * 4)
-    .op("i32.mul")
-    .set(panelBytes);
-  countDown(f, columnPanels, 1, () => {
-    f.get(left).set(a).get(target).set(tile).get(rowPanels).set(panels);
-    f.get(right, panelBytes).op("i32.add").set(end);
-    countDown(f, panels, 1, () => {
-      f.get(right).set(b);
-      for (const sum of sums.flat()) f.splatF32(0).set(sum);
-      f.loop(() => {
-        for (const [j, column] of columns.entries())
-          f.get(b)
-            .memory("v128.load", j * 16)
-            .set(column);
-        for (const [i, rowSums] of sums.entries()) {
-          f.get(a)
-            .memory("v128.load32_splat", i * 4)
-            .set(splat);
-          for (const [j, sum] of rowSums.entries()) multiplyAdd(f, relaxed, splat, columns[j] ?? 0, sum);
-        }
-        advanceBy(advanceBy(f, a, TILE_ROWS * 4), b, TILE_COLUMNS * 4);
-        f.get(b, end).op("i32.ne").brIf(0);
-      });
-      f.get(tile).set(row);
-      for (const rowSums of sums) {
-        for (const [j, sum] of rowSums.entries()) {
-          f.get(row, sum);
-          if (accumulate)
-            f.get(row)
-              .memory("v128.load", j * 16)
-              .op("f32x4.add");
-          f.memory("v128.store", j * 16);
-        }
-        advance(f, row, rowStride);
-      }
-      f.get(row).set(tile);
-    });
-    f.get(end).set(right);
-    advanceBy(f, target, TILE_COLUMNS * 4);
-  });
 }
 
 /** Tiles of 2 × 4 dot products (1 × 4 for an odd last row), summed in four lanes each. */

@@ -37,8 +37,10 @@ export function multiplyAdd(f: FunctionBuilder, relaxed: boolean, a: number, b: 
   else f.get(a, b).op("f32x4.mul").get(sum).op("f32x4.add").set(sum);
 }
 
-const LOW_PAIRS = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
-const HIGH_PAIRS = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
+/** A shuffle that takes the first two lanes of both operands in turns. */
+export const LOW_PAIRS: readonly number[] = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
+/** The same with the last two. */
+export const HIGH_PAIRS: readonly number[] = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
 const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
 

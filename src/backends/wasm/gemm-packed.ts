@@ -1,13 +1,13 @@
 /** The schedule of large matrix products: the right operand is packed as a whole, the left one block by block. */
 
 import type { ModuleBuilder } from "./assembler.ts";
-import { BLOCK_BYTES, batchCount, GemmEmitter, isShared, roundUp } from "./gemm-emitter.ts";
-import { TILE_COLUMNS, TILE_ROWS } from "./gemm-library.ts";
+import { BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
 import type { GemmCode, GemmSpec } from "./gemm-spec.ts";
+import { TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
 
-/** Depths of a block: a right panel of so many (16 KiB) stays in the first-level cache. */
-const DEPTH_BLOCK = 512;
-/** Rows of a block: with DEPTH_BLOCK depths (384 KiB) it stays in the second-level cache. */
+/** Depths of a block: a right panel of so many (20 KiB) stays in the first-level cache. */
+const DEPTH_BLOCK = 640;
+/** Rows of a block: with DEPTH_BLOCK depths (480 KiB) it stays in the second-level cache. */
 const ROW_BLOCK = 192;
 /** Columns of a block whose sums must wait for further depths. */
 const COLUMN_BLOCK = 1024;
@@ -15,6 +15,8 @@ const COLUMN_BLOCK = 1024;
 const CHUNK_COLUMNS = 256;
 /** Columns that one item of the packing phase covers. */
 const PACK_COLUMNS = 64;
+/** Rows of blocks are a multiple of this: whole panels, and whole vectors of computed operands. */
+const ROW_STEP = TILE_ROWS * 2;
 /** Multiplications below which a block is not cut for the sake of more threads. */
 const LEAST_ITEM_WORK = 1 << 18;
 
@@ -32,7 +34,7 @@ interface Blocks {
  *
  *     pack:      right ──────────────► panels of 8 columns, all depths       (threads take 64 columns at a time)
  *     multiply:  for each block of rows and columns                          (threads take blocks)
- *                  for each block of depths:  left ─► panels of 4 rows,  sums += panels · panels
+ *                  for each block of depths:  left ─► panels of 6 rows,  sums += panels · panels
  *                  sums ─► output
  *
  * A sum runs over depths in ascending order, in blocks that depend on the depth alone: threads never change a bit.
@@ -52,7 +54,9 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
   const leftBytes = roundUp(blocks.rows * blocks.depth * 4 + 64, 64);
   const sumBytes = roundUp(blocks.rows * sumStride + 64, 64);
   const hasComputed = left.kind === "computed" || right.kind === "computed";
-  const bytesPerThread = leftBytes + sumBytes + (hasComputed ? roundUp(BLOCK_BYTES, 64) : 0);
+  // Sums of further blocks of depths come after the sums that they are added to.
+  const sumsBytes = blocks.depth < depth ? 2 * sumBytes : sumBytes;
+  const bytesPerThread = leftBytes + sumsBytes + (hasComputed ? roundUp(BLOCK_BYTES, 64) : 0);
 
   const groups = Math.ceil(columns / PACK_COLUMNS);
   GemmEmitter.addPhase(module, spec, `${prefix}pack`, (e, item) => {
@@ -68,8 +72,8 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
         [e.get(k), paddedColumns * 4],
         [() => f.get(column, depths).op("i32.mul"), 4],
       );
-      const block = e.sum([e.threadScratch(rightBytes, bytesPerThread), 1], leftBytes + sumBytes);
-      e.pack(right, TILE_COLUMNS, { batch, lane: column, lanes: count, k, depth: depths }, panels, block);
+      const block = e.sum([e.threadScratch(rightBytes, bytesPerThread), 1], leftBytes + sumsBytes);
+      e.pack(right, "packRight", { batch, lane: column, lanes: count, k, depth: depths }, panels, block);
     });
   });
 
@@ -78,17 +82,9 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
     const [batch = 0, rowBlock = 0, columnBlock = 0] = e.split(item, [batches, blocks.rowBlocks, blocks.columnBlocks]);
     const row = e.let(e.sum([e.get(rowBlock), blocks.rows]));
     const rows = e.let(e.least(e.constant(blocks.rows), () => f.i32(spec.rows).get(row).op("i32.sub")));
-    const rowPanels = e.let(() =>
-      f
-        .get(rows)
-        .i32(TILE_ROWS - 1)
-        .op("i32.add")
-        .i32(2)
-        .op("i32.shr_u"),
-    );
     const panels = e.let(e.threadScratch(rightBytes, bytesPerThread));
     const sums = e.let(e.sum([e.get(panels), 1], leftBytes));
-    const block = e.sum([e.get(panels), 1], leftBytes + sumBytes);
+    const block = e.sum([e.get(panels), 1], leftBytes + sumsBytes);
     e.loop(blocks.columns, sumColumns, (chunk) => {
       const column = e.let(e.sum([e.get(columnBlock), blocks.columns], [e.get(chunk), 1]));
       // The last block may end before this chunk begins.
@@ -110,7 +106,7 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
             f.get(chunk)
               .op("i32.eqz")
               .if(() =>
-                e.pack(left, TILE_ROWS, { batch, lane: row, lanes: rows, k, depth: depths }, e.get(panels), block),
+                e.pack(left, "packLeft", { batch, lane: row, lanes: rows, k, depth: depths }, e.get(panels), block),
               );
             const rightPanels = e.sum(
               [e.scratch(0), 1],
@@ -118,18 +114,24 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
               [e.get(k), paddedColumns * 4],
               [() => f.get(column, depths).op("i32.mul"), 4],
             );
-            const values = [
-              e.get(panels),
-              rightPanels,
-              e.get(sums),
-              e.constant(sumStride),
-              e.get(depths),
-              e.get(rowPanels),
-              columnPanels,
-            ];
+            const multiplyTo = (target: Push): void =>
+              e.call(
+                "multiply",
+                e.get(panels),
+                rightPanels,
+                target,
+                e.constant(sumStride),
+                e.get(depths),
+                e.get(rows),
+                columnPanels,
+              );
             f.get(k).if(
-              () => e.call("multiplyNext", ...values),
-              () => e.call("multiplyFirst", ...values),
+              () => {
+                const part = e.sum([e.get(sums), 1], sumBytes);
+                multiplyTo(part);
+                e.call("addVectors", part, e.get(sums), e.sum([e.get(rows), sumStride]));
+              },
+              () => multiplyTo(e.get(sums)),
             );
           });
           const range = { batch, row: e.get(row), rows: e.get(rows), column: e.get(column), columns: e.get(count) };
@@ -172,7 +174,7 @@ function chooseBlocks({ rows, columns, depth, threadCount }: GemmSpec, batches: 
   const columnBlocks = Math.ceil(columns / COLUMN_BLOCK);
   const products = rows * columns * depth;
   const cut = (rowBlocks: number, columnPieces: number): Blocks => {
-    const evenRows = roundUp(Math.ceil(rows / rowBlocks), TILE_ROWS);
+    const evenRows = roundUp(Math.ceil(rows / rowBlocks), ROW_STEP);
     const evenColumns = roundUp(Math.ceil(columns / columnPieces), TILE_COLUMNS);
     return {
       rows: evenRows,
