@@ -26,6 +26,7 @@ import { argSort } from "../primitives/sorting.ts";
 import { broadcastTo, reshape } from "../primitives/views.ts";
 import { covarianceFactor } from "./covariance.ts";
 import { keepEvaluated } from "./device.ts";
+import { fromTypedArray } from "./from-data.ts";
 
 /** The largest float32 below 1, and the one above -1. */
 const belowOne = 1 - 2 ** -24;
@@ -75,9 +76,9 @@ export class RandomState {
     this.#array = null;
   }
 
-  /** The key that the next samples come from. */
+  /** The key that the next samples come from; evaluated, so that a compiled call that captures it needs no other plan. */
   get key(): MLXArray {
-    if (this.#words) return wordsToKey(this.#words);
+    if (this.#words) return fromTypedArray(Uint32Array.from(this.#words));
     if (!this.#array) throw new ArgumentError("random", "the state was lost");
     return this.#array;
   }

@@ -72,6 +72,8 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
     randomState.key = arrayOf(resume, "random.key");
   }
   optimizer.init(model.trainableParameters());
+  // Only a step whose inputs are all known runs from its recorded plan: pending ones would join it and be planned with it.
+  await evaluate(model, optimizer, randomState);
   const update = updateOf(options);
   const started = performance.now();
   let { step, epoch, batch }: TrainPosition = resume?.position ?? { step: 0, epoch: 0, batch: 0 };
@@ -99,6 +101,7 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
         continue;
       }
       if (!model.training) model.train();
+      await evaluate(data); // apart from the step, as above: a slice at another place would be another plan
       const loss = update(data);
       await evaluate(loss, model, optimizer, randomState);
       step++;

@@ -4,7 +4,8 @@ import * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
 import type { Checkpoint, TrainEvent, TrainOptions } from "mlx-ts/train";
 import { loadCheckpoint, saveCheckpoint, train } from "mlx-ts/train";
-import { describe, expect, expectTypeOf, it } from "vitest";
+import { describe, expect, expectTypeOf, it, vi } from "vitest";
+import { currentRuntime } from "../../src/array/device.ts";
 
 interface Batch {
   readonly x: mx.MLXArray;
@@ -155,6 +156,17 @@ describe("train", () => {
     }
     const events = await collect(train({ ...options(), batches: late }));
     expect(stepLosses(events)).toEqual(stepLosses(await collect(train(options()))));
+  });
+
+  it("plans its step once, though parameters, batches and random keys come uncomputed", async () => {
+    const prepare = vi.spyOn(currentRuntime().backend, "prepare");
+    try {
+      await collect(train(options()));
+      const plans = prepare.mock.calls.map(([{ steps }]) => steps.map(({ kernel }) => kernel.kind));
+      expect(plans.filter((kinds) => kinds.includes("contraction"))).toHaveLength(1);
+    } finally {
+      prepare.mockRestore();
+    }
   });
 
   it("refuses data that can be iterated only once", async () => {
