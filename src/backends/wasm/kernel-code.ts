@@ -40,8 +40,8 @@ export function argumentLayout(slotCount: number, types: readonly Dtype[]): Argu
   return { slotCount, arguments: types, constants, scratch, byteLength: scratch + 4 };
 }
 
-/** The type of every exported function: argument block, first item, item after the last. */
-export const phaseType: FunctionType = { params: ["i32", "i32", "i32"], results: [] };
+/** The type of every exported function: argument block, first item, item after the last, number of the thread. */
+export const phaseType: FunctionType = { params: ["i32", "i32", "i32", "i32"], results: [] };
 
 /** An emitter whose buffers and constants come from the argument block in parameter 0. */
 export function emitterFor(

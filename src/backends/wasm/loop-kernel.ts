@@ -10,7 +10,9 @@ import type { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor, phaseType } from "./kernel-code.ts";
-import { chooseVectorAxis, expressionsIn, joinAxes, mapLoop, workOf } from "./loop-shaping.ts";
+import { chooseVectorAxis, expressionsIn, joinAxes, mapLoop, ownExpressions, workOf } from "./loop-shaping.ts";
+import type { Pass, Strips } from "./strips.ts";
+import { stripsFor, threadStripBytes } from "./strips.ts";
 
 /** Instructions in one range of a phase, at least. */
 const rangeWork = 1 << 17;
@@ -28,30 +30,34 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   const loops = root.axes.length > 0 ? [root] : root.children;
   const layout = argumentLayout(kernel.slots.length, kernel.arguments);
   const resultBytes = loops.reduce((count, { reduces }) => count + reduces.length, 0) * 16;
-  const options = { e, target, layout, resultBytes, nextAxis: () => nextAxis++ };
+  // Reductions over nothing still give their identity.
+  const lengthOf = (loop: Loop): number => Math.max(1, loop.axes[0]?.length ?? 1);
+  const partialBytes = loops.map(
+    (loop) => Math.ceil(lengthOf(loop) / chunkOf(e, loop)) * loop.reduces.length * accumulatorBytes,
+  );
+  const stripOffset = Math.ceil((resultBytes + Math.max(0, ...partialBytes)) / 64) * 64;
+  const options = { e, target, layout, resultBytes, stripOffset, nextAxis: () => nextAxis++ };
   const phases: GemmPhase[] = [];
   const results = new Map<Expr, number>();
-  let partialBytes = 0;
+  let usesStrips = false;
   const once = (name: string, itemCount: number): void => {
     phases.push({ name, itemCount, itemsPerChunk: Math.max(1, itemCount), work: itemCount });
   };
   loops.forEach((loop, index) => {
     const { reduces } = loop;
-    // Reductions over nothing still give their identity.
-    const length = Math.max(1, loop.axes[0]?.length ?? 1);
+    const length = lengthOf(loop);
     const itemsPerChunk = chunkOf(e, loop);
     let types: readonly AccumulatorType[] = [];
     module.addFunction(`p${index}`, phaseType, (f) => {
       const emitter = new LoopEmitter(f, options);
       emitter.bindResults(results);
       types = emitter.emitPhase(loop, itemsPerChunk);
+      usesStrips ||= emitter.usesStrips;
     });
     phases.push({ name: `p${index}`, itemCount: length, itemsPerChunk, work: workOf(loop) });
     if (reduces.length === 0) return;
     module.addFunction(`f${index}`, phaseType, (f) => new LoopEmitter(f, options).joinPartials(types, results.size));
-    const ranges = Math.ceil(length / itemsPerChunk);
-    once(`f${index}`, ranges);
-    partialBytes = Math.max(partialBytes, ranges * reduces.length * accumulatorBytes);
+    once(`f${index}`, Math.ceil(length / itemsPerChunk));
     for (const reduce of reduces) results.set(reduce, results.size);
   });
   if (root.axes.length === 0 && root.stores.length > 0) {
@@ -62,7 +68,8 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
     });
     once("s", 1);
   }
-  return { bytes: module.build(), phases, scratchBytes: resultBytes + partialBytes, layout };
+  const scratchBytes = stripOffset + (usesStrips ? target.threadCount * threadStripBytes : 0);
+  return { bytes: module.build(), phases, scratchBytes, layout };
 }
 
 /** Points of the outermost axis in one range: a matter of the loop alone, so that results do not depend on threads. */
@@ -79,6 +86,8 @@ interface EmitterOptions {
   readonly layout: ArgumentLayout;
   /** Room for the finished results of all phases; partial ones lie behind it. */
   readonly resultBytes: number;
+  /** Where in the scratch memory the strips of thread 0 begin. */
+  readonly stripOffset: number;
   readonly nextAxis: () => number;
 }
 
@@ -98,6 +107,8 @@ class LoopEmitter {
   readonly #f: FunctionBuilder;
   readonly #em: ExpressionEmitter;
   readonly #options: EmitterOptions;
+  /** Whether the code keeps strips of values in scratch memory. */
+  usesStrips = false;
 
   constructor(f: FunctionBuilder, options: EmitterOptions) {
     this.#f = f;
@@ -196,14 +207,7 @@ class LoopEmitter {
     this.#nest(loop, outer, isSplitVector ? null : split, () => {
       em.laneAxis = { lane, lanes };
       const range = isSplitVector && split ? this.#scaled(split, lanes) : null;
-      this.#count(
-        step,
-        range,
-        () => {
-          this.#body(vector, main, { reduces: loop.reduces, spelled });
-        },
-        expressionsIn(vector),
-      );
+      this.#countVectors(step, range, vector, () => this.#body(vector, main, { reduces: loop.reduces, spelled }));
       em.laneAxis = null;
       if (axis.length % lanes !== 0) {
         const from = this.#f.local("i32");
@@ -300,6 +304,82 @@ class LoopEmitter {
       });
     });
     em.leave();
+  }
+
+  /** Counts the vectors of a loop: one by one, or in passes over strips of them. */
+  #countVectors(step: Axis, range: Range | null, vector: Loop, body: () => void): void {
+    const f = this.#f;
+    const em = this.#em;
+    const lanes = em.laneAxis?.lanes ?? 1;
+    const varies = (expr: Expr): boolean => em.variesByLane(expr);
+    const strips = vector.children.length > 0 ? null : stripsFor(ownExpressions(vector), varies, step.length * lanes);
+    if (!strips) {
+      this.#count(step, range, body, expressionsIn(vector));
+      return;
+    }
+    this.usesStrips = true;
+    const from = f.local("i32");
+    const to = f.local("i32");
+    const end = f.local("i32");
+    em.enter();
+    em.hoist(expressionsIn(vector));
+    if (range) f.get(range.begin).set(from).get(range.end).set(end);
+    else f.i32(0).set(from).i32(step.length).set(end);
+    f.block(() => {
+      f.loop(() => {
+        f.get(from, end).op("i32.ge_s").brIf(1);
+        f.get(from)
+          .i32(strips.length / lanes)
+          .op("i32.add")
+          .tee(to);
+        f.get(end, to, end).op("i32.lt_s").op("select").set(to);
+        for (const pass of strips.passes) this.#pass(step, { begin: from, end: to }, pass, strips, body);
+        f.get(to).set(from).br(0);
+      });
+    });
+    em.leave();
+  }
+
+  /** One pass over the vectors in `range`: takes what earlier ones left, leaves what later ones need, or ends with `body`. */
+  #pass(step: Axis, range: Range, { takes, leaves }: Pass, { stride }: Strips, body: () => void): void {
+    const f = this.#f;
+    const em = this.#em;
+    const lanes = em.laneAxis?.lanes ?? 1;
+    const { e, layout, stripOffset } = this.#options;
+    const origin = f.local("i32"); // of the strip, were it to begin with vector 0
+    f.get(0).memory("i32.load", layout.scratch).i32(stripOffset).op("i32.add");
+    f.get(3).i32(threadStripBytes).op("i32.mul").op("i32.add");
+    f.get(range.begin)
+      .i32(lanes * 4)
+      .op("i32.mul")
+      .op("i32.sub")
+      .set(origin);
+    this.#count(
+      step,
+      range,
+      () => {
+        const address = f.local("i32");
+        f.get(em.position(e.axis(step)))
+          .i32(lanes * 4)
+          .op("i32.mul")
+          .get(origin)
+          .op("i32.add")
+          .set(address);
+        for (const { expr, strip } of takes) {
+          const registers = Array.from({ length: lanes / 4 }, (_, k) =>
+            em.ops.keep(() => f.get(address).memory("v128.load", strip * stride + k * 16)),
+          );
+          em.bindValue(expr, { registers, isUniform: false });
+        }
+        for (const { expr, strip } of leaves) {
+          em.registers(expr).forEach((register, k) => {
+            f.get(address, register).memory("v128.store", strip * stride + k * 16);
+          });
+        }
+        if (leaves.length === 0) body();
+      },
+      [],
+    );
   }
 
   /** A range in steps of `lanes` points. */

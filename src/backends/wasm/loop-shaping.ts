@@ -4,6 +4,7 @@ import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
 import { affineOf, argOf } from "../../ir/expr.ts";
 import type { Loop } from "../../ir/kernel.ts";
+import { expensiveIn } from "./strips.ts";
 
 /** A loop with every expression in it replaced by `change`, and its axes by `axes`. */
 export function mapLoop(
@@ -190,10 +191,11 @@ function accessesIn(loop: Loop): Expr[] {
   return [...found];
 }
 
-/** More lanes hide latency in light loops; heavy ones would spill. */
+/** More lanes hide latency in light loops; heavy ones would spill, unless they run in passes. */
 function lanesFor(loop: Loop, axis: Axis): number {
   const exprs = expressionsIn(loop);
-  const work = exprs.reduce((sum, expr) => sum + countWork(expr), 0);
+  const passCount = loop.children.length > 0 ? 1 : Math.max(1, expensiveIn(exprs, () => true).length);
+  const work = exprs.reduce((sum, expr) => sum + countWork(expr), 0) / passCount;
   const isWide = exprs.some((expr) => hasWideElements(expr, new Set()));
   let lanes = work > 40 ? 4 : work > 14 ? 8 : 16;
   if (isWide) lanes = Math.min(lanes, 8);
