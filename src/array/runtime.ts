@@ -1,6 +1,7 @@
 /** Where computations run: the backend in use and the plans it has prepared. */
 import { elementsOf } from "../base/elements.ts";
 import { DisposedError, MLXError, OutOfMemoryError } from "../base/errors.ts";
+import { MissingPart } from "../base/part.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
@@ -45,14 +46,28 @@ export class Runtime {
     try {
       await this.#evaluate(roots);
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      await this.#pause();
-      await this.#evaluate(roots).catch((cause: unknown) => Promise.reject(withShape(cause, roots)));
+      await this.#evaluateAgain(roots, error, false);
     }
     const { active } = this.backend.memory();
     this.#leastActive = Math.min(this.#leastActive, active);
     const isPauseDue = ++this.#evaluationsSincePause >= evaluationsBetweenPauses;
     if (isPauseDue || active > this.#leastActive + growthBetweenPauses) await this.#pause();
+  }
+
+  /** Removes what an evaluation failed of, where that is possible, and evaluates what is still to be computed. */
+  async #evaluateAgain(roots: readonly MLXArray[], error: unknown, hasPaused: boolean): Promise<void> {
+    const isExhausted = error instanceof OutOfMemoryError;
+    if (error instanceof MissingPart) await error.load();
+    else if (isExhausted && !hasPaused) await this.#pause();
+    else throw isExhausted ? withShape(error, roots) : error;
+    // Others may have computed, or disposed, some of them meanwhile.
+    const pending = roots.filter((root) => !root.isEvaluated && !root.isDisposed);
+    if (pending.length === 0) return;
+    try {
+      await this.#evaluate(pending);
+    } catch (next) {
+      await this.#evaluateAgain(pending, next, hasPaused || isExhausted);
+    }
   }
 
   /** Lets the finalizers of collected arrays run: they wait for the current stretch of promises to end. */
@@ -184,8 +199,7 @@ function settleAll(roots: readonly MLXArray[], allocations: readonly Allocation[
 }
 
 /** The error of exhausted memory, with the largest array that was asked for. */
-function withShape(error: unknown, roots: readonly MLXArray[]): unknown {
-  if (!(error instanceof OutOfMemoryError)) return error;
+function withShape(error: OutOfMemoryError, roots: readonly MLXArray[]): OutOfMemoryError {
   const largest = roots.reduce((a, b) => (b.nbytes > a.nbytes ? b : a));
   const detail = `array(${largest.dtype} [${largest.shape}]) does not fit: ${error.message}`;
   return new OutOfMemoryError("evaluate", detail, { cause: error });

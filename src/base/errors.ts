@@ -50,3 +50,8 @@ export class GradientError extends MLXError {
 export class ArgumentError extends MLXError {
   override readonly name = "ArgumentError";
 }
+
+/** Thrown when a part of the library cannot be loaded; the next evaluation tries again. */
+export class LoadError extends MLXError {
+  override readonly name = "LoadError";
+}

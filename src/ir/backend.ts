@@ -60,6 +60,7 @@ export interface Backend {
   upload(data: TypedArray): Allocation;
   /** Room for `byteLength` bytes, contents undefined. @throws {OutOfMemoryError} */
   allocate(byteLength: number): Allocation;
+  /** @throws {MissingPart} if something it needs is not loaded: load it and call again */
   prepare(plan: Plan): Executable;
   memory(): MemoryReport;
   resetPeak(): void;

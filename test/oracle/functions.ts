@@ -61,6 +61,7 @@ export const unrecorded: Readonly<Record<string, string>> = {
   DtypeError: errorClass,
   FormatError: errorClass,
   GradientError: errorClass,
+  LoadError: errorClass,
   OutOfMemoryError: errorClass,
   ShapeError: errorClass,
   "nn.Module": "has no forward of its own",

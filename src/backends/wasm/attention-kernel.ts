@@ -1,10 +1,11 @@
 /** Emits attention as one kernel: scores of a block of queries, their softmax and the weighted values, never more than the block. */
 import { sizeOf } from "../../base/shape.ts";
-import type { CompositeKernel, TensorCall, TensorType } from "../../ir/kernel.ts";
+import type { CompositeKernel } from "../../ir/kernel.ts";
 import { ModuleBuilder } from "./assembler.ts";
-import type { Mask } from "./attention-rows.ts";
+import { attentionOf } from "./attention-call.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
 import { GemmEmitter, roundUp } from "./gemm-emitter.ts";
+import { emitGemmLibrary } from "./gemm-library.ts";
 import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
 import { TAIL_ROWS, TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
@@ -16,64 +17,6 @@ const QUERY_BLOCK = 64;
 const LEAST_PACKED = 8;
 /** Keys that are packed at a time. */
 const KEY_CHUNK = 256;
-
-/** Lengths and parameters of an attention. */
-export interface Attention {
-  /** Batch axes, then heads of the queries. */
-  readonly leading: readonly number[];
-  /** Heads of the queries that share a head of keys and values. */
-  readonly group: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly features: number;
-  readonly valueFeatures: number;
-  readonly scale: number;
-  readonly isCausal: boolean;
-  readonly mask: Mask | null;
-}
-
-/** The attention that `call` is, if the kernel takes it: float32, not empty, a mask that is boolean or float32. */
-export function attentionOf({ name, inputs, params }: TensorCall): Attention | null {
-  const [q, k, v, mask] = inputs;
-  if (name !== "scaledDotProductAttention" || !q || !k || !v || !isAttentionParams(params)) return null;
-  if ([q, k, v].some(({ dtype }) => dtype !== "float32") || !Number.isFinite(params.scale)) return null;
-  const leading = q.shape.slice(0, -2);
-  const [queries = 0, features = 0] = q.shape.slice(-2);
-  const [keys = 0, valueFeatures = 0] = v.shape.slice(-2);
-  const keyHeads = k.shape.at(-3) ?? 0;
-  if ([...leading, queries, features, keys, valueFeatures, keyHeads].some((length) => length === 0)) return null;
-  const layout = mask ? maskLayout(mask, [...leading, queries, keys]) : null;
-  if (mask && !layout) return null;
-  const group = (leading.at(-1) ?? 1) / keyHeads;
-  return { ...params, leading, group, queries, keys, features, valueFeatures, mask: layout };
-}
-
-function isAttentionParams(params: unknown): params is { readonly scale: number; readonly isCausal: boolean } {
-  return (
-    typeof params === "object" &&
-    params !== null &&
-    "scale" in params &&
-    typeof params.scale === "number" &&
-    "isCausal" in params &&
-    typeof params.isCausal === "boolean"
-  );
-}
-
-function maskLayout({ shape, dtype }: TensorType, scores: readonly number[]): Mask | null {
-  if (dtype !== "bool" && dtype !== "float32") return null;
-  const byteLength = dtype === "bool" ? 1 : 4;
-  const missing = scores.length - shape.length;
-  const strides = scores.map((_, axis) => {
-    const length = shape[axis - missing] ?? 1;
-    return axis < missing || length === 1 ? 0 : sizeOf(shape.slice(axis - missing + 1)) * byteLength;
-  });
-  return {
-    isBoolean: dtype === "bool",
-    leading: strides.slice(0, -2),
-    queryStride: strides.at(-2) ?? 0,
-    keyStride: strides.at(-1) ?? 0,
-  };
-}
 
 /**
  * Compiles an attention to a module on the library of matrix products.
@@ -294,6 +237,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   );
   return {
     bytes: module.build(),
+    library: emitGemmLibrary,
     phases: [{ name: "attend", itemCount, itemsPerChunk, work }],
     scratchBytes: bytesPerThread * target.threadCount,
     layout,

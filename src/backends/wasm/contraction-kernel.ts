@@ -9,6 +9,7 @@ import type { FunctionBuilder } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
 import { emitGemm } from "./gemm.ts";
+import { emitGemmLibrary } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import type { GemmOperand, GemmOutput } from "./gemm-spec.ts";
 import { loadType, storeType } from "./gemm-spec.ts";
@@ -16,15 +17,6 @@ import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts"
 import { argumentLayout, emitterFor } from "./kernel-code.ts";
 import { loadVector, storeVector } from "./lane-memory.ts";
 import { accessScore, loadsIn } from "./loop-shaping.ts";
-
-/** Multiplications from which packing pays. */
-const leastProduct = 2048;
-
-/** Whether a contraction is one for the packed kernels: float32, not empty, not tiny. */
-export function isPackedProduct({ dtype, batch, m, n, k }: ContractionKernel): boolean {
-  const products = [...batch, m, n, k].reduce((product, { length }) => product * length, 1);
-  return dtype === "float32" && products >= leastProduct;
-}
 
 /** Compiles a contraction to a module on the library of matrix products. */
 export function emitContraction(kernel: ContractionKernel, target: KernelTarget): KernelCode {
@@ -43,7 +35,7 @@ export function emitContraction(kernel: ContractionKernel, target: KernelTarget)
     scratchOffset: layout.scratch,
     threadCount: target.threadCount,
   });
-  return { bytes: module.build(), phases, scratchBytes, layout };
+  return { bytes: module.build(), phases, scratchBytes, layout, library: emitGemmLibrary };
 }
 
 class ContractionEmitter {

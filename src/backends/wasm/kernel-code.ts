@@ -20,6 +20,8 @@ export interface KernelCode {
   /** Bytes of scratch memory, at an address that is a multiple of 64. */
   readonly scratchBytes: number;
   readonly layout: ArgumentLayout;
+  /** Emits the module whose functions this one imports, if it needs one; all kernels that name it share one. */
+  readonly library?: (target: KernelTarget) => Uint8Array<ArrayBuffer>;
 }
 
 /** Where things lie in the argument block of a call. */

@@ -1,19 +1,16 @@
 /** The CPU backend: plans run as WebAssembly compiled here, on one memory, by a pool of threads. */
 import type { TypedArray } from "../../base/dtype.ts";
-import { MLXError } from "../../base/errors.ts";
 import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "../../ir/backend.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
-import { attentionOf, emitAttention } from "./attention-kernel.ts";
-import { emitContraction, isPackedProduct } from "./contraction-kernel.ts";
+import { attentionOf } from "./attention-call.ts";
 import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
 import { WasmExecutable } from "./executable.ts";
-import { emitGemmLibrary } from "./gemm-library.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
+import { emitKernel } from "./kernel-emitters.ts";
 import { kernelText } from "./kernel-text.ts";
-import { emitLoopKernel } from "./loop-kernel.ts";
 import type { KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
 import { importedMath } from "./vector-math.ts";
@@ -39,7 +36,7 @@ export class WasmBackend implements Backend {
   readonly #modules = new Map<string, CompiledKernel>();
   readonly #registry: FinalizationRegistry<number>;
   #view: DataView | null = null;
-  #library: KernelModule | null = null;
+  readonly #libraries = new Map<KernelCode["library"], KernelModule>();
   /** Runs that wait for other threads, one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -68,11 +65,15 @@ export class WasmBackend implements Backend {
     return allocation;
   }
 
+  /** @throws {MissingPart} if an emitter is not loaded; nothing is held then */
   prepare(plan: Plan): Executable {
+    const compiled = plan.steps.map(({ kernel }) => (kernel.kind === "routine" ? null : this.#compile(kernel)));
+    for (const one of compiled) if (one) one.holders++;
+    this.#trim(); // only now: a module that nobody holds may be the one to go
     return new WasmExecutable(
       this,
       plan,
-      plan.steps.map((step) => this.#prepareStep(step)),
+      plan.steps.map((step, k) => this.#prepareStep(step, compiled[k] ?? null)),
     );
   }
 
@@ -115,13 +116,9 @@ export class WasmBackend implements Backend {
     if (limits.cache !== undefined) this.arena.cacheLimit = limits.cache;
   }
 
-  #prepareStep(step: Step): PreparedStep {
-    const { kernel } = step;
-    if (kernel.kind === "routine") return { step, kernel, compiled: null, args: 0 };
-    const compiled = this.#compile(kernel);
-    compiled.holders++;
-    this.#trim(); // only now: a module that nobody holds may be the one to go
-    return { step, kernel, compiled, args: this.arena.reserve(compiled.code.layout.byteLength) };
+  #prepareStep(step: Step, compiled: CompiledKernel | null): PreparedStep {
+    const args = compiled ? this.arena.reserve(compiled.code.layout.byteLength) : 0;
+    return { step, kernel: step.kernel, compiled, args };
   }
 
   #compile(kernel: LoopKernel | ContractionKernel | CompositeKernel): CompiledKernel {
@@ -137,10 +134,10 @@ export class WasmBackend implements Backend {
       threadCount: this.pool.threadCount,
       ...this.arena.memoryOptions,
     };
-    const usesProducts = kernel.kind === "composite" || (kernel.kind === "contraction" && isPackedProduct(kernel));
     const code = emitKernel(kernel, target);
     const work = code.phases.reduce((sum, phase) => sum + phase.work, 0);
-    const options = { optimize: work > longWork, ...(usesProducts ? { library: this.#gemmLibrary(target) } : {}) };
+    const library = code.library && this.#library(code.library, target);
+    const options = { optimize: work > longWork, ...(library ? { library } : {}) };
     const compiled: CompiledKernel = {
       code,
       kernel: this.pool.register(kernel.label, code.bytes, options),
@@ -150,41 +147,22 @@ export class WasmBackend implements Backend {
     return compiled;
   }
 
-  /** The inner loops of all matrix products, compiled once. */
-  #gemmLibrary(target: KernelTarget): KernelModule {
-    this.#library ??= this.pool.register("matmul", emitGemmLibrary(target), { optimize: true });
-    return this.#library;
+  /** A library that kernels share, compiled once. */
+  #library(emit: NonNullable<KernelCode["library"]>, target: KernelTarget): KernelModule {
+    let library = this.#libraries.get(emit);
+    if (!library) {
+      library = this.pool.register("library", emit(target), { optimize: true });
+      this.#libraries.set(emit, library);
+    }
+    return library;
   }
 
   #trim(): void {
-    if (this.#modules.size <= moduleLimit) return;
     for (const [key, { kernel, holders }] of this.#modules) {
+      if (this.#modules.size <= moduleLimit) return;
       if (holders > 0) continue;
       this.#modules.delete(key);
       this.pool.release(kernel);
-      return;
     }
   }
-}
-
-function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
-  if (kernel.kind === "composite") return emitAttention(kernel, target);
-  if (kernel.kind === "contraction" && isPackedProduct(kernel)) return emitContraction(kernel, target);
-  return emitLoopKernel(asLoops(kernel), target);
-}
-
-/** A contraction as a plain loop nest, for those that the packed kernels do not take; loops as they are. */
-function asLoops(kernel: LoopKernel | ContractionKernel): LoopKernel {
-  if (kernel.kind === "loop") return kernel;
-  const { slots, label, batch, m, n, stores, result } = kernel;
-  if (result.op !== "reduce") throw new MLXError("codegen", "a contraction must end in a sum");
-  const axes = [...batch, m, n].filter(({ length }) => length !== 1);
-  const sum = { axes: result.axes.filter(({ length }) => length !== 1), children: [], reduces: [result], stores: [] };
-  return {
-    kind: "loop",
-    slots,
-    arguments: kernel.arguments,
-    label,
-    root: { axes, children: [sum], reduces: [], stores },
-  };
 }

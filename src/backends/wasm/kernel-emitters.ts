@@ -1,0 +1,50 @@
+/** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
+import { MLXError } from "../../base/errors.ts";
+import { Part } from "../../base/part.ts";
+import type { CompositeKernel, ContractionKernel, LoopKernel } from "../../ir/kernel.ts";
+import type { KernelCode, KernelTarget } from "./kernel-code.ts";
+import { emitLoopKernel } from "./loop-kernel.ts";
+
+/** Matrix products. */
+export const products: Part<typeof import("./contraction-kernel.ts")> = /* @__PURE__ */ new Part(
+  "products",
+  () => import("./contraction-kernel.ts"),
+);
+
+/** Attention as one kernel. */
+export const attention: Part<typeof import("./attention-kernel.ts")> = /* @__PURE__ */ new Part(
+  "attention",
+  () => import("./attention-kernel.ts"),
+);
+
+/** The module of a kernel. @throws {MissingPart} if its emitter is not loaded */
+export function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
+  if (kernel.kind === "composite") return attention.get().emitAttention(kernel, target);
+  if (kernel.kind === "contraction" && isPackedProduct(kernel)) return products.get().emitContraction(kernel, target);
+  return emitLoopKernel(asLoops(kernel), target);
+}
+
+/** Multiplications from which packing pays. */
+const leastProduct = 2048;
+
+/** Whether a contraction is one for the packed kernels: float32, not empty, not tiny. */
+function isPackedProduct({ dtype, batch, m, n, k }: ContractionKernel): boolean {
+  const multiplications = [...batch, m, n, k].reduce((product, { length }) => product * length, 1);
+  return dtype === "float32" && multiplications >= leastProduct;
+}
+
+/** A contraction as a plain loop nest, for those that the packed kernels do not take; loops as they are. */
+function asLoops(kernel: LoopKernel | ContractionKernel): LoopKernel {
+  if (kernel.kind === "loop") return kernel;
+  const { slots, label, batch, m, n, stores, result } = kernel;
+  if (result.op !== "reduce") throw new MLXError("codegen", "a contraction must end in a sum");
+  const axes = [...batch, m, n].filter(({ length }) => length !== 1);
+  const sum = { axes: result.axes.filter(({ length }) => length !== 1), children: [], reduces: [result], stores: [] };
+  return {
+    kind: "loop",
+    slots,
+    arguments: kernel.arguments,
+    label,
+    root: { axes, children: [sum], reduces: [], stores },
+  };
+}
