@@ -8,10 +8,15 @@ const reportEvery = 1_000;
 /** Shapes vary over this many values. */
 const shapeCount = 50;
 
-/** Runs both loops and prints what is held every thousand iterations; nothing is disposed by hand. */
+/** Runs the loops and prints what is held every thousand iterations; nothing is disposed by hand. */
 export async function measureMemory(): Promise<void> {
-  await watch("eager loop", async (k) => {
+  await watch("eager loop on three numbers", async (k) => {
+    const x = mx.array([k, 2, 3]);
+    await x.mul(2).add(1).sum().item();
+  });
+  await watch(`eager loop over ${shapeCount} shapes`, async (k) => {
     const x = mx.ones([64, 16 + (k % shapeCount) * 8]).mul(k);
+    await mx.evaluate(x);
     const y = mx.exp(x.mul(-0.1)).add(1);
     await y.sum().item();
   });
@@ -27,14 +32,14 @@ export async function measureMemory(): Promise<void> {
     },
     { inputs: [model, optimizer], outputs: [model, optimizer] },
   );
-  await watch("compiled training step", async (k) => {
+  await watch(`compiled training step over ${shapeCount} shapes`, async (k) => {
     const loss = step(mx.random.normal([8 + (k % shapeCount) * 4, 64]));
     await mx.evaluate(loss, model, optimizer);
   });
 }
 
 async function watch(title: string, iteration: (k: number) => Promise<void>): Promise<void> {
-  console.log(`\n${title}, ${iterations} iterations over ${shapeCount} shapes (MiB)`);
+  console.log(`\n${title}, ${iterations} iterations (MiB)`);
   console.log(["iterations", "active", "cache", "resident", "seconds"].map((text) => text.padStart(12)).join(""));
   const began = performance.now();
   for (let k = 1; k <= iterations; k++) {

@@ -1,7 +1,10 @@
-/** Blocks of the arena as JavaScript objects that the collector may reclaim. */
+/** Where the elements of arrays lie: blocks of the arena for large ones, JavaScript memory for small ones. */
 import { MLXError } from "../../base/errors.ts";
 import type { Allocation } from "../../ir/backend.ts";
 import type { Arena } from "./arena.ts";
+
+/** Arrays of fewer bytes are small: see `SmallAllocation`. */
+export const smallByteLimit = 2048;
 
 /**
  * A counted handle on a block. Its memory returns when the last holder releases it, or when the handle itself is
@@ -11,7 +14,7 @@ import type { Arena } from "./arena.ts";
 export class WasmAllocation implements Allocation {
   readonly byteLength: number;
   readonly offset: number;
-  readonly pressure: ArrayBuffer | null;
+  readonly pressure: ArrayBuffer;
   readonly #arena: Arena;
   readonly #registry: FinalizationRegistry<number>;
   #holders = 1;
@@ -21,7 +24,7 @@ export class WasmAllocation implements Allocation {
     this.#registry = registry;
     this.offset = offset;
     this.byteLength = byteLength;
-    this.pressure = byteLength >= pressureThreshold ? new ArrayBuffer(byteLength) : null;
+    this.pressure = new ArrayBuffer(byteLength);
     registry.register(this, offset, this);
   }
 
@@ -41,5 +44,28 @@ export class WasmAllocation implements Allocation {
   }
 }
 
-/** Blocks below this are as small as the JavaScript objects around them, which the collector sees by themselves. */
-const pressureThreshold = 2048;
+/**
+ * The elements of a small array. They lie in JavaScript memory, and a run copies them into the arena and out of it: that is
+ * cheaper than a block with a finalizer, and nothing of it outlives the array. A finalizer's record stays until the engine's next
+ * major collection, which small arrays alone hardly ever bring about.
+ */
+export class SmallAllocation implements Allocation {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get byteLength(): number {
+    return this.#bytes.byteLength;
+  }
+
+  bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Nothing to count: the collector knows who holds it. */
+  retain(): void {}
+
+  release(): void {}
+}

@@ -4,10 +4,10 @@ import { carrierOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { Allocation, Executable, Plan, Step } from "../../ir/backend.ts";
 import type { Kernel, RoutineKernel } from "../../ir/kernel.ts";
-import { WasmAllocation } from "./allocation.ts";
+import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { writeConstant } from "./kernel-code.ts";
 import type { Phase } from "./pool.ts";
-import { planScratch } from "./scratch.ts";
+import { placeSmall, planScratch } from "./scratch.ts";
 import type { CompiledKernel, WasmBackend } from "./wasm-backend.ts";
 
 /** A step of a plan with its compiled kernel; routines have none. */
@@ -38,6 +38,9 @@ export class WasmExecutable implements Executable {
   readonly #scratchOffsets: readonly number[];
   readonly #scratchBytes: number;
   readonly #partialBytes: number;
+  /** Addresses at which small inputs and outputs lie during a run; runs never overlap. */
+  readonly #smallPlaces: readonly number[];
+  readonly #smallBlock: number;
 
   constructor(backend: WasmBackend, plan: Plan, steps: readonly PreparedStep[]) {
     this.#backend = backend;
@@ -49,6 +52,10 @@ export class WasmExecutable implements Executable {
     this.#partialBytes =
       Math.ceil(Math.max(0, ...steps.map(({ compiled }) => compiled?.code.scratchBytes ?? 0)) / 64) * 64;
     this.#scratchBytes = scratch.byteLength + this.#partialBytes;
+    const small = placeSmall(plan, smallByteLimit);
+    const block = small.byteLength > 0 ? backend.arena.reserve(small.byteLength) : 0;
+    this.#smallBlock = block;
+    this.#smallPlaces = small.offsets.map((offset) => block + offset);
   }
 
   run(
@@ -63,6 +70,7 @@ export class WasmExecutable implements Executable {
   }
 
   dispose(): void {
+    if (this.#smallBlock > 0) this.#backend.arena.free(this.#smallBlock);
     for (const { compiled, args } of this.#steps) {
       if (!compiled) continue;
       this.#backend.arena.free(args);
@@ -80,9 +88,9 @@ export class WasmExecutable implements Executable {
         else pool.run(phases);
         if (routine) this.#runRoutine(routine, addresses);
       }
-      return outputs;
+      return this.#collect(outputs, addresses);
     } catch (error) {
-      for (const output of outputs) output.release();
+      for (const output of outputs) output?.release();
       throw error;
     } finally {
       if (scratch > 0) this.#backend.arena.free(scratch);
@@ -102,18 +110,21 @@ export class WasmExecutable implements Executable {
         if (phases.length > 0) await pool.submit(phases);
         if (routine) this.#runRoutine(routine, addresses);
       }
-      return outputs;
+      return this.#collect(outputs, addresses);
     } catch (error) {
-      for (const output of outputs) output.release();
+      for (const output of outputs) output?.release();
       throw error;
     } finally {
       if (scratch > 0) this.#backend.arena.free(scratch);
     }
   }
 
-  /** Finds room for everything: outputs that the caller will own, and one block for what lives only during the run. */
+  /**
+   * Finds room for everything: outputs that the caller will own (null for small ones, whose places are known), and one block
+   * for what lives only during the run. Copies small inputs in.
+   */
   #place(inputs: readonly Allocation[]): {
-    readonly outputs: readonly WasmAllocation[];
+    readonly outputs: readonly (WasmAllocation | null)[];
     readonly addresses: number[];
     readonly scratch: number;
   } {
@@ -121,16 +132,23 @@ export class WasmExecutable implements Executable {
     const addresses = new Array<number>(bufferBytes.length);
     for (let k = 0; k < inputCount; k++) {
       const input = inputs[k];
-      if (!(input instanceof WasmAllocation))
+      if (input instanceof SmallAllocation) {
+        const place = this.#smallPlaces[k] ?? 0;
+        this.#backend.arena.bytes().set(input.bytes(), place);
+        addresses[k] = place;
+      } else if (input instanceof WasmAllocation) {
+        addresses[k] = input.offset;
+      } else {
         throw new MLXError("evaluate", "an input lies in another backend's memory");
-      addresses[k] = input.offset;
+      }
     }
-    const outputs: WasmAllocation[] = [];
+    const outputs: (WasmAllocation | null)[] = [];
     try {
       for (let k = inputCount; k < inputCount + outputCount; k++) {
-        const allocation = this.#backend.allocate(bufferBytes[k] ?? 0);
-        outputs.push(allocation);
-        addresses[k] = allocation.offset;
+        const byteLength = bufferBytes[k] ?? 0;
+        const block = byteLength < smallByteLimit ? null : this.#backend.allocateBlock(byteLength);
+        outputs.push(block);
+        addresses[k] = block?.offset ?? this.#smallPlaces[k] ?? 0;
       }
       const scratch = this.#scratchBytes > 0 ? this.#backend.arena.allocate(this.#scratchBytes) : 0;
       for (let k = inputCount + outputCount; k < bufferBytes.length; k++) {
@@ -138,9 +156,20 @@ export class WasmExecutable implements Executable {
       }
       return { outputs, addresses, scratch };
     } catch (error) {
-      for (const output of outputs) output.release();
+      for (const output of outputs) output?.release();
       throw error;
     }
+  }
+
+  /** The outputs of a run that is done; small ones are copied out. */
+  #collect(outputs: readonly (WasmAllocation | null)[], addresses: readonly number[]): readonly Allocation[] {
+    const { inputCount, bufferBytes } = this.#plan;
+    return outputs.map((output, k) => {
+      if (output !== null) return output;
+      const place = addresses[inputCount + k] ?? 0;
+      const byteLength = bufferBytes[inputCount + k] ?? 0;
+      return new SmallAllocation(this.#backend.arena.bytes().slice(place, place + byteLength));
+    });
   }
 
   #writeArguments(addresses: readonly number[], constants: readonly (number | bigint)[], scratch: number): void {

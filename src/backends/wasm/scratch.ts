@@ -1,8 +1,22 @@
-/** Places the intermediate buffers of a plan in one block, so that those never alive together share memory. */
+/** Places the buffers of a plan that lie in blocks of its own: intermediates, and small inputs and outputs. */
 import type { Plan } from "../../ir/backend.ts";
 
 /** Alignment of every buffer, and bytes a vector load may read past its end. */
 const alignment = 64;
+
+/** For each input and output of fewer than `limit` bytes its offset in a block of their own, and the size of the block. */
+export function placeSmall(
+  { bufferBytes, inputCount, outputCount }: Plan,
+  limit: number,
+): { readonly offsets: readonly number[]; readonly byteLength: number } {
+  let byteLength = 0;
+  const offsets = bufferBytes.slice(0, inputCount + outputCount).map((size) => {
+    const offset = byteLength;
+    if (size < limit) byteLength += (Math.floor(size / alignment) + 1) * alignment;
+    return offset;
+  });
+  return { offsets, byteLength: byteLength === 0 ? 0 : byteLength + alignment };
+}
 
 /** For each buffer of the plan its offset in the block (only intermediates have one), and the size of the block. */
 export function planScratch(plan: Plan): { readonly offsets: readonly number[]; readonly byteLength: number } {

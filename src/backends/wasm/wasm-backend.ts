@@ -2,7 +2,7 @@
 import type { TypedArray } from "../../base/dtype.ts";
 import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "../../ir/backend.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
-import { WasmAllocation } from "./allocation.ts";
+import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
 import { attentionOf } from "./attention-call.ts";
 import { engineFeatures } from "./engine-features.ts";
@@ -55,13 +55,20 @@ export class WasmBackend implements Backend {
     return attentionOf(call) !== null;
   }
 
-  allocate(byteLength: number): WasmAllocation {
+  allocate(byteLength: number): Allocation {
+    return byteLength < smallByteLimit
+      ? new SmallAllocation(new Uint8Array(byteLength))
+      : this.allocateBlock(byteLength);
+  }
+
+  /** As `allocate`, in the arena whatever the length. */
+  allocateBlock(byteLength: number): WasmAllocation {
     return new WasmAllocation(this.arena, this.#registry, this.arena.allocate(byteLength), byteLength);
   }
 
   upload(data: TypedArray): Allocation {
     const allocation = this.allocate(data.byteLength);
-    this.arena.bytes().set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), allocation.offset);
+    allocation.bytes().set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     return allocation;
   }
 
