@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { compileModule, engineFeatures } from "../../src/backends/wasm/engine-features.ts";
-import { float32BinaryMath, float32Math, importedMath } from "../../src/backends/wasm/vector-math.ts";
+import { importedMath } from "../../src/backends/wasm/imported-math.ts";
+import {
+  float32BinaryMath,
+  float32Math,
+  float64Math,
+  type VectorEmitter,
+} from "../../src/backends/wasm/vector-math.ts";
+import { erf, erfinv } from "../../src/ir/special-functions.ts";
 
 const sampleCount = 1 << 17;
 const pages = 32;
@@ -44,7 +51,7 @@ function moduleOf(emit: Emit, relaxed: boolean): Uint8Array<ArrayBuffer> {
 
 function compile(emit: Emit, relaxed: boolean): () => void {
   const instance = new WebAssembly.Instance(compileModule(moduleOf(emit, relaxed)), {
-    e: { m: memory, ...importedMath },
+    e: Object.assign(Object.create(Math), importedMath, { m: memory }),
   });
   const { run } = instance.exports;
   if (typeof run !== "function") throw new Error("the module exports no function");
@@ -63,10 +70,18 @@ const binary = (name: string): Emit => {
   return (f, x, y, relaxed) => emit(f, x, y, { relaxed });
 };
 
-const imported = (name: string): ((x: number, y: number) => number) => {
-  const apply = importedMath[name];
-  if (apply === undefined) throw new Error(`no import of ${name}`);
-  return apply;
+const functions: Readonly<Record<string, (x: number, y: number) => number>> = {
+  ...importedMath,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  erf,
+  erfinv,
+};
+
+/** The float64 function that `name` is. */
+const exactly = (name: string): ((x: number, y: number) => number) => {
+  const found: unknown = functions[name] ?? Reflect.get(Math, name);
+  if (typeof found !== "function") throw new Error(`no function ${name}`);
+  return (x, y) => Number(Reflect.apply(found, undefined, [x, y]));
 };
 
 const targets = engineFeatures().relaxedSimd ? [false, true] : [false];
@@ -160,7 +175,7 @@ describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) =
 
   it.each(unaryBounds)("%s is within %d ulp", (name, bound, low, high) => {
     const run = compile(unary(name), relaxed);
-    const exact = imported(name);
+    const exact = exactly(name);
     // every kind of float32; sizes from 2^-24 to 2^8; the stated range evenly
     const kinds: ((random: () => number, i: number) => void)[] = [
       (random, i) => {
@@ -186,8 +201,7 @@ describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) =
     first.fill(1);
     first.set(specials);
     compile(unary(name), relaxed)();
-    for (const [i, x] of specials.entries())
-      expect(results[i], `${name}(${x})`).toBe(Math.fround(imported(name)(x, 0)));
+    for (const [i, x] of specials.entries()) expect(results[i], `${name}(${x})`).toBe(Math.fround(exactly(name)(x, 0)));
     if (odd.has(name)) expect(Object.is(results[4], -0)).toBe(true);
   });
 
@@ -216,7 +230,7 @@ describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) =
     ["atan2", 1.8],
   ] as const)("%s is within %d ulp", (name, bound) => {
     const run = compile(binary(name), relaxed);
-    const exact = imported(name);
+    const exact = exactly(name);
     const fills: ((random: () => number, i: number) => void)[] = [
       (random, i) => {
         firstBits[i] = random();
@@ -259,7 +273,7 @@ describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) =
     for (let i = 0; i < values.length ** 2; i++) {
       const x = first[i] ?? 0;
       const y = second[i] ?? 0;
-      const exact = imported(name)(x, y);
+      const exact = exactly(name)(x, y);
       const message = `${name}(${x}, ${y})`;
       if (exact === 0 || Math.abs(exact) === Infinity) expect(results[i], message).toBe(exact);
       else expect(errorOf(results[i] ?? 0, exact), message).toBeLessThanOrEqual(2);
@@ -313,38 +327,78 @@ const erfinvValues: [x: number, value: number][] = [
   [0.9999999999999999, 5.8635847487551676],
 ];
 
-describe("imported functions", () => {
+/** `emit` of one float64. */
+function wideFunction(emit: VectorEmitter | undefined, relaxed: boolean): (x: number) => number {
+  const run = compile((f, x) => emit?.(f, x, { relaxed }) ?? x, relaxed);
+  const [operands, values] = [first, results].map((part) => new Float64Array(memory.buffer, part.byteOffset, 4));
+  return (x) => {
+    operands?.set([0.25, x]);
+    run();
+    return values?.[1] ?? 0;
+  };
+}
+
+describe.each(targets)("float64 functions in vectors (relaxed: %s)", (relaxed) => {
   it.each(erfValues)("erf(%d) is %d", (x, value) => {
-    expect(Math.abs(imported("erf")(x, 0) / value - 1)).toBeLessThan(5e-16);
-    expect(imported("erf")(-x, 0)).toBe(-imported("erf")(x, 0));
+    const apply = wideFunction(float64Math.erf, relaxed);
+    expect(Math.abs(apply(x) / value - 1)).toBeLessThan(5e-16);
+    expect(apply(-x)).toBe(-apply(x));
   });
 
   it.each(erfinvValues)("erfinv(%d) is %d", (x, value) => {
-    expect(Math.abs(imported("erfinv")(x, 0) / value - 1)).toBeLessThan(1e-15);
-    expect(imported("erfinv")(-x, 0)).toBe(-imported("erfinv")(x, 0));
+    const apply = wideFunction(float64Math.erfinv, relaxed);
+    expect(Math.abs(apply(x) / value - 1)).toBeLessThan(1e-15);
+    expect(apply(-x)).toBe(-apply(x));
   });
 
-  it("erfinv is infinite at ±1 and NaN beyond", () => {
-    expect(imported("erfinv")(1, 0)).toBe(Infinity);
-    expect(imported("erfinv")(-1, 0)).toBe(-Infinity);
-    expect(imported("erfinv")(1.5, 0)).toBeNaN();
-    expect(imported("erfinv")(Number.NaN, 0)).toBeNaN();
-    expect(imported("erfinv")(-0, 0)).toBe(-0);
+  it("erf and erfinv have their special values", () => {
+    const apply = wideFunction(float64Math.erf, relaxed);
+    for (const [x, value] of [
+      [Infinity, 1],
+      [-Infinity, -1],
+      [Number.NaN, Number.NaN],
+      [0, 0],
+      [-0, -0],
+      [1e300, 1],
+      [5e-324, 5e-324],
+    ] as const)
+      expect(apply(x), `erf(${x})`).toBe(value);
+    const inverse = wideFunction(float64Math.erfinv, relaxed);
+    for (const [x, value] of [
+      [1, Infinity],
+      [-1, -Infinity],
+      [1.5, Number.NaN],
+      [-Infinity, Number.NaN],
+      [Number.NaN, Number.NaN],
+      [0, 0],
+      [-0, -0],
+    ] as const)
+      expect(inverse(x), `erfinv(${x})`).toBe(value);
   });
 
+  it("sigmoid is exact to the last digits and at the ends", () => {
+    const apply = wideFunction(float64Math.sigmoid, relaxed);
+    for (const x of [-700, -30, -1, -0.1, 0, 0.1, 1, 30]) {
+      expect(Math.abs(apply(x) / exactly("sigmoid")(x, 0) - 1)).toBeLessThan(1e-15);
+    }
+    expect([Infinity, -Infinity, Number.NaN].map(apply)).toEqual([1, 0, Number.NaN]);
+  });
+});
+
+describe("imported functions", () => {
   it("pow has C99's special values where JavaScript differs", () => {
-    expect(imported("pow")(1, Number.NaN)).toBe(1);
-    expect(imported("pow")(-1, Infinity)).toBe(1);
-    expect(imported("pow")(-1, -Infinity)).toBe(1);
-    expect(imported("pow")(-1, Number.NaN)).toBeNaN();
-    expect(imported("pow")(-8, 1 / 3)).toBeNaN();
+    expect(importedMath.pow(1, Number.NaN)).toBe(1);
+    expect(importedMath.pow(-1, Infinity)).toBe(1);
+    expect(importedMath.pow(-1, -Infinity)).toBe(1);
+    expect(importedMath.pow(-1, Number.NaN)).toBeNaN();
+    expect(importedMath.pow(-8, 1 / 3)).toBeNaN();
   });
 
   it("the remainder has the divisor's sign", () => {
-    expect(imported("remainder")(7, 3)).toBe(1);
-    expect(imported("remainder")(-7, 3)).toBe(2);
-    expect(imported("remainder")(7, -3)).toBe(-2);
-    expect(imported("remainder")(-7, -3)).toBe(-1);
-    expect(imported("remainder")(5, 0)).toBeNaN();
+    expect(importedMath.remainder(7, 3)).toBe(1);
+    expect(importedMath.remainder(-7, 3)).toBe(2);
+    expect(importedMath.remainder(7, -3)).toBe(-2);
+    expect(importedMath.remainder(-7, -3)).toBe(-1);
+    expect(importedMath.remainder(5, 0)).toBeNaN();
   });
 });

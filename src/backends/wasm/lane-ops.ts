@@ -2,10 +2,16 @@
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating, kindOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
+import { Part } from "../../base/part.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/expr.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { LaneOpName, OpName } from "./opcodes.ts";
-import { float32BinaryMath, float32Math } from "./vector-math.ts";
+
+/** Transcendental functions. */
+export const vectorMath: Part<typeof import("./vector-math.ts")> = /* @__PURE__ */ new Part(
+  "transcendental functions",
+  () => import("./vector-math.ts"),
+);
 
 /** How elements of a dtype lie in registers: half floats as float32, small integers widened, bool as masks. */
 export type RegisterType = "f32" | "i32" | "mask" | "f64" | "i64";
@@ -32,11 +38,11 @@ export interface Target {
 /** Emits elementwise instructions into one function. Operands and results are v128 locals. */
 export class LaneOps {
   readonly f: FunctionBuilder;
-  readonly #target: Target;
+  readonly target: Target;
 
   constructor(f: FunctionBuilder, target: Target) {
     this.f = f;
-    this.#target = target;
+    this.target = target;
   }
 
   /** A local set to what `push` leaves on the stack. */
@@ -94,13 +100,9 @@ export class LaneOps {
         return this.keep(() => f.get(x).op(`${float}.nearest`));
       case "rsqrt":
         return this.keep(() => f.get(this.constant(1, dtype)).get(x).op(`${float}.sqrt`).op(`${float}.div`));
-      case "sigmoid":
-        if (type === "f64") return this.#sigmoid64(x);
-        break;
       default:
+        return vectorMath.get().emitFunction(this, op, type, [x]);
     }
-    const emit = type === "f32" ? float32Math[op] : undefined;
-    return emit ? emit(f, x, this.#target) : this.#imported(op, type, [x]);
   }
 
   binary(op: BinaryOp, dtype: Dtype, a: number, b: number): number {
@@ -127,8 +129,7 @@ export class LaneOps {
       const shape = shapeNames[type];
       if (op === "add" || op === "sub" || op === "mul" || op === "div" || op === "min" || op === "max")
         return plain(`${shape}.${op}`);
-      const emit = type === "f32" ? float32BinaryMath[op] : undefined;
-      return emit ? emit(f, a, b, this.#target) : this.#imported(op, type, [a, b]);
+      return vectorMath.get().emitFunction(this, op, type, [a, b]);
     }
     if (op === "add" || op === "sub" || op === "mul")
       return this.#normalized(dtype, plain(`${shapeNames[type]}.${op}`));
@@ -162,13 +163,6 @@ export class LaneOps {
   /** `x`, whose lanes are any 32-bit integers, wrapped to an integer `dtype` of at most 32 bits. */
   wrap(dtype: Dtype, x: number): number {
     return this.#normalized(dtype, x);
-  }
-
-  #sigmoid64(x: number): number {
-    const one = this.constant(1, "float64");
-    const negative = this.unary("neg", "float64", x);
-    const e = this.unary("exp", "float64", negative);
-    return this.binary("div", "float64", one, this.binary("add", "float64", one, e));
   }
 
   #shift(op: "shl" | "shr", dtype: Dtype, a: number, b: number): number {
@@ -277,20 +271,6 @@ export class LaneOps {
       });
     });
     f.get(r);
-  }
-
-  /** Calls the imported float64 function `name` for each lane. */
-  #imported(name: string, type: "f32" | "f64", args: readonly number[]): number {
-    return this.byLane(
-      type,
-      args,
-      type,
-      () => {
-        this.f.callImport(name, { params: args.map(() => "f64"), results: ["f64"] });
-        if (type === "f32") this.f.op("f32.demote_f64");
-      },
-      type === "f32" ? "f64.promote_f32" : undefined,
-    );
   }
 
   /** For each lane pushes the lanes of `args` (each followed by `convert`), runs `body`, and collects what that leaves. */

@@ -9,7 +9,7 @@ import type { PoolLayout } from "./pool-layout.ts";
 /** A function of a kernel: computes the items `begin` ≤ i < `end` of one chunk; `thread` selects scratch memory. */
 export type KernelFunction = (argumentsPointer: number, begin: number, end: number, thread: number) => void;
 
-/** A function that kernels import. It must be self-contained, or one of `Math`: workers get it as text. */
+/** A function that kernels import. It must be self-contained: workers get it as text. */
 export type ImportedFunction = (...values: number[]) => number;
 
 /** Where a thread runs. */
@@ -25,6 +25,8 @@ export interface ThreadHost {
 
 /** One thread of a pool. */
 export interface PoolThread {
+  /** What kernels import from "e": the memory, the functions of `Math` and those of the host. */
+  namespace(): WebAssembly.ModuleImports;
   /** Gives the exports of a kernel that this thread need not compile. */
   install(slot: number, version: number, instance: WebAssembly.Instance): readonly KernelFunction[];
   /**
@@ -56,6 +58,8 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     }
   };
 
+  const namespace = (): WebAssembly.ModuleImports => Object.assign(Object.create(Math), host.imports, { m: memory });
+
   const install = (slot: number, version: number, instance: WebAssembly.Instance): readonly KernelFunction[] => {
     const functions = Object.values(instance.exports).filter(
       (value): value is KernelFunction => typeof value === "function",
@@ -75,14 +79,14 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     reach(begin + ((byteLength + 3) >>> 2));
     const bytes = new Uint8Array(byteLength);
     bytes.set(new Uint8Array(words.buffer, begin * 4, byteLength));
-    const namespace: WebAssembly.ModuleImports = { m: memory, ...host.imports };
+    const own = namespace();
     const library = words[at + layout.libraryRecord] ?? 0;
     if (library !== 0) {
       const librarySlot = words[at + layout.librarySlot] ?? 0;
       load(library, librarySlot, words[at + layout.libraryVersion] ?? 0);
-      Object.assign(namespace, loaded[librarySlot]?.instance.exports);
+      Object.assign(own, loaded[librarySlot]?.instance.exports);
     }
-    return install(slot, version, new WebAssembly.Instance(host.compile(bytes), { e: namespace }));
+    return install(slot, version, new WebAssembly.Instance(host.compile(bytes), { e: own }));
   };
 
   /** Writes the first error down for the thread that owns the pool. */
@@ -213,5 +217,5 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     }
   };
 
-  return { install, execute, close, serve };
+  return { namespace, install, execute, close, serve };
 }

@@ -50,9 +50,7 @@ export class WorkerSource {
 
   /** The text. */
   text(): string {
-    const imports = Object.entries(this.#imports).map(
-      ([name, value]) => `${JSON.stringify(name)}:${functionText(value)}`,
-    );
+    const imports = Object.entries(this.#imports).map(([name, value]) => `${JSON.stringify(name)}:${value}`);
     const layout = JSON.stringify(poolLayout);
     return `${nameKeeperText()}(${runWorker})(${layout},${createThread},{${imports.join(",")}});`;
   }
@@ -74,11 +72,6 @@ function nameProbe(): () => number {
 function nameKeeperText(): string {
   const wrapper = /([\w$]+)\((?:\(\)|function)[^"'`]*["'`]keptName["'`]\)/.exec(String(nameProbe))?.[1];
   return wrapper === undefined ? "" : `var ${wrapper}=(f)=>f;`;
-}
-
-function functionText(value: ImportedFunction): string {
-  const builtin = Object.getOwnPropertyNames(Math).find((name) => Reflect.get(Math, name) === value);
-  return builtin === undefined ? `(${value})` : `Math.${builtin}`;
 }
 
 function startWebWorker(source: WorkerSource, start: WorkerStart, events: WorkerEvents): WorkerHandle {

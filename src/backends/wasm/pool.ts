@@ -19,7 +19,7 @@ export class KernelError extends MLXError {
 export interface PoolOptions {
   /** Threads that compute, the caller's included; else the variable `MLX_TS_THREADS`; else all of the hardware's up to 8. */
   readonly threads?: number;
-  /** What kernels may import from "e", besides the memory "m". */
+  /** What kernels may import from "e", besides the memory "m" and the functions of `Math`. */
   readonly imports?: Readonly<Record<string, ImportedFunction>>;
 }
 
@@ -276,7 +276,7 @@ export class WorkerPool {
   /** This thread's functions of a kernel. */
   #instantiate(kernel: RegisteredKernel): readonly KernelFunction[] {
     if (kernel.instance !== undefined) return kernel.functions;
-    const namespace: WebAssembly.ModuleImports = { m: this.#arena.memory, ...this.#imports };
+    const namespace = this.#ownThread().namespace();
     if (kernel.library !== undefined) {
       this.#instantiate(kernel.library);
       Object.assign(namespace, kernel.library.instance?.exports);

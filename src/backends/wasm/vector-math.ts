@@ -1,8 +1,9 @@
-/** The table of float32 vector functions, and the float64 functions that kernels import for all others. */
-
+/** Functions of floating-point numbers: vector forms by operation, imports for those without. */
+import type { BinaryOp, UnaryOp } from "../../ir/expr.ts";
 import type { FunctionBuilder } from "./assembler.ts";
+import type { LaneOps } from "./lane-ops.ts";
 import { emitCosh, emitErf, emitExp, emitExpm1, emitSigmoid, emitSinh, emitTanh } from "./vector-math-exponential.ts";
-import { erf, erfinv, power, remainder } from "./vector-math-imported.ts";
+import { emitErf64, emitErfinv64, emitSigmoid64 } from "./vector-math-float64.ts";
 import { emitAcos, emitAsin, emitAtan, emitAtan2, emitErfinv } from "./vector-math-inverse.ts";
 import { emitLog, emitLog1p, emitLog2, emitLog10 } from "./vector-math-logarithm.ts";
 import type { VectorTarget } from "./vector-math-scope.ts";
@@ -46,30 +47,30 @@ export const float32BinaryMath: Readonly<Record<string, BinaryVectorEmitter>> = 
   atan2: emitAtan2,
 };
 
-/** Scalar float64 functions by operation: modules import them from "e" for float64 and for what the tables above lack. */
-export const importedMath: Readonly<Record<string, (x: number, y: number) => number>> = {
-  exp: Math.exp,
-  expm1: Math.expm1,
-  log: Math.log,
-  log1p: Math.log1p,
-  log2: Math.log2,
-  log10: Math.log10,
-  sin: Math.sin,
-  cos: Math.cos,
-  tan: Math.tan,
-  asin: Math.asin,
-  acos: Math.acos,
-  atan: Math.atan,
-  sinh: Math.sinh,
-  cosh: Math.cosh,
-  tanh: Math.tanh,
-  asinh: Math.asinh,
-  acosh: Math.acosh,
-  atanh: Math.atanh,
-  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
-  erf,
-  erfinv,
-  atan2: Math.atan2,
-  pow: power,
-  remainder,
+/** Emitters of float64 vector functions by operation. */
+export const float64Math: Readonly<Record<string, VectorEmitter>> = {
+  sigmoid: emitSigmoid64,
+  erf: emitErf64,
+  erfinv: emitErfinv64,
 };
+
+/** Emits function `op` of registers: its vector form, or lane by lane the float64 function imported under its name. */
+export function emitFunction(
+  ops: LaneOps,
+  op: UnaryOp | BinaryOp,
+  type: "f32" | "f64",
+  operands: readonly number[],
+): number {
+  const { f, target } = ops;
+  const [x = 0, y = 0] = operands;
+  const isSingle = type === "f32";
+  const unary = (isSingle ? float32Math : float64Math)[op];
+  if (unary) return unary(f, x, target);
+  const binary = isSingle ? float32BinaryMath[op] : undefined;
+  if (binary) return binary(f, x, y, target);
+  const call = (): void => {
+    f.callImport(op, { params: operands.map(() => "f64"), results: ["f64"] });
+    if (isSingle) f.op("f32.demote_f64");
+  };
+  return ops.byLane(type, operands, type, call, isSingle ? "f64.promote_f32" : undefined);
+}

@@ -8,12 +8,12 @@ import { attentionOf } from "./attention-call.ts";
 import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
 import { WasmExecutable } from "./executable.ts";
+import { importedMath } from "./imported-math.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitKernel } from "./kernel-emitters.ts";
 import { kernelText } from "./kernel-text.ts";
 import type { KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
-import { importedMath } from "./vector-math.ts";
 
 /** Modules kept for reuse; the least recently used one that no plan holds goes first. */
 const moduleLimit = 512;
