@@ -1,0 +1,327 @@
+/**
+ * How a shader reads and writes the buffers of a kernel: functions by slot that take positions in elements, declared as they
+ * are used. Elements of fewer than 32 bits lie packed in words; a buffer larger than a binding is bound in several windows.
+ */
+import type { Dtype } from "../../base/dtype.ts";
+import { byteLengthOf } from "../../base/dtype.ts";
+import { DeviceError } from "../../base/errors.ts";
+import type { Slot } from "../../ir/kernel.ts";
+import type { GpuBinding, GpuTarget } from "./kernel-code.ts";
+import { fromBits, toBits } from "./wgsl-operations.ts";
+import type { Shader } from "./wgsl-shader.ts";
+import { registerOf, typeName } from "./wgsl-types.ts";
+
+/** What of a kernel its memory depends on. */
+export interface KernelInterface {
+  readonly slots: readonly Slot[];
+  readonly arguments: readonly Dtype[];
+  readonly label: string;
+}
+
+/** How a shader uses a slot. */
+interface Usage {
+  load: boolean;
+  loadFour: boolean;
+  store: boolean;
+  storeFour: boolean;
+}
+
+/** Memory that the dispatches of a kernel share, as one shader sees it. */
+interface ScratchUse {
+  readonly scratch: number;
+  readonly name: string;
+  readonly elementType: string;
+  isWritten: boolean;
+}
+
+interface Window {
+  readonly name: string;
+  /** First element, and bytes; null for a buffer bound as a whole. */
+  readonly begin: number;
+  readonly byteLength: number | null;
+}
+
+/** Bytes to which offsets of bindings are aligned. */
+const windowAlignment = 256;
+/** Bytes to which buffers are padded. */
+const padding = 16;
+/** Positions are i32. */
+const mostElements = 2 ** 31 - 1;
+
+/** The buffers of one shader. Ask for all accesses first, then for the bindings, which also declares everything. */
+export class ShaderMemory {
+  readonly #shader: Shader;
+  readonly #kernel: KernelInterface;
+  readonly #target: GpuTarget;
+  readonly #usage = new Map<number, Usage>();
+  readonly #scratch = new Map<string, ScratchUse>();
+  #usesArguments = false;
+
+  constructor(shader: Shader, kernel: KernelInterface, target: GpuTarget) {
+    this.#shader = shader;
+    this.#kernel = kernel;
+    this.#target = target;
+  }
+
+  /** The element of `slot` at `position`, an i32. */
+  load(slot: number, position: string): string {
+    this.#use(slot).load = true;
+    return `load${slot}(${position})`;
+  }
+
+  /** Four elements of `slot` from `position` on, which is a multiple of four. */
+  loadFour(slot: number, position: string): string {
+    this.#use(slot).loadFour = true;
+    return `load${slot}x4(${position})`;
+  }
+
+  /** The statement that writes an element; of one position at most once in a dispatch. */
+  store(slot: number, position: string, value: string): string {
+    this.#use(slot).store = true;
+    return `store${slot}(${position}, ${value});`;
+  }
+
+  /** The statement that writes four elements from `position` on, a multiple of four; those beyond the end go into the padding. */
+  storeFour(slot: number, position: string, value: string): string {
+    this.#use(slot).storeFour = true;
+    return `store${slot}x4(${position}, ${value});`;
+  }
+
+  /** The value of a lifted constant. */
+  argument(place: number, dtype: Dtype): string {
+    this.#usesArguments = true;
+    const bits = `constants[${place >> 2}].${"xyzw"[place & 3]}`;
+    const register = registerOf(dtype);
+    if (register === "bool") return `(${bits} != 0u)`;
+    return register === "u32" ? bits : `bitcast<${register}>(${bits})`;
+  }
+
+  /** The name of a scratch buffer as an array of `elementType`, under which the body indexes it. */
+  scratch(scratch: number, elementType: string, isWritten: boolean): string {
+    const name = `scratch${scratch}`;
+    const known = this.#scratch.get(name);
+    if (known) known.isWritten ||= isWritten;
+    else this.#scratch.set(name, { scratch, name, elementType, isWritten });
+    return name;
+  }
+
+  /**
+   * Declares every buffer used so far with its access functions; the list says what is bound where.
+   *
+   * @throws {DeviceError} if the device binds fewer buffers at once, or cannot index one
+   */
+  bindings(): readonly GpuBinding[] {
+    const bindings: GpuBinding[] = [];
+    const declare = (kind: string, name: string, type: string, binding: GpuBinding): void => {
+      this.#shader.declare(`@group(0) @binding(${bindings.length}) var<${kind}> ${name}: ${type};`);
+      bindings.push(binding);
+    };
+    for (const [slot, usage] of [...this.#usage].sort(([a], [b]) => a - b)) {
+      const { dtype } = this.#slot(slot);
+      const element = storageElement(dtype, usage);
+      const isWritten = usage.store || usage.storeFour;
+      const windows = this.#windows(slot);
+      for (const { name, begin, byteLength } of windows) {
+        declare(isWritten ? "storage, read_write" : "storage, read", name, `array<${element}>`, {
+          kind: "slot",
+          slot,
+          isWritten,
+          ...(byteLength === null ? {} : { offset: begin * byteLengthOf(dtype), byteLength }),
+        });
+      }
+      this.#declareAccess(slot, usage, element, windows);
+    }
+    for (const { scratch, name, elementType, isWritten } of this.#scratch.values()) {
+      declare(isWritten ? "storage, read_write" : "storage, read", name, `array<${elementType}>`, {
+        kind: "scratch",
+        scratch,
+        isWritten,
+      });
+    }
+    const { storageBuffers } = this.#target;
+    if (bindings.length > storageBuffers) {
+      throw new DeviceError(
+        "gpu",
+        `the kernel ${this.#kernel.label} binds ${bindings.length} buffers or parts of large ones, and this device at most ` +
+          `${storageBuffers}: evaluate some of its inputs before, or use smaller arrays`,
+      );
+    }
+    if (this.#usesArguments) {
+      const vectors = Math.ceil(this.#kernel.arguments.length / 4);
+      declare("uniform", "constants", `array<vec4u, ${vectors}>`, { kind: "arguments" });
+    }
+    return bindings;
+  }
+
+  #use(slot: number): Usage {
+    let usage = this.#usage.get(slot);
+    if (!usage) {
+      usage = { load: false, loadFour: false, store: false, storeFour: false };
+      this.#usage.set(slot, usage);
+    }
+    return usage;
+  }
+
+  #slot(slot: number): Slot {
+    const found = this.#kernel.slots[slot];
+    if (!found) throw new DeviceError("gpu", `the kernel ${this.#kernel.label} has no buffer ${slot}`);
+    if (found.size > mostElements) {
+      throw new DeviceError(
+        "gpu",
+        `${found.size} elements are more than the GPU indexes: use arrays of fewer than 2³¹`,
+      );
+    }
+    return found;
+  }
+
+  #windows(slot: number): readonly Window[] {
+    const { dtype, size } = this.#slot(slot);
+    const { bindingBytes } = this.#target;
+    const bytes = Math.max(1, Math.ceil((size * byteLengthOf(dtype)) / padding)) * padding;
+    if (bytes <= bindingBytes) return [{ name: `slot${slot}`, begin: 0, byteLength: null }];
+    const most = Math.floor(bindingBytes / windowAlignment) * windowAlignment;
+    return Array.from({ length: Math.ceil(bytes / most) }, (_, part) => ({
+      name: `slot${slot}_${part}`,
+      begin: (part * most) / byteLengthOf(dtype),
+      byteLength: Math.min(most, bytes - part * most),
+    }));
+  }
+
+  /** The functions by which the body reads and writes a slot. */
+  #declareAccess(slot: number, usage: Usage, element: string, windows: readonly Window[]): void {
+    const { dtype } = this.#slot(slot);
+    const register = registerOf(dtype);
+    const access = new ElementAccess(this.#shader, dtype, element);
+    const reading = (name: string, lanes: 1 | 4, body: (buffer: string, p: string) => string): void => {
+      const lines = inWindows(windows, (buffer, p) => `return ${body(buffer, p)};`);
+      this.#shader.declare(`fn ${name}(p: i32) -> ${typeName(register, lanes)} {\n${lines}\n}`);
+    };
+    const writing = (name: string, lanes: 1 | 4, body: (buffer: string, p: string) => string): void => {
+      const lines = inWindows(windows, body, "return;");
+      this.#shader.declare(`fn ${name}(p: i32, x: ${typeName(register, lanes)}) {\n${lines}\n}`);
+    };
+    if (usage.load) reading(`load${slot}`, 1, (buffer, p) => access.load(buffer, p));
+    if (usage.loadFour) reading(`load${slot}x4`, 4, (buffer, p) => access.loadFour(buffer, p));
+    if (usage.store) writing(`store${slot}`, 1, (buffer, p) => access.store(buffer, p));
+    if (usage.storeFour) writing(`store${slot}x4`, 4, (buffer, p) => access.storeFour(buffer, p));
+  }
+}
+
+/** `body` for the window that `p` lies in. */
+function inWindows(windows: readonly Window[], body: (buffer: string, p: string) => string, leave = ""): string {
+  const parts = windows.map(({ name, begin }, k) => {
+    const text = body(name, begin === 0 ? "p" : `(p - ${begin})`);
+    const next = windows[k + 1];
+    return next ? `  if (p < ${next.begin}) {\n    ${text}\n    ${leave}\n  }` : `  ${text}`;
+  });
+  return parts.join("\n");
+}
+
+/** The type of the elements of a buffer as WGSL declares it: vectors if it is read and written by fours. */
+function storageElement(dtype: Dtype, { loadFour, store, storeFour }: Usage): string {
+  const bytes = byteLengthOf(dtype);
+  if (bytes < 4 && store) return "atomic<u32>";
+  if (bytes === 1) return "u32";
+  const isWide = !store && (loadFour || storeFour);
+  if (bytes === 2) return isWide ? "vec2u" : "u32";
+  const register = registerOf(dtype);
+  return typeName(register, isWide ? 4 : 1);
+}
+
+/** Texts of the accesses to one buffer; `p` is a position in elements, `x` the value to write. */
+class ElementAccess {
+  readonly #shader: Shader;
+  readonly #dtype: Dtype;
+  readonly #element: string;
+
+  constructor(shader: Shader, dtype: Dtype, element: string) {
+    this.#shader = shader;
+    this.#dtype = dtype;
+    this.#element = element;
+  }
+
+  get #bytes(): number {
+    return byteLengthOf(this.#dtype);
+  }
+
+  load(buffer: string, p: string): string {
+    if (this.#bytes === 4) return this.#isWide ? `${buffer}[${p} >> 2u][${p} & 3]` : `${buffer}[${p}]`;
+    const mask = this.#bytes === 1 ? "0xffu" : "0xffffu";
+    return fromBits(this.#shader, this.#dtype, `((${this.#wordAt(buffer, p)} >> ${this.#shift(p)}) & ${mask})`, 1);
+  }
+
+  loadFour(buffer: string, p: string): string {
+    switch (this.#bytes) {
+      case 4: {
+        if (this.#isWide) return `${buffer}[${p} >> 2u]`;
+        const lanes = [0, 1, 2, 3].map((lane) => `${buffer}[${p} + ${lane}]`);
+        return `${typeName(registerOf(this.#dtype), 4)}(${lanes.join(", ")})`;
+      }
+      case 2: {
+        const [low, high] = [this.#wordAt(buffer, p), this.#wordAt(buffer, `${p} + 2`)];
+        const words = this.#isWide
+          ? `(${buffer}[${p} >> 2u].xxyy >> vec4u(0u, 16u, 0u, 16u))`
+          : `(vec4u(${low}, ${low}, ${high}, ${high}) >> vec4u(0u, 16u, 0u, 16u))`;
+        return fromBits(this.#shader, this.#dtype, `(${words} & vec4u(0xffffu))`, 4);
+      }
+      default: {
+        const bytes = `((vec4u(${this.#wordAt(buffer, p)}) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu))`;
+        return fromBits(this.#shader, this.#dtype, bytes, 4);
+      }
+    }
+  }
+
+  /** A word that others may write parts of at the same time changes by two atomic steps. */
+  store(buffer: string, p: string): string {
+    if (this.#bytes === 4) return `${buffer}[${p}] = x;`;
+    const word = `&${buffer}[${this.#word(p)}]`;
+    const mask = this.#bytes === 1 ? "0xffu" : "0xffffu";
+    const bits = toBits(this.#shader, this.#dtype, "x", 1);
+    return `atomicAnd(${word}, ~(${mask} << ${this.#shift(p)})); atomicOr(${word}, ${bits} << ${this.#shift(p)});`;
+  }
+
+  storeFour(buffer: string, p: string): string {
+    switch (this.#bytes) {
+      case 4:
+        if (this.#isWide) return `${buffer}[${p} >> 2u] = x;`;
+        return [0, 1, 2, 3].map((lane) => `${buffer}[${p} + ${lane}] = x[${lane}];`).join(" ");
+      case 2: {
+        const bits = `let bits = ${toBits(this.#shader, this.#dtype, "x", 4)};`;
+        if (this.#isWide) return `${bits} ${buffer}[${p} >> 2u] = bits.xz | (bits.yw << vec2u(16u));`;
+        const low = this.#put(buffer, p, "bits.x | (bits.y << 16u)");
+        return `${bits} ${low} ${this.#put(buffer, `${p} + 2`, "bits.z | (bits.w << 16u)")}`;
+      }
+      default: {
+        const bits = `let bits = ${toBits(this.#shader, this.#dtype, "x", 4)} << vec4u(0u, 8u, 16u, 24u);`;
+        return `${bits} ${this.#put(buffer, p, "bits.x | bits.y | bits.z | bits.w")}`;
+      }
+    }
+  }
+
+  get #isWide(): boolean {
+    return this.#element.startsWith("vec");
+  }
+
+  get #isAtomic(): boolean {
+    return this.#element.startsWith("atomic");
+  }
+
+  #word(p: string): string {
+    return `(${p}) >> ${this.#bytes === 1 ? "2u" : "1u"}`;
+  }
+
+  #shift(p: string): string {
+    return this.#bytes === 1 ? `(u32(${p} & 3) * 8u)` : `(u32(${p} & 1) * 16u)`;
+  }
+
+  #wordAt(buffer: string, p: string): string {
+    if (this.#isAtomic) return `atomicLoad(&${buffer}[${this.#word(p)}])`;
+    return this.#isWide ? `${buffer}[(${p}) >> 2u][((${p}) >> 1u) & 1]` : `${buffer}[${this.#word(p)}]`;
+  }
+
+  #put(buffer: string, p: string, bits: string): string {
+    return this.#isAtomic
+      ? `atomicStore(&${buffer}[${this.#word(p)}], ${bits});`
+      : `${buffer}[${this.#word(p)}] = ${bits};`;
+  }
+}

@@ -1,0 +1,102 @@
+/** The text of one compute shader while it is written: declarations, the functions it uses, and the body of `main`. */
+import { MLXError } from "../../base/errors.ts";
+import { libraryFunction } from "./wgsl-library.ts";
+import type { Lanes } from "./wgsl-types.ts";
+
+/** Built-in values that `main` may take. */
+const builtins: Readonly<Record<string, string>> = {
+  workgroup: "@builtin(workgroup_id) workgroup: vec3u",
+  thread: "@builtin(local_invocation_index) thread: u32",
+  workgroups: "@builtin(num_workgroups) workgroups: vec3u",
+  subgroup_lane: "@builtin(subgroup_invocation_id) subgroup_lane: u32",
+  subgroup_size: "@builtin(subgroup_size) subgroup_size: u32",
+};
+
+/**
+ * Collects a shader. Its entry point sees `workgroup: vec3u` (the workgroup's place in the grid) and `thread: u32` (the
+ * thread's place in its workgroup).
+ */
+export class Shader {
+  readonly #enabled = new Set<string>();
+  readonly #inputs = new Set(["workgroup", "thread"]);
+  readonly #declarations = new Set<string>();
+  readonly #functions = new Map<string, string>();
+  readonly #lines: string[] = [];
+  #depth = 1;
+  #names = 0;
+
+  /** A name that nothing else has. */
+  name(prefix: string): string {
+    return `${prefix}${this.#names++}`;
+  }
+
+  /** Adds a line to the body. */
+  line(text: string): void {
+    this.#lines.push("  ".repeat(this.#depth) + text);
+  }
+
+  /** Adds `let name = text;` and returns the name. */
+  let(prefix: string, text: string): string {
+    const name = this.name(prefix);
+    this.line(`let ${name} = ${text};`);
+    return name;
+  }
+
+  /** Adds `header { … }` around what `body` adds; in its own scope without a header. */
+  block(header: string, body: () => void): void {
+    this.line(header === "" ? "{" : `${header} {`);
+    this.#depth++;
+    body();
+    this.#depth--;
+    this.line("}");
+  }
+
+  /** Adds a declaration outside of functions, once. */
+  declare(text: string): void {
+    this.#declarations.add(text);
+  }
+
+  /** Adds `enable feature;`. */
+  enable(feature: string): void {
+    this.#enabled.add(feature);
+  }
+
+  /** Makes a built-in value visible in the body: `workgroups`, `subgroup_lane` or `subgroup_size`. */
+  use(builtin: "workgroups" | "subgroup_lane" | "subgroup_size"): void {
+    this.#inputs.add(builtin);
+  }
+
+  /** The text of a call of a library function on arguments of `lanes` lanes; the function becomes part of the shader. */
+  call(name: string, lanes: Lanes, ...operands: readonly string[]): string {
+    return `${this.function(name, lanes)}(${operands.join(", ")})`;
+  }
+
+  /** The name of a library function, which becomes part of the shader. */
+  function(name: string, lanes: Lanes = 1): string {
+    const full = lanes === 1 ? name : `${name}4`;
+    if (!this.#functions.has(full)) {
+      const found = libraryFunction(name, lanes);
+      if (!found) throw new MLXError("wgsl", `there is no library function ${full}`);
+      this.#functions.set(full, found.text);
+      for (const needed of found.needs) this.function(needed.name, needed.lanes);
+    }
+    return full;
+  }
+
+  /** The finished text for workgroups of this many threads. */
+  build(threads: number): string {
+    const body = this.#lines.join("\n");
+    // Constants call it by name without asking for it.
+    if (/\bfloat_of\(/.test(body + [...this.#declarations].join())) this.function("float_of");
+    const inputs = [...this.#inputs].map((name) => builtins[name]).join(", ");
+    return [
+      ...[...this.#enabled].map((feature) => `enable ${feature};`),
+      ...this.#declarations,
+      ...this.#functions.values(),
+      `@compute @workgroup_size(${threads}) fn main(${inputs}) {`,
+      body,
+      "}",
+      "",
+    ].join("\n");
+  }
+}

@@ -1,0 +1,232 @@
+/** Every instruction on every dtype that the GPU computes, special values included, for one element and for vectors of four. */
+import { describe, expect, it } from "vitest";
+import type { GpuKernelCode } from "../../src/backends/webgpu/kernel-code.ts";
+import { WgslEmitter } from "../../src/backends/webgpu/wgsl-expression.ts";
+import { ShaderMemory } from "../../src/backends/webgpu/wgsl-memory.ts";
+import { Shader } from "../../src/backends/webgpu/wgsl-shader.ts";
+import { registerOf } from "../../src/backends/webgpu/wgsl-types.ts";
+import type { Dtype } from "../../src/base/dtype.ts";
+import { carrierOf, dtypes, isFloating, isHalf, kindOf } from "../../src/base/dtype.ts";
+import { elementsOf, readElement } from "../../src/base/elements.ts";
+import { DtypeError } from "../../src/base/errors.ts";
+import { roundToBfloat16, roundToFloat16 } from "../../src/base/half.ts";
+import type { Axis, BinaryOp, Expr, UnaryOp } from "../../src/ir/expr.ts";
+import { binaryOps, compareOps, Expressions, unaryOps } from "../../src/ir/expr.ts";
+import { interpret } from "../../src/ir/interpret.ts";
+import type { LoopKernel } from "../../src/ir/kernel.ts";
+import { testDevice } from "../setup/gpu-device.ts";
+import { runKernel } from "./run-kernel.ts";
+
+const gpuDtypes = dtypes.filter((dtype) => dtype !== "int64" && dtype !== "uint64" && dtype !== "float64");
+
+/** Units in the last place by which a float32 result may differ; 1 otherwise. */
+const ulps: Readonly<Record<string, number>> = {
+  acos: 3,
+  asin: 3,
+  atan2: 3,
+  atan: 3,
+  cosh: 3,
+  erf: 4,
+  erfinv: 4,
+  expm1: 3,
+  sigmoid: 4,
+  sinh: 3,
+  tan: 4,
+  tanh: 3,
+};
+
+const floats = [0, -0, 1, -1, 0.5, -0.5, 2, 3, -3, 1.5, -2.5, 1e-7, 1e4, -1e4, 88, -88, 89, 1e30, -1e30];
+const specialFloats = [...floats, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+const integers = [0, 1, -1, 2, 3, -3, 7, -7, 31, 100, 127, -128, 255, 32767, -32768, 65535, 2147483647, -2147483648];
+
+/** All pairs of special values, then random ones. */
+function operands(dtype: Dtype): readonly [readonly number[], readonly number[]] {
+  const base =
+    dtype === "bool"
+      ? [0, 1]
+      : isFloating(dtype)
+        ? specialFloats
+        : integers.filter((value) => kindOf(dtype) === "signed" || value >= 0);
+  let state = 12345;
+  const next = (): number => {
+    state = (state * 48271) % 2147483647;
+    return state / 2147483647;
+  };
+  const drawn = Array.from({ length: 400 }, () => {
+    if (dtype === "bool") return Math.round(next());
+    if (!isFloating(dtype)) return Math.floor((next() - (kindOf(dtype) === "signed" ? 0.5 : 0)) * 120);
+    return (next() - 0.5) * 2 ** Math.round(next() * 8 - 3);
+  });
+  return [
+    [...base.flatMap((a) => base.map(() => a)), ...drawn],
+    [...base.flatMap(() => base), ...drawn.toReversed()],
+  ];
+}
+
+/** A kernel that writes `value` of the elements of two inputs at the same place, one result per slot. */
+function kernelOf(
+  size: number,
+  source: Dtype,
+  build: (e: Expressions, a: Expr, b: Expr, index: Expr) => readonly Expr[],
+): LoopKernel {
+  const e = new Expressions();
+  const axis: Axis = { id: 0, length: size };
+  const index = e.axis(axis);
+  const values = build(e, e.load(0, source, index), e.load(1, source, index), index);
+  return {
+    kind: "loop",
+    label: "test",
+    arguments: [],
+    slots: [
+      { dtype: source, size, isOutput: false },
+      { dtype: source, size, isOutput: false },
+      ...values.map(({ dtype }) => ({ dtype: dtype === "index" ? ("int32" as const) : dtype, size, isOutput: true })),
+    ],
+    root: {
+      axes: [axis],
+      children: [],
+      reduces: [],
+      stores: values.map((value, k) => ({ slot: k + 2, index, value })),
+    },
+  };
+}
+
+/** Code for such a kernel with one thread for one element or four. */
+async function codeOf(kernel: LoopKernel, lanes: 1 | 4): Promise<GpuKernelCode> {
+  const { target } = await testDevice();
+  const shader = new Shader();
+  const memory = new ShaderMemory(shader, kernel, target);
+  const em = new WgslEmitter(shader, memory);
+  const e = new Expressions();
+  const [axis] = kernel.root.axes;
+  if (!axis) throw new Error("the kernel has an axis");
+  const step: Axis = { id: 1, length: Math.ceil(axis.length / lanes) };
+  const lane: Axis = { id: 2, length: 4 };
+  const memo = new Map<Expr, Expr>();
+  const spelled =
+    lanes === 4
+      ? new Map([[axis.id, e.add(e.scale(e.axis(step), 4), e.axis(lane))]])
+      : new Map([[axis.id, e.axis(step)]]);
+  em.bindAxis(step, shader.let("i", "i32(workgroup.x * 64u + thread)"));
+  em.block(`if (i0 < ${step.length})`, () => {
+    em.withLanes(lanes === 4 ? lane : null, () => {
+      for (const { slot, index, value } of kernel.root.stores)
+        em.store(slot, e.substitute(index, spelled, memo), e.substitute(value, spelled, memo));
+    });
+  });
+  const bindings = memory.bindings();
+  const workgroups = [Math.ceil(step.length / 64), 1, 1] as const;
+  return { dispatches: [{ wgsl: shader.build(64), bindings, workgroups }], scratchBytes: [] };
+}
+
+function unitOf(x: number, dtype: Dtype): number {
+  const digits = dtype === "float32" ? 23 : dtype === "float16" ? 10 : 7;
+  const exponent = Math.max(Math.floor(Math.log2(Math.abs(x))), dtype === "float16" ? -14 : -126);
+  const round = dtype === "float16" ? roundToFloat16 : dtype === "bfloat16" ? roundToBfloat16 : Math.fround;
+  return Number.isFinite(round(x)) ? 2 ** (exponent - digits) : Number.NaN;
+}
+
+function isClose(is: number, wanted: number, dtype: Dtype, limit: number): boolean {
+  if (is === wanted || (Number.isNaN(is) && Number.isNaN(wanted))) return true;
+  if (!isFloating(dtype)) return false;
+  // A GPU may take numbers below the normal ones for 0.
+  if (is === 0 && Math.abs(wanted) < 2 ** -126) return true;
+  return Math.abs(is - wanted) <= limit * unitOf(wanted, dtype);
+}
+
+/** Compares the kernel's outputs with the interpreter's; names say which is which. */
+async function compare(kernel: LoopKernel, names: readonly string[], lanes: 1 | 4): Promise<void> {
+  const [{ dtype: source } = { dtype: "float32" as const }] = kernel.slots;
+  const inputs = operands(source).map((values) => elementsOf(source, values));
+  const outputs = (): ReturnType<typeof elementsOf>[] =>
+    kernel.slots.slice(2).map(({ dtype, size }) => new (carrierOf(dtype))(size));
+  const expected = [...inputs, ...outputs()];
+  const actual = [...inputs, ...outputs()];
+  interpret(kernel, expected, []);
+  await runKernel(await codeOf(kernel, lanes), kernel, actual);
+  const wrong = names.flatMap((name, k) => {
+    const { dtype } = kernel.slots[k + 2] ?? { dtype: source };
+    const [wanted, is] = [expected[k + 2], actual[k + 2]];
+    if (!wanted || !is) return [];
+    return Array.from({ length: wanted.length }, (_, p) => p).flatMap((p) => {
+      const [w, i] = [Number(readElement(wanted, p, dtype)), Number(readElement(is, p, dtype))];
+      if (isClose(i, w, dtype, ulps[name] ?? 1)) return [];
+      const at = inputs.map((list) => Number(readElement(list, p, source)));
+      return [`${name}(${at.join(", ")}) = ${i}, not ${w}`];
+    });
+  });
+  expect(wrong.slice(0, 12)).toEqual([]);
+}
+
+const size = (dtype: Dtype): number => operands(dtype)[0].length;
+
+/** Instructions that a dtype has. */
+function unaryOf(dtype: Dtype): readonly UnaryOp[] {
+  // The functions of half floats are those of float32.
+  if (isHalf(dtype)) return ["neg", "abs", "sqrt", "exp", "log", "round"];
+  if (isFloating(dtype)) return unaryOps.filter((op) => op !== "not");
+  return ["neg", "abs", "floor", "ceil", "round", "trunc", "not"];
+}
+
+function binaryOf(dtype: Dtype): readonly BinaryOp[] {
+  const bits: readonly BinaryOp[] = ["and", "or", "xor", "shl", "shr"];
+  if (!isFloating(dtype)) return binaryOps.filter((op) => op !== "atan2");
+  const crossing: readonly BinaryOp[] = isHalf(dtype) ? ["quotient"] : [];
+  return binaryOps.filter((op) => !bits.includes(op) && !crossing.includes(op));
+}
+
+describe.each([1, 4] as const)("in %i lanes", (lanes) => {
+  const dtypesHere = lanes === 4 ? gpuDtypes : (["float32", "float16", "int8", "uint32", "bool"] as const);
+
+  it.each(dtypesHere)("unary instructions on %s", async (dtype) => {
+    const ops = unaryOf(dtype);
+    for (let first = 0; first < ops.length; first += 6) {
+      const some = ops.slice(first, first + 6);
+      await compare(
+        kernelOf(size(dtype), dtype, (e, a) => some.map((op) => e.unary(op, a))),
+        some,
+        lanes,
+      );
+    }
+  });
+
+  it.each(dtypesHere)("binary instructions and comparisons on %s", async (dtype) => {
+    const ops = binaryOf(dtype);
+    for (let first = 0; first < ops.length; first += 6) {
+      const some = ops.slice(first, first + 6);
+      await compare(
+        kernelOf(size(dtype), dtype, (e, a, b) => some.map((op) => e.binary(op, a, b))),
+        some,
+        lanes,
+      );
+    }
+    await compare(
+      kernelOf(size(dtype), dtype, (e, a, b) => [
+        ...compareOps.map((op) => e.compare(op, a, b)),
+        e.ne(a, a),
+        e.select(e.lt(a, b), a, b),
+      ]),
+      [...compareOps, "isNaN", "select"],
+      lanes,
+    );
+  });
+
+  it.each(dtypesHere)("conversions of %s", async (dtype) => {
+    const targets = gpuDtypes.filter((target) => target !== dtype);
+    for (let first = 0; first < targets.length; first += 5) {
+      const some = targets.slice(first, first + 5);
+      await compare(
+        kernelOf(size(dtype), dtype, (e, a) => some.map((target) => e.cast(a, target))),
+        some.map((target) => `to ${target}`),
+        lanes,
+      );
+    }
+  });
+});
+
+it("types of 64 bits are refused with the way out", () => {
+  for (const dtype of ["int64", "uint64", "float64"] as const) {
+    expect(() => registerOf(dtype)).toThrow(DtypeError);
+    expect(() => registerOf(dtype)).toThrow(/asType/);
+  }
+});
