@@ -46,6 +46,8 @@ export { expr } from "./array/expression-template.ts";
 export type { FileSource } from "./array/files.ts";
 export type { ArrayData } from "./array/from-data.ts";
 export { array, fromTypedArray } from "./array/from-data.ts";
+export type { GpuInfo } from "./array/gpu.ts";
+export { gpu } from "./array/gpu.ts";
 export type { IndexItem, Slice } from "./array/index-items.ts";
 export { slice } from "./array/index-items.ts";
 export type { IndexUpdate } from "./array/indexing.ts";
@@ -78,6 +80,8 @@ export type { Shape } from "./base/shape.ts";
 export { treeFlatten, treeMap, treeMapWithPath, treeMerge, treeReduce, treeUnflatten } from "./base/tree.ts";
 export type { Aval } from "./graph/mlx-array.ts";
 export { MLXArray } from "./graph/mlx-array.ts";
+export type { Device, DeviceOptions, WideFallback } from "./graph/placement.ts";
+export { defaultDevice, setDefaultDevice, withDevice } from "./graph/placement.ts";
 export {
   abs,
   add,

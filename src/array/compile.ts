@@ -3,6 +3,7 @@
 import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
 import { identityOf } from "../compiler/program.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { defaultDevice } from "../graph/placement.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { callTrace, Trace } from "./trace.ts";
 
@@ -56,7 +57,7 @@ export function compile<A extends readonly unknown[], R>(
   const limit = shapeless ? shapelessTraceLimit : traceLimit;
   return (...args: A): R => {
     const argumentArrays: MLXArray[] = [];
-    let key = "";
+    let key = `${defaultDevice()};`;
     for (const arg of args) key += describe(arg, argumentArrays);
     const places = inputTrees.flatMap((tree) => placesIn(tree));
     for (const { key: name, array } of places) key += `!${name}${array.dtype}${array.shape}`;

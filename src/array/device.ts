@@ -1,22 +1,36 @@
-/** The named exceptions to passing state along: the runtime in use and state that every evaluation brings up to date. */
+/** The named exceptions to passing state along: the runtimes in use and state that every evaluation brings up to date. */
 
 import { WasmBackend } from "../backends/wasm/wasm-backend.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { Backend } from "../ir/backend.ts";
 import { Runtime } from "./runtime.ts";
 
-let runtime: Runtime | null = null;
+let cpu: Runtime | null = null;
+let gpu: Runtime | null = null;
 
-/** The runtime that evaluates now; the first call makes it. */
+/** The runtime of the CPU, whose memory JavaScript sees; the first call makes it. */
 export function currentRuntime(): Runtime {
-  runtime ??= new Runtime(new WasmBackend(), { fusion: true });
-  return runtime;
+  cpu ??= new Runtime(new WasmBackend(), { fusion: true });
+  return cpu;
 }
 
-/** Replaces the runtime in use and returns the one before; for tests that compare backends. */
+/** Replaces the runtime of the CPU and returns the one before; for tests that compare backends. */
 export function replaceRuntime(next: Runtime | null): Runtime | null {
-  const previous = runtime;
-  runtime = next;
+  const previous = cpu;
+  cpu = next;
   return previous;
+}
+
+/** The runtime of the GPU, if a device is open and still there. */
+export function openedGpu(): Runtime | null {
+  if (gpu?.backend.isLost) gpu = null;
+  return gpu;
+}
+
+/** Lets the GPU be computed on by `backend` from now on. */
+export function setGpu(backend: Backend | null): Runtime | null {
+  gpu = backend && new Runtime(backend, { fusion: true });
+  return gpu;
 }
 
 let statefulSource: () => readonly MLXArray[] = () => [];

@@ -2,8 +2,11 @@
 import { DisposedError } from "../base/errors.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { mayUseGpu } from "../graph/placement.ts";
 import { ArrayReference } from "../primitives/operands.ts";
 import { currentRuntime, pendingState } from "./device.ts";
+import { gpuRuntime } from "./gpu.ts";
+import { stagesOf } from "./stages.ts";
 
 /**
  * Computes every array in the arguments (arrays, modules, optimizers, and lists and plain objects of them) in one pass
@@ -11,6 +14,7 @@ import { currentRuntime, pendingState } from "./device.ts";
  *
  * @throws {OutOfMemoryError} if the results do not fit; the process goes on working
  * @throws {DisposedError} for an array that was disposed
+ * @throws {DeviceError} for operations on the GPU where there is none
  * @example
  * const x = array([1, 2, 3]);
  * const [y, z] = [x.add(1), x.mul(2)];
@@ -22,7 +26,18 @@ export async function evaluate(...trees: readonly unknown[]): Promise<void> {
   for (const tree of trees) for (const leaf of leavesOf(tree)) addRoot(roots, leaf);
   if (roots.size === 0) return;
   for (const state of pendingState()) addRoot(roots, state);
-  await currentRuntime().evaluate([...roots]);
+  await compute([...roots]);
+}
+
+/** Computes `roots`, none of which is evaluated, each operation on its device. */
+async function compute(roots: readonly MLXArray[]): Promise<void> {
+  if (!mayUseGpu()) return currentRuntime().evaluate(roots);
+  for (const { device, roots: part } of stagesOf(roots)) {
+    const runtime = device === "gpu" ? await gpuRuntime() : currentRuntime();
+    // While other stages ran, somebody else may have computed or disposed some of these.
+    const pending = part.filter((root) => !root.isEvaluated && !root.isDisposed);
+    if (pending.length > 0) await runtime.evaluate(pending);
+  }
 }
 
 function addRoot(roots: Set<MLXArray>, array: MLXArray): void {

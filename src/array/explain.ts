@@ -1,12 +1,15 @@
 /** What a computation will cost, before it runs: kernels, bytes, operations, and the graph as a drawing. */
 import { byteLengthOf } from "../base/dtype.ts";
+import { DeviceError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { countWork } from "../compiler/weight.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { Expr } from "../ir/expr.ts";
 import type { Kernel, Loop } from "../ir/kernel.ts";
-import { currentRuntime } from "./device.ts";
+import { currentRuntime, openedGpu } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** One kernel of an explanation. */
 export interface ExplainedKernel {
@@ -37,7 +40,7 @@ export interface Explanation {
  */
 export function explain(...trees: readonly unknown[]): Explanation {
   const roots = trees.flatMap(leavesOf).filter((array) => !array.isEvaluated);
-  const steps = roots.length === 0 ? [] : currentRuntime().plan(roots).steps;
+  const steps = roots.length === 0 ? [] : runtimeFor(roots).plan(roots).steps;
   const kernels = steps.map(({ kernel }) => explainKernel(kernel));
   const total = (key: "bytes" | "flops"): number => kernels.reduce((sum, kernel) => sum + kernel[key], 0);
   const [bytes, flops] = [total("bytes"), total("flops")];
@@ -53,6 +56,14 @@ export function explain(...trees: readonly unknown[]): Explanation {
         ),
       ].join("\n"),
   };
+}
+
+/** The runtime of the device that `roots` run on. @throws {DeviceError} for the GPU before it is open */
+function runtimeFor(roots: readonly MLXArray[]): Runtime {
+  if (roots.every(({ device }) => device === "cpu")) return currentRuntime();
+  const runtime = openedGpu();
+  if (runtime) return runtime;
+  throw new DeviceError("explain", "the GPU is not open yet, so nobody knows what it can do; await gpu.isAvailable()");
 }
 
 function explainKernel(kernel: Kernel): ExplainedKernel {

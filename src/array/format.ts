@@ -5,6 +5,7 @@ import type { Scalar } from "../base/elements.ts";
 import { readElement } from "../base/elements.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { visibleBytes } from "../ir/allocation.ts";
 import { currentElements } from "./reading.ts";
 
 /** Elements shown at each end of a long axis. */
@@ -16,6 +17,7 @@ const longest = 6;
 export function format(x: MLXArray): string {
   if (x.isDisposed) return `array(${x.dtype} ${formatShape(x.shape)}, disposed)`;
   if (!x.isEvaluated) return `array(${x.dtype} ${formatShape(x.shape)}, not yet computed)`;
+  if (x.allocation && !visibleBytes(x.allocation)) return `array(${x.dtype} ${formatShape(x.shape)}, on the GPU)`;
   return `array(${formatElements(x)}, dtype=${x.dtype})`;
 }
 

@@ -1,8 +1,11 @@
 /** Memory: what is in use, its limits, and letting go of arrays before the collector does. */
 import { ArgumentError } from "../base/errors.ts";
 import { recordCreations } from "../graph/mlx-array.ts";
-import { currentRuntime } from "./device.ts";
+import type { Backend, MemoryReport } from "../ir/backend.ts";
+import { currentRuntime, openedGpu } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
+import type { Moves } from "./residence.ts";
+import { movesInto } from "./residence.ts";
 
 /**
  * Runs `body` and disposes every array made in it that is not in its result (an array, or a tree of arrays). Arrays that
@@ -29,7 +32,13 @@ export function tidy<T>(body: () => T): T {
   return result;
 }
 
-/** The memory of arrays, in bytes. Limits apply at once. */
+/** How often elements moved from one device to the other, and how many bytes. */
+interface DeviceMoves {
+  readonly toGpu: Moves;
+  readonly toCpu: Moves;
+}
+
+/** The memory of arrays, in bytes, the CPU's and the GPU's together. Limits apply at once, to each device by itself. */
 export const memory: {
   /** Bytes held by arrays now. */
   readonly active: number;
@@ -37,6 +46,10 @@ export const memory: {
   readonly peak: number;
   /** Bytes given back and kept for the next arrays of the same size. */
   readonly cache: number;
+  /** The share of the GPU. */
+  readonly gpu: MemoryReport;
+  /** What moved between CPU and GPU, each array at most once in each direction; on the present GPU device. */
+  readonly moves: DeviceMoves;
   /** Lets `peak` start anew. */
   resetPeak(): void;
   /** Gives the kept bytes up. */
@@ -47,16 +60,39 @@ export const memory: {
   setCacheLimit(byteLength: number): void;
 } = {
   get active() {
-    return currentRuntime().backend.memory().active;
+    return total("active");
   },
   get peak() {
-    return currentRuntime().backend.memory().peak;
+    return total("peak");
   },
   get cache() {
-    return currentRuntime().backend.memory().cache;
+    return total("cache");
   },
-  resetPeak: () => currentRuntime().backend.resetPeak(),
-  clearCache: () => currentRuntime().backend.clearCache(),
-  setMemoryLimit: (byteLength) => currentRuntime().backend.setLimits({ memory: byteLength }),
-  setCacheLimit: (byteLength) => currentRuntime().backend.setLimits({ cache: byteLength }),
+  get gpu() {
+    return openedGpu()?.backend.memory() ?? { active: 0, peak: 0, cache: 0 };
+  },
+  get moves() {
+    const device = openedGpu()?.backend;
+    return { toGpu: device ? movesInto(device) : noMoves, toCpu: movesInto(currentRuntime().backend) };
+  },
+  resetPeak: () => each((backend) => backend.resetPeak()),
+  clearCache: () => each((backend) => backend.clearCache()),
+  setMemoryLimit: (byteLength) => each((backend) => backend.setLimits({ memory: byteLength })),
+  setCacheLimit: (byteLength) => each((backend) => backend.setLimits({ cache: byteLength })),
 };
+
+const noMoves: Moves = { count: 0, bytes: 0 };
+
+function each(visit: (backend: Backend) => void): void {
+  visit(currentRuntime().backend);
+  const device = openedGpu()?.backend;
+  if (device) visit(device);
+}
+
+function total(key: keyof MemoryReport): number {
+  let sum = 0;
+  each((backend) => {
+    sum += backend.memory()[key];
+  });
+  return sum;
+}

@@ -5,7 +5,10 @@ import type { Scalar } from "../base/elements.ts";
 import { elementsOf, readElement } from "../base/elements.ts";
 import { DisposedError, MLXError, ShapeError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { visibleBytes } from "../ir/allocation.ts";
+import { currentRuntime } from "./device.ts";
 import { evaluate } from "./evaluate.ts";
+import { residentIn } from "./residence.ts";
 
 /** Elements as nested lists; a scalar for an array without axes. */
 export type NestedList = Scalar | NestedList[];
@@ -15,13 +18,13 @@ export type NestedList = Scalar | NestedList[];
  * come as their bits, bool as 0 and 1. The view is valid until the array is disposed or collected, so keep the array.
  */
 export async function viewElements(x: MLXArray): Promise<TypedArray> {
-  await evaluate(x);
+  await bringHere(x);
   return currentElements(x);
 }
 
 /** A copy of the elements in row-major order; float16 and bfloat16 as a `Float32Array`, bool as a `Uint8Array` of 0 and 1. */
 export async function copyElements(x: MLXArray): Promise<TypedArray> {
-  await evaluate(x);
+  await bringHere(x);
   const elements = currentElements(x);
   if (!isHalf(x.dtype)) return elements.slice();
   return Float32Array.from({ length: x.size }, (_, position) => Number(readElement(elements, position, x.dtype)));
@@ -35,14 +38,20 @@ export async function item(x: MLXArray): Promise<Scalar> {
       `needs an array with one element, got shape [${x.shape}]; read it with tolist() or data()`,
     );
   }
-  await evaluate(x);
+  await bringHere(x);
   return readElement(currentElements(x), 0, x.dtype);
 }
 
 /** The elements as nested lists. */
 export async function tolist(x: MLXArray): Promise<NestedList> {
-  await evaluate(x);
+  await bringHere(x);
   return nestedElements(x);
+}
+
+/** Computes `x` and brings its elements into the memory that JavaScript sees. */
+async function bringHere(x: MLXArray): Promise<void> {
+  await evaluate(x);
+  if (x.allocation) await residentIn(currentRuntime().backend, x.allocation);
 }
 
 /** The elements of an evaluated array as nested lists. */
@@ -60,7 +69,8 @@ export function nestedElements(x: MLXArray): NestedList {
 export function currentElements(x: MLXArray): TypedArray {
   if (x.isDisposed) throw new DisposedError("read", `array(${x.dtype} [${x.shape}]) was disposed`);
   if (x.allocation) {
-    const bytes = x.allocation.bytes();
+    const bytes = visibleBytes(x.allocation);
+    if (!bytes) throw new MLXError("read", "the elements lie on the GPU; await data() or item() first");
     return new (carrierOf(x.dtype))(bytes.buffer, bytes.byteOffset, x.size);
   }
   const { lowering } = x.primitive;

@@ -2,12 +2,14 @@
 import { elementsOf } from "../base/elements.ts";
 import { DisposedError, MLXError, OutOfMemoryError } from "../base/errors.ts";
 import { MissingPart } from "../base/part.ts";
+import type { PlanOptions } from "../compiler/fuse.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
 import { fromAllocation } from "../primitives/leaf.ts";
+import { residentIn } from "./residence.ts";
 import type { Trace } from "./trace.ts";
 import { commonCall } from "./trace.ts";
 
@@ -39,6 +41,10 @@ export class Runtime {
   constructor(backend: Backend, options: { readonly fusion: boolean }) {
     this.backend = backend;
     this.fusion = options.fusion;
+  }
+
+  get #planOptions(): PlanOptions {
+    return { fusion: this.fusion, slotLimit: this.backend.slotLimit };
   }
 
   /** Computes `roots`, none of which is evaluated, and settles them. */
@@ -103,11 +109,12 @@ export class Runtime {
   }
 
   #prepareTrace(trace: Trace): Prepared {
-    const inputs = trace.placeholders.map((placeholder) => fromAllocation(noMemory, placeholder));
+    const none = noMemory(this.backend);
+    const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
     const roots = trace.instantiate(inputs);
     trace.forget();
     const program = new Program(roots, (call) => this.backend.overrides(call));
-    const planned = planProgram(program, { inputs, constants: [] }, { fusion: this.fusion });
+    const planned = planProgram(program, { inputs, constants: [] }, this.#planOptions);
     return { executable: this.backend.prepare(planned.plan), rootBuffers: planned.rootBuffers, planned };
   }
 
@@ -121,7 +128,7 @@ export class Runtime {
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     structureKey(roots, inputs, constants);
-    return planProgram(program, { inputs, constants }, { fusion: this.fusion });
+    return planProgram(program, { inputs, constants }, this.#planOptions);
   }
 
   /** Plans and compiles the computation of `roots`. */
@@ -136,14 +143,27 @@ export class Runtime {
     inputs: readonly MLXArray[],
     constants: readonly MLXArray[],
   ): Promise<Allocation[]> | Allocation[] {
-    const { executable, planned } = prepared;
-    const held = planned.inputSources.map((source) =>
-      this.#allocationOf(typeof source === "number" ? inputs[source] : source),
-    );
+    const { planned } = prepared;
+    let isElsewhere = false;
+    const held = planned.inputSources.map((source) => {
+      const allocation = this.#allocationOf(typeof source === "number" ? inputs[source] : source);
+      isElsewhere ||= allocation.backend !== this.backend;
+      return allocation;
+    });
     const values = planned.constantSources.map((source) =>
       scalarValue(typeof source === "number" ? constants[source] : source),
     );
-    const outputs = executable.run(held, values);
+    if (!isElsewhere) return this.#runHere(prepared, held, values);
+    const copies = Promise.all(held.map((allocation) => residentIn(this.backend, allocation)));
+    return copies.then((here) => this.#runHere(prepared, here, values));
+  }
+
+  #runHere(
+    prepared: Prepared,
+    held: readonly Allocation[],
+    values: readonly (number | bigint)[],
+  ): Promise<Allocation[]> | Allocation[] {
+    const outputs = prepared.executable.run(held, values);
     return outputs instanceof Promise
       ? outputs.then((done) => pickRoots(prepared, held, done))
       : pickRoots(prepared, held, outputs);
@@ -206,12 +226,17 @@ function withShape(error: OutOfMemoryError, roots: readonly MLXArray[]): OutOfMe
 }
 
 /** Stands for the memory of inputs while a recorded function is planned. */
-const noMemory: Allocation = {
-  byteLength: 0,
-  bytes: () => new Uint8Array(0),
-  retain: () => {},
-  release: () => {},
-};
+function noMemory(backend: Backend): Allocation {
+  return {
+    backend,
+    byteLength: 0,
+    copies: null,
+    bytes: () => null,
+    read: (use) => use(new Uint8Array(0)),
+    retain: () => {},
+    release: () => {},
+  };
+}
 
 /** Frees the plans of recorded functions that nobody can call any more. */
 const registry = new FinalizationRegistry<Executable>((executable) => executable.dispose());

@@ -1,7 +1,9 @@
 /** A function recorded once as a graph on placeholders, and the row that stands for one result of one call of it. */
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { Device } from "../graph/placement.ts";
+import { defaultDevice, mayUseGpu, placedOn } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
-import { apply } from "../graph/primitive.ts";
+import { apply, topologicalOrder } from "../graph/primitive.ts";
 import { only } from "../primitives/families.ts";
 import { dependents } from "../transforms/differentiate.ts";
 import { batchGraph } from "../transforms/vectorize.ts";
@@ -10,11 +12,14 @@ import { batchGraph } from "../transforms/vectorize.ts";
 export class Trace {
   readonly placeholders: readonly MLXArray[];
   readonly outputs: readonly MLXArray[];
+  /** Where all of it runs, or null if parts run on different devices. */
+  readonly device: Device | null;
   #last: { readonly inputs: readonly MLXArray[]; readonly outputs: readonly MLXArray[] } | null = null;
 
   constructor(placeholders: readonly MLXArray[], outputs: readonly MLXArray[]) {
     this.placeholders = placeholders;
     this.outputs = outputs;
+    this.device = deviceOf(outputs);
   }
 
   /** The results for other inputs, as a graph; asking again with the same inputs gives the same vertices. */
@@ -28,13 +33,10 @@ export class Trace {
     });
     for (const vertex of dependents(this.outputs, this.placeholders)) {
       if (replaced.has(vertex)) continue;
+      const own = vertex.inputs.map((input) => replaced.get(input) ?? input);
       replaced.set(
         vertex,
-        apply(
-          vertex.primitive,
-          vertex.inputs.map((input) => replaced.get(input) ?? input),
-          vertex.params,
-        ),
+        placedOn(vertex.device, () => apply(vertex.primitive, own, vertex.params)),
       );
     }
     const outputs = this.outputs.map((output) => replaced.get(output) ?? output);
@@ -86,9 +88,24 @@ const siblings = new WeakMap<readonly MLXArray[], readonly MLXArray[]>();
 
 /** All results of a call of `trace`. */
 export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly MLXArray[] {
-  const outputs = trace.outputs.map((output, index) => new MLXArray(callRow, inputs, { trace, index }, output));
+  if (trace.device === null) return trace.instantiate(inputs);
+  const outputs = placedOn(trace.device, () =>
+    trace.outputs.map((output, index) => new MLXArray(callRow, inputs, { trace, index }, output)),
+  );
   siblings.set(inputs, outputs);
   return outputs;
+}
+
+/** The device of every operation behind `outputs`, or null if they differ. */
+function deviceOf(outputs: readonly MLXArray[]): Device | null {
+  if (!mayUseGpu()) return "cpu";
+  const devices = new Set(
+    topologicalOrder(outputs, (array) => array.isEvaluated)
+      .filter(({ isEvaluated, primitive }) => !isEvaluated && primitive.lowering.kind !== "data")
+      .map(({ device }) => device),
+  );
+  const [first = defaultDevice()] = devices;
+  return devices.size > 1 ? null : first;
 }
 
 /** The call that computes all of `roots` from evaluated inputs, if there is one. */

@@ -15,6 +15,14 @@ export interface Group {
   readonly lowered: Lowered<Kernel> | null;
 }
 
+/** How kernels are made of a program. */
+export interface PlanOptions {
+  /** Whether operations share kernels at all. */
+  readonly fusion: boolean;
+  /** The most buffers that a kernel of loops or a contraction may be bound to. */
+  readonly slotLimit: number;
+}
+
 interface Draft {
   kind: "loop" | "contraction" | "routine";
   readonly outputs: MLXArray[];
@@ -33,14 +41,13 @@ const packingLimit = 4;
 const memberLimit = 160;
 
 /** The kernels of `program`, in an order in which each finds its inputs computed. */
-export function fuse(program: Program, options: { readonly fusion: boolean }): Group[] {
-  const fusion = new Fusion(program, options.fusion);
-  return fusion.run();
+export function fuse(program: Program, options: PlanOptions): Group[] {
+  return new Fusion(program, options).run();
 }
 
 class Fusion {
   readonly #program: Program;
-  readonly #enabled: boolean;
+  readonly #options: PlanOptions;
   readonly #position = new Map<MLXArray, number>();
   readonly #cost = new Map<MLXArray, number>();
   /** Vertices computed from a contraction or reduction by elementwise operations alone. */
@@ -50,9 +57,9 @@ class Fusion {
   readonly #producerOf = new Map<MLXArray, Draft>();
   readonly #drafts = new Set<Draft>();
 
-  constructor(program: Program, enabled: boolean) {
+  constructor(program: Program, options: PlanOptions) {
     this.#program = program;
-    this.#enabled = enabled;
+    this.#options = options;
     program.vertices.forEach((vertex, position) => {
       this.#position.set(vertex, position);
       this.#measure(vertex);
@@ -100,7 +107,7 @@ class Fusion {
     if (kind === "routine" || kind === "composite") {
       this.#start(vertex, "routine");
       for (const input of this.#program.inputsOf(vertex)) this.#required.add(this.#program.storageOf(input));
-    } else if (!this.#enabled) {
+    } else if (!this.#options.fusion) {
       this.#start(vertex, kind === "contraction" ? "contraction" : "loop");
     } else if (kind === "contraction") this.#assignContraction(vertex);
     else if (kind === "reduce") this.#assignReduction(vertex);
@@ -117,7 +124,7 @@ class Fusion {
       draft.core = vertex;
       const mustStore = this.#required.has(vertex) || readers.size > 1;
       this.#join(vertex, draft, mustStore);
-      if (this.#lower(draft)) return;
+      if (this.#fits(draft) && this.#lower(draft)) return;
       this.#leave(vertex, draft);
       draft.kind = "loop";
       draft.core = null;
@@ -147,7 +154,7 @@ class Fusion {
       return;
     }
     const list = [...readers];
-    if (list.some((draft) => draft.members.size >= memberLimit)) {
+    if (list.some((draft) => draft.members.size >= memberLimit || !this.#fits(draft, vertex))) {
       this.#start(vertex, "loop");
       return;
     }
@@ -177,7 +184,7 @@ class Fusion {
         this.#isAligned(vertex, draft) &&
         this.#isUniform(draft, vertex.size),
     );
-    if (isMergeable && this.#areIndependent(list)) {
+    if (isMergeable && this.#fits(unionOf(list), vertex) && this.#areIndependent(list)) {
       this.#join(vertex, this.#merge(list), false);
       return;
     }
@@ -195,10 +202,25 @@ class Fusion {
         continue;
       if (!this.#isAligned(vertex, draft) || !this.#canPrecede(draft, readers)) continue;
       this.#join(vertex, draft, true);
-      if (this.#lower(draft)) return;
+      if (this.#fits(draft) && this.#lower(draft)) return;
       this.#leave(vertex, draft);
     }
     this.#start(vertex, "loop");
+  }
+
+  /** Whether `draft`, with `added` computed in it, reads and writes no more buffers than a kernel may. */
+  #fits({ members, outputs }: Pick<Draft, "members" | "outputs">, added?: MLXArray): boolean {
+    if (!Number.isFinite(this.#options.slotLimit)) return true;
+    const slots = new Set(outputs);
+    const visit = (member: MLXArray): void => {
+      for (const input of this.#program.inputsOf(member)) {
+        const isInside = members.has(input) || input === added || input.primitive.lowering.kind === "constant";
+        if (!isInside) slots.add(this.#program.storageOf(input));
+      }
+    };
+    for (const member of members) visit(member);
+    if (added) visit(added);
+    return slots.size <= this.#options.slotLimit;
   }
 
   #start(vertex: MLXArray, kind: Draft["kind"]): void {
@@ -257,15 +279,10 @@ class Fusion {
 
   /** Adds the reduction to the union of `drafts` if that lowers; leaves everything as it was otherwise. */
   #tryMerged(drafts: readonly Draft[], vertex: MLXArray, mustStore: boolean): boolean {
-    const trial: Draft = {
-      kind: "loop",
-      outputs: [...new Set(drafts.flatMap(({ outputs }) => outputs))],
-      members: new Set(drafts.flatMap(({ members }) => [...members])),
-      core: null,
-      reductions: 0,
-    };
+    const trial: Draft = { kind: "loop", ...unionOf(drafts), core: null, reductions: 0 };
     trial.members.add(vertex);
     if (mustStore) trial.outputs.push(vertex);
+    if (!this.#fits(trial)) return false;
     if (!this.#lower(trial)) return false;
     this.#join(vertex, drafts.length === 1 && drafts[0] ? drafts[0] : this.#merge(drafts), mustStore);
     return true;
@@ -451,4 +468,12 @@ class Fusion {
     }
     return ordered;
   }
+}
+
+/** What is computed and stored by any of `drafts`. */
+function unionOf(drafts: readonly Draft[]): Pick<Draft, "members" | "outputs"> {
+  return {
+    outputs: [...new Set(drafts.flatMap(({ outputs }) => outputs))],
+    members: new Set(drafts.flatMap(({ members }) => [...members])),
+  };
 }

@@ -3,7 +3,7 @@ import { byteLengthOf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Plan, Step } from "../ir/backend.ts";
 import type { CompositeKernel, Kernel, RoutineKernel } from "../ir/kernel.ts";
-import type { Group } from "./fuse.ts";
+import type { Group, PlanOptions } from "./fuse.ts";
 import { fuse } from "./fuse.ts";
 import type { Lowered } from "./lower.ts";
 import type { Program } from "./program.ts";
@@ -24,7 +24,7 @@ export interface Planned {
 export function planProgram(
   program: Program,
   known: { readonly inputs: readonly MLXArray[]; readonly constants: readonly MLXArray[] },
-  options: { readonly fusion: boolean },
+  options: PlanOptions,
 ): Planned {
   const kernels = fuse(program, options).map((group) => lowerGroup(program, group));
   const bufferOf = new Map<MLXArray, number>();

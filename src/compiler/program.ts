@@ -1,6 +1,7 @@
 /** A graph made ready for planning: composites opened, equal vertices merged, leaves and constants numbered. */
 import { MLXError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { placedOn } from "../graph/placement.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { ScalarValue } from "../ir/expr.ts";
 import type { TensorCall } from "../ir/kernel.ts";
@@ -126,7 +127,7 @@ export class Program {
       return this.resolve(stored);
     });
     if (lowering.kind === "composite" && !isOverridden) {
-      const definition = lowering.define(resolvedInputs, vertex.params);
+      const definition = placedOn(vertex.device, () => lowering.define(resolvedInputs, vertex.params));
       this.#collect(definition, known, vertices, inputs);
       return this.resolve(definition);
     }

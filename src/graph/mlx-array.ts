@@ -5,6 +5,8 @@ import { DisposedError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Allocation } from "../ir/backend.ts";
+import type { Device } from "./placement.ts";
+import { defaultDevice, placementOf } from "./placement.ts";
 import type { Primitive } from "./primitive.ts";
 
 /** What is known of an array before it is computed. */
@@ -44,6 +46,8 @@ export class MLXArray implements Aval {
   /** The operation that computes this array. */
   readonly primitive: Primitive;
   readonly params: unknown;
+  /** Where that operation runs. */
+  readonly device: Device;
   /** The arrays it is computed from; empty once evaluated. */
   inputs: readonly MLXArray[];
   /** Where the elements lie, row-major, once evaluated. */
@@ -59,6 +63,7 @@ export class MLXArray implements Aval {
     this.params = params;
     this.shape = aval.shape;
     this.dtype = aval.dtype;
+    this.device = defaultDevice() === "cpu" ? "cpu" : placementOf(primitive, inputs, aval);
     creations?.push(this);
     for (const input of inputs) {
       if (input.isDisposed)

@@ -2,11 +2,17 @@
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 import type { Kernel, TensorCall } from "./kernel.ts";
 
-/** A block of memory with elements in it. */
+/** A block of memory with elements in it; they never change. */
 export interface Allocation {
   readonly byteLength: number;
-  /** The bytes as they are now; a view that memory growth may invalidate, so do not keep it. */
-  bytes(): Uint8Array;
+  /** Whose memory it is. */
+  readonly backend: Backend;
+  /** The same elements in other backends' memory, there or on their way; they go when this block goes. */
+  copies: Map<Backend, Allocation | Promise<Allocation>> | null;
+  /** The bytes as they are now, if the CPU sees them; a view that memory growth may invalidate, so do not keep it. */
+  bytes(): Uint8Array | null;
+  /** What `use` makes of the bytes, which it must not keep. @throws {DeviceError} if they were lost with their device */
+  read<T>(use: (bytes: Uint8Array) => T): T | Promise<T>;
   /** One more holder, so that `release` must be called once more. */
   retain(): void;
   /** Lets go; the memory returns when the last holder did. */
@@ -54,6 +60,10 @@ export interface Executable {
 /** A place to compute. */
 export interface Backend {
   readonly name: string;
+  /** The most buffers that a kernel of loops or a contraction may be bound to. */
+  readonly slotLimit: number;
+  /** Whether its memory and kernels are gone for good; another backend must take its place. */
+  readonly isLost: boolean;
   /** Whether this composite, on tensors of these types, is computed by a kernel of the backend's own. */
   overrides(call: TensorCall): boolean;
   /** An allocation holding a copy of `data`. @throws {OutOfMemoryError} */

@@ -6,6 +6,7 @@ import { broadcastShapes, formatShape, normalizeAxis } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { visibleBytes } from "../ir/allocation.ts";
 import type { Expr, Expressions } from "../ir/expr.ts";
 import { filledLike, knownValue } from "./elementwise.ts";
 import { alignBatch, only } from "./families.ts";
@@ -96,8 +97,8 @@ export function checkIndices(operation: string, indices: MLXArray, shape: Shape,
   }
   const known = knownValue(indices);
   if (known !== null) checkIndex(operation, Number(known), shape, axis);
-  if (!indices.allocation || indices.isDisposed) return;
-  const bytes = indices.allocation.bytes();
+  const bytes = indices.allocation && !indices.isDisposed ? visibleBytes(indices.allocation) : null;
+  if (!bytes) return;
   const values = new (carrierOf(indices.dtype))(bytes.buffer, bytes.byteOffset, indices.size);
   for (const value of values) checkIndex(operation, Number(value), shape, axis);
 }

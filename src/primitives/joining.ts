@@ -16,7 +16,7 @@ interface AxisParams {
 }
 
 /** Operands up to which joining fuses with what is around it; more are copied one after the other. */
-const fusedOperands = 8;
+const fusedOperands = 7;
 
 function joinedAval(inputs: readonly Aval[], { axis }: AxisParams): Aval {
   const { shape, dtype } = only("concatenate", inputs[0]);

@@ -1,6 +1,7 @@
 /** checkpoint: trades memory for time by computing a function anew where its gradient needs what is inside it. */
 import { treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { placedOn } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { batchLength, only, view } from "../primitives/families.ts";
@@ -85,7 +86,10 @@ function rebuilt(result: MLXArray, from: readonly MLXArray[], to: readonly MLXAr
   for (const vertex of dependents([result], from)) {
     if (copies.has(vertex)) continue;
     const inputs = vertex.inputs.map((input) => copies.get(input) ?? input);
-    copies.set(vertex, apply(vertex.primitive, inputs, vertex.params));
+    copies.set(
+      vertex,
+      placedOn(vertex.device, () => apply(vertex.primitive, inputs, vertex.params)),
+    );
   }
   return copies.get(result) ?? result;
 }

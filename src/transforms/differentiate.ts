@@ -3,6 +3,7 @@ import { isFloating } from "../base/dtype.ts";
 import { GradientError, ShapeError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { placedOn } from "../graph/placement.ts";
 import { apply, topologicalOrder } from "../graph/primitive.ts";
 import { add, multiply } from "../primitives/arithmetic.ts";
 import { zerosLike } from "../primitives/creation.ts";
@@ -42,10 +43,12 @@ export function pullBack(
     const cotangent = vertex && known.get(vertex);
     if (!vertex || !cotangent || isInput.has(vertex)) continue;
     const needed = vertex.inputs.map((input) => onPath.has(input));
-    const terms = vjpOf(vertex, cotangent, needed);
-    vertex.inputs.forEach((input, k) => {
-      const term = terms[k];
-      if (term && needed[k]) receive(input, term);
+    placedOn(vertex.device, () => {
+      const terms = vjpOf(vertex, cotangent, needed);
+      vertex.inputs.forEach((input, k) => {
+        const term = terms[k];
+        if (term && needed[k]) receive(input, term);
+      });
     });
   }
   return inputs.map((input) => known.get(input) ?? null);
@@ -64,12 +67,10 @@ export function pushForward(
   const known = new Map<MLXArray, MLXArray | null>(inputs.map((input, k) => [input, tangents[k] ?? null]));
   for (const vertex of dependents(outputs, inputs)) {
     if (known.has(vertex)) continue;
+    const given = vertex.inputs.map((input) => known.get(input) ?? null);
     known.set(
       vertex,
-      jvpOf(
-        vertex,
-        vertex.inputs.map((input) => known.get(input) ?? null),
-      ),
+      placedOn(vertex.device, () => jvpOf(vertex, given)),
     );
   }
   return outputs.map((output) => known.get(output) ?? null);

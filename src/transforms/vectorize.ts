@@ -3,6 +3,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import { childrenOf, replaceLeaves, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { placedOn } from "../graph/placement.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { broadcastTo, moveAxis } from "../primitives/views.ts";
 import { dependents } from "./differentiate.ts";
@@ -85,7 +86,10 @@ export function batchGraph(outputs: readonly MLXArray[], batched: Map<MLXArray, 
     if (batched.has(vertex)) continue;
     const inputs = vertex.inputs.map((input) => batched.get(input)?.[0] ?? input);
     const axes = vertex.inputs.map((input) => batched.get(input)?.[1] ?? null);
-    batched.set(vertex, vertex.primitive.batch(inputs, axes, vertex.params));
+    batched.set(
+      vertex,
+      placedOn(vertex.device, () => vertex.primitive.batch(inputs, axes, vertex.params)),
+    );
   }
 }
 

@@ -11,6 +11,7 @@ import type { Shape } from "../../src/base/shape.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { MLXArray } from "../../src/graph/mlx-array.ts";
 import type { Primitive } from "../../src/graph/primitive.ts";
+import { visibleBytes } from "../../src/ir/allocation.ts";
 import type { Backend } from "../../src/ir/backend.ts";
 import { fromAllocation } from "../../src/primitives/leaf.ts";
 
@@ -96,7 +97,8 @@ function numbersOf(array: MLXArray): number[] {
   if (!array.allocation) {
     return lowering.kind === "constant" ? [Number(lowering.value(array.params))] : [];
   }
-  const bytes = array.allocation.bytes();
+  const bytes = visibleBytes(array.allocation);
+  if (!bytes) throw new Error("the elements lie on the GPU");
   const elements: TypedArray = new (carrierOf(array.dtype))(bytes.buffer, bytes.byteOffset, array.size);
   if (isHalf(array.dtype) && elements instanceof Uint16Array) return [...halvesToNumbers(elements, array.dtype)];
   return Array.from({ length: array.size }, (_, k) => Number(readElement(elements, k, array.dtype)));

@@ -8,6 +8,8 @@ import { interpreterOf } from "../../ir/interpret.ts";
 /** Runs kernels as they are defined. */
 export class ReferenceBackend implements Backend {
   readonly name = "reference";
+  readonly slotLimit: number = Number.POSITIVE_INFINITY;
+  readonly isLost = false;
   #active = 0;
   #peak = 0;
   #limit = Number.POSITIVE_INFINITY;
@@ -18,7 +20,7 @@ export class ReferenceBackend implements Backend {
 
   upload(data: TypedArray): Allocation {
     const allocation = this.allocate(data.byteLength);
-    allocation.bytes().set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    allocation.bytes()?.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     return allocation;
   }
 
@@ -35,8 +37,11 @@ export class ReferenceBackend implements Backend {
     const bytes = new Uint8Array(Math.ceil(byteLength / 8) * 8);
     let holders = 1;
     return {
+      backend: this,
       byteLength,
+      copies: null,
       bytes: () => bytes,
+      read: (use) => use(bytes),
       retain: () => {
         holders++;
       },
@@ -87,5 +92,6 @@ export class ReferenceBackend implements Backend {
 function elementsIn(allocation: Allocation | undefined, dtype: Dtype, size: number): TypedArray {
   if (!allocation) throw new MLXError("evaluate", "a kernel is bound to a buffer that its plan lacks");
   const bytes = allocation.bytes();
+  if (!bytes) throw new MLXError("evaluate", "an input lies in another backend's memory");
   return new (carrierOf(dtype))(bytes.buffer, bytes.byteOffset, size);
 }

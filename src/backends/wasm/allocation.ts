@@ -1,45 +1,39 @@
 /** Where the elements of arrays lie: blocks of the arena for large ones, JavaScript memory for small ones. */
 import { MLXError } from "../../base/errors.ts";
-import type { Allocation } from "../../ir/backend.ts";
+import { CountedAllocation } from "../../ir/allocation.ts";
+import type { Allocation, Backend } from "../../ir/backend.ts";
 import type { Arena } from "./arena.ts";
 
 /** Arrays of fewer bytes are small: see `SmallAllocation`. */
 export const smallByteLimit = 2048;
 
-/**
- * A counted handle on a block. Its memory returns when the last holder releases it, or when the handle itself is
- * collected. An untouched `ArrayBuffer` of the same length hangs on it, so that the collector sees how much is at stake
- * and comes in time; its pages are never touched and cost no memory.
- */
-export class WasmAllocation implements Allocation {
-  readonly byteLength: number;
+/** A counted handle on a block of the arena. */
+export class WasmAllocation extends CountedAllocation<number> {
   readonly offset: number;
-  readonly pressure: ArrayBuffer;
   readonly #arena: Arena;
-  readonly #registry: FinalizationRegistry<number>;
-  #holders = 1;
 
-  constructor(arena: Arena, registry: FinalizationRegistry<number>, offset: number, byteLength: number) {
+  constructor(
+    backend: Backend,
+    arena: Arena,
+    registry: FinalizationRegistry<number>,
+    offset: number,
+    byteLength: number,
+  ) {
+    super(backend, registry, offset, byteLength);
     this.#arena = arena;
-    this.#registry = registry;
     this.offset = offset;
-    this.byteLength = byteLength;
-    this.pressure = new ArrayBuffer(byteLength);
-    registry.register(this, offset, this);
   }
 
   bytes(): Uint8Array {
-    if (this.#holders === 0) throw new MLXError("read", "the memory was released");
+    if (this.isReleased) throw new MLXError("read", "the memory was released");
     return this.#arena.bytes().subarray(this.offset, this.offset + this.byteLength);
   }
 
-  retain(): void {
-    this.#holders++;
+  read<T>(use: (bytes: Uint8Array) => T): T {
+    return use(this.bytes());
   }
 
-  release(): void {
-    if (this.#holders === 0 || --this.#holders > 0) return;
-    this.#registry.unregister(this);
+  protected free(): void {
     this.#arena.free(this.offset);
   }
 }
@@ -50,9 +44,12 @@ export class WasmAllocation implements Allocation {
  * major collection, which small arrays alone hardly ever bring about.
  */
 export class SmallAllocation implements Allocation {
+  readonly backend: Backend;
+  copies: Allocation["copies"] = null;
   readonly #bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array) {
+  constructor(backend: Backend, bytes: Uint8Array) {
+    this.backend = backend;
     this.#bytes = bytes;
   }
 
@@ -62,6 +59,10 @@ export class SmallAllocation implements Allocation {
 
   bytes(): Uint8Array {
     return this.#bytes;
+  }
+
+  read<T>(use: (bytes: Uint8Array) => T): T {
+    return use(this.#bytes);
   }
 
   /** Nothing to count: the collector knows who holds it. */

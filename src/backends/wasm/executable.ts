@@ -168,7 +168,7 @@ export class WasmExecutable implements Executable {
       if (output !== null) return output;
       const place = addresses[inputCount + k] ?? 0;
       const byteLength = bufferBytes[inputCount + k] ?? 0;
-      return new SmallAllocation(this.#backend.arena.bytes().slice(place, place + byteLength));
+      return new SmallAllocation(this.#backend, this.#backend.arena.bytes().slice(place, place + byteLength));
     });
   }
 

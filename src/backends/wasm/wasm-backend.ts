@@ -31,6 +31,8 @@ export interface CompiledKernel {
 /** Runs plans on the CPU. */
 export class WasmBackend implements Backend {
   readonly name = "cpu";
+  readonly slotLimit: number = Number.POSITIVE_INFINITY;
+  readonly isLost = false;
   readonly arena: Arena;
   readonly pool: WorkerPool;
   readonly #modules = new Map<string, CompiledKernel>();
@@ -55,15 +57,15 @@ export class WasmBackend implements Backend {
     return attentionOf(call) !== null;
   }
 
-  allocate(byteLength: number): Allocation {
+  allocate(byteLength: number): SmallAllocation | WasmAllocation {
     return byteLength < smallByteLimit
-      ? new SmallAllocation(new Uint8Array(byteLength))
+      ? new SmallAllocation(this, new Uint8Array(byteLength))
       : this.allocateBlock(byteLength);
   }
 
   /** As `allocate`, in the arena whatever the length. */
   allocateBlock(byteLength: number): WasmAllocation {
-    return new WasmAllocation(this.arena, this.#registry, this.arena.allocate(byteLength), byteLength);
+    return new WasmAllocation(this, this.arena, this.#registry, this.arena.allocate(byteLength), byteLength);
   }
 
   upload(data: TypedArray): Allocation {

@@ -1,0 +1,145 @@
+/** The GPU's memory: buffers in size classes, kept for reuse within a budget. Knows sizes, not what lies in a buffer. */
+import { OutOfMemoryError } from "../../base/errors.ts";
+import type { GpuBuffer, GpuDevice } from "./gpu-api.ts";
+import { bufferUsage } from "./gpu-api.ts";
+
+/** Bytes kept for reuse unless a limit is set. */
+const defaultCacheLimit = 1 << 30;
+const smallestClass = 256;
+
+const storageUsage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
+
+/** A buffer of the GPU with its place in the pool. */
+export interface PooledBuffer {
+  readonly buffer: GpuBuffer;
+  /** Tells buffers apart in keys. */
+  readonly id: number;
+  readonly byteLength: number;
+}
+
+/** Hands out storage buffers. Work on the queue is in order, so a buffer may be handed out again as soon as it is given back. */
+export class BufferPool {
+  readonly #device: GpuDevice;
+  readonly #free = new Map<number, PooledBuffer[]>();
+  readonly #largest: number;
+  #nextId = 0;
+  #active = 0;
+  #peak = 0;
+  #cached = 0;
+  #memoryLimit = Number.POSITIVE_INFINITY;
+  #cacheLimit = defaultCacheLimit;
+  /** Whether buffers made lately fit; asked before work that uses them is submitted. */
+  #checks: Promise<void>[] = [];
+
+  constructor(device: GpuDevice) {
+    this.#device = device;
+    this.#largest = device.limits.maxBufferSize ?? 256 * 1024 * 1024;
+  }
+
+  get active(): number {
+    return this.#active;
+  }
+  get peak(): number {
+    return this.#peak;
+  }
+  get cached(): number {
+    return this.#cached;
+  }
+  /** Whether `settled` has anything to wait for. */
+  get isUnsettled(): boolean {
+    return this.#checks.length > 0;
+  }
+
+  /** A buffer of at least `byteLength` bytes, contents undefined. @throws {OutOfMemoryError} */
+  take(byteLength: number): PooledBuffer {
+    const size = sizeClassOf(byteLength);
+    if (byteLength > this.#largest) {
+      throw new OutOfMemoryError(
+        "allocate",
+        `${byteLength} bytes are more than a buffer of this GPU may have (${this.#largest})`,
+      );
+    }
+    const kept = this.#free.get(size)?.pop();
+    if (kept) this.#cached -= size;
+    if (this.#active + size > this.#memoryLimit) {
+      if (kept) this.#keep(kept);
+      throw new OutOfMemoryError(
+        "allocate",
+        `${byteLength} bytes do not fit: ${this.#active} of ${this.#memoryLimit} are in use on the GPU`,
+      );
+    }
+    const taken = kept ?? this.#create(Math.min(size, this.#largest));
+    this.#active += taken.byteLength;
+    this.#peak = Math.max(this.#peak, this.#active);
+    return taken;
+  }
+
+  /** Takes a buffer back. */
+  give(buffer: PooledBuffer): void {
+    this.#active -= buffer.byteLength;
+    this.#keep(buffer);
+    this.#trim(this.#cacheLimit);
+  }
+
+  /** Waits until it is known that all buffers exist. @throws {OutOfMemoryError} if one does not */
+  async settled(): Promise<void> {
+    const checks = this.#checks;
+    this.#checks = [];
+    await Promise.all(checks);
+  }
+
+  resetPeak(): void {
+    this.#peak = this.#active;
+  }
+
+  clearCache(): void {
+    this.#trim(0);
+  }
+
+  setLimits(limits: { readonly memory?: number; readonly cache?: number }): void {
+    if (limits.memory !== undefined) this.#memoryLimit = limits.memory;
+    if (limits.cache !== undefined) this.#cacheLimit = limits.cache;
+    this.#trim(this.#cacheLimit);
+  }
+
+  #create(size: number): PooledBuffer {
+    this.#device.pushErrorScope("out-of-memory");
+    const buffer = this.#device.createBuffer({ size, usage: storageUsage });
+    const check = this.#device.popErrorScope().then((error) => {
+      if (!error) return;
+      const held = `${this.#active} bytes are in use on the GPU, ${this.#cached} kept for reuse`;
+      throw new OutOfMemoryError("allocate", `${size} bytes do not fit: ${error.message} (${held})`);
+    });
+    check.catch(() => undefined);
+    this.#checks.push(check);
+    return { buffer, id: this.#nextId++, byteLength: size };
+  }
+
+  #keep(buffer: PooledBuffer): void {
+    const list = this.#free.get(buffer.byteLength);
+    if (list) list.push(buffer);
+    else this.#free.set(buffer.byteLength, [buffer]);
+    this.#cached += buffer.byteLength;
+  }
+
+  /** Destroys kept buffers, the largest first, until no more than `limit` bytes are kept. */
+  #trim(limit: number): void {
+    if (this.#cached <= limit) return;
+    for (const size of [...this.#free.keys()].sort((a, b) => b - a)) {
+      const list = this.#free.get(size);
+      while (this.#cached > limit) {
+        const buffer = list?.pop();
+        if (!buffer) break;
+        buffer.buffer.destroy();
+        this.#cached -= buffer.byteLength;
+      }
+    }
+  }
+}
+
+/** The size that a buffer for `byteLength` bytes gets: an eighth of a power of two apart, so that at most an eighth is lost. */
+function sizeClassOf(byteLength: number): number {
+  if (byteLength <= smallestClass) return smallestClass;
+  const step = Math.max(2 ** (Math.ceil(Math.log2(byteLength)) - 4), smallestClass);
+  return Math.ceil(byteLength / step) * step;
+}

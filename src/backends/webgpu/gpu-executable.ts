@@ -1,0 +1,205 @@
+/** A plan ready to run on the GPU: its dispatches are encoded anew at every run, into one pass and one submission. */
+import { DeviceError, MLXError } from "../../base/errors.ts";
+import type { Allocation, Executable, Plan } from "../../ir/backend.ts";
+import type { PooledBuffer } from "./buffer-pool.ts";
+import { GpuAllocation } from "./gpu-allocation.ts";
+import type { GpuBuffer } from "./gpu-api.ts";
+import { bufferUsage } from "./gpu-api.ts";
+import type { GpuKernelCode } from "./kernel-code.ts";
+import type { BoundPlan, Launch, Source } from "./launches.ts";
+import { bindPlan, constantBits } from "./launches.ts";
+import type { Pipeline } from "./pipelines.ts";
+import type { WebGpuBackend } from "./webgpu-backend.ts";
+
+/** Bind groups kept per dispatch: the steps of a training loop go through a few sets of buffers again and again. */
+const groupLimit = 16;
+
+/** What a run holds besides its inputs. */
+interface Held {
+  readonly outputs: readonly GpuAllocation[];
+  /** Given back as soon as the work is submitted: what is submitted later runs later. */
+  readonly scratch: readonly PooledBuffer[];
+}
+
+/** Runs one plan. */
+export class GpuExecutable implements Executable {
+  readonly #backend: WebGpuBackend;
+  readonly #plan: Plan;
+  readonly #bound: BoundPlan;
+  readonly #uniform: GpuBuffer | null;
+  readonly #uniformWords: Uint32Array<ArrayBuffer>;
+  readonly #groups: readonly Map<string, object>[];
+  #pipelines: readonly Pipeline[] | null = null;
+  #hasRun = false;
+
+  constructor(backend: WebGpuBackend, plan: Plan, codes: readonly GpuKernelCode[]) {
+    this.#backend = backend;
+    this.#plan = plan;
+    this.#bound = bindPlan(plan, codes);
+    const { launches, uniformBytes } = this.#bound;
+    this.#groups = launches.map(() => new Map());
+    this.#uniformWords = new Uint32Array(uniformBytes / 4);
+    const usage = bufferUsage.uniform | bufferUsage.copyTarget;
+    this.#uniform = uniformBytes === 0 ? null : backend.device.createBuffer({ size: uniformBytes, usage });
+  }
+
+  run(
+    inputs: readonly Allocation[],
+    constants: readonly (number | bigint)[],
+  ): Promise<readonly Allocation[]> | readonly Allocation[] {
+    this.#backend.requireWorking();
+    const { launches } = this.#bound;
+    if (this.#hasRun) {
+      const held = this.#take();
+      const wait = this.#backend.beforeSubmit();
+      if (wait) return this.#runAfter(wait, held, inputs, constants);
+      this.#submit(held, inputs, constants);
+      return held.outputs;
+    }
+    const label = [...new Set(launches.map((launch) => launch.label))].join(", ");
+    return this.#firstRun(inputs, constants, label);
+  }
+
+  dispose(): void {
+    this.#uniform?.destroy();
+  }
+
+  /** Compiles, then runs with the errors of this very work reported. */
+  async #firstRun(
+    inputs: readonly Allocation[],
+    constants: readonly (number | bigint)[],
+    label: string,
+  ): Promise<readonly Allocation[]> {
+    const { device, pipelines } = this.#backend;
+    this.#pipelines ??= await Promise.all(
+      this.#bound.launches.map((launch) => pipelines.get(launch.dispatch, launch.label)),
+    );
+    this.#backend.requireWorking();
+    device.pushErrorScope("validation");
+    let error: Promise<{ readonly message: string } | null>;
+    let outputs: readonly Allocation[];
+    try {
+      const held = this.#take();
+      outputs = await this.#runAfter(this.#backend.beforeSubmit() ?? Promise.resolve(), held, inputs, constants);
+    } finally {
+      error = device.popErrorScope();
+    }
+    const found = await error;
+    this.#backend.requireWorking();
+    if (found) {
+      for (const output of outputs) output.release();
+      throw new DeviceError("gpu", `the GPU refuses ${label}: ${found.message}`);
+    }
+    this.#hasRun = true;
+    return outputs;
+  }
+
+  async #runAfter(
+    wait: Promise<void>,
+    held: Held,
+    inputs: readonly Allocation[],
+    constants: readonly (number | bigint)[],
+  ): Promise<readonly Allocation[]> {
+    try {
+      await wait;
+      this.#backend.requireWorking();
+    } catch (error) {
+      for (const output of held.outputs) output.release();
+      for (const buffer of held.scratch) this.#backend.pool.give(buffer);
+      throw error;
+    }
+    this.#submit(held, inputs, constants);
+    return held.outputs;
+  }
+
+  #take(): Held {
+    const { inputCount, outputCount, bufferBytes } = this.#plan;
+    const outputs: GpuAllocation[] = [];
+    const scratch: PooledBuffer[] = [];
+    try {
+      for (let k = inputCount; k < inputCount + outputCount; k++)
+        outputs.push(this.#backend.allocate(bufferBytes[k] ?? 0));
+      for (const byteLength of this.#bound.scratchBytes) scratch.push(this.#backend.pool.take(byteLength));
+      return { outputs, scratch };
+    } catch (error) {
+      for (const output of outputs) output.release();
+      for (const buffer of scratch) this.#backend.pool.give(buffer);
+      throw error;
+    }
+  }
+
+  #submit({ outputs, scratch }: Held, inputs: readonly Allocation[], constants: readonly (number | bigint)[]): void {
+    const { device } = this.#backend;
+    const { launches } = this.#bound;
+    this.#writeConstants(constants);
+    const memory: Memory = { inputs: inputs.map(pooledOf), outputs: outputs.map(({ pooled }) => pooled), scratch };
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    launches.forEach((launch, k) => {
+      const pipeline = this.#pipelines?.[k];
+      if (!pipeline) return;
+      pass.setPipeline(pipeline.pipeline);
+      pass.setBindGroup(0, this.#groupOf(k, launch, pipeline, memory));
+      pass.dispatchWorkgroups(...launch.dispatch.workgroups);
+    });
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    for (const buffer of scratch) this.#backend.pool.give(buffer);
+    this.#backend.afterSubmit();
+  }
+
+  #writeConstants(constants: readonly (number | bigint)[]): void {
+    if (!this.#uniform) return;
+    let isChanged = !this.#hasRun;
+    for (const { word, constant, dtype } of this.#bound.constantPlaces) {
+      const bits = constantBits(constants[constant] ?? 0, dtype);
+      if (this.#uniformWords[word] === bits) continue;
+      this.#uniformWords[word] = bits;
+      isChanged = true;
+    }
+    if (isChanged) this.#backend.device.queue.writeBuffer(this.#uniform, 0, this.#uniformWords);
+  }
+
+  #groupOf(place: number, { sources }: Launch, { layout }: Pipeline, memory: Memory): object {
+    const groups = this.#groups[place];
+    let key = "";
+    for (const source of sources) if (source.kind !== "uniform") key += `${bufferOf(source, memory).id},`;
+    const known = groups?.get(key);
+    if (known) return known;
+    const group = this.#backend.device.createBindGroup({
+      layout,
+      entries: sources.map((source, binding) => ({ binding, resource: this.#resourceOf(source, memory) })),
+    });
+    groups?.set(key, group);
+    if (groups && groups.size > groupLimit) {
+      const [oldest] = groups.keys();
+      if (oldest !== undefined) groups.delete(oldest);
+    }
+    return group;
+  }
+
+  #resourceOf(source: Source, memory: Memory): { buffer: GpuBuffer; offset: number; size: number } {
+    const { offset, byteLength: size } = source;
+    if (source.kind !== "uniform") return { buffer: bufferOf(source, memory).buffer, offset, size };
+    if (!this.#uniform) throw new MLXError("evaluate", "a kernel has constants that its plan lacks");
+    return { buffer: this.#uniform, offset, size };
+  }
+}
+
+interface Memory {
+  readonly inputs: readonly PooledBuffer[];
+  readonly outputs: readonly PooledBuffer[];
+  readonly scratch: readonly PooledBuffer[];
+}
+
+function bufferOf(source: Exclude<Source, { kind: "uniform" }>, memory: Memory): PooledBuffer {
+  const list = source.kind === "input" ? memory.inputs : source.kind === "output" ? memory.outputs : memory.scratch;
+  const buffer = list[source.index];
+  if (!buffer) throw new MLXError("evaluate", "a kernel is bound to a buffer that its plan lacks");
+  return buffer;
+}
+
+function pooledOf(allocation: Allocation): PooledBuffer {
+  if (!(allocation instanceof GpuAllocation)) throw new MLXError("evaluate", "an input does not lie on the GPU");
+  return allocation.pooled;
+}

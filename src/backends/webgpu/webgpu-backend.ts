@@ -1,0 +1,157 @@
+/** The GPU backend: plans run as compute shaders, on memory that the CPU does not see. */
+import type { TypedArray } from "../../base/dtype.ts";
+import { DeviceError } from "../../base/errors.ts";
+import type { Allocation, Backend, Executable, MemoryReport, Plan } from "../../ir/backend.ts";
+import type { TensorCall } from "../../ir/kernel.ts";
+import type { OpenDevice } from "./adapter.ts";
+import type { PooledBuffer } from "./buffer-pool.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { GpuAllocation } from "./gpu-allocation.ts";
+import type { GpuAdapterInfo, GpuDevice } from "./gpu-api.ts";
+import { GpuExecutable } from "./gpu-executable.ts";
+import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
+import { emitKernel, overridesComposite } from "./kernels.ts";
+import { PipelineCache } from "./pipelines.ts";
+import { Readback } from "./readback.ts";
+
+/** Submissions after which a run waits until the GPU has caught up with the marker before. */
+const submissionsPerMarker = 8;
+
+/** Bytes written to the GPU at a time from memory that threads share, which some implementations cannot read directly. */
+const uploadChunk = 4 * 1024 * 1024;
+
+/** The code of a kernel that has no element to compute. */
+const noCode: GpuKernelCode = { dispatches: [], scratchBytes: [] };
+
+/** Runs plans on the GPU. */
+export class WebGpuBackend implements Backend {
+  readonly name = "gpu";
+  readonly slotLimit: number;
+  readonly device: GpuDevice;
+  readonly target: GpuTarget;
+  readonly info: GpuAdapterInfo;
+  readonly pool: BufferPool;
+  readonly pipelines: PipelineCache;
+  readonly #readback: Readback;
+  readonly #isShared: boolean;
+  readonly #registry: FinalizationRegistry<PooledBuffer>;
+  #lost: string | null = null;
+  #failure: string | null = null;
+  #sinceMarker = 0;
+  #marker: Promise<void> | null = null;
+
+  constructor({ device, target, info, isShared }: OpenDevice) {
+    this.device = device;
+    this.target = target;
+    this.info = info;
+    this.slotLimit = target.storageBuffers;
+    this.#isShared = isShared;
+    this.pool = new BufferPool(device);
+    this.pipelines = new PipelineCache(device);
+    this.#readback = new Readback(device);
+    const { pool } = this;
+    this.#registry = new FinalizationRegistry((buffer) => pool.give(buffer));
+    device.lost.then(({ reason, message }) => {
+      this.#lost = message || reason || "no reason given";
+    });
+    device.addEventListener("uncapturederror", ({ error }) => {
+      this.#failure ??= error.message;
+    });
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
+  /** @throws {DeviceError} if the device is lost, or refused work since this was asked last */
+  requireWorking(): void {
+    if (this.#lost !== null)
+      throw new DeviceError("gpu", `the device was lost (${this.#lost}); the next evaluation opens a new one`);
+    const failure = this.#failure;
+    if (failure === null) return;
+    this.#failure = null;
+    throw new DeviceError("gpu", `the GPU refused earlier work: ${failure}`);
+  }
+
+  overrides(call: TensorCall): boolean {
+    return overridesComposite(call, this.target);
+  }
+
+  upload(data: TypedArray): Allocation {
+    const allocation = this.allocate(data.byteLength);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const whole = bytes.byteLength - (bytes.byteLength % 4);
+    for (let start = 0; start < bytes.byteLength; ) {
+      // Writes are whole words; the last one is filled up.
+      const end = start < whole ? Math.min(start + uploadChunk, whole) : bytes.byteLength;
+      const chunk = new Uint8Array(Math.ceil((end - start) / 4) * 4);
+      chunk.set(bytes.subarray(start, end));
+      this.device.queue.writeBuffer(allocation.pooled.buffer, start, chunk);
+      start = end;
+    }
+    return allocation;
+  }
+
+  allocate(byteLength: number): GpuAllocation {
+    return new GpuAllocation(this, this.#registry, this.pool.take(byteLength), byteLength);
+  }
+
+  /** What `use` makes of the bytes of `allocation`. @throws {DeviceError} if they were lost with the device */
+  async read<T>(allocation: GpuAllocation, use: (bytes: Uint8Array) => T): Promise<T> {
+    try {
+      if (this.#lost === null) return await this.#readback.read(allocation.pooled.buffer, allocation.byteLength, use);
+    } catch (cause) {
+      if (this.#lost === null) throw cause;
+    }
+    throw new DeviceError(
+      "read",
+      `the only copy of these ${allocation.byteLength} bytes was on a GPU device that was lost (${this.#lost}); compute them again`,
+    );
+  }
+
+  prepare(plan: Plan): Executable {
+    return new GpuExecutable(
+      this,
+      plan,
+      plan.steps.map(({ kernel }) =>
+        kernel.slots.some(({ size, isOutput }) => isOutput && size > 0) ? emitKernel(kernel, this.target) : noCode,
+      ),
+    );
+  }
+
+  /** Something to wait for before work is submitted, or null. */
+  beforeSubmit(): Promise<void> | null {
+    if (this.pool.isUnsettled) return this.pool.settled();
+    if (this.#sinceMarker < submissionsPerMarker) return null;
+    this.#sinceMarker = 0;
+    const previous = this.#marker;
+    this.#marker = this.device.queue.onSubmittedWorkDone();
+    return previous;
+  }
+
+  afterSubmit(): void {
+    this.#sinceMarker++;
+  }
+
+  memory(): MemoryReport {
+    return { active: this.pool.active, peak: this.pool.peak, cache: this.pool.cached };
+  }
+
+  resetPeak(): void {
+    this.pool.resetPeak();
+  }
+
+  clearCache(): void {
+    this.pool.clearCache();
+  }
+
+  setLimits(limits: { readonly memory?: number; readonly cache?: number }): void {
+    this.pool.setLimits(limits);
+  }
+
+  /** Gives the device up, unless the program that brought it goes on using it. */
+  close(): void {
+    this.#lost ??= "it was closed";
+    if (!this.#isShared) this.device.destroy();
+  }
+}

@@ -1,0 +1,104 @@
+/** Which device new operations are placed on: a named exception to passing state along. */
+import type { Dtype } from "../base/dtype.ts";
+import { ArgumentError, DtypeError } from "../base/errors.ts";
+import type { Aval } from "./mlx-array.ts";
+import type { Primitive } from "./primitive.ts";
+
+/** Where operations run. */
+export type Device = "cpu" | "gpu";
+
+/** What happens to operations on 64-bit dtypes, which GPUs cannot compute: an error, or the CPU computes them. */
+export type WideFallback = "error" | "cpu";
+
+/** How the default device is set. */
+export interface DeviceOptions {
+  /** For operations on float64, int64 and uint64 with the device `gpu`; `error` unless given. */
+  readonly wide?: WideFallback;
+}
+
+let current: Device = "cpu";
+let wideFallback: WideFallback = "error";
+let isGpuUsed = false;
+
+/** The device on which operations are placed now. */
+export function defaultDevice(): Device {
+  return current;
+}
+
+/** Whether any operation may have been placed on the GPU so far. */
+export function mayUseGpu(): boolean {
+  return isGpuUsed;
+}
+
+/**
+ * Places the operations from here on on `device`. Arrays have no device: any operation takes any array, and elements move
+ * when an operation needs them elsewhere, at most once in each direction.
+ *
+ * @throws {ArgumentError} for another name
+ * @example
+ * setDefaultDevice("cpu");
+ * defaultDevice(); // "cpu"
+ */
+export function setDefaultDevice(device: Device, options: DeviceOptions = {}): void {
+  requireDevice("setDefaultDevice", device);
+  wideFallback = options.wide ?? "error";
+  moveTo(device);
+}
+
+/**
+ * The result of `body`, whose operations are placed on `device`.
+ *
+ * @throws {ArgumentError} if `body` is asynchronous: other code could place its operations meanwhile
+ * @example
+ * const y = withDevice("cpu", () => array([1, 2]).add(1));
+ * await y.tolist(); // [2, 3]
+ */
+export function withDevice<T>(device: Device, body: () => T): T {
+  requireDevice("withDevice", device);
+  const result = placedOn(device, body);
+  if (result instanceof Promise) {
+    throw new ArgumentError(
+      "withDevice",
+      "the function is asynchronous, and what follows its first await would be placed elsewhere; " +
+        "wrap the synchronous parts, or call setDefaultDevice",
+    );
+  }
+  return result;
+}
+
+/** `body` with its operations on `device`. */
+export function placedOn<T>(device: Device, body: () => T): T {
+  if (device === current) return body();
+  const previous = current;
+  moveTo(device);
+  try {
+    return body();
+  } finally {
+    current = previous;
+  }
+}
+
+/** The device for an operation. @throws {DtypeError} if the GPU is asked for what it cannot compute */
+export function placementOf({ name, lowering }: Primitive, inputs: readonly Aval[], output: Aval): Device {
+  if (current === "cpu" || lowering.kind === "data" || lowering.kind === "constant") return current;
+  const wide = [output, ...inputs].find(({ dtype }) => wideDtypes.has(dtype));
+  if (!wide) return current;
+  if (wideFallback === "cpu") return "cpu";
+  throw new DtypeError(
+    name,
+    `${wide.dtype} does not exist on the GPU; convert with asType (on the CPU), compute it in withDevice("cpu", …), ` +
+      'or let the CPU compute all such operations: setDefaultDevice("gpu", { wide: "cpu" })',
+  );
+}
+
+const wideDtypes: ReadonlySet<Dtype> = new Set(["float64", "int64", "uint64"]);
+
+function moveTo(device: Device): void {
+  current = device;
+  if (device === "gpu") isGpuUsed = true;
+}
+
+function requireDevice(operation: string, device: unknown): void {
+  if (device !== "cpu" && device !== "gpu")
+    throw new ArgumentError(operation, `a device is "cpu" or "gpu", got ${JSON.stringify(device)}`);
+}
