@@ -61,7 +61,60 @@ describe("a pool in a bundle", () => {
   });
 });
 
+/** Runs programs, blocking, until the worker joins one and dies in it; prints the error, and what a run after it computes. */
+const deadly = `
+import { Arena } from "${source}/arena.ts";
+import { KernelError, WorkerPool } from "${source}/pool.ts";
+import { ModuleBuilder } from "${source}/assembler.ts";
+const arena = new Arena();
+const pool = new WorkerPool(arena, {
+  threads: 2,
+  imports: {
+    // In the worker only, and not before its owner knows that it has started.
+    die: () => (process.getBuiltinModule("node:worker_threads").isMainThread || performance.now() < 300 ? 0 : process.exit(3)),
+  },
+});
+const builder = new ModuleBuilder(arena.memoryOptions);
+builder.addFunction("die", { params: ["i32", "i32", "i32", "i32"], results: [] }, (f) => {
+  f.get(3).if(() => f.callImport("die", { params: [], results: ["f64"] }).drop());
+  f.get(0, 1).i32(4).op("i32.mul").op("i32.add").i32(7).memory("i32.store");
+});
+const kernel = pool.register("deadly kernel", builder.build());
+const offset = arena.allocate(4000);
+const phase = { kernel, functionIndex: 0, argumentsPointer: offset, itemCount: 1000, itemsPerChunk: 1 };
+console.warn = (text) => console.log(text.slice(0, 21));
+try {
+  for (;;) {
+    pool.run([phase]);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+} catch (error) {
+  console.log(error instanceof KernelError, error.message);
+}
+pool.run([phase]);
+console.log(pool.isParallel, new Int32Array(arena.bytes().buffer, offset, 1000).every((item) => item === 7));
+await pool.close();
+`;
+
 describe("a worker that dies", () => {
+  it("makes a run that waits for it throw, whose caller could otherwise not be told", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "mlx-ts-pool-"));
+    try {
+      const outfile = join(folder, "bundle.mjs");
+      const stdin = { contents: deadly, resolveDir: source, loader: "ts" } as const;
+      await build({ stdin, outfile, bundle: true, format: "esm", logLevel: "silent" });
+      const { stdout } = await promisify(execFile)(process.execPath, [outfile], { timeout: 20_000 });
+      expect(stdout.split("\n")).toEqual([
+        "mlx-ts lost worker 1 ",
+        "true deadly kernel: Error: a worker died while it computed",
+        "false true",
+        "",
+      ]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it("rejects the program it was in, says so, and leaves a pool that works", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const arena = new Arena();

@@ -21,6 +21,8 @@ export interface ThreadHost {
   readonly thread: number;
   readonly imports: Readonly<Record<string, ImportedFunction>>;
   compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module;
+  /** Asked now and then by a thread that waits long for others: whether one of them has died, so that the wait would never end. */
+  isBroken?(): boolean;
 }
 
 /** One thread of a pool. */
@@ -44,6 +46,7 @@ export interface PoolThread {
 export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
   const spinMilliseconds = 0.05;
   const leadSpinMilliseconds = 0.5;
+  const patienceMilliseconds = 250;
   const { memory } = host;
   const control = host.control >>> 2;
   const inside = control + layout.inside + 16 * host.thread;
@@ -174,7 +177,9 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
       }
       Atomics.store(words, header + layout.leadSleeps, 1);
       for (let done = Atomics.load(words, finished); done !== chunkCount; done = Atomics.load(words, finished)) {
-        Atomics.wait(words, finished, done);
+        if (Atomics.wait(words, finished, done, patienceMilliseconds) !== "timed-out" || !host.isBroken?.()) continue;
+        report(new Error("a worker died while it computed"), words[at + layout.slot] ?? 0);
+        return false;
       }
       Atomics.store(words, header + layout.leadSleeps, 0);
     }
@@ -185,7 +190,7 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     Atomics.store(words, control + layout.program, 0);
     for (let thread = 0; thread < threadCount; thread++) {
       const index = control + layout.inside + 16 * thread;
-      if (index !== inside) while (Atomics.load(words, index) !== 0);
+      if (index !== inside) while (!spinUntil(index, 0, patienceMilliseconds)) host.isBroken?.();
     }
   };
 

@@ -26,6 +26,8 @@ export interface WorkerEvents {
 export interface WorkerHandle {
   /** Whether the worker keeps the process alive; at first it does not. */
   keepAlive(wanted: boolean): void;
+  /** False if it has died, as far as can be told while the calling thread is blocked. */
+  isAlive(): boolean;
   /** Resolves when the worker has ended, which it must have been told to through the control block. */
   ended(): Promise<void>;
 }
@@ -94,7 +96,7 @@ function startWebWorker(source: WorkerSource, start: WorkerStart, events: Worker
     if (typeof change === "function") Reflect.apply(change, worker, []);
   };
   keepAlive(false);
-  return { keepAlive, ended: () => promise };
+  return { keepAlive, isAlive: () => true, ended: () => promise };
 }
 
 function startNodeWorker(source: WorkerSource, start: WorkerStart, events: WorkerEvents): WorkerHandle | undefined {
@@ -102,13 +104,14 @@ function startNodeWorker(source: WorkerSource, start: WorkerStart, events: Worke
   if (typeof make !== "function") return undefined;
   const options = { eval: true, workerData: start, execArgv: [], name: `mlx-ts ${start.thread}` };
   const worker: unknown = Reflect.construct(make, [source.text(), options]);
-  const call = (method: string, ...values: unknown[]): void => {
-    const member = propertyOf(worker, method);
-    if (typeof member === "function") Reflect.apply(member, worker, values);
-  };
+  const call = (method: string, ...values: unknown[]): unknown => callMember(worker, method, ...values);
   const { promise, resolve } = promiseWithResolver();
+  // The end of a thread is told through the event loop alone, but the idle time of one that has ended is negative.
+  const idleTime = (): number =>
+    Number(propertyOf(callMember(propertyOf(worker, "performance"), "eventLoopUtilization"), "idle"));
   let isExpected = false;
   call("on", "message", (message: unknown) => {
+    if (message === "started") idleTime(); // Node then keeps what it needs to answer later
     if (message === "done") events.onProgramDone();
     if (message === "ended") isExpected = true;
   });
@@ -121,7 +124,16 @@ function startNodeWorker(source: WorkerSource, start: WorkerStart, events: Worke
     if (!isExpected) events.onFailure(new Error(`a worker ended by itself with code ${String(code)}`));
   });
   call("unref");
-  return { keepAlive: (wanted) => call(wanted ? "ref" : "unref"), ended: () => promise };
+  return {
+    keepAlive: (wanted) => call(wanted ? "ref" : "unref"),
+    isAlive: () => !(idleTime() < 0),
+    ended: () => promise,
+  };
+}
+
+function callMember(target: unknown, method: string, ...values: unknown[]): unknown {
+  const member = propertyOf(target, method);
+  return typeof member === "function" ? Reflect.apply(member, target, values) : undefined;
 }
 
 function promiseWithResolver(): { readonly promise: Promise<void>; readonly resolve: () => void } {
@@ -175,7 +187,12 @@ function runWorker(
   const threads = call(property(globalThis, "process"), "getBuiltinModule", "node:worker_threads");
   const data = property(threads, "workerData");
   if (isStart(data)) {
-    serve(data, (message) => call(property(threads, "parentPort"), "postMessage", message));
+    const post = (message: string): unknown => call(property(threads, "parentPort"), "postMessage", message);
+    // Once the event loop has begun: from then on its owner can tell whether the thread lives.
+    setImmediate(() => {
+      post("started");
+      serve(data, post);
+    });
   } else {
     globalThis.onmessage = ({ data: message }: MessageEvent<unknown>) => {
       if (isStart(message)) serve(message, (text) => globalThis.postMessage(text));

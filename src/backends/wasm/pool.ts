@@ -116,6 +116,7 @@ export class WorkerPool {
   readonly #freeSlots: { readonly slot: number; readonly version: number }[] = [];
   #workers: WorkerHandle[] | undefined;
   #livingWorkers = 0;
+  readonly #lost = new Set<number>();
   #control = 0;
   #thread: PoolThread | undefined;
   #program = 0;
@@ -293,6 +294,7 @@ export class WorkerPool {
       thread: 0,
       imports: this.#imports,
       compile: (bytes) => compileModule(bytes),
+      isBroken: () => this.#findDead(),
     });
     return this.#thread;
   }
@@ -333,8 +335,18 @@ export class WorkerPool {
     return this.#ownThread();
   }
 
+  /** Looks for workers that have died while this thread was blocked; whether the program is lost with one. */
+  #findDead(): boolean {
+    this.#workers?.forEach((worker, k) => {
+      if (!worker.isAlive()) this.#lose(k + 1, new Error("it ended while others waited for it"));
+    });
+    return this.#livingWorkers === 0;
+  }
+
   /** A worker has died. What it computed is lost, and so is the program it was in. */
   #lose(thread: number, cause: unknown): void {
+    if (this.#lost.has(thread)) return;
+    this.#lost.add(thread);
     this.#livingWorkers--;
     console.warn(`mlx-ts lost worker ${thread} and goes on with fewer threads: ${String(cause)}`);
     const inside = this.#word(poolLayout.inside + 16 * thread);
