@@ -5,7 +5,7 @@ import type { Kernel } from "../ir/kernel.ts";
 import type { Lowered } from "./lower.ts";
 import { lowerContraction, lowerLoops } from "./lower.ts";
 import type { Program } from "./program.ts";
-import { weightOf } from "./weight.ts";
+import { padsLines, weightOf } from "./weight.ts";
 
 /** Vertices computed by one kernel. */
 export interface Group {
@@ -160,12 +160,21 @@ class Fusion {
     }
     const cost = this.#cost.get(vertex) ?? 0;
     const isView = weightOf(vertex, this.#program.inputsOf(vertex)) === 0;
+    const isPacked = list.every((draft) => draft.kind === "contraction" && !this.#isAligned(vertex, draft));
+    // What a view shows is stored if it must be, rather than the view of it.
+    if (isPacked && (list.length === 1 ? isView || this.#padsLines(vertex) : this.#padsLines(vertex))) {
+      for (const draft of list) this.#join(vertex, draft, false);
+      return;
+    }
+    if (isPacked && !isView && list.some((draft) => this.#isPadded(vertex, draft))) {
+      this.#start(vertex, "loop");
+      return;
+    }
     if (list.length === 1) {
       const [draft] = list;
       if (!draft) return;
-      const isPrologue = draft.kind === "contraction" && !this.#isAligned(vertex, draft);
-      const isHeavy = isPrologue && !isView && this.#hasSource.has(vertex);
-      if (isHeavy || this.#wouldRepeat(vertex, draft, cost, isPrologue ? packingLimit : broadcastLimit)) {
+      const isHeavy = isPacked && !isView && this.#hasSource.has(vertex);
+      if (isHeavy || this.#wouldRepeat(vertex, draft, cost, isPacked ? packingLimit : broadcastLimit)) {
         this.#start(vertex, "loop");
         return;
       }
@@ -189,6 +198,16 @@ class Fusion {
       return;
     }
     this.#store(vertex, readers);
+  }
+
+  #padsLines(vertex: MLXArray): boolean {
+    return padsLines(vertex, (user) => this.#program.inputsOf(user));
+  }
+
+  /** Whether `draft` reads `vertex` through padding, and can pack it line by line if it is stored. */
+  #isPadded(vertex: MLXArray, draft: Draft): boolean {
+    const users = this.#program.users.get(vertex) ?? [];
+    return users.some((user) => draft.members.has(user) && this.#padsLines(user));
   }
 
   /** A view is worth storing only where storing saves the work of what it shows; then that is stored itself. */

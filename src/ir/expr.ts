@@ -252,9 +252,9 @@ export class Expressions {
     const [low, high] = rangeOf(remaining);
     const quotientLow = Math.floor(low / divisor);
     if (quotientLow === Math.floor(high / divisor)) return this.#affine(whole, wholeOffset + quotientLow);
-    const common = divideCommon(remaining, divisor);
-    const atom = common
-      ? this.floorDivide(this.#divideExactly(remaining, common), divisor / common)
+    const parts = this.#digits(remaining, divisor);
+    const atom = parts
+      ? this.floorDivide(parts.high, divisor / parts.common)
       : remaining.op === "quotient" && remaining.args[1]?.op === "constant" && low >= 0
         ? this.floorDivide(argOf(remaining, 0), divisor * Number(remaining.args[1].value))
         : this.#plain("quotient", "index", [remaining, this.index(divisor)]);
@@ -273,8 +273,9 @@ export class Expressions {
     const [low, high] = rangeOf(remaining);
     const quotient = Math.floor(low / divisor);
     if (quotient === Math.floor(high / divisor)) return this.scale(remaining, 1, -quotient * divisor);
-    const common = divideCommon(remaining, divisor);
-    if (common) return this.scale(this.floorModulo(this.#divideExactly(remaining, common), divisor / common), common);
+    const parts = this.#digits(remaining, divisor);
+    if (parts)
+      return this.add(this.scale(this.floorModulo(parts.high, divisor / parts.common), parts.common), parts.low);
     return this.#plain("remainder", "index", [remaining, this.index(divisor)]);
   }
 
@@ -397,8 +398,8 @@ export class Expressions {
       if (atom.op !== "remainder" || atom.args[1]?.op !== "constant") continue;
       const divisor = Number(atom.args[1].value);
       const dividend = argOf(atom, 0);
-      const quotient = this.#known.get(`quotient:index:${dividend.id},${this.index(divisor).id}`);
-      if (!quotient || merged.get(quotient) !== coefficient * divisor) continue;
+      const quotient = this.floorDivide(dividend, divisor);
+      if (merged.get(quotient) !== coefficient * divisor) continue;
       merged.delete(quotient);
       merged.delete(atom);
       const form = affineOf(dividend);
@@ -415,11 +416,26 @@ export class Expressions {
     return this.#intern(key, (id) => ({ id, op: "affine", dtype: "index", args, offset, coefficients }));
   }
 
-  #divideExactly(x: Expr, divisor: number): Expr {
-    const form = affineOf(x);
-    const terms = new Map<Expr, number>();
-    for (const [atom, coefficient] of form.terms) terms.set(atom, coefficient / divisor);
-    return this.#affine(terms, Math.floor(form.offset / divisor));
+  /** `x = common · high + low` with 0 ≤ low < common, which divides the divisor: `low` then leaves the quotient alone. */
+  #digits(x: Expr, divisor: number): { readonly common: number; readonly high: Expr; readonly low: Expr } | null {
+    const { terms, offset } = affineOf(x);
+    const factors = new Set(
+      [...terms.values()].map((coefficient) => greatestCommonDivisor(divisor, Math.abs(coefficient))),
+    );
+    const all = [...factors].reduce(greatestCommonDivisor, divisor);
+    for (const common of [...factors.add(all)].sort((a, b) => b - a)) {
+      if (common === 1) continue;
+      const [high, low] = [new Map<Expr, number>(), new Map<Expr, number>()];
+      for (const [atom, coefficient] of terms) {
+        if (coefficient % common === 0) high.set(atom, coefficient / common);
+        else low.set(atom, coefficient);
+      }
+      const wholes = Math.floor(offset / common);
+      const rest = this.#affine(low, offset - wholes * common);
+      const [least, greatest] = rangeOf(rest);
+      if (least >= 0 && greatest < common) return { common, high: this.#affine(high, wholes), low: rest };
+    }
+    return null;
   }
 
   #plain(
@@ -526,13 +542,6 @@ function decide(op: CompareOp, lowA: number, highA: number, lowB: number, highB:
       if (highA < lowB || highB < lowA) return op === "ne";
       return lowA === highA && lowB === highB && lowA === lowB ? op === "eq" : null;
   }
-}
-
-/** A common factor > 1 of all coefficients and the divisor, or 0. */
-function divideCommon(x: Expr, divisor: number): number {
-  let common = divisor;
-  for (const coefficient of affineOf(x).terms.values()) common = greatestCommonDivisor(common, Math.abs(coefficient));
-  return common > 1 && affineOf(x).offset % common === 0 ? common : 0;
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -100,6 +100,38 @@ describe("attention", () => {
   });
 });
 
+describe("a convolution with padding", () => {
+  const [input, weights] = [mx.random.normal([2, 14, 14, 16]), mx.random.normal([32, 3, 3, 16])];
+  const [inputSize, weightSize, outputSize] = [2 * 14 * 14 * 16, 32 * 3 * 3 * 16, 2 * 14 * 14 * 32];
+  const convolve = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray => mx.conv2d(a, b, { padding: 1 });
+
+  beforeAll(() => mx.evaluate(input, weights));
+
+  it("is one kernel: padding is not stored", () => {
+    expect(cost(convolve(input, weights))).toEqual({ kernels: 1, bytes: floats(inputSize, weightSize, outputSize) });
+  });
+
+  it("takes a bias and an activation along", () => {
+    expect(cost(nn.relu(convolve(input, weights).add(mx.ones([32])))).kernels).toBe(1);
+  });
+
+  it("has a gradient in 3: the value, and a product for each operand", () => {
+    const loss = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray => convolve(a, b).square().sum();
+    const sizes = [
+      inputSize,
+      weightSize,
+      outputSize,
+      outputSize,
+      weightSize,
+      inputSize,
+      outputSize,
+      inputSize,
+      weightSize,
+    ];
+    expect(cost(mx.grad(loss, [0, 1])(input, weights))).toEqual({ kernels: 3, bytes: floats(...sizes) });
+  });
+});
+
 describe("a perceptron 784-512-256-10 on batches of 256", () => {
   const model = new nn.Sequential(
     new nn.Linear(784, 512),

@@ -4,7 +4,7 @@ import type { CompositeKernel } from "../../ir/kernel.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
-import { GemmEmitter, roundUp } from "./gemm-emitter.ts";
+import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
 import { emitGemmLibrary } from "./gemm-library.ts";
 import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
 import { TAIL_ROWS, TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
@@ -59,6 +59,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     // Sums over one chunk of keys come after the sums that they are added to.
     sums: 2 * roundUp(block * sumStride + 64, 64),
     totals: roundUp(block * 4 + 64, 64),
+    table: packingBytes([]),
   };
   const bytesPerThread = Object.values(bytes).reduce((sum, length) => sum + length, 0);
   const heads = sizeOf(leading);
@@ -78,16 +79,16 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     const weights = e.let(e.sum([e.get(scores), 1], bytes.scores));
     const sums = e.let(e.sum([e.get(weights), 1], bytes.weights));
     const totals = e.let(e.sum([e.get(sums), 1], bytes.sums));
+    const table = e.let(e.sum([e.get(totals), 1], bytes.totals));
     const queryRows = e.sum([slot(0), 1], [e.get(head), queries * features * 4], [e.get(row), features * 4]);
     const pack = (
-      side: "packLeft" | "packRight",
+      side: "Left" | "Right",
       source: () => void,
       strides: readonly [number, number],
       lanes: () => void,
       depth: () => void,
       to: () => void,
-    ): void =>
-      e.call(side, source, e.constant(strides[0]), e.constant(strides[1]), lanes, depth, to, depth, e.constant(0));
+    ): void => e.packStrided(side, source, strides, { lanes, depth, panelDepth: depth }, to, e.get(table));
 
     // Whole vectors, panels with their unused lanes; the memory behind has room for the last one.
     const lanes = isThin ? e.get(rows) : e.least(e.sum([e.get(rows), 1], TAIL_ROWS - 1), e.constant(block));
@@ -95,7 +96,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
       lanes();
       f.i32(features).op("i32.mul").i32(3).op("i32.add").i32(2).op("i32.shr_u");
     };
-    if (!isThin) pack("packLeft", queryRows, [features * 4, 4], e.get(rows), e.constant(features), e.get(queryPanels));
+    if (!isThin) pack("Left", queryRows, [features * 4, 4], e.get(rows), e.constant(features), e.get(queryPanels));
     if (isThin || scale !== 1) {
       const from = e.let(isThin ? queryRows : e.get(queryPanels));
       const to = e.let(e.get(queryPanels));
@@ -149,7 +150,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     } else
       eachChunk((key, count) => {
         const from = e.sum([keyRows, 1], [e.get(key), features * 4]);
-        pack("packRight", from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
+        pack("Right", from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
         const columnPanels = (): void => {
           f.get(count)
             .i32(TILE_COLUMNS - 1)
@@ -193,7 +194,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     } else
       eachChunk((key, count) => {
         pack(
-          "packLeft",
+          "Left",
           e.sum([e.get(scores), 1], [e.get(key), 4]),
           [scoreStride, 4],
           e.get(rows),
@@ -201,7 +202,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
           e.get(weights),
         );
         const from = e.sum([valueRows, 1], [e.get(key), valueFeatures * 4]);
-        pack("packRight", from, [4, valueFeatures * 4], e.constant(valueFeatures), e.get(count), e.get(keyPanels));
+        pack("Right", from, [4, valueFeatures * 4], e.constant(valueFeatures), e.get(count), e.get(keyPanels));
         const multiplyTo = (target: () => void): void =>
           e.call(
             "multiply",

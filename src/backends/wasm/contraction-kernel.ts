@@ -5,18 +5,20 @@ import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import { affineOf, argOf, Expressions } from "../../ir/expr.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
 import { emitGemm } from "./gemm.ts";
 import { emitGemmLibrary } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import type { GemmOperand, GemmOutput } from "./gemm-spec.ts";
-import { loadType, storeType } from "./gemm-spec.ts";
+import { loadType, locateType, storeType, tabulateType } from "./gemm-spec.ts";
+import { TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor } from "./kernel-code.ts";
 import { loadVector, storeVector } from "./lane-memory.ts";
 import { accessScore, loadsIn } from "./loop-shaping.ts";
+import { emitLocate, emitTabulate, isLocatable, runsAlong } from "./operand-runs.ts";
 
 /** Compiles a contraction to a module on the library of matrix products. */
 export function emitContraction(kernel: ContractionKernel, target: KernelTarget): KernelCode {
@@ -54,10 +56,10 @@ class ContractionEmitter {
     this.#layout = layout;
   }
 
-  /** An operand: float32 at fixed strides is read where it lies, anything else is computed. */
-  operand(original: Expr, lane: Axis, name: string): GemmOperand {
+  /** An operand: float32 at fixed strides or in runs is read where it lies, anything else is computed. */
+  operand(original: Expr, lane: Axis, name: "left" | "right"): GemmOperand {
     const expr = this.#import(original);
-    return this.#strided(expr, lane) ?? this.#computed(expr, lane, name);
+    return this.#strided(expr, lane) ?? this.#located(expr, lane, name) ?? this.#computed(expr, lane, name);
   }
 
   #import(expr: Expr): Expr {
@@ -90,8 +92,44 @@ class ContractionEmitter {
     return { offset, of };
   }
 
+  #located(expr: Expr, lane: Axis, name: "left" | "right"): GemmOperand | null {
+    const { k } = this.#kernel;
+    const newAxis = (length: number): Axis => ({ id: this.#nextAxis++, length });
+    const alongDepth = runsAlong(this.#e, expr, k, newAxis);
+    const alongLanes = alongDepth ? null : runsAlong(this.#e, expr, lane, newAxis);
+    const runs = alongDepth ?? alongLanes;
+    const line = alongDepth ? lane : k;
+    if (!runs || !isLocatable(runs, line)) return null;
+    const width = name === "left" ? TILE_ROWS : TILE_COLUMNS;
+    if (alongLanes && runs.length < lane.length && runs.length % width !== 0) return null;
+    let positions: readonly Expr[] = [];
+    const add = (verb: string, type: FunctionType, body: (f: FunctionBuilder, em: ExpressionEmitter) => void): number =>
+      this.#module.addFunction(
+        `${verb}_${name}`,
+        type,
+        (f) => {
+          const em = this.#emitter(f);
+          this.#bindBatch(f, em);
+          body(f, em);
+        },
+        { export: false },
+      );
+    const locate = add("locate", locateType, (f, em) => {
+      positions = emitLocate(f, em, runs, line);
+    });
+    const tabulate = add("tabulate", tabulateType, (f, em) => emitTabulate(f, em, positions, line));
+    const contiguous = alongDepth ? "depth" : "lane";
+    const isShared = this.#isShared(expr);
+    return { kind: "located", tabulate, tableCount: positions.length, locate, contiguous, run: runs.length, isShared };
+  }
+
+  #isShared(expr: Expr): boolean {
+    const batchIds = new Set(this.#kernel.batch.map(({ id }) => id));
+    return ![...new Dependencies().freeAxes(expr).keys()].some((id) => batchIds.has(id));
+  }
+
   #computed(expr: Expr, lane: Axis, name: string): GemmOperand {
-    const { k, batch } = this.#kernel;
+    const { k } = this.#kernel;
     const score = (axis: Axis): number =>
       loadsIn(expr).reduce((sum, index) => sum + accessScore(this.#e, index, axis), 0);
     const contiguous = score(k) >= score(lane) ? "depth" : "lane";
@@ -131,9 +169,7 @@ class ContractionEmitter {
       },
       { export: false },
     );
-    const batchIds = new Set(batch.map(({ id }) => id));
-    const isShared = ![...new Dependencies().freeAxes(expr).keys()].some((id) => batchIds.has(id));
-    return { kind: "computed", load, contiguous, isShared };
+    return { kind: "computed", load, contiguous, isShared: this.#isShared(expr) };
   }
 
   /** Registers of every type that reaches a float32 product hold float32 already. */

@@ -2,7 +2,7 @@
 
 import { type FunctionBuilder, type FunctionType, type MemoryOptions, ModuleBuilder } from "./assembler.ts";
 import { advance, advanceBy, countDown, forUpTo, multiplyAdd, transpose } from "./gemm-loops.ts";
-import { copyRows, gather, packPanels } from "./gemm-packing.ts";
+import { copyRows, gather, ladder, packCopies, packLines } from "./gemm-packing.ts";
 import { multiply, TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
 
 const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
@@ -10,17 +10,22 @@ const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).
 /**
  * The functions of the library, by the names under which products import them. Strides are in bytes, counts in elements;
  * all memory is float32. A *panel* holds W neighbouring lanes (rows of the left operand, columns of the right one) of all
- * depths: `panel[k][lane]`, zero where there is no lane.
+ * depths: `panel[k][lane]`, anything where there is no lane.
  */
 export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> = {
+  /** (table, count, address, stride): writes the addresses `address + i · stride` to the table. */
+  ladder: i32(4),
   /**
-   * (source, laneStride, depthStride, lanes, depth, destination, panelDepth, firstDepth): packs `lanes` lanes and `depth`
-   * depths of the left operand, from `firstDepth` on of panels that are `panelDepth` deep. The first panel begins at
-   * `destination`. Where at most TAIL_ROWS lanes are left they make a panel of that width.
+   * (table, lanes, depth, destination, panelDepth, firstDepth): packs `lanes` lanes and `depth` depths of the left operand,
+   * from `firstDepth` on of panels that are `panelDepth` deep and begin at `destination`. The table holds the address of
+   * each lane, whose depths are contiguous. Where at most TAIL_ROWS lanes are left they make a panel of that width.
    */
-  packLeft: i32(8),
+  packLeftLines: i32(6),
   /** The same for the right operand, all panels of TILE_COLUMNS lanes. */
-  packRight: i32(8),
+  packRightLines: i32(6),
+  /** The same from a table with the address of each depth, whose lanes are contiguous. */
+  packLeftCopies: i32(6),
+  packRightCopies: i32(6),
   /** (leftPanels, rightPanels, target, rowStride, depth, rows, columnPanels): target = left · right, by whole tiles. */
   multiply: i32(7),
   /**
@@ -44,8 +49,11 @@ export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> =
 
 /** Name of a function of the library. */
 export type GemmLibraryName =
-  | "packLeft"
-  | "packRight"
+  | "ladder"
+  | "packLeftLines"
+  | "packRightLines"
+  | "packLeftCopies"
+  | "packRightCopies"
   | "multiply"
   | "addDots"
   | "addScaledRows"
@@ -65,8 +73,11 @@ export function emitGemmLibrary(target: GemmTarget): Uint8Array<ArrayBuffer> {
   const add = (name: GemmLibraryName, body: (f: FunctionBuilder) => void): void => {
     module.addFunction(name, gemmLibraryTypes[name], body);
   };
-  add("packLeft", (f) => packPanels(f, TILE_ROWS));
-  add("packRight", (f) => packPanels(f, TILE_COLUMNS));
+  add("ladder", ladder);
+  add("packLeftLines", (f) => packLines(f, TILE_ROWS));
+  add("packRightLines", (f) => packLines(f, TILE_COLUMNS));
+  add("packLeftCopies", (f) => packCopies(f, TILE_ROWS));
+  add("packRightCopies", (f) => packCopies(f, TILE_COLUMNS));
   add("multiply", (f) => multiply(f, target.relaxed));
   add("addDots", (f) => addDots(f, target.relaxed));
   add("addScaledRows", (f) => addScaledRows(f, target.relaxed));

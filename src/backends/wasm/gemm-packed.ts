@@ -1,7 +1,7 @@
 /** The schedule of large matrix products: operands are packed into panels, block by block or ahead of the product. */
 
 import type { ModuleBuilder } from "./assembler.ts";
-import { BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
+import { batchCount, GemmEmitter, isShared, type Push, packingBytes, roundUp } from "./gemm-emitter.ts";
 import type { GemmCode, GemmPhase, GemmSpec } from "./gemm-spec.ts";
 import { TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
 
@@ -63,9 +63,8 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
   const rightBytes = packsAhead ? 0 : roundUp(blocks.columns * blocks.depth * 4 + 64, 64);
   const sumBytes = roundUp(blocks.rows * sumStride + 64, 64);
   // Sums of further blocks of depths come after the sums that they are added to.
-  const blockOffset = leftBytes + rightBytes + (isDeep ? 2 : 1) * sumBytes;
-  const hasComputed = left.kind === "computed" || right.kind === "computed";
-  const bytesPerThread = blockOffset + (hasComputed ? roundUp(BLOCK_BYTES, 64) : 0);
+  const workOffset = leftBytes + rightBytes + (isDeep ? 2 : 1) * sumBytes;
+  const bytesPerThread = workOffset + packingBytes([left, right]);
   const phases: GemmPhase[] = [];
 
   /** Calls `body` with the first depth of each block and how many it has. */
@@ -90,8 +89,8 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
           [e.get(k), paddedColumns * 4],
           [() => f.get(column, depths).op("i32.mul"), 4],
         );
-        const block = e.sum([e.threadScratch(aheadBytes, bytesPerThread), 1], blockOffset);
-        e.pack(right, "packRight", { batch, lane: column, lanes: count, k, depth: depths }, panels, block);
+        const work = e.sum([e.threadScratch(aheadBytes, bytesPerThread), 1], workOffset);
+        e.pack("Right", right, { batch, lane: column, lanes: count, k, depth: depths }, panels, work);
       });
     });
     const itemCount = rightBatches * groups;
@@ -111,7 +110,7 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
     const leftPanels = e.let(e.threadScratch(aheadBytes, bytesPerThread));
     const rightPanels = e.sum([e.get(leftPanels), 1], leftBytes);
     const sums = e.let(e.sum([e.get(leftPanels), 1], leftBytes + rightBytes));
-    const block = e.sum([e.get(leftPanels), 1], blockOffset);
+    const work = e.sum([e.get(leftPanels), 1], workOffset);
     e.loop(blocks.columns, sumColumns, (chunk) => {
       const column = e.let(e.sum([e.get(columnBlock), blocks.columns], [e.get(chunk), 1]));
       // The last block may end before this chunk begins.
@@ -132,10 +131,10 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
             f.get(chunk)
               .op("i32.eqz")
               .if(() =>
-                e.pack(left, "packLeft", { batch, lane: row, lanes: rows, k, depth: depths }, e.get(leftPanels), block),
+                e.pack("Left", left, { batch, lane: row, lanes: rows, k, depth: depths }, e.get(leftPanels), work),
               );
             if (!packsAhead) {
-              e.pack(right, "packRight", { batch, lane: column, lanes: count, k, depth: depths }, rightPanels, block);
+              e.pack("Right", right, { batch, lane: column, lanes: count, k, depth: depths }, rightPanels, work);
             }
             const aheadPanels = e.sum(
               [e.scratch(0), 1],

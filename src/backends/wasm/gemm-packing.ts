@@ -4,26 +4,156 @@ import type { FunctionBuilder } from "./assembler.ts";
 import { advance, advanceBy, countDown, forUpTo, HIGH_PAIRS, LOW_PAIRS, transpose } from "./gemm-loops.ts";
 import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
 
-/** Body of `packLeft` (panels of TILE_ROWS lanes, see {@link wholePanels}) and `packRight` (of TILE_COLUMNS). */
-export function packPanels(f: FunctionBuilder, width: number): void {
-  const [source, laneStride, lanes, destination, panelDepth] = [0, 1, 3, 5, 6];
-  f.block(() => {
-    f.loop(() => {
-      f.get(lanes).op("i32.eqz").brIf(1);
-      const tail = width === TILE_ROWS ? TAIL_ROWS : 0;
-      if (tail > 0) {
-        f.get(lanes)
-          .i32(tail)
-          .op("i32.le_u")
-          .if(() => {
-            packPanel(f, tail);
-            f.return();
+/** Body of `ladder`. */
+export function ladder(f: FunctionBuilder): void {
+  const [table, count, address, stride] = [0, 1, 2, 3];
+  countDown(f, count, 1, () => {
+    f.get(table, address).memory("i32.store");
+    advance(advanceBy(f, table, 4), address, stride);
+  });
+}
+
+/**
+ * Body of `packLeftLines` and `packRightLines`: lanes whose depths lie one after the other, four lanes and depths at a
+ * time, transposed in registers. Loads reach up to three elements past the end of a line.
+ */
+export function packLines(f: FunctionBuilder, width: number): void {
+  const [table, lanes, depth, destination, , firstDepth] = [0, 1, 2, 3, 4, 5];
+  const to = f.local("i32");
+  const offset = f.local("i32");
+  const end = f.local("i32");
+  const pointers = [0, 1, 2, 3].map(() => f.local("i32"));
+  const rows = [0, 1, 2, 3].map(() => f.local("v128"));
+
+  /** Lanes `first` to `first + count - 1` of a panel; past the last lane that one is packed again. */
+  const packGroup = (panelWidth: number, first: number, count: number): void => {
+    const used = pointers.slice(0, count);
+    for (const [i, pointer] of used.entries()) {
+      f.get(table).i32(first + i);
+      f.get(lanes)
+        .i32(1)
+        .op("i32.sub")
+        .i32(first + i)
+        .get(lanes)
+        .op("i32.lt_u")
+        .op("select");
+      f.i32(2).op("i32.shl").op("i32.add").memory("i32.load").set(pointer);
+    }
+    const load = (): void => {
+      for (const [i, pointer] of used.entries())
+        f.get(pointer, offset)
+          .op("i32.add")
+          .memory("v128.load")
+          .set(rows[i] ?? 0);
+    };
+    /** Hands the stores of four depths to `each`. */
+    const store = (each: (k: number, write: () => void) => void): void => {
+      const at = (k: number): number => (k * panelWidth + first) * 4;
+      if (count === 4) {
+        transpose(f, rows, (k, push) =>
+          each(k, () => {
+            f.get(to);
+            push();
+            f.memory("v128.store", at(k));
+          }),
+        );
+      } else {
+        for (let k = 0; k < 4; k++)
+          each(k, () => {
+            f.get(to, rows[0] ?? 0, rows[1] ?? 0).shuffle(...(k < 2 ? LOW_PAIRS : HIGH_PAIRS));
+            f.memoryLane("v128.store64_lane", at(k), k % 2);
           });
       }
-      packPanel(f, width);
+    };
+    f.get(destination, firstDepth)
+      .i32(panelWidth * 4)
+      .op("i32.mul")
+      .op("i32.add")
+      .set(to);
+    f.i32(0).set(offset);
+    f.get(depth).i32(-4).op("i32.and").i32(2).op("i32.shl").set(end);
+    forUpTo(f, offset, end, 16, () => {
+      load();
+      store((_, write) => write());
+      advanceBy(f, to, panelWidth * 16);
+    });
+    f.get(depth)
+      .i32(3)
+      .op("i32.and")
+      .tee(end)
+      .if(() => {
+        load();
+        store((k, write) => {
+          if (k === 0) write();
+          else if (k < 3) f.get(end).i32(k).op("i32.gt_u").if(write);
+        });
+      });
+  };
+
+  eachPanel(f, width, (panelWidth) => {
+    for (let first = 0; first < panelWidth; first += 4) packGroup(panelWidth, first, Math.min(4, panelWidth - first));
+  });
+}
+
+/**
+ * Body of `packLeftCopies` and `packRightCopies`: depths whose lanes lie one after the other are copied. Whole panels are
+ * read, past the last lane too.
+ */
+export function packCopies(f: FunctionBuilder, width: number): void {
+  const [table, depth, destination, firstDepth] = [0, 2, 3, 5];
+  const from = f.local("i32");
+  const to = f.local("i32");
+  const entry = f.local("i32");
+  const rest = f.local("i32");
+  const lane = f.local("i32");
+  f.i32(0).set(lane);
+  eachPanel(
+    f,
+    width,
+    (panelWidth) => {
+      f.get(destination, firstDepth)
+        .i32(panelWidth * 4)
+        .op("i32.mul")
+        .op("i32.add")
+        .set(to);
+      f.get(table).set(entry).get(depth).set(rest);
+      countDown(f, rest, 1, () => {
+        f.get(entry).memory("i32.load").get(lane).op("i32.add").set(from);
+        let at = 0;
+        for (; at + 4 <= panelWidth; at += 4)
+          f.get(to, from)
+            .memory("v128.load", at * 4)
+            .memory("v128.store", at * 4);
+        if (at < panelWidth)
+          f.get(to, from)
+            .memory("i64.load", at * 4)
+            .memory("i64.store", at * 4);
+        advanceBy(advanceBy(f, entry, 4), to, panelWidth * 4);
+      });
+    },
+    lane,
+  );
+}
+
+/**
+ * Runs `body` for each panel of a function's parameters: panels of `width` lanes, the left operand's last one smaller if no
+ * more are left. Moves the destination on, and with it the table, or `lane`, a byte offset, if that is given.
+ */
+function eachPanel(f: FunctionBuilder, width: number, body: (width: number) => void, lane?: number): void {
+  const [table, lanes, destination, panelDepth] = [0, 1, 3, 4];
+  f.block(() => {
+    f.loop(() => {
+      if (width === TILE_ROWS)
+        f.get(lanes)
+          .i32(TAIL_ROWS)
+          .op("i32.le_u")
+          .if(() => {
+            body(TAIL_ROWS);
+            f.return();
+          });
+      body(width);
       f.get(lanes).i32(width).op("i32.le_u").brIf(1);
-      advanceBy(f, lanes, -width);
-      f.get(source, laneStride).i32(width).op("i32.mul").op("i32.add").set(source);
+      advanceBy(advanceBy(f, lanes, -width), lane ?? table, width * 4);
       f.get(destination, panelDepth)
         .i32(width * 4)
         .op("i32.mul")
@@ -32,108 +162,6 @@ export function packPanels(f: FunctionBuilder, width: number): void {
         .br(0);
     });
   });
-}
-
-/** One panel of at most `width` lanes, from the parameters of {@link packPanels}. */
-function packPanel(f: FunctionBuilder, width: number): void {
-  const [source, laneStride, depthStride, lanes, depth, destination, firstDepth] = [0, 1, 2, 3, 4, 5, 7];
-  const from = f.local("i32");
-  const to = f.local("i32");
-  const rest = f.local("i32");
-  const quads = f.local("i32");
-  const at = f.local("i32");
-  const lane = f.local("i32");
-  const rows = [0, 1, 2, 3].map(() => f.local("v128"));
-  /** First lanes of groups of four, and whether two lanes remain. */
-  const groups = Array.from({ length: width >> 2 }, (_, group) => group * 4);
-  const hasPair = width % 4 === 2;
-
-  /** Lanes are contiguous: each depth is a plain copy. */
-  const copyDepths = (): void =>
-    countDown(f, rest, 1, () => {
-      for (const group of groups)
-        f.get(to, from)
-          .memory("v128.load", group * 4)
-          .memory("v128.store", group * 4);
-      if (hasPair)
-        f.get(to, from)
-          .memory("i64.load", width * 4 - 8)
-          .memory("i64.store", width * 4 - 8);
-      advanceBy(advance(f, from, depthStride), to, width * 4);
-    });
-
-  /** Depths are contiguous: four of them at a time, transposed in registers. */
-  const transposeDepths = (): void => {
-    f.get(rest)
-      .i32(-4)
-      .op("i32.and")
-      .tee(quads)
-      .if(() => {
-        countDown(f, quads, 4, () => {
-          f.get(from).set(at);
-          for (const group of groups) {
-            for (const row of rows) advance(f.get(at).memory("v128.load").set(row), at, laneStride);
-            transpose(f, rows, (k, push) => {
-              f.get(to);
-              push();
-              f.memory("v128.store", (k * width + group) * 4);
-            });
-          }
-          if (hasPair) {
-            const pair = rows.slice(0, 2);
-            for (const row of pair) advance(f.get(at).memory("v128.load").set(row), at, laneStride);
-            for (let k = 0; k < 4; k++) {
-              f.get(to, ...pair).shuffle(...(k < 2 ? LOW_PAIRS : HIGH_PAIRS));
-              f.memoryLane("v128.store64_lane", (k * width + width - 2) * 4, k % 2);
-            }
-          }
-          advanceBy(advanceBy(f, from, 16), to, width * 16);
-        });
-      });
-    f.get(rest).i32(3).op("i32.and").set(rest);
-  };
-
-  /** Any strides and any number of lanes, one element at a time. */
-  const gatherDepths = (present: () => FunctionBuilder): void =>
-    countDown(f, rest, 1, () => {
-      for (const group of groups)
-        f.get(to)
-          .splatF32(0)
-          .memory("v128.store", group * 4);
-      if (hasPair)
-        f.get(to)
-          .i64(0n)
-          .memory("i64.store", width * 4 - 8);
-      f.get(from).set(at).i32(0).set(lane);
-      f.loop(() => {
-        f.get(to, lane).i32(2).op("i32.shl").op("i32.add").get(at).memory("f32.load").memory("f32.store");
-        advanceBy(advance(f, at, laneStride), lane, 1).get(lane);
-        present().op("i32.lt_u").brIf(0);
-      });
-      advanceBy(advance(f, from, depthStride), to, width * 4);
-    });
-
-  f.get(source).set(from).get(depth).set(rest);
-  f.get(destination, firstDepth)
-    .i32(width * 4)
-    .op("i32.mul")
-    .op("i32.add")
-    .set(to);
-  f.get(lanes)
-    .i32(width)
-    .op("i32.ge_u")
-    .if(
-      () => {
-        f.get(laneStride)
-          .i32(4)
-          .op("i32.eq")
-          .if(copyDepths, () => {
-            f.get(depthStride).i32(4).op("i32.eq").if(transposeDepths);
-            f.get(rest).if(() => gatherDepths(() => f.i32(width)));
-          });
-      },
-      () => gatherDepths(() => f.get(lanes)),
-    );
 }
 
 /** Body of `gather`. */

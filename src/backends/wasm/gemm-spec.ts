@@ -31,8 +31,24 @@ export interface ComputedOperand {
   readonly isShared: boolean;
 }
 
+/**
+ * An operand that lies in runs of `run` elements along one of its axes, each run anywhere: the windows of a convolution.
+ * Only packed products take it. Runs along lanes are whole panels, or as long as there are lanes.
+ */
+export interface LocatedOperand {
+  readonly kind: "located";
+  /** Handle of the function, of type {@link tabulateType}. */
+  readonly tabulate: number;
+  readonly tableCount: number;
+  /** Handle of the function, of type {@link locateType}. */
+  readonly locate: number;
+  readonly contiguous: "lane" | "depth";
+  readonly run: number;
+  readonly isShared: boolean;
+}
+
 /** A left or right operand. */
-export type GemmOperand = StridedOperand | ComputedOperand;
+export type GemmOperand = StridedOperand | ComputedOperand | LocatedOperand;
 
 /** Where results go: to memory as they are, rows contiguous, or through a function of type {@link storeType}. */
 export type GemmOutput =
@@ -52,6 +68,19 @@ export type GemmOutput =
  * write up to 3 elements past the end of each line.
  */
 export const loadType: FunctionType = { params: ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], results: [] };
+
+/**
+ * `tabulate(argumentsPointer, batch, lineBegin, lineEnd, tables)` prepares for `locate` what depends on the line alone: a
+ * line is a lane if runs lie along depths, a depth if they lie along lanes.
+ */
+export const tabulateType: FunctionType = { params: ["i32", "i32", "i32", "i32", "i32"], results: [] };
+
+/**
+ * `locate(argumentsPointer, batch, lineCount, run, first, tables, table, zeros)` writes a table of 32-bit addresses: where
+ * element `first` of the run lies for each line. A run of nothing but zeros lies at `zeros`, whatever `first`. Up to three
+ * addresses past the last are written.
+ */
+export const locateType: FunctionType = loadType;
 
 /**
  * `store(argumentsPointer, batch, rowBegin, rowEnd, columnBegin, columnEnd, sums, rowStride)` takes a block of finished

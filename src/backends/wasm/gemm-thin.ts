@@ -2,7 +2,7 @@
 
 import type { ModuleBuilder } from "./assembler.ts";
 import { BLOCK, BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
-import type { GemmCode, GemmOperand, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
+import type { ComputedOperand, GemmCode, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
 
 /** Most lanes of the small side. */
 const THIN_LIMIT = 16;
@@ -16,7 +16,7 @@ const STORE_LANES = 8;
 
 /** A product seen from its small operand. */
 interface ThinView {
-  readonly thin: GemmOperand;
+  readonly thin: StridedOperand | ComputedOperand;
   readonly wide: StridedOperand;
   readonly thinCount: number;
   readonly wideCount: number;
@@ -28,9 +28,9 @@ interface ThinView {
 export function thinView({ rows, columns, left, right }: GemmSpec): ThinView | undefined {
   const byLeft = { thin: left, wide: right, thinCount: rows, wideCount: columns, isTransposed: false };
   const byRight = { thin: right, wide: left, thinCount: columns, wideCount: rows, isTransposed: true };
-  for (const { wide, ...view } of rows <= columns ? [byLeft, byRight] : [byRight, byLeft]) {
-    if (view.thinCount > THIN_LIMIT || wide.kind !== "strided") continue;
-    if (wide.laneStride === 4 || wide.depthStride === 4) return { wide, ...view };
+  for (const { wide, thin, ...view } of rows <= columns ? [byLeft, byRight] : [byRight, byLeft]) {
+    if (view.thinCount > THIN_LIMIT || wide.kind !== "strided" || thin.kind === "located") continue;
+    if (wide.laneStride === 4 || wide.depthStride === 4) return { wide, thin, ...view };
   }
   return undefined;
 }
