@@ -23,6 +23,8 @@ export interface StepEvent extends TrainPosition {
   readonly kind: "step";
   /** The loss before the update. */
   readonly loss: number;
+  /** What the loss function returned beside it; empty unless it did. */
+  readonly metrics: { readonly [name: string]: number };
   /** The learning rate of the update. */
   readonly learningRate: number;
   /** The length of the batch's first axis. */

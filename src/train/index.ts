@@ -11,5 +11,5 @@ export type {
   TrainEvent,
   TrainPosition,
 } from "./events.ts";
-export type { CheckpointOptions, TrainOptions } from "./train.ts";
+export type { CheckpointOptions, Metrics, TrainOptions } from "./train.ts";
 export { train } from "./train.ts";

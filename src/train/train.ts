@@ -26,12 +26,20 @@ export interface CheckpointOptions {
   readonly path?: string | URL;
 }
 
+/** Scalar arrays that are computed along with a loss, such as an accuracy. */
+export interface Metrics {
+  readonly [name: string]: MLXArray;
+}
+
 /** What `train` is told. `B` is a batch: an array, or a tree of arrays (plain objects and lists). */
 export interface TrainOptions<M extends Module, B> {
   readonly model: M;
   readonly optimizer: Optimizer;
-  /** A scalar array, to be made small. It must not read values: it runs while a step is recorded. */
-  readonly loss: (model: M, batch: B) => MLXArray;
+  /**
+   * A scalar array, to be made small; or a list of it and of further scalars by name, which step events report as `metrics`.
+   * It must not read values: it runs while a step is recorded.
+   */
+  readonly loss: (model: M, batch: B) => MLXArray | readonly [MLXArray, Metrics];
   /** Batches: something that can be iterated anew for every epoch, or a function that is asked for each epoch, from 0. */
   readonly batches: BatchSource<B>;
   /** Passes over the batches; 1 unless given, without end if `steps` is. */
@@ -102,8 +110,8 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
       }
       if (!model.training) model.train();
       await evaluate(data); // apart from the step, as above: a slice at another place would be another plan
-      const loss = update(data);
-      await evaluate(loss, model, optimizer, randomState);
+      const [loss, metrics] = update(data);
+      await evaluate(loss, metrics, model, optimizer, randomState);
       step++;
       batch++;
       const value = Number(await item(loss));
@@ -116,6 +124,7 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
         epoch,
         batch,
         loss: value,
+        metrics: await numbersOf(metrics),
         learningRate: Number(await item(optimizer.learningRate)),
         sampleCount,
         milliseconds,
@@ -142,14 +151,17 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
   yield { kind: "end", step, epoch, batch, reason, milliseconds: performance.now() - started };
 }
 
-/** One update on one batch, as a function that returns the loss. */
-function updateOf<M extends Module, B>(options: TrainOptions<M, B>): (batch: B) => MLXArray {
+/** One update on one batch, as a function that returns the loss and the metrics. */
+function updateOf<M extends Module, B>(options: TrainOptions<M, B>): (batch: B) => readonly [MLXArray, Metrics] {
   const { model, optimizer, clipNorm, compiled = true } = options;
-  const differentiate = valueAndGrad(model, options.loss);
-  const update = (batch: B): MLXArray => {
-    const [loss, gradients] = differentiate(model, batch);
+  const differentiate = valueAndGrad(model, (m: M, batch: B): readonly [MLXArray, Metrics] => {
+    const result = options.loss(m, batch);
+    return result instanceof MLXArray ? [result, {}] : result;
+  });
+  const update = (batch: B): readonly [MLXArray, Metrics] => {
+    const [result, gradients] = differentiate(model, batch);
     optimizer.update(model, clipNorm === undefined ? gradients : clipGradNorm(gradients, clipNorm)[0]);
-    return loss;
+    return result;
   };
   const state = [model, optimizer, randomState];
   return compiled ? compile(update, { inputs: state, outputs: state }) : update;
@@ -158,6 +170,11 @@ function updateOf<M extends Module, B>(options: TrainOptions<M, B>): (batch: B) 
 function limitOf(name: string, value: number): number {
   if (!(value >= 0)) throw new ArgumentError("train", `${name} is at least 0, got ${value}`);
   return value;
+}
+
+async function numbersOf(metrics: Metrics): Promise<Record<string, number>> {
+  const named = Object.entries(metrics).map(async ([name, value]) => [name, Number(await item(value))] as const);
+  return Object.fromEntries(await Promise.all(named));
 }
 
 function countElements(tree: unknown): number {

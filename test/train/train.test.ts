@@ -169,6 +169,22 @@ describe("train", () => {
     }
   });
 
+  it("reports what its loss function returns beside the loss, and trains the same", async () => {
+    const expected = await collect(train(options()));
+    const withError = (model: Model, { x, y }: Batch): readonly [mx.MLXArray, { error: mx.MLXArray }] => {
+      const difference = mx.subtract(model(x), y);
+      return [mx.mean(mx.square(difference)), { error: mx.max(mx.abs(difference)) }];
+    };
+    for (const compiled of [true, false]) {
+      const events = await collect(train({ ...options(), loss: withError, compiled }));
+      expect(stepLosses(events)).toEqual(stepLosses(expected).map((value) => expect.closeTo(value, 5)));
+      for (const event of events) {
+        if (event.kind === "step") expect(event.metrics.error).toBeGreaterThanOrEqual(Math.sqrt(event.loss));
+      }
+    }
+    for (const event of expected) if (event.kind === "step") expect(event.metrics).toEqual({});
+  });
+
   it("refuses data that can be iterated only once", async () => {
     await expect(collect(train({ ...options(), batches: shuffled() }))).rejects.toThrow(/no batches/);
   });
