@@ -1,0 +1,58 @@
+/** Where an example computes, and how far two devices part when they train the same model on the same batches. */
+import { UserError } from "./command.ts";
+
+/** The devices that there are. */
+export const devices: readonly string[] = ["cpu"];
+
+/** Lets everything that follows compute on `device`. @throws {UserError} if there is no such device */
+export function selectDevice(device: string): void {
+  if (devices.includes(device)) return;
+  throw new UserError(`--device ${device}: there is no such device; choose ${devices.join(" or ")}`);
+}
+
+/** The losses of the same steps on several devices. */
+export interface Comparison {
+  readonly devices: readonly string[];
+  /** For each device, the loss of each step. */
+  readonly losses: readonly (readonly number[])[];
+  /** The largest difference between the losses of one step. */
+  readonly difference: number;
+}
+
+/**
+ * Trains anew on each device and compares the losses, step by step.
+ *
+ * @param losses trains from the same seed each time, and gives the loss of every step
+ */
+export async function compareDevices(
+  losses: () => Promise<readonly number[]>,
+  among: readonly string[] = devices,
+): Promise<Comparison> {
+  const curves: (readonly number[])[] = [];
+  for (const device of among) {
+    selectDevice(device);
+    curves.push(await losses());
+  }
+  const length = Math.max(0, ...curves.map((curve) => curve.length));
+  let difference = 0;
+  for (let step = 0; step < length; step++) {
+    const values = curves.map((curve) => curve[step] ?? Number.NaN);
+    // A loss that is missing or not a number is as far away as can be.
+    const spread = Math.max(...values) - Math.min(...values);
+    difference = Math.max(difference, Number.isNaN(spread) ? Number.POSITIVE_INFINITY : spread);
+  }
+  return { devices: among, losses: curves, difference };
+}
+
+/** A comparison as a table, one row for each step. */
+export function describeComparison({ devices: names, losses, difference }: Comparison): string {
+  const steps = losses[0]?.length ?? 0;
+  const row = (cells: readonly string[]): string => `  ${cells.map((cell) => cell.padStart(10)).join("  ")}`;
+  return [
+    row(["step", ...names]),
+    ...Array.from({ length: steps }, (_, step) =>
+      row([String(step + 1), ...losses.map((curve) => (curve[step] ?? Number.NaN).toFixed(6))]),
+    ),
+    `  largest difference of a step's loss: ${difference.toExponential(2)}`,
+  ].join("\n");
+}
