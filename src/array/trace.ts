@@ -14,12 +14,17 @@ export class Trace {
   readonly outputs: readonly MLXArray[];
   /** Where all of it runs, or null if parts run on different devices. */
   readonly device: Device | null;
+  /** The leaves besides the placeholders. */
+  readonly captures: readonly MLXArray[];
   #last: { readonly inputs: readonly MLXArray[]; readonly outputs: readonly MLXArray[] } | null = null;
 
   constructor(placeholders: readonly MLXArray[], outputs: readonly MLXArray[]) {
     this.placeholders = placeholders;
     this.outputs = outputs;
     this.device = deviceOf(outputs);
+    const given = new Set(placeholders);
+    const order = topologicalOrder(outputs, (vertex) => vertex.isEvaluated);
+    this.captures = order.filter((vertex) => vertex.isEvaluated && !given.has(vertex));
   }
 
   /** The results for other inputs, as a graph; asking again with the same inputs gives the same vertices. */
@@ -62,6 +67,7 @@ export const callRow: Primitive<CallParams> = /* @__PURE__ */ {
   lowering: {
     kind: "composite",
     define: (inputs, { trace, index }) => only("compiled", trace.instantiate(inputs)[index]),
+    captures: ({ trace }) => trace.captures,
   },
   derivative: { kind: "definition" },
   batch(inputs, axes, { trace, index }) {

@@ -307,11 +307,10 @@ class VertexLowering {
 
   #constant(vertex: MLXArray, value: number | bigint): Expr {
     if (isStructural(value)) return this.e.constant(value, vertex.dtype);
-    const representative = this.#program.constantOf(vertex);
-    let slot = this.#constants.get(representative);
+    let slot = this.#constants.get(vertex);
     if (slot === undefined) {
       slot = this.#constants.size;
-      this.#constants.set(representative, slot);
+      this.#constants.set(vertex, slot);
     }
     return this.e.argument(slot, vertex.dtype);
   }

@@ -62,7 +62,7 @@ export function planProgram(
     outputCount,
   };
   const sourceIn = (list: readonly MLXArray[], wanted: MLXArray): number | MLXArray => {
-    const place = list.findIndex((candidate) => program.constantOf(candidate) === wanted);
+    const place = list.findIndex((candidate) => program.resolve(candidate) === wanted);
     return place === -1 ? wanted : place;
   };
   return {

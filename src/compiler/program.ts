@@ -33,8 +33,11 @@ export class Program {
   readonly users: ReadonlyMap<MLXArray, readonly MLXArray[]>;
   readonly #resolved = new Map<MLXArray, MLXArray>();
   readonly #inputs = new Map<MLXArray, readonly MLXArray[]>();
-  readonly #constantOf = new Map<string, MLXArray>();
+  /** One vertex for all equal constants of a scope. */
+  readonly #constants = new Map<string, MLXArray>();
   readonly #overrides: Overrides;
+  /** How many definitions of composites are being opened, one inside the other. */
+  #depth = 0;
 
   constructor(roots: readonly MLXArray[], overrides: Overrides) {
     this.#overrides = overrides;
@@ -52,7 +55,7 @@ export class Program {
     const live = this.#live(vertices);
     this.vertices = vertices.filter((vertex) => live.has(vertex));
     this.inputs = inputs;
-    this.constants = [...this.#constantOf.values()];
+    this.constants = [...this.#constants.values()].filter((constant) => !isStructural(constantValue(constant)));
     const users = new Map<MLXArray, MLXArray[]>();
     for (const vertex of this.vertices) {
       for (const input of new Set(this.inputsOf(vertex))) {
@@ -85,13 +88,6 @@ export class Program {
     return source;
   }
 
-  /** The one constant that stands for all of the same value and dtype; any other vertex stands for itself. */
-  constantOf(vertex: MLXArray): MLXArray {
-    return vertex.primitive.lowering.kind === "constant"
-      ? (this.#constantOf.get(constantKey(vertex)) ?? vertex)
-      : vertex;
-  }
-
   #collect(root: MLXArray, known: Map<string, MLXArray>, vertices: MLXArray[], inputs: MLXArray[]): void {
     for (const vertex of topologicalOrder([root], (array) => array.isEvaluated || this.#resolved.has(array))) {
       if (this.#resolved.has(vertex)) continue;
@@ -102,10 +98,11 @@ export class Program {
   #stand(vertex: MLXArray, known: Map<string, MLXArray>, vertices: MLXArray[], inputs: MLXArray[]): MLXArray {
     const { lowering, name } = vertex.primitive;
     if (lowering.kind === "constant") {
-      const key = constantKey(vertex);
-      const value = lowering.value(vertex.params);
-      if (!isStructural(value) && !this.#constantOf.has(key)) this.#constantOf.set(key, vertex);
-      return vertex;
+      // A later run brings other constants of the graph, and those of definitions again: they are never one.
+      const key = `${this.#depth > 0 ? "defined " : ""}${constantKey(vertex)}`;
+      const equal = this.#constants.get(key);
+      if (!equal) this.#constants.set(key, vertex);
+      return equal ?? vertex;
     }
     if (vertex.allocation) {
       inputs.push(vertex);
@@ -118,17 +115,22 @@ export class Program {
       );
     }
     const isOverridden = lowering.kind === "composite" && this.#overrides(tensorCall(vertex));
+    const isDefined = lowering.kind === "composite" && !isOverridden;
     const mustLieInMemory = lowering.kind === "routine" || isOverridden;
     const resolvedInputs = vertex.inputs.map((input) => {
       const resolved = this.resolve(input);
-      if (!mustLieInMemory || resolved.primitive.lowering.kind !== "constant") return resolved;
-      const stored = identity(resolved);
+      if (resolved.primitive.lowering.kind !== "constant") return resolved;
+      // A definition must not calculate with a number that is another one at the next run.
+      if (!mustLieInMemory && !(isDefined && !isStructural(constantValue(resolved)))) return resolved;
+      const stored = placedOn(vertex.device, () => identity(resolved));
       this.#collect(stored, known, vertices, inputs);
       return this.resolve(stored);
     });
-    if (lowering.kind === "composite" && !isOverridden) {
+    if (isDefined) {
       const definition = placedOn(vertex.device, () => lowering.define(resolvedInputs, vertex.params));
+      this.#depth++;
       this.#collect(definition, known, vertices, inputs);
+      this.#depth--;
       return this.resolve(definition);
     }
     const key = vertexKey(vertex, resolvedInputs);
@@ -153,12 +155,14 @@ export class Program {
 
 /**
  * Text that two pending graphs share exactly if one plan serves both. Leaves appear by position and type, constants by type
- * and by which of them are equal. The lists receive the leaves and the distinct constants in that order.
+ * and by which of them are equal; those that a composite captures, and that stand in the graph too, also by their place. The
+ * lists receive the leaves and the distinct constants in that order.
  */
 export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], constants: MLXArray[]): string {
   const order = topologicalOrder(roots, (array) => array.isEvaluated);
   const position = new Map<MLXArray, number>();
   const distinct = new Map<string, number>();
+  const captured = new Set<MLXArray>();
   let key = "";
   for (let i = 0; i < order.length; i++) {
     const vertex = order[i];
@@ -166,8 +170,7 @@ export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], con
     position.set(vertex, i);
     const { lowering } = vertex.primitive;
     if (lowering.kind === "constant") {
-      const value = lowering.value(vertex.params);
-      if (isStructural(value)) key += `=${constantKey(vertex)};`;
+      if (isStructural(constantValue(vertex))) key += `=${constantKey(vertex)};`;
       else {
         const own = constantKey(vertex);
         let number = distinct.get(own);
@@ -182,11 +185,14 @@ export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], con
       inputs.push(vertex);
       key += `@${vertex.dtype}${vertex.shape};`;
     } else {
+      if (lowering.kind === "composite")
+        for (const leaf of lowering.captures?.(vertex.params) ?? []) captured.add(leaf);
       key += `${primitiveId(vertex)}${paramsKey(vertex.params)}(`;
       for (const input of vertex.inputs) key += `${position.get(input)},`;
       key += ");";
     }
   }
+  for (const leaf of captured) if (position.has(leaf)) key += `^${position.get(leaf)}`;
   for (const root of roots) key += `>${position.get(root)}`;
   return key;
 }
@@ -196,16 +202,19 @@ export function isStructural(value: ScalarValue): boolean {
   return value === 0 || value === 1 || value === -1 || value === 0n || value === 1n;
 }
 
+/** The value of a constant. */
+function constantValue({ primitive: { lowering }, params }: MLXArray): ScalarValue {
+  return lowering.kind === "constant" ? lowering.value(params) : 0;
+}
+
 function constantKey(vertex: MLXArray): string {
-  const { lowering } = vertex.primitive;
-  const value = lowering.kind === "constant" ? lowering.value(vertex.params) : 0;
+  const value = constantValue(vertex);
   return `${vertex.dtype}:${Object.is(value, -0) ? "-0" : String(value)}`;
 }
 
 function vertexKey(vertex: MLXArray, inputs: readonly MLXArray[]): string {
   let key = `${primitiveId(vertex)}${paramsKey(vertex.params)}`;
-  for (const input of inputs)
-    key += input.primitive.lowering.kind === "constant" ? `|${constantKey(input)}` : `|${input.id}`;
+  for (const { id } of inputs) key += `|${id}`;
   return key;
 }
 

@@ -42,6 +42,8 @@ export type Lowering<P> =
   | {
       readonly kind: "composite";
       define(inputs: readonly MLXArray[], params: P): MLXArray;
+      /** The leaves that the definition has besides its inputs. */
+      captures?(params: P): readonly MLXArray[];
       /** Arithmetic operations of the whole, for a row that backends have kernels for. */
       flops?(inputs: readonly Aval[], params: P): number;
     };
