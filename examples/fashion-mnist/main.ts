@@ -27,7 +27,7 @@ await runCommand(usage, async () => {
   const { values } = parseArgs({
     options: {
       device: { type: "string", default: "cpu" },
-      epochs: { type: "string", default: "2" },
+      epochs: { type: "string", default: "3" },
       "batch-size": { type: "string", default: "128" },
       limit: { type: "string", default: "60000" },
       seed: { type: "string", default: "0" },
