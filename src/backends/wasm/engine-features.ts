@@ -7,7 +7,7 @@ import { ModuleBuilder } from "./assembler.ts";
 export interface EngineFeatures {
   /** Whether memory can be shared with other threads: everywhere but in pages that are not cross-origin isolated. */
   readonly sharedMemory: boolean;
-  /** Whether relaxed multiply-add compiles (see {@link compileModule}) and computes right. */
+  /** Whether relaxed multiply-add and lane select compile (see {@link compileModule}) and compute right. */
   readonly relaxedSimd: boolean;
   /** Whether a relaxed multiply-add rounds once (a fused one) or after each of its two steps. */
   readonly fusedMultiplyAdd: boolean;
@@ -97,9 +97,9 @@ export function propertyOf(value: unknown, key: string): unknown {
 
 function probe(): EngineFeatures {
   const base = { sharedMemory: hasSharedMemory(), mayBlock: mayBlock(), hardwareThreads: hardwareThreads() };
-  const plain = relaxedMultiplyAdd([]);
+  const plain = probeRelaxed([]);
   if (plain !== undefined) return { ...base, relaxedSimd: true, fusedMultiplyAdd: plain.isFused, flags: [] };
-  const flagged = relaxedMultiplyAdd([RELAXED_SIMD]);
+  const flagged = probeRelaxed([RELAXED_SIMD]);
   if (flagged !== undefined) {
     return { ...base, relaxedSimd: true, fusedMultiplyAdd: flagged.isFused, flags: [RELAXED_SIMD.on] };
   }
@@ -135,13 +135,13 @@ function hardwareThreads(): number {
 }
 
 /**
- * Whether relaxed multiply-add compiles under these flags and computes right; undefined if not.
+ * Whether relaxed multiply-add and lane select compile under these flags and compute right; undefined if not.
  *
  * a·b + c with a = b = 1 + 2⁻¹² and c = −(1 + 2⁻¹¹): the exact product has one bit more than a float32 keeps, so a fused
  * operation gives 2⁻²⁴ and two roundings give 0. Anything else is wrong. The other lanes are exact either way, and the
- * test runs two chained operations that share an operand, where baseline compilers have overwritten one.
+ * test runs chained operations that share operands, where baseline compilers have overwritten one.
  */
-function relaxedMultiplyAdd(flags: readonly Flag[]): { readonly isFused: boolean } | undefined {
+function probeRelaxed(flags: readonly Flag[]): { readonly isFused: boolean } | undefined {
   if (flags.length > 0 && !canSetFlags()) return undefined;
   const builder = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
   builder.addFunction("run", { params: [], results: [] }, (f) => {
@@ -160,6 +160,8 @@ function relaxedMultiplyAdd(flags: readonly Flag[]): { readonly isFused: boolean
       .get(a)
       .op("f32x4.add")
       .memory("v128.store", 64);
+    f.i32(0).get(b, c, a, c).op("f32x4.gt").op("i32x4.relaxed_laneselect");
+    f.get(b).op("f32x4.add").get(c).op("f32x4.add").memory("v128.store", 80);
   });
   try {
     const module = compileWithFlags(builder.build(), flags);
@@ -173,8 +175,8 @@ function relaxedMultiplyAdd(flags: readonly Flag[]): { readonly isFused: boolean
     run();
     const [tiny = 0, ...exact] = lanes.subarray(12, 16);
     const isFused = tiny === 2 ** -24;
-    const chained = lanes.subarray(17, 20);
-    const isRight = (isFused || tiny === 0) && String(exact) === "16,-12,0" && String([...chained]) === "31,-26,4";
+    const rest = String([...lanes.subarray(17, 24)]);
+    const isRight = (isFused || tiny === 0) && String(exact) === "16,-12,0" && rest === "31,-26,4,1,11,11,12";
     return isRight ? { isFused } : undefined;
   } catch {
     return undefined;

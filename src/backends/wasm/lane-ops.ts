@@ -80,6 +80,11 @@ export class LaneOps {
       );
     if (op === "neg" || op === "abs") {
       if (type === "mask" || (op === "abs" && kindOf(dtype) === "unsigned")) return x;
+      // Engines make several instructions of f32x4.neg and f32x4.abs.
+      if (type === "f32")
+        return this.keep(() =>
+          op === "neg" ? f.get(x).splatI32(0x80000000).op("v128.xor") : f.get(x).splatI32(0x7fffffff).op("v128.and"),
+        );
       return this.#normalized(
         dtype,
         this.keep(() => f.get(x).op(`${shape}.${op}`)),
@@ -148,8 +153,11 @@ export class LaneOps {
     return this.keep(() => f.get(a, b).op(`i32x4.${op}_${sign}`));
   }
 
+  /** Lanes of `a` where all bits of `mask` are set, of `b` where none is. */
   select(mask: number, a: number, b: number): number {
-    return this.keep(() => this.f.get(a, b, mask).op("v128.bitselect"));
+    return this.keep(() =>
+      this.f.get(a, b, mask).op(this.target.relaxed ? "i32x4.relaxed_laneselect" : "v128.bitselect"),
+    );
   }
 
   /** Wraps small integers to their width, after an operation that may have left it. */

@@ -50,6 +50,7 @@ const PLAIN = [
   [0xfd0fc, "i32x4", "trunc_sat_f64x2_s_zero trunc_sat_f64x2_u_zero"],
   [0xfd0fe, "f64x2", "convert_low_i32x4_s convert_low_i32x4_u"],
   [0xfd105, "f32x4 f64x2", "relaxed_madd relaxed_nmadd"],
+  [0xfd10b, "i32x4 i64x2", "relaxed_laneselect"],
 ] as const;
 
 const MEMORY = [

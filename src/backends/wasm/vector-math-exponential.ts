@@ -90,7 +90,7 @@ export function emitExpm1(f: FunctionBuilder, x: number, target: VectorTarget): 
 export function emitSigmoid(f: FunctionBuilder, x: number, target: VectorTarget): number {
   const v = new VectorScope(f, target);
   // Everything is scaled by 2^-64, so that neither end overflows: e¹⁰⁴ · 2^-64 is 2⁸⁶.
-  const negated = v.op("f32x4.neg", v.atLeast(v.atMost(x, 30), -104));
+  const negated = v.negative(v.atLeast(v.atMost(x, 30), -104));
   const { exponent, rest } = reduce(v, negated, EXPONENT_BIAS - 64);
   const s = powerOfTwo(v, exponent);
   const one = v.splat(2 ** -64);
@@ -109,7 +109,7 @@ export function emitTanh(f: FunctionBuilder, x: number, target: VectorTarget): n
   const denominator = v.multiplyAdd(s, exponentialMinusOne(v, rest), v.add(s, v.splat(1)));
   const large = v.subtract(v.splat(1), v.divide(v.splat(2), denominator));
   const square = v.multiply(x, x);
-  const small = v.multiplyAdd(v.multiply(square, size), v.polynomial(square, TANH_SMALL), size);
+  const small = v.multiplyAdd(v.multiply(square, size), v.horner(square, TANH_SMALL), size);
   const isSmall = v.compare(size, "lt", v.splat(TANH_BOUND));
   return v.end(v.or(v.select(isSmall, small, large), v.signOf(x)));
 }
@@ -136,7 +136,7 @@ export function emitSinh(f: FunctionBuilder, x: number, target: VectorTarget): n
   const quarter = quarterExponential(v, size);
   const half = v.subtract(quarter, v.divide(v.splat(1 / 16), quarter));
   const square = v.multiply(x, x);
-  const small = v.multiplyAdd(v.multiply(square, size), v.polynomial(square, SINH_SMALL), size);
+  const small = v.multiplyAdd(v.multiply(square, size), v.horner(square, SINH_SMALL), size);
   const isSmall = v.compare(size, "lt", v.splat(1));
   return v.end(v.or(v.select(isSmall, small, v.add(half, half)), v.signOf(x)));
 }
@@ -146,7 +146,7 @@ export function emitErf(f: FunctionBuilder, x: number, target: VectorTarget): nu
   const v = new VectorScope(f, target);
   const size = v.atMost(v.absolute(x), 4); // erf 4 rounds to 1
   const power = v.multiplyAdd(size, v.polynomial(size, ERF_LARGE), size);
-  const { exponent, rest } = reduce(v, v.op("f32x4.neg", power), EXPONENT_BIAS);
+  const { exponent, rest } = reduce(v, v.negative(power), EXPONENT_BIAS);
   const s = powerOfTwo(v, exponent);
   const large = v.subtractProduct(v.subtract(v.splat(1), s), s, exponentialMinusOne(v, rest));
   const square = v.multiply(size, size);

@@ -118,7 +118,7 @@ export function emitErfinv(f: FunctionBuilder, x: number, target: VectorTarget):
   const v = new VectorScope(f, target);
   const one = v.splat(1);
   const size = v.absolute(x);
-  const w = v.op("f32x4.neg", logarithmOf(v, v.multiply(v.subtract(one, x), v.add(one, x))));
+  const w = v.negative(logarithmOf(v, v.multiply(v.subtract(one, x), v.add(one, x))));
   const fromCentral = v.subtract(w, v.splat(ERFINV_CENTRAL_ORIGIN));
   const central = v.multiplyAdd(fromCentral, v.horner(fromCentral, ERFINV_CENTRAL), v.splat(ERFINV_CENTRAL_VALUE));
   const fromOuter = v.subtract(v.squareRoot(w), v.splat(ERFINV_OUTER_ORIGIN));

@@ -6,7 +6,7 @@ import { VectorScope, type VectorTarget } from "./vector-math-scope.ts";
 /** π/2 in four parts; the products of the first three with a whole number below 2¹³ are exact. Cody and Waite 1980. */
 const HALF_PI = [1.5703125, 0.0004837513, 7.5495336e-8, 2.563344e-12] as const;
 /** Up to here the whole number of quarter turns is below 2¹³. */
-const LARGEST_REDUCED = 10_000;
+const LARGEST_REDUCED = 8192;
 /** Adding 1.5 · 2²³ rounds a small float to a whole number, which then stands in the low bits of the sum. */
 const ROUNDER = 12582912;
 
@@ -22,9 +22,11 @@ const COT_TAIL = [0.0002481942, 0.00209628, 0.022226537, 0.33333305];
 interface Turned {
   /** Whole quarter turns, in the low bits. */
   readonly quarters: number;
-  /** The angle left is rest - excess, at most π/4 in size. */
+  /** The angle left is rest - excess - rounding, at most π/4 in size. */
   readonly rest: number;
   readonly excess: number;
+  /** Emits what `rest` was rounded up by: only tan, which is infinite somewhere, needs it. */
+  rounding(): number;
 }
 
 /** Takes whole quarter turns from an angle of at most {@link LARGEST_REDUCED}. */
@@ -35,8 +37,12 @@ function reduceAngle(v: VectorScope, x: number): Turned {
   const [first, second, third, fourth] = HALF_PI;
   const exact = v.subtractProduct(v.subtractProduct(x, n, v.splat(first)), n, v.splat(second));
   const rest = v.subtractProduct(exact, n, v.splat(third));
-  const rounding = v.multiplyAdd(n, v.splat(third), v.subtract(rest, exact));
-  return { quarters, rest, excess: v.multiplyAdd(n, v.splat(fourth), rounding) };
+  return {
+    quarters,
+    rest,
+    excess: v.multiply(n, v.splat(fourth)),
+    rounding: () => v.multiplyAdd(n, v.splat(third), v.subtract(rest, exact)),
+  };
 }
 
 /** sin of the angle left. For -0 every term subtracted is +0, so that -0 remains. */
@@ -79,7 +85,7 @@ function withLargeAngles(v: VectorScope, fast: number, x: number, imported: stri
   return result;
 }
 
-/** sin x. Within 1.6 ulp; beyond 10⁴ by an imported `sin` of float64. */
+/** sin x. Within 1.6 ulp; beyond 8192 by an imported `sin` of float64. */
 export function emitSin(f: FunctionBuilder, x: number, target: VectorTarget): number {
   const v = new VectorScope(f, target);
   const turned = reduceAngle(v, x);
@@ -89,7 +95,7 @@ export function emitSin(f: FunctionBuilder, x: number, target: VectorTarget): nu
   return v.end(withLargeAngles(v, result, x, "sin"));
 }
 
-/** cos x. Within 1.6 ulp; beyond 10⁴ by an imported `cos` of float64. */
+/** cos x. Within 1.6 ulp; beyond 8192 by an imported `cos` of float64. */
 export function emitCos(f: FunctionBuilder, x: number, target: VectorTarget): number {
   const v = new VectorScope(f, target);
   const turned = reduceAngle(v, x);
@@ -100,15 +106,16 @@ export function emitCos(f: FunctionBuilder, x: number, target: VectorTarget): nu
   return v.end(withLargeAngles(v, result, x, "cos"));
 }
 
-/** tan x: the tangent of the angle left by quarter turns, or its negated cotangent. Within 2 ulp; beyond 10⁴ by an imported `tan`. */
+/** tan x: the tangent of the angle left by quarter turns, or its negated cotangent. Within 2 ulp; beyond 8192 by an imported `tan`. */
 export function emitTan(f: FunctionBuilder, x: number, target: VectorTarget): number {
   const v = new VectorScope(f, target);
-  const { quarters, rest, excess } = reduceAngle(v, x);
+  const { quarters, rest, excess: tail, rounding } = reduceAngle(v, x);
+  const excess = v.add(tail, rounding());
   const angle = v.subtract(rest, excess);
   const remaining = v.add(v.subtract(angle, rest), excess); // the excess of the rounded angle
   const square = v.multiply(angle, angle);
-  const tail = v.polynomial(square, TAN_TAIL);
-  const tangent = v.subtract(angle, v.subtractProduct(remaining, v.multiply(angle, square), tail));
+  const series = v.polynomial(square, TAN_TAIL);
+  const tangent = v.subtract(angle, v.subtractProduct(remaining, v.multiply(angle, square), series));
   // -cot(angle - remaining) = -1 / angle - remaining / angle² + angle · tail
   const inverse = v.divide(v.splat(-1), angle);
   const bend = v.multiply(angle, v.polynomial(square, COT_TAIL));
