@@ -11,7 +11,6 @@ import type { Shape } from "../../src/base/shape.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { MLXArray } from "../../src/graph/mlx-array.ts";
 import type { Primitive } from "../../src/graph/primitive.ts";
-import { visibleBytes } from "../../src/ir/allocation.ts";
 import type { Backend } from "../../src/ir/backend.ts";
 import { fromAllocation } from "../../src/primitives/leaf.ts";
 
@@ -83,7 +82,7 @@ export class Bench {
   async read(arrays: readonly MLXArray[]): Promise<number[][]> {
     const pending = [...new Set(arrays)].filter((array) => !array.isEvaluated);
     if (pending.length > 0) await this.runtime.evaluate(pending);
-    return arrays.map(numbersOf);
+    return Promise.all(arrays.map(numbersOf));
   }
 
   async readOne(array: MLXArray): Promise<number[]> {
@@ -92,16 +91,16 @@ export class Bench {
   }
 }
 
-function numbersOf(array: MLXArray): number[] {
+async function numbersOf(array: MLXArray): Promise<number[]> {
   const { lowering } = array.primitive;
   if (!array.allocation) {
     return lowering.kind === "constant" ? [Number(lowering.value(array.params))] : [];
   }
-  const bytes = visibleBytes(array.allocation);
-  if (!bytes) throw new Error("the elements lie on the GPU");
-  const elements: TypedArray = new (carrierOf(array.dtype))(bytes.buffer, bytes.byteOffset, array.size);
-  if (isHalf(array.dtype) && elements instanceof Uint16Array) return [...halvesToNumbers(elements, array.dtype)];
-  return Array.from({ length: array.size }, (_, k) => Number(readElement(elements, k, array.dtype)));
+  return array.allocation.read(({ buffer, byteOffset }) => {
+    const elements: TypedArray = new (carrierOf(array.dtype))(buffer, byteOffset, array.size);
+    if (isHalf(array.dtype) && elements instanceof Uint16Array) return [...halvesToNumbers(elements, array.dtype)];
+    return Array.from({ length: array.size }, (_, k) => Number(readElement(elements, k, array.dtype)));
+  });
 }
 
 function isPrimitive(value: unknown): value is Primitive {

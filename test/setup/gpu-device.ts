@@ -1,4 +1,4 @@
-/** A device for the tests of the GPU backend: in Node Dawn on the driver that the project's environment names, in Chromium the browser's. */
+/** Devices for the tests of the GPU backend: in Node Dawn on the driver that the project's environment names, in Chromium the browser's. */
 import type { OpenDevice } from "../../src/backends/webgpu/adapter.ts";
 import { openDevice } from "../../src/backends/webgpu/adapter.ts";
 
@@ -9,3 +9,6 @@ export function testDevice(): Promise<OpenDevice> {
   opened ??= openDevice();
   return opened;
 }
+
+/** A device that promises no more than every implementation must, and refuses whatever asks for more. */
+export const floorDevice = (): Promise<OpenDevice> => openDevice({ features: [], limits: [] });

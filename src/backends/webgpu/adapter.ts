@@ -12,18 +12,26 @@ export interface OpenDevice {
   readonly isShared: boolean;
 }
 
-const wantedFeatures = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
+/** What is asked of an adapter, each as far as it has it; a device offers nothing that was not asked for. */
+export interface WantedAbilities {
+  readonly features: readonly string[];
+  readonly limits: readonly string[];
+}
 
-const wantedLimits = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupSizeY",
-  "maxComputeWorkgroupsPerDimension",
-];
+/** Everything that kernels can make use of. */
+const everything: WantedAbilities = {
+  features: ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"],
+  limits: [
+    "maxBufferSize",
+    "maxStorageBufferBindingSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxComputeWorkgroupStorageSize",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupSizeX",
+    "maxComputeWorkgroupSizeY",
+    "maxComputeWorkgroupsPerDimension",
+  ],
+};
 
 /** Without these 16-bit floats stay off on NVIDIA's Vulkan driver, and subgroup matrices everywhere. */
 const dawnOptions = ["enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis"];
@@ -33,13 +41,13 @@ const dawnOptions = ["enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_uns
  *
  * @throws {DeviceError} where there is none, saying what to install or to switch on
  */
-export async function openDevice(): Promise<OpenDevice> {
+export async function openDevice(wanted: WantedAbilities = everything): Promise<OpenDevice> {
   const gpu = await findGpu();
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new DeviceError("gpu", missingAdapter());
-  const requiredFeatures = wantedFeatures.filter((feature) => adapter.features.has(feature));
+  const requiredFeatures = wanted.features.filter((feature) => adapter.features.has(feature));
   const requiredLimits: Record<string, number> = {};
-  for (const name of wantedLimits) {
+  for (const name of wanted.limits) {
     const value = adapter.limits[name];
     if (value !== undefined) requiredLimits[name] = value;
   }

@@ -7,9 +7,10 @@ import type { GpuBuffer } from "./gpu-api.ts";
 import { bufferUsage } from "./gpu-api.ts";
 import type { GpuKernelCode } from "./kernel-code.ts";
 import type { BoundPlan, Launch, Source } from "./launches.ts";
-import { bindPlan, constantBits } from "./launches.ts";
+import { bindPlan } from "./launches.ts";
 import type { Pipeline } from "./pipelines.ts";
 import type { WebGpuBackend } from "./webgpu-backend.ts";
+import { argumentBits } from "./wgsl-types.ts";
 
 /** Bind groups kept per dispatch: the steps of a training loop go through a few sets of buffers again and again. */
 const groupLimit = 16;
@@ -152,7 +153,7 @@ export class GpuExecutable implements Executable {
     if (!this.#uniform) return;
     let isChanged = !this.#hasRun;
     for (const { word, constant, dtype } of this.#bound.constantPlaces) {
-      const bits = constantBits(constants[constant] ?? 0, dtype);
+      const bits = argumentBits(dtype, constants[constant] ?? 0);
       if (this.#uniformWords[word] === bits) continue;
       this.#uniformWords[word] = bits;
       isChanged = true;

@@ -96,14 +96,3 @@ function lifetimesOf({ steps, bufferBytes, inputCount, outputCount }: Plan): Lif
   });
   return lifetimes;
 }
-
-const scratchView = new DataView(new ArrayBuffer(4));
-
-/** A constant as kernels read it: floats as the bits of a float32, integers and bool as an integer of 32 bits. */
-export function constantBits(value: number | bigint, dtype: Dtype): number {
-  if (dtype === "float32" || dtype === "float16" || dtype === "bfloat16") {
-    scratchView.setFloat32(0, Number(value));
-    return scratchView.getUint32(0);
-  }
-  return Number(value) >>> 0;
-}

@@ -1,0 +1,15 @@
+/** Every row on the GPU gives what the reference gives, also on a device that has no more than it must. */
+import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+import { dtypes } from "../../src/base/dtype.ts";
+import { describeRows } from "../laws/backend-rows.ts";
+import { floorDevice, testDevice } from "../setup/gpu-device.ts";
+
+const computed = dtypes.filter((dtype) => !["float64", "int64", "uint64"].includes(dtype));
+
+for (const [name, open] of [
+  ["webgpu", testDevice],
+  ["webgpu with the least abilities", floorDevice],
+] as const) {
+  const backend = new WebGpuBackend(await open());
+  describeRows({ name, backend, dtypes: computed, flushesSubnormals: true });
+}
