@@ -10,7 +10,7 @@ const source = (entry: string): string => fileURLToPath(new URL(`./src/${entry}`
 
 const alias = [
   { find: /^mlx-ts$/, replacement: source("index.ts") },
-  { find: /^mlx-ts\/(nn|optimizers|train|worker)$/, replacement: source("$1/index.ts") },
+  { find: /^mlx-ts\/(nn|optimizers|train|webgpu|worker)$/, replacement: source("$1/index.ts") },
 ];
 
 /** Under these headers a page gets a real `SharedArrayBuffer`, so that WebAssembly threads run in the browser's tests. */

@@ -39,7 +39,7 @@ export {
   uint64,
   unsignedinteger,
 } from "./array/constants.ts";
-export { evaluate } from "./array/evaluate.ts";
+export { evaluate, synchronize } from "./array/evaluate.ts";
 export type { ExplainedKernel, Explanation } from "./array/explain.ts";
 export { explain, toDot } from "./array/explain.ts";
 export { expr } from "./array/expression-template.ts";

@@ -13,7 +13,7 @@ const layers: readonly (readonly string[])[] = [
   ["backends"],
   ["array"],
   ["nn", "optimizers"],
-  ["train", "worker"],
+  ["train", "webgpu", "worker"],
 ];
 
 /** The only files that re-export, one for each public entry; nothing in src imports them. */
@@ -22,6 +22,7 @@ const entries: ReadonlySet<string> = new Set([
   "src/nn/index.ts",
   "src/optimizers/index.ts",
   "src/train/index.ts",
+  "src/webgpu/index.ts",
   "src/worker/index.ts",
 ]);
 

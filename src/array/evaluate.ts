@@ -4,13 +4,13 @@ import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { mayUseGpu } from "../graph/placement.ts";
 import { ArrayReference } from "../primitives/operands.ts";
-import { currentRuntime, pendingState } from "./device.ts";
+import { currentRuntime, openedGpu, pendingState } from "./device.ts";
 import { gpuRuntime } from "./gpu.ts";
 import { stagesOf } from "./stages.ts";
 
 /**
  * Computes every array in the arguments (arrays, modules, optimizers, and lists and plain objects of them) in one pass
- * over their common graph.
+ * over their common graph. Resolves when reading them needs no more than waiting: on the GPU, when the work is submitted.
  *
  * @throws {OutOfMemoryError} if the results do not fit; the process goes on working
  * @throws {DisposedError} for an array that was disposed
@@ -27,6 +27,20 @@ export async function evaluate(...trees: readonly unknown[]): Promise<void> {
   if (roots.size === 0) return;
   for (const state of pendingState()) addRoot(roots, state);
   await compute([...roots]);
+}
+
+/**
+ * Waits until the devices have done all work so far. Only for measuring: `evaluate` resolves when work for the GPU is
+ * submitted, and reading waits by itself.
+ *
+ * @throws {DeviceError} if the GPU refused work or was lost
+ * @example
+ * await evaluate(array([1, 2]).add(1));
+ * await synchronize();
+ */
+export async function synchronize(): Promise<void> {
+  await currentRuntime().backend.synchronize();
+  await openedGpu()?.backend.synchronize();
 }
 
 /** Computes `roots`, none of which is evaluated, each operation on its device. */

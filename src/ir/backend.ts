@@ -72,6 +72,8 @@ export interface Backend {
   allocate(byteLength: number): Allocation;
   /** @throws {MissingPart} if something it needs is not loaded: load it and call again */
   prepare(plan: Plan): Executable;
+  /** Waits until everything that was run so far is done. */
+  synchronize(): Promise<void>;
   memory(): MemoryReport;
   resetPeak(): void;
   clearCache(): void;

@@ -18,6 +18,7 @@ export const unrecorded: Readonly<Record<string, string>> = {
   defaultDevice: throughOthers,
   setDefaultDevice: throughOthers,
   withDevice: throughOthers,
+  synchronize: throughOthers,
   grad: throughOthers,
   jvp: throughOthers,
   vjp: throughOthers,

@@ -74,6 +74,8 @@ export class ReferenceBackend implements Backend {
     };
   }
 
+  async synchronize(): Promise<void> {}
+
   memory(): MemoryReport {
     return { active: this.#active, peak: this.#peak, cache: 0 };
   }

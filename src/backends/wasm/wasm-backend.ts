@@ -108,6 +108,10 @@ export class WasmBackend implements Backend {
     return this.#view;
   }
 
+  async synchronize(): Promise<void> {
+    await this.#queue;
+  }
+
   memory(): MemoryReport {
     return { active: this.arena.activeBytes, peak: this.arena.peakBytes, cache: this.arena.cachedBytes };
   }

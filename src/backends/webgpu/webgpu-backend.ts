@@ -133,6 +133,11 @@ export class WebGpuBackend implements Backend {
     this.#sinceMarker++;
   }
 
+  async synchronize(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+    this.requireWorking();
+  }
+
   memory(): MemoryReport {
     return { active: this.pool.active, peak: this.pool.peak, cache: this.pool.cached };
   }
