@@ -3,6 +3,7 @@
  *
  *     npm run bench -- [quick] [ours] [--only softmax,matmul] [--threads 1,2]
  *     npm run bench -- memory
+ *     npm run bench -- gpu [--only matmul,softmax]
  *
  * A row is printed as its median and, below the others, how many times as fast as each we are. Results go to
  * bench/results as JSON. The other libraries are installed into bench/peers when they are first needed.
@@ -22,11 +23,12 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { only: { type: "string" }, threads: { type: "string", default: "1,2" } },
 });
-const known = ["quick", "ours", "memory"];
+const known = ["quick", "ours", "memory", "gpu"];
 const unknown = positionals.find((word) => !known.includes(word));
 if (unknown !== undefined) throw new Error(`there is no ${unknown}: say ${known.join(", ")}`);
 
 if (positionals.includes("memory")) await measureMemory();
+else if (positionals.includes("gpu")) await import("./gpu.ts");
 else await measureRows();
 
 async function measureRows(): Promise<void> {

@@ -1,0 +1,66 @@
+/**
+ * `npm run bench -- gpu`: the work of issue-sized GPU programs on the GPU at hand, one line each: milliseconds a run (median),
+ * and what that is in TFLOP/s or GB/s. `--only matmul,softmax` picks lines. `bench/src/gpu-torch.py` prints the same lines for
+ * PyTorch on the same machine; with `python3` and torch at hand it runs in turn.
+ */
+import { spawnSync } from "node:child_process";
+import { parseArgs } from "node:util";
+import * as mx from "mlx-ts";
+import { gpuRows } from "./gpu-rows.ts";
+
+/** Measures every line whose name contains one of the words, and prints it. */
+export async function measureGpu(only: readonly string[]): Promise<void> {
+  mx.setDefaultDevice("gpu");
+  console.log(JSON.stringify(await mx.gpu.info()));
+  for (const { name, prepare, flops, bytes } of gpuRows) {
+    if (!only.some((word) => name.includes(word))) continue;
+    try {
+      const run = await prepare();
+      const milliseconds = await medianOf(run);
+      const rate = flops
+        ? `${(flops / milliseconds / 1e9).toFixed(2)} TFLOP/s`
+        : bytes
+          ? `${(bytes / milliseconds / 1e6).toFixed(0)} GB/s`
+          : "";
+      console.log(`${name.padEnd(44)} ${milliseconds.toFixed(4).padStart(10)} ms  ${rate}`);
+    } catch (error) {
+      console.log(`${name.padEnd(44)} failed: ${error instanceof Error ? error.message.slice(0, 300) : String(error)}`);
+    }
+    mx.memory.clearCache();
+  }
+  const torch = spawnSync("python3", [new URL("gpu-torch.py", import.meta.url).pathname, only.join(",")], {
+    encoding: "utf8",
+  });
+  console.log(torch.status === 0 ? torch.stdout : "PyTorch does not run here");
+}
+
+/** The median of a run's time, waited for one by one, and of a run within a train of them, whichever is less. */
+async function medianOf(run: () => Promise<void>): Promise<number> {
+  for (let k = 0; k < 3; k++) await run();
+  await mx.synchronize();
+  const alone: number[] = [];
+  const first = performance.now();
+  while (alone.length < 5 || (performance.now() - first < 400 && alone.length < 60)) {
+    const start = performance.now();
+    await run();
+    await mx.synchronize();
+    alone.push(performance.now() - start);
+  }
+  const single = median(alone);
+  const length = Math.max(2, Math.min(50, Math.ceil(100 / single)));
+  const trains: number[] = [];
+  for (let k = 0; k < 5; k++) {
+    const start = performance.now();
+    for (let j = 0; j < length; j++) await run();
+    await mx.synchronize();
+    trains.push((performance.now() - start) / length);
+  }
+  return Math.min(single, median(trains));
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+const { values } = parseArgs({ allowPositionals: true, strict: false, options: { only: { type: "string" } } });
+await measureGpu(typeof values.only === "string" ? values.only.split(",") : [""]);
