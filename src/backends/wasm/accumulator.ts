@@ -3,7 +3,6 @@ import type { Dtype } from "../../base/dtype.ts";
 import { integerLimits, isFloating, isHalf, kindOf } from "../../base/dtype.ts";
 import type { Expr, ReduceOp } from "../../ir/expr.ts";
 import { elementType } from "../../ir/expr.ts";
-import { castRegisters } from "./lane-casts.ts";
 import type { LaneOps } from "./lane-ops.ts";
 import { lanesPerRegister } from "./lane-ops.ts";
 
@@ -70,8 +69,8 @@ export class Accumulator {
   /** Takes in one value per lane, given in registers of the operand's dtype, and int32 positions for argmax and argmin. */
   add(registers: readonly number[], positions: readonly number[]): void {
     const { f } = this.#ops;
-    const wide = castRegisters(this.#ops, this.type.dtype, this.type.wide, registers, this.isUniform);
-    const places = castRegisters(this.#ops, "int32", this.#positionDtype, positions, this.isUniform);
+    const wide = this.#ops.cast(this.type.dtype, this.type.wide, registers, this.isUniform);
+    const places = this.#ops.cast("int32", this.#positionDtype, positions, this.isUniform);
     this.values.forEach((running, k) => {
       const value = wide[k] ?? 0;
       if (this.positions.length === 0) f.get(this.#combine(running, value)).set(running);
@@ -150,8 +149,8 @@ export class Accumulator {
   /** The registers of the finished result, of the result's dtype. */
   finish(): readonly number[] {
     if (this.positions.length > 0)
-      return castRegisters(this.#ops, this.#positionDtype, this.type.result, this.positions, this.isUniform);
-    return castRegisters(this.#ops, this.type.wide, this.type.result, this.values, this.isUniform);
+      return this.#ops.cast(this.#positionDtype, this.type.result, this.positions, this.isUniform);
+    return this.#ops.cast(this.type.wide, this.type.result, this.values, this.isUniform);
   }
 
   /** Writes a uniform accumulator to memory at `address + offset`. */

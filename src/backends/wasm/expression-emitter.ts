@@ -6,10 +6,9 @@ import { Dependencies } from "../../compiler/structure.ts";
 import type { Axis, BinaryOp, CompareOp, Expr, Expressions, UnaryOp } from "../../ir/expr.ts";
 import { affineOf, argOf, binaryOps, compareOps, elementType, rangeOf, unaryOps } from "../../ir/expr.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { castRegisters, narrowMasks, widenMasks } from "./lane-casts.ts";
 import { loadScattered, loadSplat, loadVector, pushAddress, storeLane, storeVector } from "./lane-memory.ts";
 import type { Target } from "./lane-ops.ts";
-import { LaneOps, lanesPerRegister } from "./lane-ops.ts";
+import { LaneOps, lanesPerRegister, otherTypes } from "./lane-ops.ts";
 
 /** A value: one register with all lanes equal, or a register for each run of lanes. */
 export interface LaneValue {
@@ -179,11 +178,11 @@ export class ExpressionEmitter {
     const [a = [], b = [], c = []] = args;
     if (expr.op === "select") {
       const is64 = byteLengthOf(dtype) === 8;
-      const masks = is64 ? widenMasks(this.ops, a, isUniform) : a;
+      const masks = is64 ? otherTypes.get().widenMasks(this.ops, a, isUniform) : a;
       return { registers: b.map((register, k) => this.ops.select(masks[k] ?? 0, register, c[k] ?? 0)), isUniform };
     }
     if (expr.op === "cast") {
-      return { registers: castRegisters(this.ops, elementType(argOf(expr, 0)), dtype, a, isUniform), isUniform };
+      return { registers: this.ops.cast(elementType(argOf(expr, 0)), dtype, a, isUniform), isUniform };
     }
     if (expr.op === "bitcast") return { registers: a, isUniform };
     if (isUnary(expr.op)) {
@@ -210,7 +209,10 @@ export class ExpressionEmitter {
     const a = isUniform ? this.value(left).registers : this.registers(left);
     const b = isUniform ? this.value(right).registers : this.registers(right);
     const masks = a.map((register, k) => this.ops.compare(op, dtype, register, b[k] ?? 0));
-    return { registers: byteLengthOf(dtype) === 8 ? narrowMasks(this.ops, masks, isUniform) : masks, isUniform };
+    return {
+      registers: byteLengthOf(dtype) === 8 ? otherTypes.get().narrowMasks(this.ops, masks, isUniform) : masks,
+      isUniform,
+    };
   }
 
   /** A position as data. */
@@ -218,7 +220,7 @@ export class ExpressionEmitter {
     if (!this.variesByLane(index)) {
       const position = this.position(index);
       const register = this.ops.keep(() => this.f.get(position).op("i32x4.splat"));
-      return { registers: castRegisters(this.ops, "int32", dtype, [register], true), isUniform: true };
+      return { registers: this.ops.cast("int32", dtype, [register], true), isUniform: true };
     }
     const { lanes } = this.#requireLanes();
     const linear = this.#linear(index);
@@ -241,7 +243,7 @@ export class ExpressionEmitter {
         );
       }
     }
-    return { registers: castRegisters(this.ops, "int32", dtype, registers, false), isUniform: false };
+    return { registers: this.ops.cast("int32", dtype, registers, false), isUniform: false };
   }
 
   #load(slot: number, dtype: Dtype, index: Expr): LaneValue {

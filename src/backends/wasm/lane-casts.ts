@@ -1,27 +1,18 @@
 /** Conversions between element types in registers, and between registers and the bits in memory. */
 import type { Dtype } from "../../base/dtype.ts";
 import { isFloating, kindOf } from "../../base/dtype.ts";
+import { wrap } from "./lane-integers.ts";
 import type { LaneOps } from "./lane-ops.ts";
-import { registerTypeOf } from "./lane-ops.ts";
+import { highHalf, lowHalves, registerTypeOf } from "./lane-ops.ts";
+import { byLane } from "./lane-scalars.ts";
 
-/** Lanes 0–1 of a register of 32-bit lanes stay, for widening. */
-const highHalf = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
 /** The lower 32 bits of each 64-bit lane of two registers. */
 const lowWords = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
-/** The lower halves of two registers. */
-const lowHalves = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
-
 /**
  * Registers of `from` elements converted to `to`. A uniform value is one register in and one out; otherwise registers of
  * 64-bit lanes are twice as many as those of 32-bit lanes.
  */
-export function castRegisters(
-  ops: LaneOps,
-  from: Dtype,
-  to: Dtype,
-  registers: readonly number[],
-  isUniform: boolean,
-): number[] {
+export function cast(ops: LaneOps, from: Dtype, to: Dtype, registers: readonly number[], isUniform: boolean): number[] {
   const source = registerTypeOf(from);
   const target = registerTypeOf(to);
   const is64 = (type: string): boolean => type === "f64" || type === "i64";
@@ -72,10 +63,10 @@ function cast32(ops: LaneOps, from: Dtype, to: Dtype, x: number): number {
     return source === "mask" ? x : ops.compare("ne", from, x, ops.constant(0, from));
   }
   if (source === "mask") return ops.keep(() => f.get(x).splatI32(1).op("v128.and"));
-  if (source === "i32") return ops.wrap(to, x);
+  if (source === "i32") return wrap(ops, to, x);
   const isUnsigned = to === "uint32";
   const whole = ops.keep(() => f.get(x).op(isUnsigned ? "i32x4.trunc_sat_f32x4_u" : "i32x4.trunc_sat_f32x4_s"));
-  return ops.wrap(to, whole);
+  return wrap(ops, to, whole);
 }
 
 function widen(ops: LaneOps, from: Dtype, to: Dtype, x: number, isUniform: boolean): number[] {
@@ -119,10 +110,10 @@ function cast64(ops: LaneOps, from: Dtype, to: Dtype, x: number): number {
   if (isFloating(from) === isFloating(to)) return x;
   if (isFloating(to)) {
     const sign = kindOf(from) === "signed" ? "s" : "u";
-    return ops.byLane("i64", [x], "f64", () => f.op(`f64.convert_i64_${sign}`));
+    return byLane(f, "i64", [x], "f64", () => f.op(`f64.convert_i64_${sign}`));
   }
   const sign = kindOf(to) === "signed" ? "s" : "u";
-  return ops.byLane("f64", [x], "i64", () => f.op(`i64.trunc_sat_f64_${sign}`));
+  return byLane(f, "f64", [x], "i64", () => f.op(`i64.trunc_sat_f64_${sign}`));
 }
 
 function narrow(ops: LaneOps, from: Dtype, to: Dtype, low: number, high: number): number {
@@ -144,7 +135,8 @@ function narrow(ops: LaneOps, from: Dtype, to: Dtype, low: number, high: number)
       return ops.keep(() => f.get(masks[0] ?? low, masks[1] ?? high).shuffle(...lowWords));
     }
     const op = to === "uint32" ? "i32x4.trunc_sat_f64x2_u_zero" : "i32x4.trunc_sat_f64x2_s_zero";
-    return ops.wrap(
+    return wrap(
+      ops,
       to,
       ops.keep(() =>
         f
@@ -164,7 +156,8 @@ function narrow(ops: LaneOps, from: Dtype, to: Dtype, low: number, high: number)
     const masks = [low, high].map((register) => ops.compare("ne", from, register, ops.constant(0, from)));
     return ops.keep(() => f.get(masks[0] ?? low, masks[1] ?? high).shuffle(...lowWords));
   }
-  return ops.wrap(
+  return wrap(
+    ops,
     to,
     ops.keep(() => f.get(low, high).shuffle(...lowWords)),
   );

@@ -1,16 +1,24 @@
-/** Elementwise instructions on registers of four 32-bit or two 64-bit lanes, by element type. Knows nothing of loops and memory. */
+/**
+ * Elementwise instructions on registers of four 32-bit or two 64-bit lanes, by element type: those of floating-point
+ * numbers here, the others in a part. Knows nothing of loops and memory.
+ */
 import type { Dtype } from "../../base/dtype.ts";
-import { byteLengthOf, isFloating, kindOf } from "../../base/dtype.ts";
-import { MLXError } from "../../base/errors.ts";
+import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import { Part } from "../../base/part.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/expr.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import type { LaneOpName, OpName } from "./opcodes.ts";
+import type { OpName } from "./opcodes.ts";
 
 /** Transcendental functions. */
 export const vectorMath: Part<typeof import("./vector-math.ts")> = /* @__PURE__ */ new Part(
   "transcendental functions",
   () => import("./vector-math.ts"),
+);
+
+/** Integers, bool and half floats: their arithmetic, their conversions and how they lie in memory. */
+export const otherTypes: Part<typeof import("./lane-types.ts")["types"]> = /* @__PURE__ */ new Part(
+  "integers, bool and half floats",
+  () => import("./lane-types.ts").then(({ types }) => types),
 );
 
 /** How elements of a dtype lie in registers: half floats as float32, small integers widened, bool as masks. */
@@ -27,8 +35,6 @@ export function registerTypeOf(dtype: Dtype): RegisterType {
 export function lanesPerRegister(dtype: Dtype): number {
   return byteLengthOf(dtype) === 8 ? 2 : 4;
 }
-
-const shapeNames = { f32: "f32x4", i32: "i32x4", mask: "i32x4", f64: "f64x2", i64: "i64x2" } as const;
 
 /** What may be asked of the engine. */
 export interface Target {
@@ -53,262 +59,113 @@ export class LaneOps {
     return local;
   }
 
+  /** The result of an instruction on these operands. */
+  op(name: OpName, ...operands: readonly number[]): number {
+    return this.keep(() => this.f.get(...operands).op(name));
+  }
+
   /** A register with `value` in every lane. */
   constant(value: number | bigint, dtype: Dtype): number {
+    const { f } = this;
     switch (registerTypeOf(dtype)) {
       case "f32":
-        return this.f.constantF32(Number(value));
+        return f.constantF32(Number(value));
       case "f64":
-        return this.f.constantF64(Number(value));
+        return f.constantF64(Number(value));
       case "i32":
-        return this.f.constantI32(Number(BigInt.asIntN(32, BigInt(value))));
+        return f.constantI32(Number(BigInt.asIntN(32, BigInt(value))));
       case "mask":
-        return this.f.constantI32(value ? -1 : 0);
+        return f.constantI32(value ? -1 : 0);
       case "i64":
-        return this.keep(() => this.f.splatI64(BigInt.asIntN(64, BigInt(value))));
+        return this.keep(() => f.splatI64(BigInt.asIntN(64, BigInt(value))));
     }
   }
 
   unary(op: UnaryOp, dtype: Dtype, x: number): number {
-    const type = registerTypeOf(dtype);
-    const { f } = this;
-    const shape = shapeNames[type];
-    if (op === "not")
-      return this.#normalized(
-        dtype,
-        this.keep(() => f.get(x).op("v128.not")),
-      );
-    if (op === "neg" || op === "abs") {
-      if (type === "mask" || (op === "abs" && kindOf(dtype) === "unsigned")) return x;
-      // Engines make several instructions of f32x4.neg and f32x4.abs.
-      if (type === "f32")
-        return this.keep(() =>
-          op === "neg" ? f.get(x).splatI32(0x80000000).op("v128.xor") : f.get(x).splatI32(0x7fffffff).op("v128.and"),
-        );
-      return this.#normalized(
-        dtype,
-        this.keep(() => f.get(x).op(`${shape}.${op}`)),
-      );
-    }
-    if (type !== "f32" && type !== "f64") {
-      if (op === "floor" || op === "ceil" || op === "round" || op === "trunc") return x;
-      throw new MLXError(op, `is not defined for ${dtype}`);
-    }
-    const float = type === "f32" ? "f32x4" : "f64x2";
+    const shape = floatShape(dtype);
+    if (!shape) return otherTypes.get().unary(this, op, dtype, x);
     switch (op) {
+      case "neg":
+      case "abs":
+        // Engines make several instructions of f32x4.neg and f32x4.abs.
+        if (shape === "f64x2") return this.op(`${shape}.${op}`, x);
+        return op === "neg"
+          ? this.op("v128.xor", x, this.f.constantI32(0x80000000))
+          : this.op("v128.and", x, this.f.constantI32(0x7fffffff));
       case "sqrt":
       case "floor":
       case "ceil":
       case "trunc":
-        return this.keep(() => f.get(x).op(`${float}.${op}`));
+        return this.op(`${shape}.${op}`, x);
       case "round":
-        return this.keep(() => f.get(x).op(`${float}.nearest`));
+        return this.op(`${shape}.nearest`, x);
       case "rsqrt":
-        return this.keep(() => f.get(this.constant(1, dtype)).get(x).op(`${float}.sqrt`).op(`${float}.div`));
+        return this.op(`${shape}.div`, this.constant(1, dtype), this.op(`${shape}.sqrt`, x));
       default:
-        return vectorMath.get().emitFunction(this, op, type, [x]);
+        return vectorMath.get().emitFunction(this, op, shape, [x]);
     }
   }
 
   binary(op: BinaryOp, dtype: Dtype, a: number, b: number): number {
-    const { f } = this;
-    const type = registerTypeOf(dtype);
-    const plain = (name: OpName): number => this.keep(() => f.get(a, b).op(name));
+    const shape = floatShape(dtype);
+    if (!shape) return otherTypes.get().binary(this, op, dtype, a, b);
     switch (op) {
-      case "and":
-      case "or":
-      case "xor":
-        return plain(`v128.${op}`);
-      case "shl":
-      case "shr":
-        return this.#normalized(dtype, this.#shift(op, dtype, a, b));
+      case "add":
+      case "sub":
+      case "mul":
+      case "div":
+      case "min":
+      case "max":
+        return this.op(`${shape}.${op}`, a, b);
       default:
+        return vectorMath.get().emitFunction(this, op, shape, [a, b]);
     }
-    if (type === "mask") {
-      if (op === "add" || op === "max") return plain("v128.or");
-      if (op === "mul" || op === "min") return plain("v128.and");
-      if (op === "sub") return plain("v128.xor");
-      throw new MLXError(op, "is not defined for bool");
-    }
-    if (type === "f32" || type === "f64") {
-      const shape = shapeNames[type];
-      if (op === "add" || op === "sub" || op === "mul" || op === "div" || op === "min" || op === "max")
-        return plain(`${shape}.${op}`);
-      return vectorMath.get().emitFunction(this, op, type, [a, b]);
-    }
-    if (op === "add" || op === "sub" || op === "mul")
-      return this.#normalized(dtype, plain(`${shapeNames[type]}.${op}`));
-    if (op === "min" || op === "max") return this.#integerExtreme(op, dtype, a, b);
-    return this.#normalized(dtype, this.#integerByLane(op, dtype, a, b));
   }
 
   /** A mask of 32-bit lanes per 32-bit operand register; for 64-bit operands a mask of 64-bit lanes. */
   compare(op: CompareOp, dtype: Dtype, a: number, b: number): number {
-    const { f } = this;
-    const type = registerTypeOf(dtype);
-    if (type === "i64") return this.#compare64(op, kindOf(dtype) === "unsigned", a, b);
-    if (op === "eq" || op === "ne") return this.keep(() => f.get(a, b).op(`${shapeNames[type]}.${op}`));
-    if (type === "f32" || type === "f64") return this.keep(() => f.get(a, b).op(`${shapeNames[type]}.${op}`));
-    const sign = kindOf(dtype) === "signed" ? "s" : "u";
-    return this.keep(() => f.get(a, b).op(`i32x4.${op}_${sign}`));
+    const shape = floatShape(dtype);
+    return shape ? this.op(`${shape}.${op}`, a, b) : otherTypes.get().compare(this, op, dtype, a, b);
   }
 
   /** Lanes of `a` where all bits of `mask` are set, of `b` where none is. */
   select(mask: number, a: number, b: number): number {
-    return this.keep(() =>
-      this.f.get(a, b, mask).op(this.target.relaxed ? "i32x4.relaxed_laneselect" : "v128.bitselect"),
+    return this.op(this.target.relaxed ? "i32x4.relaxed_laneselect" : "v128.bitselect", a, b, mask);
+  }
+
+  /**
+   * Registers of `from` elements converted to `to`. A uniform value is one register in and one out; otherwise registers of
+   * 64-bit lanes are twice as many as those of 32-bit lanes.
+   */
+  cast(from: Dtype, to: Dtype, registers: readonly number[], isUniform: boolean): readonly number[] {
+    if (from === to || registers.length === 0) return registers;
+    if (from === "float32" && to === "float64") {
+      return registers.flatMap((x) => {
+        const low = this.op("f64x2.promote_low_f32x4", x);
+        return isUniform ? [low] : [low, this.op("f64x2.promote_low_f32x4", this.lanes(highHalf, x, x))];
+      });
+    }
+    if (from !== "float64" || to !== "float32") return otherTypes.get().cast(this, from, to, registers, isUniform);
+    const step = isUniform ? 1 : 2;
+    const halves = registers.map((x) => this.op("f32x4.demote_f64x2_zero", x));
+    return halves.flatMap((low, k) =>
+      k % step === 0 ? [this.lanes(lowHalves, low, halves[k + step - 1] ?? low)] : [],
     );
   }
 
-  /** Wraps small integers to their width, after an operation that may have left it. */
-  #normalized(dtype: Dtype, x: number): number {
-    const bits = 32 - byteLengthOf(dtype) * 8;
-    if (kindOf(dtype) === "float" || kindOf(dtype) === "bool" || bits <= 0) return x;
-    const shift = kindOf(dtype) === "signed" ? "i32x4.shr_s" : "i32x4.shr_u";
-    return this.keep(() => this.f.get(x).i32(bits).op("i32x4.shl").i32(bits).op(shift));
+  /** Bytes picked from two registers. */
+  lanes(pattern: readonly number[], a: number, b: number): number {
+    return this.keep(() => this.f.get(a, b).shuffle(...pattern));
   }
+}
 
-  /** `x`, whose lanes are any 32-bit integers, wrapped to an integer `dtype` of at most 32 bits. */
-  wrap(dtype: Dtype, x: number): number {
-    return this.#normalized(dtype, x);
-  }
+/** The higher half of a register, then the lower one. */
+export const highHalf: readonly number[] = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
+/** The lower halves of two registers. */
+export const lowHalves: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 
-  #shift(op: "shl" | "shr", dtype: Dtype, a: number, b: number): number {
-    const isUnsigned = kindOf(dtype) === "unsigned";
-    const type = registerTypeOf(dtype) === "i64" ? "i64" : "i32";
-    const name: OpName = op === "shl" ? `${type}.shl` : isUnsigned ? `${type}.shr_u` : `${type}.shr_s`;
-    return this.byLane(type, [a, b], type, () => this.f.op(name));
-  }
-
-  #integerExtreme(op: "min" | "max", dtype: Dtype, a: number, b: number): number {
-    const { f } = this;
-    if (registerTypeOf(dtype) === "i32") {
-      const sign = kindOf(dtype) === "signed" ? "s" : "u";
-      return this.keep(() => f.get(a, b).op(`i32x4.${op}_${sign}`));
-    }
-    const isLess = this.compare("lt", dtype, a, b);
-    return op === "min" ? this.select(isLess, a, b) : this.select(isLess, b, a);
-  }
-
-  #compare64(op: CompareOp, isUnsigned: boolean, a: number, b: number): number {
-    const { f } = this;
-    const push = (x: number): void => {
-      f.get(x);
-      if (isUnsigned) f.splatI64(-(2n ** 63n)).op("v128.xor");
-    };
-    return this.keep(() => {
-      push(a);
-      push(b);
-      f.op(op === "eq" || op === "ne" ? `i64x2.${op}` : `i64x2.${op}_s`);
-    });
-  }
-
-  /** Division, remainder and power of integers: WebAssembly has them for scalars only. */
-  #integerByLane(op: BinaryOp, dtype: Dtype, a: number, b: number): number {
-    const { f } = this;
-    const type = registerTypeOf(dtype) === "i64" ? "i64" : "i32";
-    const isSigned = kindOf(dtype) === "signed";
-    const x = f.local(type);
-    const y = f.local(type);
-    const r = f.local(type);
-    const zero = (): FunctionBuilder => (type === "i64" ? f.i64(0n) : f.i32(0));
-    const minusOne = (): FunctionBuilder => (type === "i64" ? f.i64(-1n) : f.i32(-1));
-    const result = this.byLane(type, [a, b], type, () => {
-      f.set(y).set(x);
-      if (op === "pow") return this.#integerPower(type, x, y, r);
-      if (op !== "quotient" && op !== "remainder") throw new MLXError(op, `is not defined for ${dtype}`);
-      const isQuotient = op === "quotient";
-      f.get(y).op(`${type}.eqz`);
-      f.if(
-        () => zero(),
-        () => {
-          if (!isSigned) f.get(x, y).op(isQuotient ? `${type}.div_u` : `${type}.rem_u`);
-          else {
-            f.get(y);
-            minusOne().op(`${type}.eq`);
-            f.if(
-              () => {
-                zero();
-                if (isQuotient) f.get(x).op(`${type}.sub`);
-              },
-              () => {
-                f.get(x, y).op(isQuotient ? `${type}.div_s` : `${type}.rem_s`);
-                if (isQuotient) return;
-                f.tee(r);
-                // A remainder whose sign differs from the divisor's moves by one divisor.
-                f.get(y);
-                zero();
-                f.get(r).op(`${type}.eqz`).op("i32.eqz");
-                f.get(r, y).op(`${type}.xor`);
-                zero().op(`${type}.lt_s`).op("i32.and").op("select").op(`${type}.add`);
-              },
-              type,
-            );
-          }
-        },
-        type,
-      );
-    });
-    f.release(x);
-    f.release(y);
-    f.release(r);
-    return result;
-  }
-
-  /** Leaves x to the power y on the stack; a negative exponent gives 0 as truncation would, but for bases 1 and -1. */
-  #integerPower(type: "i32" | "i64", x: number, y: number, r: number): void {
-    const { f } = this;
-    const literal = (value: number): FunctionBuilder => (type === "i64" ? f.i64(BigInt(value)) : f.i32(value));
-    literal(1).set(r);
-    f.block(() => {
-      f.loop(() => {
-        f.get(y);
-        literal(0).op(`${type}.le_s`).brIf(1);
-        f.get(y);
-        literal(1).op(`${type}.and`).op(`${type}.eqz`);
-        f.if(
-          () => {},
-          () => {
-            f.get(r, x).op(`${type}.mul`).set(r);
-          },
-        );
-        f.get(x, x).op(`${type}.mul`).set(x);
-        f.get(y);
-        literal(1).op(`${type}.shr_u`).set(y);
-        f.br(0);
-      });
-    });
-    f.get(r);
-  }
-
-  /** For each lane pushes the lanes of `args` (each followed by `convert`), runs `body`, and collects what that leaves. */
-  byLane(
-    type: Exclude<RegisterType, "mask">,
-    args: readonly number[],
-    result: Exclude<RegisterType, "mask">,
-    body: () => void,
-    convert?: OpName,
-  ): number {
-    const { f } = this;
-    const count = type === "i64" || type === "f64" ? 2 : 4;
-    const scalar = f.local(result);
-    const target = f.local("v128");
-    const extract: LaneOpName = `${shapeNames[type]}.extract_lane`;
-    const replace: LaneOpName = `${shapeNames[result]}.replace_lane`;
-    const lanes = new Array<number>(count).fill(0).map(() => f.local(result));
-    for (let lane = 0; lane < count; lane++) {
-      for (const arg of args) {
-        f.get(arg).lane(extract, lane);
-        if (convert) f.op(convert);
-      }
-      body();
-      f.set(lanes[lane] ?? scalar);
-    }
-    f.get(lanes[0] ?? scalar).op(`${shapeNames[result]}.splat`);
-    for (let lane = 1; lane < count; lane++) f.get(lanes[lane] ?? scalar).lane(replace, lane);
-    f.set(target);
-    for (const lane of lanes) f.release(lane);
-    f.release(scalar);
-    return target;
-  }
+/** The shape of registers of floating-point numbers; null for other types. */
+function floatShape(dtype: Dtype): "f32x4" | "f64x2" | null {
+  if (dtype === "float64") return "f64x2";
+  return isFloating(dtype) ? "f32x4" : null;
 }

@@ -2,6 +2,7 @@
 import type { BinaryOp, UnaryOp } from "../../ir/expr.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { LaneOps } from "./lane-ops.ts";
+import { byLane } from "./lane-scalars.ts";
 import { emitCosh, emitErf, emitExp, emitExpm1, emitSigmoid, emitSinh, emitTanh } from "./vector-math-exponential.ts";
 import { emitErf64, emitErfinv64, emitSigmoid64 } from "./vector-math-float64.ts";
 import { emitAcos, emitAsin, emitAtan, emitAtan2, emitErfinv } from "./vector-math-inverse.ts";
@@ -58,12 +59,12 @@ export const float64Math: Readonly<Record<string, VectorEmitter>> = {
 export function emitFunction(
   ops: LaneOps,
   op: UnaryOp | BinaryOp,
-  type: "f32" | "f64",
+  shape: "f32x4" | "f64x2",
   operands: readonly number[],
 ): number {
   const { f, target } = ops;
   const [x = 0, y = 0] = operands;
-  const isSingle = type === "f32";
+  const isSingle = shape === "f32x4";
   const unary = (isSingle ? float32Math : float64Math)[op];
   if (unary) return unary(f, x, target);
   const binary = isSingle ? float32BinaryMath[op] : undefined;
@@ -72,5 +73,6 @@ export function emitFunction(
     f.callImport(op, { params: operands.map(() => "f64"), results: ["f64"] });
     if (isSingle) f.op("f32.demote_f64");
   };
-  return ops.byLane(type, operands, type, call, isSingle ? "f64.promote_f32" : undefined);
+  const type = isSingle ? "f32" : "f64";
+  return byLane(f, type, operands, type, call, isSingle ? "f64.promote_f32" : undefined);
 }
