@@ -72,7 +72,7 @@ await runCommand(usage, async () => {
   };
   const seed = wholeNumber("seed", values.seed, 0);
   const compare = values.compare === undefined ? null : wholeNumber("compare", values.compare, 1);
-  selectDevice(values.device);
+  await selectDevice(values.device);
 
   const corpus = await readCorpus(values.text, size.context);
   corpus.alphabet.encode(values.prompt); // what it lacks shows before anything is trained

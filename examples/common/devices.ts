@@ -1,13 +1,22 @@
 /** Where an example computes, and how far two devices part when they train the same model on the same batches. */
+import * as mx from "mlx-ts";
 import { UserError } from "./command.ts";
 
-/** The devices that there are. */
-export const devices: readonly string[] = ["cpu"];
+/** The devices that an example can compute on. */
+export const devices: readonly string[] = ["cpu", "gpu"];
 
-/** Lets everything that follows compute on `device`. @throws {UserError} if there is no such device */
-export function selectDevice(device: string): void {
-  if (devices.includes(device)) return;
-  throw new UserError(`--device ${device}: there is no such device; choose ${devices.join(" or ")}`);
+/** Lets everything that follows compute on `device`. @throws {UserError} if there is no such device here */
+export async function selectDevice(device: string): Promise<void> {
+  if (device !== "cpu" && device !== "gpu") {
+    throw new UserError(`--device ${device}: there is no such device; choose ${devices.join(" or ")}`);
+  }
+  try {
+    if (device === "gpu") await mx.gpu.info();
+  } catch (error) {
+    throw error instanceof mx.DeviceError ? new UserError(`--device gpu: ${error.message}`) : error;
+  }
+  // The step count of an optimizer is of 64 bits, which a GPU does not compute.
+  mx.setDefaultDevice(device, { wide: "cpu" });
 }
 
 /** The losses of the same steps on several devices. */
@@ -30,7 +39,7 @@ export async function compareDevices(
 ): Promise<Comparison> {
   const curves: (readonly number[])[] = [];
   for (const device of among) {
-    selectDevice(device);
+    await selectDevice(device);
     curves.push(await losses());
   }
   const length = Math.max(0, ...curves.map((curve) => curve.length));

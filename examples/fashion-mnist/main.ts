@@ -47,7 +47,7 @@ await runCommand(usage, async () => {
   const limit = wholeNumber("limit", values.limit, 10);
   const seed = wholeNumber("seed", values.seed, 0);
   const compare = values.compare === undefined ? null : wholeNumber("compare", values.compare, 1);
-  selectDevice(values.device);
+  await selectDevice(values.device);
 
   const folder = findFolder(values.data);
   if (compare !== null) {

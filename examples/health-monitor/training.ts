@@ -1,7 +1,8 @@
-/** One training loop for both of the example's networks: shuffled batches, Adam, a compiled step. */
+/** One training for both of the example's networks: shuffled batches, Adam, a learning rate that falls to nothing. */
 import * as mx from "mlx-ts";
-import * as nn from "mlx-ts/nn";
+import type * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
+import * as training from "mlx-ts/train";
 
 /** What to fit, and how long. */
 export interface TrainingPlan<M extends nn.Module> {
@@ -35,26 +36,23 @@ export async function* train<M extends nn.Module>(plan: TrainingPlan<M>): AsyncG
   const sampleCount = inputs.shape[0] ?? 0;
   const batchSize = Math.min(plan.batchSize, sampleCount);
   const batches = Math.floor(sampleCount / batchSize);
-  const optimizer = new optim.Adam({ learningRate: optim.cosineDecay(plan.learningRate, epochs * batches) });
-  optimizer.init(model.trainableParameters());
-  const valueAndGrad = nn.valueAndGrad(model, plan.lossOf);
-  const step = mx.compile(
-    (rows: mx.MLXArray): mx.MLXArray => {
-      const [loss, gradients] = valueAndGrad(model, mx.take(inputs, rows, 0), mx.take(targets, rows, 0));
-      optimizer.update(model, gradients);
-      return loss;
-    },
-    { inputs: [model, optimizer], outputs: [model, optimizer] },
-  );
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    // The samples that do not fill a batch sit out; they are others in each pass.
-    const order = mx.random.permutation(sampleCount);
-    let total = mx.array(0);
+  /** The samples that do not fill a batch sit out; they are others in each pass. */
+  async function* shuffled(): AsyncGenerator<mx.MLXArray> {
+    const order = Int32Array.from(await mx.random.permutation(sampleCount).data(), Number);
     for (let batch = 0; batch < batches; batch++) {
-      const loss = step(order.get(`${batch * batchSize}:${(batch + 1) * batchSize}`));
-      total = total.add(loss);
-      await mx.evaluate(model, optimizer, total);
+      yield mx.array(order.subarray(batch * batchSize, (batch + 1) * batchSize));
     }
-    yield { epoch, epochs, loss: Number(await total.item()) / batches, samples: batches * batchSize };
+  }
+  const events = training.train({
+    model,
+    optimizer: new optim.Adam({ learningRate: optim.cosineDecay(plan.learningRate, epochs * batches) }),
+    loss: (m: M, rows: mx.MLXArray) => plan.lossOf(m, mx.take(inputs, rows, 0), mx.take(targets, rows, 0)),
+    batches: shuffled,
+    epochs,
+  });
+  for await (const event of events) {
+    if (event.kind === "epoch") {
+      yield { epoch: event.epoch, epochs, loss: event.loss, samples: batches * batchSize };
+    }
   }
 }
