@@ -53,15 +53,15 @@ export async function compareDevices(
   return { devices: among, losses: curves, difference };
 }
 
-/** A comparison as a table, one row for each step. */
-export function describeComparison({ devices: names, losses, difference }: Comparison): string {
+/** A comparison as a table, one row for each step, or whatever the losses are of. */
+export function describeComparison({ devices: names, losses, difference }: Comparison, unit = "step"): string {
   const steps = losses[0]?.length ?? 0;
   const row = (cells: readonly string[]): string => `  ${cells.map((cell) => cell.padStart(10)).join("  ")}`;
   return [
-    row(["step", ...names]),
+    row([unit, ...names]),
     ...Array.from({ length: steps }, (_, step) =>
       row([String(step + 1), ...losses.map((curve) => (curve[step] ?? Number.NaN).toFixed(6))]),
     ),
-    `  largest difference of a step's loss: ${difference.toExponential(2)}`,
+    `  largest difference of a ${unit}'s loss: ${difference.toExponential(2)}`,
   ].join("\n");
 }

@@ -1,10 +1,6 @@
 /** Reads columns of numbers from CSV files; every mistake in one is a line that names file, row and remedy. */
 import { readFile } from "node:fs/promises";
-
-/** Data that cannot be used. The message is one line for the person who owns the file. */
-export class DataError extends Error {
-  override readonly name: string = "DataError";
-}
+import { reasonOf, UserError } from "../common/command.ts";
 
 /** Reads a CSV file as `parseColumns` does, and says so in one line if there is no such file. */
 export async function readColumns(path: string, names: readonly string[]): Promise<readonly Float64Array[]> {
@@ -12,7 +8,7 @@ export async function readColumns(path: string, names: readonly string[]): Promi
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new DataError(`${path}: cannot be read (${reasonOf(error)}); check the path`);
+    throw new UserError(`${path}: cannot be read (${reasonOf(error)}); check the path`);
   }
   return parseColumns(text, path, names);
 }
@@ -22,7 +18,7 @@ export async function readColumns(path: string, names: readonly string[]): Promi
  *
  * Rows are counted as a text editor counts lines: the header is row 1.
  *
- * @throws {DataError} for a missing column, a missing value, or a value that is no number
+ * @throws {UserError} for a missing column, a missing value, or a value that is no number
  */
 export function parseColumns(text: string, path: string, names: readonly string[]): readonly Float64Array[] {
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
@@ -31,7 +27,7 @@ export function parseColumns(text: string, path: string, names: readonly string[
   const positions = names.map((name) => header.indexOf(name));
   const absent = names.filter((_, index) => positions[index] === -1);
   if (absent.length > 0) {
-    throw new DataError(
+    throw new UserError(
       `${path}, row 1: no column "${absent.join('", "')}"; the first row must name the columns ${names.join(", ")}`,
     );
   }
@@ -46,17 +42,12 @@ export function parseColumns(text: string, path: string, names: readonly string[
   return columns;
 }
 
-/** Why the file system refused, in a word such as ENOENT. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
-}
-
 function parseNumber(field: string | undefined, place: string, name: string): number {
   const text = field?.trim() ?? "";
-  if (text === "") throw new DataError(`${place}: ${name} is missing; fill it in or delete the row`);
+  if (text === "") throw new UserError(`${place}: ${name} is missing; fill it in or delete the row`);
   const value = Number(text);
   if (!Number.isFinite(value)) {
-    throw new DataError(`${place}: ${name} is "${text}", not a number; correct it or delete the row`);
+    throw new UserError(`${place}: ${name} is "${text}", not a number; correct it or delete the row`);
   }
   return value;
 }

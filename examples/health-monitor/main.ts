@@ -2,8 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as mx from "mlx-ts";
+import { runCommand, wholeNumber } from "../common/command.ts";
+import { compareDevices, describeComparison, devices, selectDevice } from "../common/devices.ts";
 import { runArticle } from "./article.ts";
-import { DataError } from "./csv.ts";
 import { readRecording } from "./ecg/beats.ts";
 import { runHeart } from "./ecg/experiment.ts";
 import { writeReport } from "./report/report.ts";
@@ -17,9 +18,13 @@ const usage = `npm start -- [options]
   --sensors FILE  a sensor network as CSV: mote_id, indoor, humidity, temperature, label (may be given again)
   --ecg FILE      an electrocardiogram as CSV: count, at 360 Hz
   --report FILE   where the report goes
-  --seed NUMBER   of the random numbers`;
+  --seed NUMBER   of the random numbers
+  --device ${devices.join("|")}
+                  where to compute
+  --compare       trains on every device, and compares the losses of every pass`;
 
-try {
+await runCommand(usage, async () => {
+  const startMilliseconds = performance.now();
   const { values } = parseArgs({
     options: {
       sensors: {
@@ -30,27 +35,25 @@ try {
       ecg: { type: "string", default: besides("data/ecg-208.csv") },
       report: { type: "string", default: besides("report.html") },
       seed: { type: "string", default: "0" },
+      device: { type: "string", default: "cpu" },
+      compare: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help) console.log(usage);
-  else await run(values);
-} catch (error) {
-  const isUsage = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-  if (!(error instanceof DataError) && !isUsage) throw error;
-  console.error(isUsage ? `${error.message}\n${usage}` : error.message);
-  process.exitCode = 1;
-}
-
-async function run(values: { sensors: string[]; ecg: string; report: string; seed: string }): Promise<void> {
-  const startMilliseconds = performance.now();
-  const seed = Number(values.seed);
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new DataError(`--seed "${values.seed}": not a seed; give a whole number that is not negative`);
-  }
+  if (values.help) return console.log(usage);
+  const seed = wholeNumber("seed", values.seed, 0);
+  await selectDevice(values.device);
   // All files first: what is wrong with one shows before anything is trained.
   const networks = await Promise.all(values.sensors.map(readSensorNetwork));
   const millivolts = await readRecording(values.ecg);
+  if (values.compare) {
+    const comparison = await compareDevices(async () => {
+      mx.random.seed(seed);
+      const [sensors, heart] = [await runSensors(networks), await runHeart(millivolts)];
+      return [...sensors.losses.flatMap(({ values: losses }) => losses), ...heart.losses];
+    });
+    return console.log(describeComparison(comparison, "pass"));
+  }
   mx.random.seed(seed);
 
   console.log("\nHealth monitor\n\n1. The article's numbers");
@@ -68,4 +71,4 @@ async function run(values: { sensors: string[]; ecg: string; report: string; see
   const seconds = (performance.now() - startMilliseconds) / 1000;
   await writeReport(values.report, { article, sensors, heart, seconds });
   console.log(`\nDone in ${seconds.toFixed(1)} s. Open the report: ${values.report}`);
-}
+});

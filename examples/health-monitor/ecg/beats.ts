@@ -1,6 +1,7 @@
 /** From an electrocardiogram to its single beats. Times are in samples of the recording. */
 
-import { DataError, readColumns } from "../csv.ts";
+import { UserError } from "../../common/command.ts";
+import { readColumns } from "../csv.ts";
 import { medianOf } from "../medians.ts";
 
 /** Samples per second of the recordings of the MIT-BIH database. */
@@ -29,13 +30,13 @@ export interface Beat {
  * Reads a recording from a CSV file with the column count, the converter's values of the MIT-BIH database.
  *
  * @returns millivolts
- * @throws {DataError} naming file, row and remedy
+ * @throws {UserError} naming file, row and remedy
  */
 export async function readRecording(path: string): Promise<Float64Array> {
   const [counts = new Float64Array(0)] = await readColumns(path, ["count"]);
   const needed = minimumSeconds * sampleRate;
   if (counts.length < needed) {
-    throw new DataError(
+    throw new UserError(
       `${path}, row ${counts.length + 1}: the recording ends after ${counts.length} samples; ` +
         `record at least ${needed} (${minimumSeconds} s at ${sampleRate} Hz)`,
     );

@@ -1,8 +1,8 @@
 /** Writes the results as one HTML file that needs nothing else: styles, the plotting library and the data stand in it. */
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { reasonOf, UserError } from "../../common/command.ts";
 import { type ArticleResult, readings } from "../article.ts";
-import { DataError, reasonOf } from "../csv.ts";
 import { sampleRate } from "../ecg/beats.ts";
 import type { HeartResult } from "../ecg/experiment.ts";
 import { alarmFactor, averagedReadings } from "../sensors/alarm.ts";
@@ -25,7 +25,7 @@ const drawnBeats = 12;
 /**
  * Writes the report to `path`, over what may be there.
  *
- * @throws {DataError} if the file system refuses
+ * @throws {UserError} if the file system refuses
  */
 export async function writeReport(path: string, results: Results): Promise<void> {
   const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), "utf8");
@@ -39,7 +39,7 @@ export async function writeReport(path: string, results: Results): Promise<void>
   try {
     await writeFile(path, toPage(results, { style: plotStyle + style, script, plotScript }));
   } catch (error) {
-    throw new DataError(`${path}: cannot be written (${reasonOf(error)}); choose another place with --report`);
+    throw new UserError(`${path}: cannot be written (${reasonOf(error)}); choose another place with --report`);
   }
 }
 

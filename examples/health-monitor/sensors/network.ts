@@ -1,6 +1,7 @@
 /** A sensor network: what each of its motes measured, and which readings people labelled. */
 import { basename } from "node:path";
-import { DataError, readColumns } from "../csv.ts";
+import { UserError } from "../../common/command.ts";
+import { readColumns } from "../csv.ts";
 
 /** One mote's recording. The first half is for training, the second for testing. */
 export interface Mote {
@@ -27,7 +28,7 @@ const minimumLength = 400;
 /**
  * Reads a network from a CSV file with the columns mote_id, indoor, humidity, temperature and label.
  *
- * @throws {DataError} naming file, row and remedy
+ * @throws {UserError} naming file, row and remedy
  */
 export async function readSensorNetwork(path: string): Promise<SensorNetwork> {
   const columns = await readColumns(path, ["mote_id", "indoor", "humidity", "temperature", "label"]);
@@ -43,11 +44,11 @@ export function groupByMote(path: string, columns: readonly Float64Array[]): rea
     if (rows) rows.push(row);
     else rowsById.set(id, [row]);
   }
-  if (rowsById.size === 0) throw new DataError(`${path}: has no readings; add at least ${minimumLength} for each mote`);
+  if (rowsById.size === 0) throw new UserError(`${path}: has no readings; add at least ${minimumLength} for each mote`);
   return [...rowsById].map(([id, rows]) => {
     if (rows.length < minimumLength) {
       const lastRow = (rows.at(-1) ?? 0) + 2;
-      throw new DataError(
+      throw new UserError(
         `${path}, row ${lastRow}: mote ${id} ends after ${rows.length} readings; ` +
           `record at least ${minimumLength} or leave the mote out`,
       );

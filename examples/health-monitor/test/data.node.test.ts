@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { DataError, parseColumns } from "../csv.ts";
+import { UserError } from "../../common/command.ts";
+import { parseColumns } from "../csv.ts";
 import { findPeaks, readRecording, sampleRate, segmentBeats } from "../ecg/beats.ts";
 import { readSensorNetwork } from "../sensors/network.ts";
 
@@ -33,7 +34,7 @@ describe("columns of numbers", () => {
     ["a\n1\n", 'f.csv, row 1: no column "b"; the first row must name the columns a, b'],
     ["", 'f.csv, row 1: no column "a", "b"; the first row must name the columns a, b'],
   ])("with a mistake are refused: %j", (text, message) => {
-    expect(() => parseColumns(text, "f.csv", ["a", "b"])).toThrow(new DataError(message));
+    expect(() => parseColumns(text, "f.csv", ["a", "b"])).toThrow(new UserError(message));
   });
 });
 
