@@ -12,7 +12,7 @@ import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout } from "./kernel-code.ts";
 
 /** Queries of a block. */
-const QUERY_BLOCK = 64;
+const QUERY_BLOCK = 48;
 /** Queries from which packing keys and values pays. */
 const LEAST_PACKED = 8;
 /** Keys that are packed at a time. */

@@ -32,8 +32,9 @@ export function emitSoftmax(
 ): void {
   const [scoresAt, rowsLeft, limit, bound, maskAt, totalsAt] = [0, 1, 2, 3, 4, 5];
   const [at, cell, maskCell] = [f.local("i32"), f.local("i32"), f.local("i32")];
-  const [plainEnd, end] = [f.local("i32"), f.local("i32")];
-  const [greatest, total, otherTotal] = [f.local("v128"), f.local("v128"), f.local("v128")];
+  const [plainEnd, rowEnd, end] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [greatest, otherGreatest] = [f.local("v128"), f.local("v128")];
+  const [total, otherTotal] = [f.local("v128"), f.local("v128")];
   const [value, places] = [f.local("v128"), f.local("v128")];
   const lanes = new Uint8Array(Int32Array.of(0, 1, 2, 3).buffer);
 
@@ -74,7 +75,9 @@ export function emitSoftmax(
       f.op("v128.bitselect").set(value);
     }
     if (mask || !isPlain) f.get(cell, value).memory("v128.store", offset);
-    f.get(greatest, value).op("f32x4.max").set(greatest);
+    // NaN may get lost here: the exponentials have it again. `max` would keep it, in eight instructions.
+    const most = offset === 0 ? greatest : otherGreatest;
+    f.get(most, value).op("f32x4.pmax").set(most);
   };
   const pass = (to: number, body: () => void): void =>
     forUpTo(f, at, to, 32, () => {
@@ -87,9 +90,15 @@ export function emitSoftmax(
       body();
     });
   /** Every lane of `vector` becomes the combination of all. */
-  const across = (vector: number, op: "f32x4.max" | "f32x4.add"): void => {
+  const across = (vector: number, op: "f32x4.pmax" | "f32x4.add"): void => {
     f.get(vector, vector, vector).shuffle(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7).op(op).set(vector);
     f.get(vector, vector, vector).shuffle(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11).op(op).set(vector);
+  };
+
+  /** The greatest of all lanes, in each. */
+  const gather = (): void => {
+    f.get(greatest, otherGreatest).op("f32x4.pmax").set(greatest);
+    across(greatest, "f32x4.pmax");
   };
 
   f.get(limit).i32(7).op("i32.add").i32(-8).op("i32.and").i32(2).op("i32.shl").set(end);
@@ -102,16 +111,34 @@ export function emitSoftmax(
     }
     f.get(plainEnd).i32(-8).op("i32.and").i32(2).op("i32.shl").set(plainEnd);
     if (mask && mask.keyStride === 0) f.get(maskAt).set(maskCell);
-    f.splatF32(Number.NEGATIVE_INFINITY).set(greatest).i32(0).set(at);
-    for (const isPlain of [true, false]) {
-      pass(isPlain ? plainEnd : end, () => {
+    f.splatF32(Number.NEGATIVE_INFINITY).tee(greatest).set(otherGreatest).i32(0).set(at);
+    const mendTo = (to: number, isPlain: boolean): void =>
+      pass(to, () => {
         mend(0, isPlain);
         mend(16, isPlain);
       });
+    mendTo(plainEnd, true);
+    if (isCausal && !mask) {
+      // Past the vectors with keys that are seen all exponentials are 0, unless what is seen is no greater than UNSEEN.
+      f.get(plainEnd).i32(32).op("i32.add").tee(rowEnd).get(end, rowEnd, end).op("i32.lt_u").op("select").set(rowEnd);
+      mendTo(rowEnd, false);
+      gather();
+      f.get(greatest)
+        .lane("f32x4.extract_lane", 0)
+        .f32(UNSEEN)
+        .op("f32.le")
+        .if(() => {
+          f.get(end).set(rowEnd);
+          mendTo(end, false);
+          gather();
+        });
+    } else {
+      f.get(end).set(rowEnd);
+      mendTo(end, false);
+      gather();
     }
-    across(greatest, "f32x4.max");
-    f.splatF32(0).set(total).splatF32(0).set(otherTotal).i32(0).set(at);
-    forUpTo(f, at, end, 32, () => {
+    f.splatF32(0).tee(total).set(otherTotal).i32(0).set(at);
+    forUpTo(f, at, rowEnd, 32, () => {
       f.get(scoresAt, at).op("i32.add").set(cell);
       for (const [offset, sum] of [
         [0, total],
@@ -123,6 +150,9 @@ export function emitSoftmax(
         f.get(sum, power).op("f32x4.add").set(sum);
         f.release(power);
       }
+    });
+    forUpTo(f, at, end, 16, () => {
+      f.get(scoresAt, at).op("i32.add").splatF32(0).memory("v128.store");
     });
     f.get(total, otherTotal).op("f32x4.add").set(total);
     across(total, "f32x4.add");
