@@ -7,9 +7,11 @@ import { Arena } from "../src/backends/wasm/arena.ts";
 import { ModuleBuilder } from "../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../src/backends/wasm/engine-features.ts";
 import { emitGemm } from "../src/backends/wasm/gemm.ts";
-import { emitGemmLibrary } from "../src/backends/wasm/gemm-library.ts";
+import { gemmLibrary } from "../src/backends/wasm/gemm-library.ts";
 import type { GemmSpec } from "../src/backends/wasm/gemm-spec.ts";
-import { WorkerPool } from "../src/backends/wasm/pool.ts";
+import { tileColumns } from "../src/backends/wasm/gemm-width.ts";
+import type { KernelLibrary } from "../src/backends/wasm/kernel-code.ts";
+import { type KernelModule, WorkerPool } from "../src/backends/wasm/pool.ts";
 
 const given = new Map(
   process.argv.slice(2).map((text): [string, string] => {
@@ -33,9 +35,17 @@ for (const threads of list("threads", "1,2").map(Number)) {
   const arena = new Arena();
   const pool = new WorkerPool(arena, { threads });
   const began = performance.now();
-  const bytes = emitGemmLibrary({ ...arena.memoryOptions, relaxed: relaxedSimd });
-  const library = pool.register("gemm library", bytes, { optimize: true });
-  console.log(`library: ${bytes.length} bytes, emitted and compiled in ${(performance.now() - began).toFixed(1)} ms`);
+  const tile = tileColumns({ relaxed: relaxedSimd });
+  const tried = performance.now() - began;
+  const register = ({ name, options, emit, library: own }: KernelLibrary): KernelModule =>
+    pool.register(name, emit({ ...arena.memoryOptions, relaxed: relaxedSimd }), {
+      ...options,
+      ...(own ? { library: register(own) } : {}),
+    });
+  const library = register(gemmLibrary(tile));
+  console.log(
+    `tiles of ${tile} columns, found in ${tried.toFixed(1)} ms, compiled in ${(performance.now() - began - tried).toFixed(1)} ms`,
+  );
   for (const size of sizes) {
     const isTransposed = size.endsWith("t");
     const [rows = 1, columns = rows, depth = rows] = size.replace("t", "").split("x").map(Number);
@@ -56,6 +66,7 @@ for (const threads of list("threads", "1,2").map(Number)) {
       output: { kind: "strided", pointerOffset: 8, offset: 0, batchStrides: [], rowStride: columns * 4 },
       scratchOffset: 12,
       threadCount: pool.threadCount,
+      tileColumns: tile,
     };
     const emitted = performance.now();
     const module = new ModuleBuilder(arena.memoryOptions);

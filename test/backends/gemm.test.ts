@@ -4,9 +4,11 @@ import { Arena } from "../../src/backends/wasm/arena.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { emitGemm } from "../../src/backends/wasm/gemm.ts";
-import { emitGemmLibrary } from "../../src/backends/wasm/gemm-library.ts";
+import { gemmLibrary } from "../../src/backends/wasm/gemm-library.ts";
 import { forUpTo } from "../../src/backends/wasm/gemm-loops.ts";
 import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/backends/wasm/gemm-spec.ts";
+import type { TileColumns } from "../../src/backends/wasm/gemm-tile.ts";
+import type { KernelLibrary } from "../../src/backends/wasm/kernel-code.ts";
 import { type KernelModule, WorkerPool } from "../../src/backends/wasm/pool.ts";
 
 const open: WorkerPool[] = [];
@@ -18,16 +20,21 @@ afterEach(async () => {
 interface Bench {
   readonly arena: Arena;
   readonly pool: WorkerPool;
+  readonly tileColumns: TileColumns;
   readonly library: KernelModule;
 }
 
-function bench(threads: number): Bench {
+function bench(threads: number, tileColumns: TileColumns = 8): Bench {
   const arena = new Arena();
   const pool = new WorkerPool(arena, { threads });
   open.push(pool);
   const relaxed = engineFeatures().relaxedSimd;
-  const bytes = emitGemmLibrary({ ...arena.memoryOptions, relaxed });
-  return { arena, pool, library: pool.register("gemm library", bytes, { optimize: true }) };
+  const register = ({ name, options, emit, library }: KernelLibrary): KernelModule =>
+    pool.register(name, emit({ ...arena.memoryOptions, relaxed }), {
+      ...options,
+      ...(library ? { library: register(library) } : {}),
+    });
+  return { arena, pool, tileColumns, library: register(gemmLibrary(tileColumns)) };
 }
 
 /** Deterministic values in steps of 1/8 whose products and sums are exact in float32 up to thousands of terms. */
@@ -160,7 +167,7 @@ function roundingValue(index: number): number {
 }
 
 async function product(
-  { arena, pool, library }: Bench,
+  { arena, pool, tileColumns, library }: Bench,
   test: Case,
   valueAt: (index: number) => number = value,
 ): Promise<{ readonly got: Float32Array; readonly wanted: Float32Array }> {
@@ -207,6 +214,7 @@ async function product(
         : { kind: "computed", store: addStore(module, rows, columns) },
     scratchOffset: POINTERS.scratch,
     threadCount: pool.threadCount,
+    tileColumns,
   };
   const { phases, scratchBytes } = emitGemm(module, spec);
   const kernel = pool.register("gemm", module.build(), { library });
@@ -295,8 +303,12 @@ const cases: readonly Case[] = [
 ];
 
 describe("a matrix product", () => {
-  it.each([1, 2])("is right with %i threads", async (threads) => {
-    const set = bench(threads);
+  it.each([
+    [1, 8],
+    [2, 8],
+    [2, 16],
+  ] as const)("is right with %i threads and tiles of %i columns", async (threads, columns) => {
+    const set = bench(threads, columns);
     for (const test of cases) {
       const { got, wanted } = await product(set, test);
       const index = got.findIndex((element, i) => element !== wanted[i]);
@@ -306,7 +318,7 @@ describe("a matrix product", () => {
   });
 
   it("has the same bits with 1, 2 and 3 threads", async () => {
-    const sets = [1, 2, 3].map(bench);
+    const sets = [1, 2, 3].map((threads) => bench(threads));
     const shapes = [
       sizes(333, 290, 700),
       sizes(130, 1100, 600, { output: "computed" }),
@@ -349,7 +361,10 @@ describe("a matrix product", () => {
       depthStride: 4,
     } as const;
     const output = { kind: "strided", pointerOffset: 8, offset: 0, batchStrides: [], rowStride: 4 } as const;
-    const lengths = { batchLengths: [], rows: 3, columns: 0, depth: 5, scratchOffset: 12, threadCount: 1 };
-    expect(() => emitGemm(module, { ...lengths, left: strided, right: strided, output })).toThrow(/empty product/);
+    const lengths = { batchLengths: [], rows: 3, columns: 0, depth: 5, scratchOffset: 12 };
+    const how = { threadCount: 1, tileColumns: 8 } as const;
+    expect(() => emitGemm(module, { ...lengths, ...how, left: strided, right: strided, output })).toThrow(
+      /empty product/,
+    );
   });
 });

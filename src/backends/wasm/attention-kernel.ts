@@ -5,9 +5,10 @@ import { ModuleBuilder } from "./assembler.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
 import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
-import { emitGemmLibrary } from "./gemm-library.ts";
+import { gemmLibrary } from "./gemm-library.ts";
 import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
-import { TAIL_ROWS, TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
+import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
+import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout } from "./kernel-code.ts";
 
@@ -40,10 +41,11 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   const layout = argumentLayout(kernel.slots.length, []);
   const block = Math.min(QUERY_BLOCK, roundUp(queries, TILE_ROWS));
   const isThin = queries < LEAST_PACKED;
-  const chunk = Math.min(KEY_CHUNK, roundUp(keys, TILE_COLUMNS));
-  const outputColumns = roundUp(valueFeatures, TILE_COLUMNS);
+  const width = tileColumns(target);
+  const chunk = Math.min(KEY_CHUNK, roundUp(keys, width));
+  const outputColumns = roundUp(valueFeatures, width);
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
-  const scoreStride = roundUp(keys, TILE_COLUMNS) * 4 + 64;
+  const scoreStride = roundUp(keys, width) * 4 + 64;
   const sumStride = outputColumns * 4 + 64;
   const softmax = module.addFunction("softmax", softmaxType, (f) => emitSoftmax(f, attention, scoreStride, target), {
     export: false,
@@ -151,13 +153,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
       eachChunk((key, count) => {
         const from = e.sum([keyRows, 1], [e.get(key), features * 4]);
         pack("Right", from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
-        const columnPanels = (): void => {
-          f.get(count)
-            .i32(TILE_COLUMNS - 1)
-            .op("i32.add")
-            .i32(3)
-            .op("i32.shr_u");
-        };
+        const columnPanels = e.panels(e.get(count), width);
         e.call(
           "multiply",
           e.get(queryPanels),
@@ -212,7 +208,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
             e.constant(sumStride),
             e.get(count),
             e.get(rows),
-            e.constant(outputColumns / TILE_COLUMNS),
+            e.constant(outputColumns / width),
           );
         f.get(key).if(
           () => {
@@ -238,7 +234,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   );
   return {
     bytes: module.build(),
-    library: emitGemmLibrary,
+    library: gemmLibrary(width),
     phases: [{ name: "attend", itemCount, itemsPerChunk, work }],
     scratchBytes: bytesPerThread * target.threadCount,
     layout,

@@ -9,11 +9,12 @@ import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
 import { emitGemm } from "./gemm.ts";
-import { emitGemmLibrary } from "./gemm-library.ts";
+import { gemmLibrary } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import type { GemmOperand, GemmOutput } from "./gemm-spec.ts";
 import { loadType, locateType, storeType, tabulateType } from "./gemm-spec.ts";
-import { TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
+import { TILE_ROWS } from "./gemm-tile.ts";
+import { tileColumns } from "./gemm-width.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor } from "./kernel-code.ts";
 import { loadVector, storeVector } from "./lane-memory.ts";
@@ -36,8 +37,9 @@ export function emitContraction(kernel: ContractionKernel, target: KernelTarget)
     output: emitter.output(),
     scratchOffset: layout.scratch,
     threadCount: target.threadCount,
+    tileColumns: tileColumns(target),
   });
-  return { bytes: module.build(), phases, scratchBytes, layout, library: emitGemmLibrary };
+  return { bytes: module.build(), phases, scratchBytes, layout, library: gemmLibrary(tileColumns(target)) };
 }
 
 class ContractionEmitter {
@@ -100,7 +102,7 @@ class ContractionEmitter {
     const runs = alongDepth ?? alongLanes;
     const line = alongDepth ? lane : k;
     if (!runs || !isLocatable(runs, line)) return null;
-    const width = name === "left" ? TILE_ROWS : TILE_COLUMNS;
+    const width = name === "left" ? TILE_ROWS : tileColumns(this.#target);
     if (alongLanes && runs.length < lane.length && runs.length % width !== 0) return null;
     let positions: readonly Expr[] = [];
     const add = (verb: string, type: FunctionType, body: (f: FunctionBuilder, em: ExpressionEmitter) => void): number =>

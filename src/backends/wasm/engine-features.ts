@@ -26,6 +26,11 @@ export interface CompileOptions {
    * its baseline compiler and improving hot functions later. Costs milliseconds; for large kernels that run long.
    */
   readonly optimize?: boolean;
+  /**
+   * Whether the engine may make one vector of twice the width of two neighbouring ones, where it can be told so. That is
+   * experimental: only for modules whose functions were tried under it.
+   */
+  readonly widen?: boolean;
 }
 
 /** One engine flag: what sets it, and what undoes that. */
@@ -40,6 +45,8 @@ const OPTIMIZE: readonly Flag[] = [
   { on: "--no-liftoff", off: "--liftoff" },
   { on: "--no-wasm-lazy-compilation", off: "--wasm-lazy-compilation" },
 ];
+
+const WIDEN: Flag = { on: "--experimental-wasm-revectorize", off: "--no-experimental-wasm-revectorize" };
 
 let allowFlags: boolean | undefined;
 let features: EngineFeatures | undefined;
@@ -66,8 +73,12 @@ export function engineFeatures(): EngineFeatures {
 /** The compiled module, with the engine flags of {@link engineFeatures} in force while it compiles. */
 export function compileModule(bytes: Uint8Array<ArrayBuffer>, options: CompileOptions = {}): WebAssembly.Module {
   const { flags } = engineFeatures();
-  const wanted = flags.length > 0 ? [RELAXED_SIMD] : [];
-  return compileWithFlags(bytes, options.optimize === true ? [...wanted, ...OPTIMIZE] : wanted);
+  const wanted = [
+    ...(flags.length > 0 ? [RELAXED_SIMD] : []),
+    ...(options.optimize === true ? OPTIMIZE : []),
+    ...(options.widen === true ? [WIDEN] : []),
+  ];
+  return compileWithFlags(bytes, wanted);
 }
 
 /** The value of an environment variable, where there is an environment. */
@@ -197,6 +208,15 @@ function compileWithFlags(bytes: Uint8Array<ArrayBuffer>, wanted: readonly Flag[
       for (const { off } of usable) setFlag(off);
     }
   }
+}
+
+/**
+ * Whether {@link CompileOptions.widen} may have an effect; trying decides. An engine that does not know the flag would
+ * complain on the process's error stream, so this much is read off the version.
+ */
+export function canWiden(): boolean {
+  const version = propertyOf(propertyOf(propertyOf(globalThis, "process"), "versions"), "v8");
+  return canSetFlags() && typeof version === "string" && Number.parseInt(version, 10) >= 13;
 }
 
 function canSetFlags(): boolean {

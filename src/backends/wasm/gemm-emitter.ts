@@ -124,6 +124,18 @@ export class GemmEmitter {
     };
   }
 
+  /** Pushes how many panels of `width` lanes, a power of two, hold so many lanes. */
+  panels(lanes: Push, width: number): Push {
+    return () => {
+      lanes();
+      this.f
+        .i32(width - 1)
+        .op("i32.add")
+        .i32(Math.log2(width))
+        .op("i32.shr_u");
+    };
+  }
+
   /** Sets a new local. */
   let(push: Push): number {
     const local = this.f.local("i32");

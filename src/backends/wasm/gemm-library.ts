@@ -1,9 +1,11 @@
 /** Emits the inner loops of float32 matrix products as one module that all products share. Knows addresses and strides. */
 
-import { type FunctionBuilder, type FunctionType, type MemoryOptions, ModuleBuilder } from "./assembler.ts";
+import { type FunctionBuilder, type FunctionType, ModuleBuilder } from "./assembler.ts";
+import type { CompileOptions } from "./engine-features.ts";
 import { advance, advanceBy, countDown, forUpTo, multiplyAdd, transpose } from "./gemm-loops.ts";
 import { copyRows, gather, ladder, packCopies, packLines } from "./gemm-packing.ts";
-import { multiply, TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
+import { multiply, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
+import type { KernelLibrary } from "./kernel-code.ts";
 
 const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
 
@@ -21,7 +23,7 @@ export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> =
    * each lane, whose depths are contiguous. Where at most TAIL_ROWS lanes are left they make a panel of that width.
    */
   packLeftLines: i32(6),
-  /** The same for the right operand, all panels of TILE_COLUMNS lanes. */
+  /** The same for the right operand, all panels as wide as a tile. */
   packRightLines: i32(6),
   /** The same from a table with the address of each depth, whose lanes are contiguous. */
   packLeftCopies: i32(6),
@@ -61,30 +63,48 @@ export type GemmLibraryName =
   | "gather"
   | "copyRows";
 
-/** What the library is compiled for. */
-export interface GemmTarget extends MemoryOptions {
-  /** Whether multiply-adds may be relaxed ones. */
-  readonly relaxed: boolean;
+/**
+ * The functions that all products with tiles of so many columns share. Compiled optimized: their loops run long. The
+ * innermost loop is a module of its own, because it alone is compiled for wide vectors.
+ */
+export function gemmLibrary(columns: TileColumns): KernelLibrary {
+  return columns === 16 ? wide : narrow;
 }
 
-/** The library's module. Compile it optimized: its loops run long. */
-export function emitGemmLibrary(target: GemmTarget): Uint8Array<ArrayBuffer> {
-  const module = new ModuleBuilder(target);
-  const add = (name: GemmLibraryName, body: (f: FunctionBuilder) => void): void => {
-    module.addFunction(name, gemmLibraryTypes[name], body);
+const [narrow, wide] = [library(8), library(16)];
+
+function library(columns: TileColumns): KernelLibrary {
+  const module = (
+    name: string,
+    options: CompileOptions,
+    bodies: readonly (readonly [GemmLibraryName, (f: FunctionBuilder, relaxed: boolean) => void])[],
+  ): KernelLibrary => ({
+    name,
+    options,
+    emit(target) {
+      const builder = new ModuleBuilder(target);
+      for (const [name, body] of bodies)
+        builder.addFunction(name, gemmLibraryTypes[name], (f) => body(f, target.relaxed));
+      return builder.build();
+    },
+  });
+  return {
+    ...module("products", { optimize: true }, [
+      ["ladder", ladder],
+      ["packLeftLines", (f) => packLines(f, TILE_ROWS)],
+      ["packRightLines", (f) => packLines(f, columns)],
+      ["packLeftCopies", (f) => packCopies(f, TILE_ROWS)],
+      ["packRightCopies", (f) => packCopies(f, columns)],
+      ["addDots", addDots],
+      ["addScaledRows", addScaledRows],
+      ["addVectors", addVectors],
+      ["gather", gather],
+      ["copyRows", copyRows],
+    ]),
+    library: module("multiply", { optimize: true, widen: columns === 16 }, [
+      ["multiply", (f, relaxed) => multiply(f, relaxed, columns)],
+    ]),
   };
-  add("ladder", ladder);
-  add("packLeftLines", (f) => packLines(f, TILE_ROWS));
-  add("packRightLines", (f) => packLines(f, TILE_COLUMNS));
-  add("packLeftCopies", (f) => packCopies(f, TILE_ROWS));
-  add("packRightCopies", (f) => packCopies(f, TILE_COLUMNS));
-  add("multiply", (f) => multiply(f, target.relaxed));
-  add("addDots", (f) => addDots(f, target.relaxed));
-  add("addScaledRows", (f) => addScaledRows(f, target.relaxed));
-  add("addVectors", addVectors);
-  add("gather", gather);
-  add("copyRows", copyRows);
-  return module.build();
 }
 
 /** Tiles of 2 × 4 dot products (1 × 4 for an odd last row), summed in four lanes each. */

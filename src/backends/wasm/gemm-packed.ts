@@ -3,7 +3,7 @@
 import type { ModuleBuilder } from "./assembler.ts";
 import { batchCount, GemmEmitter, isShared, type Push, packingBytes, roundUp } from "./gemm-emitter.ts";
 import type { GemmCode, GemmPhase, GemmSpec } from "./gemm-spec.ts";
-import { TILE_COLUMNS, TILE_ROWS } from "./gemm-tile.ts";
+import { TILE_ROWS } from "./gemm-tile.ts";
 
 /** Depths of a block: a right panel of so many (20 KiB) stays in the first-level cache. */
 const DEPTH_BLOCK = 640;
@@ -38,7 +38,7 @@ interface Blocks {
 /**
  * Emits the phases `<prefix>pack`, where several blocks of rows meet the same columns, and `<prefix>multiply`.
  *
- *     pack:      right ──────────────► panels of 8 columns, all depths       (threads take 64 columns at a time)
+ *     pack:      right ──────────────► panels of columns, all depths         (threads take 64 columns at a time)
  *     multiply:  for each block of rows and columns                          (threads take blocks)
  *                  for each block of depths:  left ─► panels of 6 rows,  (right ─► panels,)  sums += panels · panels
  *                  sums ─► output
@@ -48,10 +48,10 @@ interface Blocks {
 export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: string): GemmCode {
   const batches = batchCount(spec);
   const blocks = chooseBlocks(spec, batches);
-  const { columns, depth, left, right } = spec;
+  const { columns, depth, left, right, tileColumns } = spec;
   const { packsAhead } = blocks;
   const rightBatches = isShared(right) ? 1 : batches;
-  const paddedColumns = roundUp(columns, TILE_COLUMNS);
+  const paddedColumns = roundUp(columns, tileColumns);
   const batchBytes = depth * paddedColumns * 4;
   const aheadBytes = packsAhead ? roundUp(rightBatches * batchBytes + 64, 64) : 0;
 
@@ -119,13 +119,7 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
         .op("i32.lt_u")
         .if(() => {
           const count = e.let(e.least(e.constant(sumColumns), () => f.i32(columns).get(column).op("i32.sub")));
-          const columnPanels = (): void => {
-            f.get(count)
-              .i32(TILE_COLUMNS - 1)
-              .op("i32.add")
-              .i32(3)
-              .op("i32.shr_u");
-          };
+          const columnPanels = e.panels(e.get(count), tileColumns);
           eachDepthBlock(e, (k, depths) => {
             // Chunks after the first exist only with a single block of depths: they use its panels again.
             f.get(chunk)
@@ -177,12 +171,12 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
 }
 
 /** Even blocks, of the cache's size or smaller, at least two for each thread where there is work enough. */
-function chooseBlocks({ rows, columns, depth, right, threadCount }: GemmSpec, batches: number): Blocks {
+function chooseBlocks({ rows, columns, depth, right, threadCount, tileColumns }: GemmSpec, batches: number): Blocks {
   // A multiple of 8, so that computed operands are asked for whole vectors.
   const depthBlock = Math.min(depth, roundUp(Math.ceil(depth / Math.ceil(depth / DEPTH_BLOCK)), 8));
   const cut = (rowPieces: number, columnPieces: number, packsAhead: boolean): Blocks => {
     const evenRows = roundUp(Math.ceil(rows / rowPieces), ROW_STEP);
-    const evenColumns = roundUp(Math.ceil(columns / columnPieces), TILE_COLUMNS);
+    const evenColumns = roundUp(Math.ceil(columns / columnPieces), tileColumns);
     return {
       rows: evenRows,
       columns: evenColumns,

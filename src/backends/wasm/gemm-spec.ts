@@ -1,6 +1,7 @@
 /** What a float32 matrix product is made of: its lengths, its operands and where its result goes. */
 
 import type { FunctionType } from "./assembler.ts";
+import type { TileColumns } from "./gemm-tile.ts";
 
 /**
  * An operand in memory: element (batch, lane, k) lies at `*(argumentsPointer + pointerOffset) + offset + …strides`, all in
@@ -103,6 +104,8 @@ export interface GemmSpec {
   readonly scratchOffset: number;
   /** Bound of the thread numbers that functions get. Affects how work is cut, never a result's bits. */
   readonly threadCount: number;
+  /** Columns of a tile, as in the library. */
+  readonly tileColumns: TileColumns;
 }
 
 /** An exported function `name(argumentsPointer, begin, end, thread)` that the pool runs over its items. */

@@ -7,20 +7,20 @@ import { advance, advanceBy, countDown, multiplyAdd } from "./gemm-loops.ts";
 export const TILE_ROWS = 6;
 /** Rows of the last panel if no more are left: so that 64 rows are 10 tiles and two thirds, not 11. */
 export const TAIL_ROWS = 4;
-/** Columns of a register tile, and of a panel of the right operand. */
-export const TILE_COLUMNS = 8;
+/** Columns of a register tile, and of a panel of the right operand: 16 on registers of twice the width, see `gemm-width.ts`. */
+export type TileColumns = 8 | 16;
 
 /**
  * Body of `multiply`.
  *
  * Walks the right panels outside and the left panels inside, so that one right panel stays in the first-level cache while
  * the left block streams from the second. 6 × 8 sums are 12 registers; with two of the right panel and one factor of the
- * left they fill the 15 that engines leave, and 12 independent sums hide the latency of a multiply-add. Adding to the
+ * left they fill the 15 that engines leave (of either width), and 12 independent sums hide the latency of a multiply-add. Adding to the
  * target here would make some engines spill them, inside the loop too.
  */
-export function multiply(f: FunctionBuilder, relaxed: boolean): void {
+export function multiply(f: FunctionBuilder, relaxed: boolean, tileColumns: TileColumns): void {
   const [left, right, target, rowStride, depth, rows, columnPanels] = [0, 1, 2, 3, 4, 5, 6];
-  const vectors = TILE_COLUMNS / 4;
+  const vectors = tileColumns / 4;
   const a = f.local("i32");
   const b = f.local("i32");
   const end = f.local("i32");
@@ -50,7 +50,7 @@ export function multiply(f: FunctionBuilder, relaxed: boolean): void {
           .set(splat);
         for (const [j, sum] of rowSums.entries()) multiplyAdd(f, relaxed, splat, columns[j] ?? 0, sum);
       }
-      advanceBy(advanceBy(f, a, tileRows * 4), b, TILE_COLUMNS * 4);
+      advanceBy(advanceBy(f, a, tileRows * 4), b, tileColumns * 4);
       f.get(b, end).op("i32.ne").brIf(0);
     });
     f.get(tile).set(row);
@@ -62,7 +62,7 @@ export function multiply(f: FunctionBuilder, relaxed: boolean): void {
   };
 
   f.get(depth)
-    .i32(TILE_COLUMNS * 4)
+    .i32(tileColumns * 4)
     .op("i32.mul")
     .set(panelBytes);
   wholePanels(f, rows, whole);
@@ -79,7 +79,7 @@ export function multiply(f: FunctionBuilder, relaxed: boolean): void {
       .op("i32.gt_s")
       .if(() => multiplyPanel(TAIL_ROWS));
     f.get(end).set(right);
-    advanceBy(f, target, TILE_COLUMNS * 4);
+    advanceBy(f, target, tileColumns * 4);
   });
 }
 

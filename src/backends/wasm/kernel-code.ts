@@ -3,6 +3,7 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import type { Expressions } from "../../ir/expr.ts";
 import type { FunctionBuilder, FunctionType, MemoryOptions } from "./assembler.ts";
+import type { CompileOptions } from "./engine-features.ts";
 import { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { Target } from "./lane-ops.ts";
@@ -20,8 +21,17 @@ export interface KernelCode {
   /** Bytes of scratch memory, at an address that is a multiple of 64. */
   readonly scratchBytes: number;
   readonly layout: ArgumentLayout;
-  /** Emits the module whose functions this one imports, if it needs one; all kernels that name it share one. */
-  readonly library?: (target: KernelTarget) => Uint8Array<ArrayBuffer>;
+  /** The module whose functions this one imports, if it needs one. */
+  readonly library?: KernelLibrary;
+}
+
+/** A module that kernels import functions from: all that name it share one. */
+export interface KernelLibrary {
+  readonly name: string;
+  readonly options: CompileOptions;
+  emit(target: Target & MemoryOptions): Uint8Array<ArrayBuffer>;
+  /** What it imports from in turn. */
+  readonly library?: KernelLibrary;
 }
 
 /** Where things lie in the argument block of a call. */

@@ -83,10 +83,11 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     const bytes = new Uint8Array(byteLength);
     bytes.set(new Uint8Array(words.buffer, begin * 4, byteLength));
     const own = namespace();
-    const library = words[at + layout.libraryRecord] ?? 0;
-    if (library !== 0) {
-      const librarySlot = words[at + layout.librarySlot] ?? 0;
-      load(library, librarySlot, words[at + layout.libraryVersion] ?? 0);
+    for (let from = at; ; from = (words[from + layout.libraryRecord] ?? 0) >>> 2) {
+      const library = words[from + layout.libraryRecord] ?? 0;
+      if (library === 0) break;
+      const librarySlot = words[from + layout.librarySlot] ?? 0;
+      load(library, librarySlot, words[from + layout.libraryVersion] ?? 0);
       Object.assign(own, loaded[librarySlot]?.instance.exports);
     }
     return install(slot, version, new WebAssembly.Instance(host.compile(bytes), { e: own }));

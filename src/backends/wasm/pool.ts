@@ -2,7 +2,7 @@
 
 import { ArgumentError, MLXError } from "../../base/errors.ts";
 import type { Arena } from "./arena.ts";
-import { compileModule, engineFeatures, environmentVariable } from "./engine-features.ts";
+import { type CompileOptions, compileModule, engineFeatures, environmentVariable } from "./engine-features.ts";
 import { poolLayout, THREAD_LIMIT } from "./pool-layout.ts";
 import { createThread, type ImportedFunction, type KernelFunction, type PoolThread } from "./pool-thread.ts";
 import { startPoolWorker, type WorkerHandle, WorkerSource } from "./pool-worker.ts";
@@ -24,10 +24,8 @@ export interface PoolOptions {
 }
 
 /** How a kernel module is registered. */
-export interface KernelOptions {
-  /** Whether to spend milliseconds on optimizing the module before its first run. */
-  readonly optimize?: boolean;
-  /** A registered module whose exports this one imports from "e"; release this one first. */
+export interface KernelOptions extends CompileOptions {
+  /** A registered module whose exports, with those of its own library, this one imports from "e"; release this one first. */
   readonly library?: KernelModule;
 }
 
@@ -72,14 +70,14 @@ class RegisteredKernel implements KernelModule {
     name: string,
     bytes: Uint8Array<ArrayBuffer>,
     place: { readonly slot: number; readonly version: number },
-    options: { readonly optimize: boolean; readonly library: RegisteredKernel | undefined },
+    options: CompileOptions & { readonly library: RegisteredKernel | undefined },
   ) {
     this.name = name;
     this.bytes = bytes;
     this.slot = place.slot;
     this.version = place.version;
     this.library = options.library;
-    this.module = compileModule(bytes, { optimize: options.optimize });
+    this.module = compileModule(bytes, options);
     const functions = WebAssembly.Module.exports(this.module).filter(({ kind }) => kind === "function");
     this.#indices = new Map(functions.map((entry, index) => [entry.name, index]));
   }
@@ -164,7 +162,7 @@ export class WorkerPool {
   register(name: string, bytes: Uint8Array<ArrayBuffer>, options: KernelOptions = {}): KernelModule {
     const library = options.library === undefined ? undefined : this.#registered(options.library);
     const place = this.#freeSlots.pop() ?? { slot: this.#kernels.length, version: 1 };
-    const kernel = new RegisteredKernel(name, bytes, place, { optimize: options.optimize ?? false, library });
+    const kernel = new RegisteredKernel(name, bytes, place, { ...options, library });
     this.#kernels[kernel.slot] = kernel;
     return kernel;
   }
@@ -278,9 +276,9 @@ export class WorkerPool {
   #instantiate(kernel: RegisteredKernel): readonly KernelFunction[] {
     if (kernel.instance !== undefined) return kernel.functions;
     const namespace = this.#ownThread().namespace();
-    if (kernel.library !== undefined) {
-      this.#instantiate(kernel.library);
-      Object.assign(namespace, kernel.library.instance?.exports);
+    for (let { library } = kernel; library !== undefined; library = library.library) {
+      this.#instantiate(library);
+      Object.assign(namespace, library.instance?.exports);
     }
     kernel.instance = new WebAssembly.Instance(kernel.module, { e: namespace });
     kernel.functions = this.#ownThread().install(kernel.slot, kernel.version, kernel.instance);

@@ -9,7 +9,7 @@ import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
 import { WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
-import type { KernelCode, KernelTarget } from "./kernel-code.ts";
+import type { KernelCode, KernelLibrary, KernelTarget } from "./kernel-code.ts";
 import { emitKernel } from "./kernel-emitters.ts";
 import { kernelText } from "./kernel-text.ts";
 import type { KernelModule, PoolOptions } from "./pool.ts";
@@ -38,7 +38,7 @@ export class WasmBackend implements Backend {
   readonly #modules = new Map<string, CompiledKernel>();
   readonly #registry: FinalizationRegistry<number>;
   #view: DataView | null = null;
-  readonly #libraries = new Map<KernelCode["library"], KernelModule>();
+  readonly #libraries = new Map<KernelLibrary, KernelModule>();
   /** Runs that wait for other threads, one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -161,13 +161,14 @@ export class WasmBackend implements Backend {
   }
 
   /** A library that kernels share, compiled once. */
-  #library(emit: NonNullable<KernelCode["library"]>, target: KernelTarget): KernelModule {
-    let library = this.#libraries.get(emit);
-    if (!library) {
-      library = this.pool.register("library", emit(target), { optimize: true });
-      this.#libraries.set(emit, library);
-    }
-    return library;
+  #library(library: KernelLibrary, target: KernelTarget): KernelModule {
+    const known = this.#libraries.get(library);
+    if (known) return known;
+    const own = library.library && this.#library(library.library, target);
+    const options = { ...library.options, ...(own ? { library: own } : {}) };
+    const module = this.pool.register(library.name, library.emit(target), options);
+    this.#libraries.set(library, module);
+    return module;
   }
 
   #trim(): void {
