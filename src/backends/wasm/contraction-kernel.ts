@@ -1,5 +1,6 @@
 /** Emits the module of a matrix product with what is fused into it: operands computed as they are packed, results as they are stored. */
 import { byteLengthOf } from "../../base/dtype.ts";
+import { accessScore, loadsIn } from "../../compiler/loop-nest.ts";
 import { Dependencies } from "../../compiler/structure.ts";
 import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
@@ -18,7 +19,6 @@ import { tileColumns } from "./gemm-width.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor } from "./kernel-code.ts";
 import { loadVector, storeVector } from "./lane-memory.ts";
-import { accessScore, loadsIn } from "./loop-shaping.ts";
 import { emitLocate, emitTabulate, isLocatable, runsAlong } from "./operand-runs.ts";
 
 /** Compiles a contraction to a module on the library of matrix products. */

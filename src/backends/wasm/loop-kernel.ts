@@ -1,4 +1,6 @@
 /** Emits the WebAssembly module of a loop kernel: phases that threads share, and what runs between them. */
+
+import { expressionsIn, joinAxes, mapLoop, ownExpressions, workOf } from "../../compiler/loop-nest.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import { argOf, Expressions } from "../../ir/expr.ts";
 import type { Loop, LoopKernel } from "../../ir/kernel.ts";
@@ -10,7 +12,7 @@ import type { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor, phaseType } from "./kernel-code.ts";
-import { chooseVectorAxis, expressionsIn, joinAxes, mapLoop, ownExpressions, workOf } from "./loop-shaping.ts";
+import { chooseVectorAxis } from "./loop-shaping.ts";
 import type { Pass, Strips } from "./strips.ts";
 import { stripsFor, threadStripBytes } from "./strips.ts";
 
