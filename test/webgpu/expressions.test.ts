@@ -9,7 +9,7 @@ import type { Dtype } from "../../src/base/dtype.ts";
 import { carrierOf, dtypes, isFloating, isHalf, kindOf } from "../../src/base/dtype.ts";
 import { elementsOf, readElement } from "../../src/base/elements.ts";
 import { DtypeError } from "../../src/base/errors.ts";
-import { roundToBfloat16, roundToFloat16 } from "../../src/base/half.ts";
+import { halfToNumber, roundToBfloat16, roundToFloat16 } from "../../src/base/half.ts";
 import type { Axis, BinaryOp, Expr, UnaryOp } from "../../src/ir/expr.ts";
 import { binaryOps, compareOps, Expressions, unaryOps } from "../../src/ir/expr.ts";
 import { interpret } from "../../src/ir/interpret.ts";
@@ -221,6 +221,46 @@ describe.each([1, 4] as const)("in %i lanes", (lanes) => {
         lanes,
       );
     }
+  });
+});
+
+describe("16-bit floats", () => {
+  it.each(["float16", "bfloat16"] as const)("every %s is read and written as it is", async (dtype) => {
+    const bits = Uint16Array.from({ length: 65_536 }, (_, k) => k);
+    const kernel = kernelOf(65_536, dtype, (e, a, b) => [e.cast(a, "float32"), e.unary("neg", b)]);
+    const expected = [bits, bits, new Float32Array(65_536), new Uint16Array(65_536)];
+    const actual = expected.map((elements) => elements.slice());
+    interpret(kernel, expected, []);
+    await runKernel(await codeOf(kernel, 4), kernel, actual);
+    const same = (a: number, b: number): boolean => Object.is(a, b) || (a === 0 && Math.abs(b) < 2 ** -126);
+    const wrong = Array.from(bits).filter((k) => !same(actual[2]?.[k] ?? 0, expected[2]?.[k] ?? 0));
+    expect(wrong).toEqual([]);
+    const changed = Array.from(bits).filter((k) => {
+      const [is, wanted] = [actual[3], expected[3]].map((halves) => halfToNumber(Number(halves?.[k]), dtype));
+      return !same(is ?? 0, wanted ?? 0);
+    });
+    expect(changed).toEqual([]);
+  });
+
+  it.each(["float16", "bfloat16"] as const)("a float32 becomes the nearest %s, the even one of two", async (dtype) => {
+    let state = 99;
+    const values = Float32Array.from({ length: 65_536 }, (_, k) => {
+      state = (state * 48271) % 2147483647;
+      const half = halfToNumber(k & 0x7bff, dtype);
+      // Halfway between two neighbours, a little beside it, or anywhere.
+      const next = halfToNumber((k & 0x7bff) + 1, dtype);
+      const middle = (half + next) / 2;
+      return k % 3 === 0 ? middle : k % 3 === 1 ? middle * (1 + 2 ** -20) : half + (next - half) * (state / 2147483647);
+    });
+    const kernel = kernelOf(65_536, "float32", (e, a) => [e.cast(a, dtype)]);
+    const expected = [values, values, new Uint16Array(65_536)];
+    const actual = expected.map((elements) => elements.slice());
+    interpret(kernel, expected, []);
+    await runKernel(await codeOf(kernel, 4), kernel, actual);
+    const wrong = Array.from(values).filter((value, k) => {
+      return actual[2]?.[k] !== expected[2]?.[k] && Math.abs(value) >= 2 ** -125;
+    });
+    expect(wrong).toEqual([]);
   });
 });
 

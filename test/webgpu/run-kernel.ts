@@ -115,11 +115,8 @@ async function createPipeline(device: GpuDevice, wgsl: string, bindings: readonl
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     compute: { module, entryPoint: "main" },
   });
-  const pipeline = await compiled.catch((cause: unknown) => {
-    throw new Error(`${cause}\n${numbered(wgsl)}`);
-  });
-  const error = await device.popErrorScope();
-  if (error) throw new Error(`${error.message}\n${numbered(wgsl)}`);
+  const [pipeline, error] = await Promise.all([compiled.catch(() => null), device.popErrorScope()]);
+  if (!pipeline || error) throw new Error(`${error?.message ?? "no pipeline"}\n${numbered(wgsl)}`);
   return { pipeline, layout };
 }
 

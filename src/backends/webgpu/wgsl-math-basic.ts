@@ -141,6 +141,20 @@ fn to_uint$(x: $F) -> $U {
   return select(select(inside, $U(0xffffffffu), x >= $F(4294967296f)), $U(0u), is_nan$(x));
 }`,
 
+  // Integers in the order of the numbers, NaN above all; 0 and -0 are equal.
+  greatest_key: `
+fn greatest_key$(x: $F) -> $I {
+  let bits = bitcast<$I>(x);
+  let key = select(bits ^ ((bits >> $U(31u)) & $I(0x7fffffff)), $I(0), x == $F(0f));
+  return select(key, $I(0x7fffffff), is_nan$(x));
+}`,
+
+  // The other way round, NaN above all again.
+  least_key: `
+fn least_key$(x: $F) -> $I {
+  return select(~greatest_key$(x), $I(0x7fffffff), is_nan$(x));
+}`,
+
   // a - b · ⌊a / b⌋ with the sign of b, exact: the mantissas are divided eight bits at a time.
   float_remainder: `
 fn float_remainder(a: f32, b: f32) -> f32 {

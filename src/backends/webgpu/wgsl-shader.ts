@@ -12,6 +12,9 @@ const builtins: Readonly<Record<string, string>> = {
   subgroup_size: "@builtin(subgroup_size) subgroup_size: u32",
 };
 
+/** Types that look like numbered names. */
+const typeNames: ReadonlySet<string> = new Set(["f16", "f32", "i32", "u32"]);
+
 /**
  * Collects a shader. Its entry point sees `workgroup: vec3u` (the workgroup's place in the grid) and `thread: u32` (the
  * thread's place in its workgroup).
@@ -27,7 +30,8 @@ export class Shader {
 
   /** A name that nothing else has. */
   name(prefix: string): string {
-    return `${prefix}${this.#names++}`;
+    const name = `${prefix}${this.#names++}`;
+    return typeNames.has(name) ? this.name(prefix) : name;
   }
 
   /** Adds a line to the body. */

@@ -1,0 +1,343 @@
+/** The shader of one stage of a loop nest: points over workgroups and teams, what the loops at a point find, and the stores. */
+import { expressionsIn } from "../../compiler/loop-nest.ts";
+import type { Expr, Expressions } from "../../ir/expr.ts";
+import { argOf } from "../../ir/expr.ts";
+import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
+import type { Found } from "./loop-body.ts";
+import { areWrittenOut, BodyEmitter } from "./loop-body.ts";
+import type { State } from "./loop-reducer.ts";
+import { Reducer } from "./loop-reducer.ts";
+import type { Stage, Tuning } from "./loop-schedule.ts";
+import type { Team } from "./loop-team.ts";
+import { fromWords, joinTeam, toWords } from "./loop-team.ts";
+import { WgslEmitter } from "./wgsl-expression.ts";
+import type { KernelInterface } from "./wgsl-memory.ts";
+import { ShaderMemory } from "./wgsl-memory.ts";
+import { Shader } from "./wgsl-shader.ts";
+import type { Lanes } from "./wgsl-types.ts";
+
+/** Where the partial results of a reduction lie in the scratch memory: for each part `slices` times `points` words. */
+export interface Partials {
+  /** First word of each part. */
+  readonly offsets: readonly number[];
+  readonly slices: number;
+  readonly points: number;
+}
+
+/** Hands out scratch memory, in words. */
+export class ScratchLayout {
+  words = 0;
+  readonly #places = new Map<Expr, Partials>();
+
+  /** Where the partial results of `reduce` are; places are made for those that are new. */
+  place(reduce: Expr, parts: number, slices: number, points: number): Partials {
+    const offsets = Array.from({ length: parts }, (_, part) => this.words + part * slices * points);
+    this.words += parts * slices * points;
+    const place = { offsets, slices, points };
+    this.#places.set(reduce, place);
+    return place;
+  }
+
+  /** The place of a reduction that an earlier stage has written. */
+  placeOf(reduce: Expr): Partials | undefined {
+    return this.#places.get(reduce);
+  }
+}
+
+/** What the stages of a kernel share. */
+export interface StageContext {
+  readonly e: Expressions;
+  readonly kernel: KernelInterface;
+  readonly target: GpuTarget;
+  readonly tuning: Tuning;
+  readonly scratch: ScratchLayout;
+}
+
+/** The dispatch of a stage. */
+export function emitStage(context: StageContext, stage: Stage): GpuDispatch {
+  return new StageEmitter(context, stage).emit();
+}
+
+class StageEmitter {
+  readonly #context: StageContext;
+  readonly #stage: Stage;
+  readonly #shader = new Shader();
+  readonly #memory: ShaderMemory;
+  readonly #em: WgslEmitter;
+  readonly #bodies: BodyEmitter;
+  /** The lanes of what is found for a point. */
+  readonly #lanes: Lanes;
+
+  constructor(context: StageContext, stage: Stage) {
+    this.#context = context;
+    this.#stage = stage;
+    this.#memory = new ShaderMemory(this.#shader, context.kernel, context.target);
+    this.#em = new WgslEmitter(this.#shader, this.#memory);
+    this.#bodies = new BodyEmitter(context.e, this.#em);
+    this.#lanes = stage.points.lanes;
+  }
+
+  get #threads(): number {
+    return this.#stage.team * this.#stage.perGroup;
+  }
+
+  emit(): GpuDispatch {
+    const { points, perGroup, slices, groups, reduces } = this.#stage;
+    const shader = this.#shader;
+    const count = groups * slices;
+    const grid = gridOf(count, this.#context.target.workgroupsPerAxis);
+    const group = shader.let(
+      "group",
+      grid[1] === 1 ? "i32(workgroup.x)" : `i32(workgroup.x + workgroup.y * ${grid[0]}u)`,
+    );
+    const slice = slices === 1 ? "0" : shader.let("slice", `${group} % ${slices}`);
+    const tile = slices === 1 ? group : shader.let("tile", `${group} / ${slices}`);
+    const { local, member } = this.#places();
+    const tiles = Math.ceil(points.steps / perGroup);
+    const isExact = grid[0] * grid[1] === count && tiles * perGroup === points.steps;
+    if (reduces.length === 0) this.#tile(tile, local, member, slice, isExact);
+    else this.#rounds(tiles, tile, local, member, isExact);
+    const bindings = this.#memory.bindings();
+    return { wgsl: shader.build(this.#threads), bindings, workgroups: grid };
+  }
+
+  /** Which point of the workgroup's tile a thread has, and which member of its team it is. */
+  #places(): { readonly local: string; readonly member: string } {
+    const { team, perGroup, layout } = this.#stage;
+    const shader = this.#shader;
+    if (team === 1) return { local: "i32(thread)", member: "0" };
+    if (perGroup === 1) return { local: "0", member: shader.let("member", "i32(thread)") };
+    const [few, many] = layout === "along" ? [team, "member"] : [perGroup, "local"];
+    const low = shader.let(many, `i32(thread % ${few}u)`);
+    const high = shader.let(many === "member" ? "local" : "member", `i32(thread / ${few}u)`);
+    return layout === "along" ? { local: high, member: low } : { local: low, member: high };
+  }
+
+  get #stride(): number {
+    return this.#stage.layout === "along" ? 1 : this.#stage.perGroup;
+  }
+
+  /** One point for each team. */
+  #tile(tile: string, local: string, member: string, slice: string, isExact: boolean): void {
+    const { points, perGroup, team } = this.#stage;
+    const shader = this.#shader;
+    const position = points.steps === 1 ? "0" : shader.let("point", `${tile} * ${perGroup} + ${local}`);
+    if (isExact) {
+      this.#point(position, member, slice, null);
+      return;
+    }
+    if (team === 1) {
+      this.#em.block(`if (${position} < ${points.steps})`, () => this.#point(position, member, slice, null));
+      return;
+    }
+    // Nobody may leave before the last barrier: who has no point works on the last one, and keeps it to himself.
+    const inside = shader.let("inside", `${position} < ${points.steps}`);
+    this.#point(shader.let("point", `min(${position}, ${points.steps - 1})`), member, slice, inside);
+  }
+
+  /** The points of a workgroup round by round, with reductions over all of them. */
+  #rounds(tiles: number, tile: string, local: string, member: string, isExact: boolean): void {
+    const { points, perGroup, groups, reduces, team } = this.#stage;
+    const shader = this.#shader;
+    const lanes = this.#lanes;
+    const reducers = reduces.map((reduce) => new Reducer(shader, reduce));
+    const totals = reducers.map((reducer) =>
+      reducer.identity(lanes).map((text, part) => {
+        const name = shader.name("a");
+        shader.line(`var ${name} = ${text};`);
+        return { name, part };
+      }),
+    );
+    this.#em.block(`for (var tile = ${tile}; tile < ${tiles}; tile += ${groups})`, () => {
+      const position = shader.let("point", `tile * ${perGroup} + ${local}`);
+      const inside = isExact ? null : shader.let("inside", `${position} < ${points.steps}`);
+      const point = isExact ? position : shader.let("point", `min(${position}, ${points.steps - 1})`);
+      this.#point(point, member, "0", inside);
+      const isMine = [...(inside ? [inside] : []), ...(team === 1 ? [] : [`${member} == 0`])].join(" && ");
+      this.#em.block(isMine === "" ? "" : `if (${isMine})`, () => {
+        this.#withPointLanes(() => {
+          reducers.forEach((reducer, k) => {
+            const change = this.#atPoint(reducer.reduce);
+            const operand = this.#em.text(argOf(change, 0), lanes);
+            const position = (): string => this.#em.text(this.#flatPoint(), lanes);
+            const taken = reducer.take(operand, position, lanes).map((text) => shader.let("s", text));
+            const known = (totals[k] ?? []).map(({ name }) => name);
+            reducer.combine(known, taken, lanes).forEach((text, part) => {
+              shader.line(`${known[part]} = ${text};`);
+            });
+          });
+        });
+      });
+    });
+    const states = reducers.map((reducer, k) => {
+      const names = (totals[k] ?? []).map(({ name }) => shader.let("s", name));
+      return lanes === 4 ? reducer.joinLanes(names) : names;
+    });
+    const team4all: Team = { size: this.#threads, stride: 1, member: "i32(thread)" };
+    const joined = joinTeam(shader, team4all, reducers, states, 1, this.#threads);
+    this.#em.block("if (thread == 0u)", () => {
+      reducers.forEach((reducer, k) => {
+        this.#publish(reducer, joined[k] ?? [], 1, tile, "0", groups, 1);
+      });
+    });
+  }
+
+  /** Everything at one point; `inside` says whether this thread may store. */
+  #point(position: string, member: string, slice: string, inside: string | null): void {
+    const { points, bodies, stores, team, slices } = this.#stage;
+    const { tuning, e } = this.#context;
+    const em = this.#em;
+    const shader = this.#shader;
+    em.bindAxis(points.step, position);
+    this.#joinNeeds(position, member);
+    const stride = team * slices;
+    const first = slices === 1 ? member : shader.let("first", `${slice} * ${team} + ${member}`);
+    const share = { first, stride, outer: points.axes, lane: points.lane, inside };
+    const isWritten = slices === 1 && areWrittenOut(bodies, stride, tuning.unrolled);
+    if (!isWritten) this.#withPointLanes(() => em.hoist(bodies.flatMap(({ loop }) => this.#changed(loop))));
+    for (const body of bodies) {
+      const found = isWritten ? this.#bodies.writtenOut(body, share) : this.#bodies.counted(body, share);
+      this.#conclude(found, position, member, slice, inside);
+    }
+    if (stores.length === 0) return;
+    const mine = [
+      ...(inside ? [inside] : []),
+      ...(team === 1 ? [] : [`${member} == 0`]),
+      ...(slices === 1 ? [] : [`${slice} == 0`]),
+    ].join(" && ");
+    const store = (): void => {
+      this.#withPointLanes(() => {
+        for (const { slot, index, value } of stores)
+          em.store(slot, e.substitute(index, points.axes), e.substitute(value, points.axes));
+      });
+    };
+    if (mine === "") store();
+    else em.block(`if (${mine})`, store);
+  }
+
+  /** Gives the reductions of a loop their values, or leaves them in scratch memory if other workgroups have found parts too. */
+  #conclude(found: readonly Found[], position: string, member: string, slice: string, inside: string | null): void {
+    if (found.length === 0) return;
+    const { points, team, slices } = this.#stage;
+    const shader = this.#shader;
+    const lanes = this.#lanes;
+    const states = joinTeam(
+      shader,
+      { size: team, stride: this.#stride, member },
+      found.map(({ reducer }) => reducer),
+      found.map(({ state }) => state),
+      lanes,
+      this.#threads,
+    );
+    if (slices === 1) {
+      found.forEach(({ reducer }, k) => {
+        const text = shader.let("r", reducer.finish(states[k] ?? [], lanes));
+        this.#em.bindValue(this.#atPoint(reducer.reduce), { text, lanes });
+      });
+      return;
+    }
+    const mine = [...(inside ? [inside] : []), ...(team === 1 ? [] : [`${member} == 0`])].join(" && ");
+    this.#em.block(mine === "" ? "" : `if (${mine})`, () => {
+      found.forEach(({ reducer }, k) => {
+        this.#publish(reducer, states[k] ?? [], lanes, slice, position, slices, points.steps * lanes);
+      });
+    });
+  }
+
+  #publish(
+    reducer: Reducer,
+    state: State,
+    lanes: Lanes,
+    slice: string,
+    position: string,
+    slices: number,
+    points: number,
+  ): void {
+    const { offsets } = this.#context.scratch.place(reducer.reduce, reducer.parts.length, slices, points);
+    const buffer = this.#memory.scratch(0, "u32", true);
+    state.forEach((text, part) => {
+      const at = this.#shader.let("at", `${offsets[part]} + ${slice} * ${points} + ${position} * ${lanes}`);
+      const words = toWords(text, reducer.parts[part] ?? "u32", lanes);
+      if (lanes === 1) {
+        this.#shader.line(`${buffer}[${at}] = ${words};`);
+        return;
+      }
+      const name = this.#shader.let("w", words);
+      for (let lane = 0; lane < 4; lane++) this.#shader.line(`${buffer}[${at} + ${lane}] = ${name}[${lane}];`);
+    });
+  }
+
+  /** Joins what workgroups of earlier stages have found for this point. */
+  #joinNeeds(position: string, member: string): void {
+    const { needs, team, points } = this.#stage;
+    const shader = this.#shader;
+    const lanes = this.#lanes;
+    const reducers: Reducer[] = [];
+    const states: State[] = [];
+    for (const reduce of needs) {
+      const place = this.#context.scratch.placeOf(reduce);
+      if (!place) continue;
+      const reducer = new Reducer(shader, reduce);
+      const buffer = this.#memory.scratch(0, "u32", false);
+      const names = reducer.identity(lanes).map((text) => {
+        const name = shader.name("a");
+        shader.line(`var ${name} = ${text};`);
+        return name;
+      });
+      // What belongs to all points lies there once.
+      const at = place.points === 1 ? "0" : `${position} * ${lanes}`;
+      this.#em.block(`for (var s = ${member}; s < ${place.slices}; s += ${team})`, () => {
+        const other = reducer.parts.map((part, p) => {
+          const base = shader.let("at", `${place.offsets[p]} + s * ${place.points} + ${at}`);
+          if (lanes === 1) return shader.let("s", fromWords(`${buffer}[${base}]`, part, 1));
+          const words = [0, 1, 2, 3].map((lane) => `${buffer}[${base}${place.points === 1 ? "" : ` + ${lane}`}]`);
+          return shader.let("s", fromWords(`vec4u(${words.join(", ")})`, part, 4));
+        });
+        reducer.combine(names, other, lanes).forEach((text, part) => {
+          shader.line(`${names[part]} = ${text};`);
+        });
+      });
+      reducers.push(reducer);
+      states.push(names.map((name) => shader.let("s", name)));
+    }
+    const joined = joinTeam(
+      shader,
+      { size: team, stride: this.#stride, member },
+      reducers,
+      states,
+      lanes,
+      this.#threads,
+    );
+    reducers.forEach((reducer, k) => {
+      const text = shader.let("r", reducer.finish(joined[k] ?? [], lanes));
+      this.#em.bindValue(this.#context.e.substitute(reducer.reduce, points.axes), { text, lanes });
+    });
+  }
+
+  #changed(loop: Parameters<typeof expressionsIn>[0]): Expr[] {
+    return expressionsIn(loop).map((expr) => this.#context.e.substitute(expr, this.#stage.points.axes));
+  }
+
+  /** `reduce` as later expressions at this point spell it. */
+  #atPoint(reduce: Expr): Expr {
+    return this.#context.e.substitute(reduce, this.#stage.points.axes);
+  }
+
+  /** The flat position of the point. */
+  #flatPoint(): Expr {
+    const { e } = this.#context;
+    const { step, lane, lanes } = this.#stage.points;
+    return lane ? e.add(e.scale(e.axis(step), lanes), e.axis(lane)) : e.axis(step);
+  }
+
+  #withPointLanes(body: () => void): void {
+    this.#em.withLanes(this.#stage.points.lane, body);
+  }
+}
+
+/** The workgroups of a dispatch along each axis: as many as asked, or some more that find nothing to do. */
+function gridOf(count: number, limit: number): [number, number, number] {
+  if (count <= limit) return [Math.max(1, count), 1, 1];
+  const rows = Math.ceil(count / limit);
+  return [Math.ceil(count / rows), rows, 1];
+}

@@ -1,0 +1,114 @@
+/** Threads of a workgroup that work on one point together, and how they join what each of them has found. */
+import type { Reducer, State } from "./loop-reducer.ts";
+import type { Shader } from "./wgsl-shader.ts";
+import type { Lanes, RegisterType } from "./wgsl-types.ts";
+import { typeName } from "./wgsl-types.ts";
+
+/** A team: `size` threads, a power of two, whose numbers differ by `stride`. */
+export interface Team {
+  readonly size: number;
+  readonly stride: number;
+  /** An i32 that says which member this thread is. */
+  readonly member: string;
+}
+
+/** Bytes of workgroup memory that joining takes for each thread of a workgroup, at most. */
+export function joinBytesPerThread(lanes: Lanes): number {
+  return arrayLimit(lanes) * 4 * lanes;
+}
+
+/** Arrays in use at once: a position takes two. */
+function arrayLimit(lanes: Lanes): number {
+  return lanes === 4 ? 2 : 4;
+}
+
+/**
+ * Joins the states of all members of each team; every member gets the result. All threads of the workgroup must come here,
+ * and states are names.
+ */
+export function joinTeam(
+  shader: Shader,
+  team: Team,
+  reducers: readonly Reducer[],
+  states: readonly State[],
+  lanes: Lanes,
+  threads: number,
+): State[] {
+  if (team.size === 1) return [...states];
+  const joined: State[] = [];
+  for (let first = 0; first < reducers.length; ) {
+    let count = 0;
+    let arrays = 0;
+    while (first + count < reducers.length) {
+      const parts = reducers[first + count]?.parts.length ?? 1;
+      if (count > 0 && arrays + parts > arrayLimit(lanes)) break;
+      arrays += parts;
+      count++;
+    }
+    const [some, ready] = [reducers.slice(first, first + count), states.slice(first, first + count)];
+    joined.push(...joinSome(shader, team, some, ready, lanes, threads));
+    first += count;
+  }
+  return joined;
+}
+
+function joinSome(
+  shader: Shader,
+  team: Team,
+  reducers: readonly Reducer[],
+  states: readonly State[],
+  lanes: Lanes,
+  threads: number,
+): State[] {
+  const words = typeName("u32", lanes);
+  let count = 0;
+  const arrays = reducers.map(({ parts }) =>
+    parts.map(() => {
+      const name = `team${lanes}_${count++}`;
+      shader.declare(`var<workgroup> ${name}: array<${words}, ${threads}>;`);
+      return name;
+    }),
+  );
+  const read = (k: number, place: string): State =>
+    (reducers[k]?.parts ?? []).map((part, p) => fromWords(`${arrays[k]?.[p]}[${place}]`, part, lanes));
+  const write = (k: number, place: string, state: State): void => {
+    state.forEach((text, p) => {
+      shader.line(`${arrays[k]?.[p]}[${place}] = ${toWords(text, reducers[k]?.parts[p] ?? "u32", lanes)};`);
+    });
+  };
+  // Whoever still reads what was joined before must be done.
+  shader.line("workgroupBarrier();");
+  states.forEach((state, k) => {
+    write(k, "thread", state);
+  });
+  shader.line("workgroupBarrier();");
+  for (let width = team.size; width > 1; ) {
+    const ways = Math.min(width, 4);
+    const next = width / ways;
+    shader.block(`if (${team.member} < ${next})`, () => {
+      reducers.forEach((reducer, k) => {
+        let state = read(k, "thread");
+        for (let way = 1; way < ways; way++) {
+          const names = state.map((text) => shader.let("s", text));
+          const other = read(k, `thread + ${way * next * team.stride}u`).map((text) => shader.let("s", text));
+          state = reducer.combine(names, other, lanes);
+        }
+        write(k, "thread", state);
+      });
+    });
+    shader.line("workgroupBarrier();");
+    width = next;
+  }
+  const first = shader.let("f", `thread - u32(${team.member})${team.stride === 1 ? "" : ` * ${team.stride}u`}`);
+  return reducers.map((_, k) => read(k, first).map((text) => shader.let("s", text)));
+}
+
+/** The bits of a part of a state; bool does not occur. */
+export function toWords(text: string, part: RegisterType, lanes: Lanes): string {
+  return part === "u32" ? text : `bitcast<${typeName("u32", lanes)}>(${text})`;
+}
+
+/** The part of a state with these bits. */
+export function fromWords(text: string, part: RegisterType, lanes: Lanes): string {
+  return part === "u32" ? text : `bitcast<${typeName(part, lanes)}>(${text})`;
+}
