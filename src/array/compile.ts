@@ -1,5 +1,6 @@
 /** compile: a function recorded once per form of its arguments, then run from its finished plan. */
 
+import { requireFunction } from "../base/describe.ts";
 import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
 import { identityOf } from "../compiler/program.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -52,6 +53,7 @@ export function compile<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: CompileOptions = {},
 ): (...args: A) => R {
+  requireFunction("compile", fn);
   const { inputs: inputTrees = [], outputs: outputTrees = [], shapeless = false } = options;
   const recordings = new Map<string, Recording>();
   const limit = shapeless ? shapelessTraceLimit : traceLimit;

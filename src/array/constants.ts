@@ -10,6 +10,7 @@ import {
   isInteger,
   kindOf,
   promote,
+  requireDtype,
 } from "../base/dtype.ts";
 import { DtypeError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -218,11 +219,6 @@ function precisionOf(dtype: Dtype): readonly [eps: number, smallestNormal: numbe
     default:
       return [2 ** -52, 2 ** -1022];
   }
-}
-
-function requireDtype(operation: string, dtype: Dtype): Dtype {
-  if (isDtype(dtype)) return dtype;
-  throw new DtypeError(operation, `${String(dtype)} is no dtype`);
 }
 
 function requireKnown<T extends Dtype | DtypeCategory>(name: T): T {

@@ -1,7 +1,7 @@
 /** What a computation will cost, before it runs: kernels, bytes, operations, and the graph as a drawing. */
 import { byteLengthOf } from "../base/dtype.ts";
 import { DeviceError } from "../base/errors.ts";
-import { sizeOf } from "../base/shape.ts";
+import { formatShape, sizeOf } from "../base/shape.ts";
 import { countWork } from "../compiler/weight.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
@@ -102,7 +102,7 @@ function loopFlops(loop: Loop, outer: number, ready: Set<Expr>): number {
 export function toDot(...trees: readonly unknown[]): string {
   const order = topologicalOrder(trees.flatMap(leavesOf), (array) => array.isEvaluated);
   const lines = order.flatMap((array) => {
-    const label = `${array.primitive.name}\\n${array.dtype} [${array.shape.join(", ")}]`;
+    const label = `${array.primitive.name}\\n${array.dtype} ${formatShape(array.shape)}`;
     const shape = array.isEvaluated ? "box" : "ellipse";
     return [
       `  a${array.id} [label="${label}", shape=${shape}];`,

@@ -1,5 +1,5 @@
 /** `expr`: formulas over arrays with Python's operators, in a tagged template that is parsed once per place in the source. */
-import { DtypeError, FormatError } from "../base/errors.ts";
+import { ArgumentError, DtypeError, FormatError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { ArrayReference, asArray } from "../primitives/operands.ts";
@@ -43,6 +43,8 @@ const deepestNesting = 256;
 export function expr(strings: TemplateStringsArray, ...values: readonly ArrayLike[]): MLXArray {
   let formula = parsed.get(strings);
   if (!formula) {
+    if (!Array.isArray(strings?.raw))
+      throw new ArgumentError("expr", "is a template: write the formula behind mx.expr in backticks");
     formula = new Parser(strings.raw).parse();
     parsed.set(strings, formula);
   }

@@ -1,6 +1,7 @@
 /** Arrays from JavaScript data: numbers, nested lists and typed arrays. */
+import { describeValue } from "../base/describe.ts";
 import type { Dtype, TypedArray } from "../base/dtype.ts";
-import { carrierOf, isDtype, isHalf } from "../base/dtype.ts";
+import { carrierOf, isHalf, requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { elementsOf, writeElement } from "../base/elements.ts";
 import { DtypeError, ShapeError } from "../base/errors.ts";
@@ -27,7 +28,7 @@ export type ArrayData = Scalar | MLXArray | ArrayBufferView | readonly ArrayData
  * await array([1, 2], "int32").tolist(); // [1, 2]
  */
 export function array(data: ArrayData, dtype?: Dtype): MLXArray {
-  if (dtype !== undefined && !isDtype(dtype)) throw new DtypeError("array", `${String(dtype)} is no dtype`);
+  if (dtype !== undefined) requireDtype("array", dtype);
   if (data instanceof MLXArray) return dtype ? castTo(data, dtype) : data;
   if (ArrayBuffer.isView(data)) return fromTypedArray(data, undefined, dtype);
   if (!Array.isArray(data)) return scalar(data, dtype);
@@ -115,10 +116,7 @@ function dtypeOf(flat: readonly Scalar[]): Dtype {
 }
 
 function notData(value: unknown): DtypeError {
-  return new DtypeError(
-    "array",
-    `elements are numbers, booleans or bigints; got ${value === null ? "null" : typeof value}`,
-  );
+  return new DtypeError("array", `elements are numbers, booleans or bigints; got ${describeValue(value)}`);
 }
 
 function asTypedArray(data: ArrayBufferView): TypedArray {

@@ -21,7 +21,7 @@ export async function load(source: FileSource): Promise<MLXArray | Record<string
   const name = nameOfSource(source);
   if (isNpy(bytes)) return parseNpy(bytes, name);
   if (isZip(bytes)) return parseNpz(bytes, name);
-  if (bytes[8] === openBrace || bytes.length < 9) return parseSafetensors(bytes, name).arrays;
+  if (bytes[8] === openBrace) return parseSafetensors(bytes, name).arrays;
   throw new FormatError("load", `${name} begins like none of npy, npz and safetensors; save it as one of them`);
 }
 

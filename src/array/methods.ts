@@ -1,6 +1,8 @@
 /** Installs the methods of arrays: each is the public function of the same name with the array as its first argument. */
 import type { Dtype, TypedArray } from "../base/dtype.ts";
+import { requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
+import { ArgumentError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import {
   abs,
@@ -281,7 +283,7 @@ define("get", function (this: MLXArray, ...items: readonly IndexItem[]): MLXArra
   return get(this, ...items);
 });
 define("asType", function (this: MLXArray, dtype: Dtype): MLXArray {
-  return castTo(this, dtype);
+  return castTo(this, requireDtype("asType", dtype));
 });
 define("item", function (this: MLXArray): Promise<Scalar> {
   return item(this);
@@ -297,6 +299,13 @@ define("view", function (this: MLXArray, dtype?: Dtype): unknown {
 });
 define("toString", function (this: MLXArray): string {
   return format(this);
+});
+define("toJSON", function (this: MLXArray): string {
+  return format(this);
+});
+define(Symbol.toPrimitive, function (this: MLXArray, hint: string): string {
+  if (hint !== "number") return format(this);
+  throw new ArgumentError("MLXArray", "JavaScript's operators do not work on arrays; use methods or mx.expr");
 });
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 define(inspect, function (this: MLXArray): string {

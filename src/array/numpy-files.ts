@@ -1,8 +1,13 @@
 /** NumPy's files: npy holds one array, npz several in a zip archive. Source: numpy.org, "NPY format". */
+
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf, isDtype, kindOf } from "../base/dtype.ts";
-import { FormatError } from "../base/errors.ts";
+import { ArgumentError, FormatError } from "../base/errors.ts";
+import { formatShape } from "../base/shape.ts";
+import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { ArrayLike } from "../primitives/operands.ts";
+import { asArray } from "../primitives/operands.ts";
 import { transpose } from "../primitives/views.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileSource } from "./files.ts";
@@ -28,7 +33,13 @@ export interface SaveOptions {
  * const bytes = await saveNpy(array([[1, 2], [3, 4]]));
  * await (await loadNpy(bytes)).tolist(); // [[1, 2], [3, 4]]
  */
-export async function saveNpy(x: MLXArray, options: SaveOptions = {}): Promise<Uint8Array> {
+export async function saveNpy(x: ArrayLike, options: SaveOptions = {}): Promise<Uint8Array> {
+  const bytes = await npyBytes(asArray("save", x));
+  if (options.path !== undefined) await writeBytes(options.path, bytes);
+  return bytes;
+}
+
+async function npyBytes(x: MLXArray): Promise<Uint8Array> {
   const elements = await viewElements(x);
   const shape = x.shape.length === 1 ? `${x.shape[0]},` : x.shape.join(", ");
   const text = `{'descr': '${descriptionOf(x.dtype)}', 'fortran_order': False, 'shape': (${shape}), }`;
@@ -40,7 +51,6 @@ export async function saveNpy(x: MLXArray, options: SaveOptions = {}): Promise<U
   new DataView(bytes.buffer).setUint16(8, header.length, true);
   bytes.set(new TextEncoder().encode(header), 10);
   bytes.set(new Uint8Array(elements.buffer, elements.byteOffset, x.nbytes), start);
-  if (options.path !== undefined) await writeBytes(options.path, bytes);
   return bytes;
 }
 
@@ -72,9 +82,11 @@ export function savezCompressed(arrays: NamedArrays, options: SaveOptions = {}):
 }
 
 async function archive(arrays: NamedArrays, options: SaveOptions, isCompressed: boolean): Promise<Uint8Array> {
-  await evaluate(arrays);
+  if (!isPlainObject(arrays)) throw new ArgumentError("savez", "takes arrays by name, as in savez({ a, b })");
+  const named = Object.entries(arrays).map(([name, array]) => [name, asArray("savez", array)] as const);
+  await evaluate(named);
   const files: [string, Uint8Array][] = [];
-  for (const [name, array] of Object.entries(arrays)) files.push([`${name}.npy`, await saveNpy(array)]);
+  for (const [name, array] of named) files.push([`${name}.npy`, await npyBytes(array)]);
   const bytes = await zip(files, isCompressed);
   if (options.path !== undefined) await writeBytes(options.path, bytes);
   return bytes;
@@ -114,7 +126,9 @@ export function parseNpy(bytes: Uint8Array, name: string): MLXArray {
   const size = shape.reduce((product, length) => product * length, 1);
   const end = start + size * byteLengthOf(dtype);
   if (!(end <= bytes.length)) {
-    throw damaged(`[${shape}] of ${dtype} needs ${end} bytes, it has ${bytes.length}; copy or download it again`);
+    throw damaged(
+      `${formatShape(shape)} of ${dtype} needs ${end} bytes, it has ${bytes.length}; copy or download it again`,
+    );
   }
   const own = bytes.slice(start, end);
   if (description.startsWith(">")) reverseElements(own, byteLengthOf(dtype));

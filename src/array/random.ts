@@ -3,7 +3,7 @@ import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
-import { broadcastShapes, formatShape, normalizeAxis } from "../base/shape.ts";
+import { broadcastShapes, checkShape, formatShape, normalizeAxis } from "../base/shape.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { abs, add, divide, maximum, minimum, multiply, negative, sign, subtract } from "../primitives/arithmetic.ts";
@@ -135,7 +135,8 @@ export function split(from: MLXArray, count = 2): MLXArray[] {
 
 /** Random bits: uint32, or uint16 or uint8 if `width` is 2 or 1 bytes. */
 export function bits(shape: Shape = [], options: RandomOptions & { readonly width?: 1 | 2 | 4 } = {}): MLXArray {
-  return randomBits(options.key ?? state.next(), shape, options.width ?? 4);
+  checkShape("random", shape);
+  return randomBits(keyOf(options), shape, options.width ?? 4);
 }
 
 /** Uniform samples in [low, high), float32 unless a floating `dtype` is given; `low` and `high` broadcast to `shape`. */
@@ -222,7 +223,8 @@ export interface CategoricalOptions extends RandomOptions {
 }
 
 /** Samples category numbers (uint32) from unnormalized log-probabilities, by the Gumbel-max trick. */
-export function categorical(logits: MLXArray, options: CategoricalOptions = {}): MLXArray {
+export function categorical(given: ArrayLike, options: CategoricalOptions = {}): MLXArray {
+  const logits = asArray("categorical", given);
   const axis = normalizeAxis("categorical", options.axis ?? -1, logits.shape.length);
   const categories = logits.shape[axis] ?? 1;
   const rest = logits.shape.filter((_, k) => k !== axis);
@@ -288,12 +290,18 @@ export function multivariateNormal(
   return castTo(add(spread, broadcastTo(mean, [...target, n])), floating("multivariateNormal", options.dtype));
 }
 
+function keyOf({ key: given }: RandomOptions): MLXArray {
+  if (given === undefined || given instanceof MLXArray) return given ?? state.next();
+  throw new ArgumentError("random", `a key is an array, as random.key(${String(given)}) gives`);
+}
+
 function floating(operation: string, dtype: Dtype = "float32"): Dtype {
   if (!isFloating(dtype)) throw new DtypeError(operation, `samples are floating, got ${dtype}`);
   return dtype;
 }
 
 function requireBroadcast(operation: string, shape: Shape, operands: readonly { readonly shape: Shape }[]): void {
+  checkShape(operation, shape);
   for (const operand of operands) {
     const joined = broadcastShapes(operation, shape, operand.shape);
     if (joined.length !== shape.length || joined.some((length, axis) => length !== shape[axis])) {
@@ -306,8 +314,8 @@ function requireBroadcast(operation: string, shape: Shape, operands: readonly { 
 }
 
 function seedWords(seed: number | bigint): readonly [number, number] {
-  if (typeof seed === "number" && !Number.isInteger(seed))
-    throw new ArgumentError("seed", `a seed is a whole number, got ${seed}`);
+  if (typeof seed !== "bigint" && !Number.isInteger(seed))
+    throw new ArgumentError("seed", `a seed is a whole number, got ${String(seed)}`);
   const whole = BigInt.asUintN(64, BigInt(seed));
   return [Number(whole >> 32n), Number(whole & 0xffffffffn)];
 }

@@ -1,9 +1,11 @@
 /** Reading the elements of arrays; computes them first where needed. */
+
 import type { TypedArray } from "../base/dtype.ts";
 import { carrierOf, isHalf } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { elementsOf, readElement } from "../base/elements.ts";
 import { DisposedError, MLXError, ShapeError } from "../base/errors.ts";
+import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { visibleBytes } from "../ir/allocation.ts";
 import { currentRuntime } from "./device.ts";
@@ -35,7 +37,7 @@ export async function item(x: MLXArray): Promise<Scalar> {
   if (x.size !== 1) {
     throw new ShapeError(
       "item",
-      `needs an array with one element, got shape [${x.shape}]; read it with tolist() or data()`,
+      `needs an array with one element, got shape ${formatShape(x.shape)}; read it with tolist() or data()`,
     );
   }
   await bringHere(x);
@@ -67,7 +69,7 @@ export function nestedElements(x: MLXArray): NestedList {
 
 /** The elements of an evaluated array as they lie in memory. @throws {DisposedError} after `dispose()`. */
 export function currentElements(x: MLXArray): TypedArray {
-  if (x.isDisposed) throw new DisposedError("read", `array(${x.dtype} [${x.shape}]) was disposed`);
+  if (x.isDisposed) throw new DisposedError("read", `array(${x.dtype} ${formatShape(x.shape)}) was disposed`);
   if (x.allocation) {
     const bytes = visibleBytes(x.allocation);
     if (!bytes) throw new MLXError("read", "the elements lie on the GPU; await data() or item() first");

@@ -1,7 +1,9 @@
 /** Where computations run: the backend in use and the plans it has prepared. */
+
 import { elementsOf } from "../base/elements.ts";
 import { DisposedError, MLXError, OutOfMemoryError } from "../base/errors.ts";
 import { MissingPart } from "../base/part.ts";
+import { formatShape } from "../base/shape.ts";
 import type { PlanOptions } from "../compiler/fuse.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
@@ -173,7 +175,7 @@ export class Runtime {
     // A disposed array keeps its memory until the computations that were pending then are done.
     if (array?.allocation) return array.allocation;
     if (array?.isDisposed)
-      throw new DisposedError("evaluate", `an input, array(${array.dtype} [${array.shape}]), was disposed`);
+      throw new DisposedError("evaluate", `an input, array(${array.dtype} ${formatShape(array.shape)}), was disposed`);
     if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "an input has no memory");
     array.allocation = this.backend.upload(elementsOf(array.dtype, [array.primitive.lowering.value(array.params)]));
     return array.allocation;
@@ -221,7 +223,7 @@ function settleAll(roots: readonly MLXArray[], allocations: readonly Allocation[
 /** The error of exhausted memory, with the largest array that was asked for. */
 function withShape(error: OutOfMemoryError, roots: readonly MLXArray[]): OutOfMemoryError {
   const largest = roots.reduce((a, b) => (b.nbytes > a.nbytes ? b : a));
-  const detail = `array(${largest.dtype} [${largest.shape}]) does not fit: ${error.message}`;
+  const detail = `array(${largest.dtype} ${formatShape(largest.shape)}) does not fit: ${error.message}`;
   return new OutOfMemoryError("evaluate", detail, { cause: error });
 }
 

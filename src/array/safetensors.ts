@@ -1,7 +1,9 @@
 /** The safetensors format: named arrays behind a JSON header. Source: github.com/huggingface/safetensors, format. */
+
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf } from "../base/dtype.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
+import { formatShape } from "../base/shape.ts";
 import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { evaluate } from "./evaluate.ts";
@@ -152,7 +154,9 @@ function readArray(name: string, entry: unknown, data: Uint8Array, damaged: Dama
   const [first = 0, last = 0] = offsets;
   const size = shape.reduce((product, length) => product * length, 1);
   if (last - first !== size * byteLengthOf(dtype) || last > data.length) {
-    throw damaged(`"${name}" is ${dtype} [${shape}], but lies in bytes ${first} to ${last} of ${data.length}`);
+    throw damaged(
+      `"${name}" is ${dtype} ${formatShape(shape)}, but lies in bytes ${first} to ${last} of ${data.length}`,
+    );
   }
   const own = data.slice(first, last);
   if (dtype === "bool") for (let k = 0; k < size; k++) if (own[k]) own[k] = 1;

@@ -68,6 +68,12 @@ export function isDtype(value: unknown): value is Dtype {
   return typeof value === "string" && Object.hasOwn(records, value);
 }
 
+/** `dtype`, if it is one. @throws {DtypeError} */
+export function requireDtype(operation: string, dtype: Dtype): Dtype {
+  if (isDtype(dtype)) return dtype;
+  throw new DtypeError(operation, `${String(dtype)} is no dtype; there are ${dtypes.join(", ")}`);
+}
+
 /** The kind of number that `dtype` holds. */
 export function kindOf(dtype: Dtype): DtypeKind {
   return records[dtype].kind;

@@ -4,6 +4,10 @@ import { ShapeError } from "./errors.ts";
 /** The length of each axis, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
+function isList(value: number | readonly number[]): value is readonly number[] {
+  return Array.isArray(value);
+}
+
 /** Product of the axis lengths; 1 for a scalar. */
 export function sizeOf(shape: Shape): number {
   let size = 1;
@@ -57,7 +61,13 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
 /** `axis` counted from the front. @throws {ShapeError} if it is no axis of an array of `rank` axes. */
 export function normalizeAxis(operation: string, axis: number, rank: number): number {
   const normalized = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(axis) || normalized < 0 || normalized >= rank) {
+  if (!Number.isInteger(axis)) {
+    throw new ShapeError(
+      operation,
+      `an axis is a whole number, got ${typeof axis === "number" ? axis : JSON.stringify(axis)}`,
+    );
+  }
+  if (normalized < 0 || normalized >= rank) {
     throw new ShapeError(operation, `axis ${axis} is out of range for an array of ${rank} axes`);
   }
   return normalized;
@@ -66,7 +76,7 @@ export function normalizeAxis(operation: string, axis: number, rank: number): nu
 /** The axes named by `axis`, ascending: all of them where it is undefined. @throws {ShapeError} for a bad or repeated axis. */
 export function normalizeAxes(operation: string, axis: number | readonly number[] | undefined, rank: number): number[] {
   if (axis === undefined) return Array.from({ length: rank }, (_, index) => index);
-  const list = typeof axis === "number" ? [axis] : axis;
+  const list: readonly number[] = isList(axis) ? axis : [axis];
   const axes = list.map((item) => normalizeAxis(operation, item, rank)).sort((a, b) => a - b);
   for (let index = 1; index < axes.length; index++) {
     if (axes[index] === axes[index - 1]) throw new ShapeError(operation, `axis ${axes[index]} is named twice`);
@@ -76,6 +86,9 @@ export function normalizeAxes(operation: string, axis: number | readonly number[
 
 /** Throws unless every length is a non-negative integer. @throws {ShapeError} */
 export function checkShape(operation: string, shape: Shape): void {
+  if (!isList(shape)) {
+    throw new ShapeError(operation, `${String(shape)} is no shape: give a list of lengths, as in [2, 3]`);
+  }
   for (const length of shape) {
     if (!Number.isInteger(length) || length < 0) {
       throw new ShapeError(operation, `${formatShape(shape)} is no shape: lengths are integers from 0`);

@@ -1,5 +1,7 @@
 /** A graph made ready for planning: composites opened, equal vertices merged, leaves and constants numbered. */
+
 import { MLXError } from "../base/errors.ts";
+import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
@@ -111,7 +113,7 @@ export class Program {
     if (lowering.kind === "data") {
       throw new MLXError(
         name,
-        `array(${vertex.dtype} [${vertex.shape}]) has no value: it stands for an argument of a function being traced, or was disposed`,
+        `array(${vertex.dtype} ${formatShape(vertex.shape)}) has no value: it stands for an argument of a function being traced, or was disposed`,
       );
     }
     const isOverridden = lowering.kind === "composite" && this.#overrides(tensorCall(vertex));

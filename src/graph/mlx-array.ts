@@ -3,7 +3,7 @@ import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf } from "../base/dtype.ts";
 import { DisposedError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
-import { sizeOf } from "../base/shape.ts";
+import { formatShape, sizeOf } from "../base/shape.ts";
 import type { Allocation } from "../ir/backend.ts";
 import type { Device } from "./placement.ts";
 import { defaultDevice, placementOf } from "./placement.ts";
@@ -69,7 +69,7 @@ export class MLXArray implements Aval {
       if (input.isDisposed)
         throw new DisposedError(
           primitive.name,
-          `its operand array(${input.dtype} [${input.shape}]) was disposed; use it before dispose(), or keep it`,
+          `its operand array(${input.dtype} ${formatShape(input.shape)}) was disposed; use it before dispose(), or keep it`,
         );
       input.pendingUses++;
       if (input.#isIdle) input.#wake();
@@ -151,7 +151,7 @@ export class MLXArray implements Aval {
         if (input.isDisposed && input.pendingUses === 0) {
           throw new DisposedError(
             array.primitive.name,
-            `its operand array(${input.dtype} [${input.shape}]) was disposed`,
+            `its operand array(${input.dtype} ${formatShape(input.shape)}) was disposed`,
           );
         }
         input.pendingUses++;

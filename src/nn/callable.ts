@@ -10,7 +10,11 @@ export interface CallableInstance {
 
 /** Constructs a function with the prototype of the class that is made; fields of that class are then set up on it. */
 function ForwardingFunction(): object {
-  const instance = (...args: unknown[]): unknown => Reflect.apply(Reflect.get(instance, "forward"), instance, args);
+  const instance = (...args: unknown[]): unknown => {
+    const forward: unknown = Reflect.get(instance, "forward");
+    if (typeof forward === "function") return Reflect.apply(forward, instance, args);
+    throw new MLXError(new.target.name, "has no forward(…): say there what a call computes");
+  };
   // A function owns `length` and `name`, which would be in the way of fields called so.
   Reflect.deleteProperty(instance, "length");
   Reflect.deleteProperty(instance, "name");

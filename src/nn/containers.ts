@@ -1,4 +1,6 @@
 /** Modules that hold others. */
+import { describeValue } from "../base/describe.ts";
+import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { Module } from "./module.ts";
 
@@ -19,6 +21,10 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
 
   constructor(...layers: L) {
     super();
+    layers.forEach((layer, k) => {
+      if (typeof layer === "function") return;
+      throw new ArgumentError("Sequential", `layer ${k} is ${describeValue(layer)}, not a module or a function`);
+    });
     this.layers = layers;
   }
 

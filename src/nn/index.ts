@@ -26,4 +26,4 @@ export { GRU, LSTM, RNN } from "./recurrent.ts";
 export type { MultiHeadAttentionOptions, TransformerEncoderLayerOptions } from "./transformer.ts";
 export { MultiHeadAttention, TransformerEncoder, TransformerEncoderLayer } from "./transformer.ts";
 export { valueAndGrad } from "./value-and-grad.ts";
-export type { LoadWeightsOptions, SaveWeightsOptions, WeightFormat } from "./weights.ts";
+export type { LoadWeightsOptions, SaveWeightsOptions, WeightFormat, WeightList } from "./weights.ts";

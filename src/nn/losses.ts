@@ -1,5 +1,6 @@
 /** Loss functions. All are elementwise compositions and reductions, so that a loss and its gradient fuse. */
-import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { isFloating } from "../base/dtype.ts";
+import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape, normalizeAxis, sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -44,6 +45,7 @@ export interface CrossEntropyOptions extends WeightedLossOptions {
  * @param targets class indices in the shape of `logits` without `axis`, or probabilities in the shape of `logits`
  * @param options reduction is "none" unless given
  * @throws {ShapeError} if the shapes do not fit
+ * @throws {DtypeError} for class indices that are no integers
  * @throws {ArgumentError} for a label smoothing outside [0, 1)
  * @example
  * const logits = array([[2, -1], [-1, 2]]);
@@ -58,6 +60,9 @@ export function crossEntropy(logits: MLXArray, targets: MLXArray, options: Cross
   const areProbabilities = targets.ndim === logits.ndim;
   const expected = areProbabilities ? logits.shape : logits.shape.filter((_, k) => k !== axis);
   requireShape("crossEntropy", "targets", targets.shape, expected);
+  if (!areProbabilities && isFloating(targets.dtype)) {
+    throw new DtypeError("crossEntropy", `class indices are of an integer dtype, got ${targets.dtype}; see asType`);
+  }
   const shifted = subtract(logits, stopGradient(max(logits, axis, { keepAxes: true })));
   const score = areProbabilities ? sum(multiply(shifted, targets), axis) : pick(shifted, targets, axis);
   const kept = labelSmoothing === 0 ? score : multiply(score, 1 - labelSmoothing);

@@ -2,7 +2,7 @@
 import type { FileSource } from "../array/files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
 import type { Dtype } from "../base/dtype.ts";
-import { isFloating } from "../base/dtype.ts";
+import { isFloating, requireDtype } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -12,7 +12,7 @@ import { describeModule } from "./module-text.ts";
 import type { ModuleFilter, ModuleLeafTest, ModuleMap, NestedTree } from "./module-tree.ts";
 import { filterAndMapModule, isBranch, localArrayPaths, modulesIn, updateBranch } from "./module-tree.ts";
 import type { ParametersOf } from "./parameter-tree.ts";
-import type { LoadWeightsOptions, SaveWeightsOptions } from "./weights.ts";
+import type { LoadWeightsOptions, SaveWeightsOptions, WeightList } from "./weights.ts";
 import { loadWeights, saveWeights } from "./weights.ts";
 
 /** Which parameters `freeze` and `unfreeze` mean. */
@@ -191,6 +191,7 @@ export abstract class Module extends Callable {
 
   /** Converts the floating-point parameters, or those whose dtype `predicate` admits. Returns this module. */
   setDtype(dtype: Dtype, predicate: (dtype: Dtype) => boolean = isFloating): this {
+    requireDtype("setDtype", dtype);
     return this.apply((parameter) => (predicate(parameter.dtype) ? castTo(parameter, dtype) : parameter));
   }
 
@@ -209,13 +210,13 @@ export abstract class Module extends Callable {
   }
 
   /**
-   * Puts the weights of a safetensors or npz file (bytes, a path or an address), or arrays by dotted path, into the
-   * parameters. Returns this module.
+   * Puts the weights of a safetensors or npz file (bytes, a path or an address), or arrays by dotted path (an object, or a list of
+   * pairs), into the parameters. Returns this module.
    *
    * @throws {ArgumentError} if, being strict, a parameter is missing or unknown; {ShapeError} if one has another shape
    * @throws {FormatError} if the file is damaged
    */
-  async loadWeights(source: FileSource | NamedArrays, options: LoadWeightsOptions = {}): Promise<this> {
+  async loadWeights(source: FileSource | NamedArrays | WeightList, options: LoadWeightsOptions = {}): Promise<this> {
     await loadWeights(this, source, options);
     return this;
   }

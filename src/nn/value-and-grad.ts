@@ -1,9 +1,10 @@
 /** Gradients with respect to a module's parameters. */
-import { GradientError } from "../base/errors.ts";
+import { describeValue } from "../base/describe.ts";
+import { ArgumentError, GradientError } from "../base/errors.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { valueAndGrad as valueAndGradOf } from "../transforms/grad.ts";
-import type { Module } from "./module.ts";
+import { Module } from "./module.ts";
 import type { ParametersOf } from "./parameter-tree.ts";
 
 /**
@@ -28,6 +29,12 @@ export function valueAndGrad(
   model: Module,
   fn: (...args: never[]) => unknown,
 ): (...args: unknown[]) => [unknown, object] {
+  if (!(model instanceof Module)) {
+    throw new ArgumentError(
+      "nn.valueAndGrad",
+      `takes a module, got ${describeValue(model)}; mx.valueAndGrad takes any tree`,
+    );
+  }
   return (...args) => {
     const own: object = model.trainableParameters();
     if (!treeFlatten(own).some(([, leaf]) => leaf instanceof MLXArray)) {

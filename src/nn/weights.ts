@@ -26,6 +26,9 @@ export interface LoadWeightsOptions {
   readonly strict?: boolean;
 }
 
+/** Arrays by dotted path as MLX lists them: pairs of path and array. */
+export type WeightList = readonly (readonly [path: string, array: MLXArray])[];
+
 /** The bytes of a file with all parameters of `module` under their dotted paths; written to `path`, if given. */
 export function saveWeights(
   module: Module,
@@ -45,15 +48,19 @@ export function saveWeights(
   }
 }
 
-/** Puts the arrays of a file, or arrays by dotted path, into the parameters of `module`. */
+/** Puts the arrays of a file, or arrays by dotted path (an object, or a list of pairs), into the parameters of `module`. */
 export async function loadWeights(
   module: Module,
-  source: FileSource | NamedArrays,
+  source: FileSource | NamedArrays | WeightList,
   { strict = true }: LoadWeightsOptions,
 ): Promise<void> {
-  const arrays = isFileSource(source) ? await loadArrays(source) : source;
+  const arrays = isFileSource(source) ? await loadArrays(source) : isList(source) ? Object.fromEntries(source) : source;
   if (strict) check(module, arrays);
   module.update(Object(treeUnflatten(Object.entries(arrays))), { strict: false });
+}
+
+function isList(source: NamedArrays | WeightList): source is WeightList {
+  return Array.isArray(source);
 }
 
 function check(module: Module, arrays: NamedArrays): void {

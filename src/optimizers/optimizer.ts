@@ -2,7 +2,8 @@
 import type { FileSource } from "../array/files.ts";
 import { fromTypedArray } from "../array/from-data.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
-import { ArgumentError, FormatError } from "../base/errors.ts";
+import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
+import { formatShape, sameShape } from "../base/shape.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { add } from "../primitives/arithmetic.ts";
@@ -55,7 +56,9 @@ export abstract class Optimizer {
   readonly #schedule: Schedule | null;
   readonly #state: OptimizerState;
 
-  constructor({ learningRate }: OptimizerOptions) {
+  /** @throws {ArgumentError} for a learning rate that is none */
+  constructor(options: OptimizerOptions) {
+    const learningRate = rateOf(new.target.name, options);
     const step = constant(0, "uint64");
     this.#schedule = typeof learningRate === "function" ? learningRate : null;
     const rate = typeof learningRate === "function" ? learningRate(step) : learningRate;
@@ -155,7 +158,7 @@ export abstract class Optimizer {
    * The parameters changed by `gradients`, as a tree of the form of `gradients`; the optimizer's own state changes in place.
    *
    * @param parameters a tree (or a module) that has a parameter for every gradient
-   * @throws {ArgumentError} for a gradient without parameter
+   * @throws {ArgumentError} for a gradient without parameter; {ShapeError} for one of another shape
    */
   applyGradients<G extends object>(gradients: G, parameters: object): G;
   applyGradients(gradients: object, parameters: object): unknown {
@@ -167,8 +170,18 @@ export abstract class Optimizer {
 
   #apply(gradient: unknown, parameter: unknown, path: string): unknown {
     if (gradient instanceof MLXArray) {
-      if (parameter instanceof MLXArray) return this.applySingle(gradient, parameter, this.#stateOf(path, parameter));
-      throw new ArgumentError("applyGradients", `there is no parameter at "${path}" for its gradient`);
+      if (!(parameter instanceof MLXArray)) {
+        const detail =
+          path === ""
+            ? "gradients are a tree like the parameters, got an array"
+            : `there is no parameter at "${path}" for its gradient`;
+        throw new ArgumentError("applyGradients", detail);
+      }
+      if (!sameShape(gradient.shape, parameter.shape)) {
+        const shapes = `${formatShape(parameter.shape)}, its gradient ${formatShape(gradient.shape)}`;
+        throw new ShapeError("applyGradients", `the parameter at "${path}" is ${shapes}`);
+      }
+      return this.applySingle(gradient, parameter, this.#stateOf(path, parameter));
     }
     const children = childrenOf(gradient);
     if (children === null) return parameter;
@@ -210,6 +223,20 @@ export function remembered(optimizer: string, state: ParameterState, name: strin
   const found = state[name];
   if (!found) throw new ArgumentError(optimizer, `its state lacks "${name}"; was it saved by another optimizer?`);
   return found;
+}
+
+function rateOf(optimizer: string, options: { readonly learningRate?: unknown } = {}): LearningRate {
+  const { learningRate: rate } = options;
+  if (isRate(rate)) return rate;
+  const got = typeof rate === "string" ? `"${rate}"` : String(rate);
+  throw new ArgumentError(
+    optimizer,
+    `takes options such as { learningRate: 0.1 }, where the rate is a number, an array or a schedule; got ${got}`,
+  );
+}
+
+function isRate(rate: unknown): rate is LearningRate {
+  return rate instanceof MLXArray || typeof rate === "function" || (typeof rate === "number" && !Number.isNaN(rate));
 }
 
 function rateArray(rate: number | MLXArray): MLXArray {

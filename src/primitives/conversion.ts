@@ -1,7 +1,7 @@
 /** Elements as another dtype: converted, or their bits read anew. */
 import type { Dtype } from "../base/dtype.ts";
-import { byteLengthOf, isDtype } from "../base/dtype.ts";
-import { DtypeError, ShapeError } from "../base/errors.ts";
+import { byteLengthOf, requireDtype } from "../base/dtype.ts";
+import { ShapeError } from "../base/errors.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Lowering, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -20,11 +20,6 @@ import { asArray } from "./operands.ts";
  */
 export function asType(x: ArrayLike, dtype: Dtype): MLXArray {
   return castTo(asArray("asType", x), requireDtype("asType", dtype));
-}
-
-function requireDtype(operation: string, dtype: Dtype): Dtype {
-  if (isDtype(dtype)) return dtype;
-  throw new DtypeError(operation, `${String(dtype)} is no dtype`);
 }
 
 interface ViewParams {

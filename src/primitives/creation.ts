@@ -1,6 +1,6 @@
 /** Arrays made from numbers: constants, ranges, grids, identity and triangular matrices, windows. */
 import type { Dtype } from "../base/dtype.ts";
-import { isDtype, isFloating, isHalf } from "../base/dtype.ts";
+import { isFloating, isHalf, requireDtype } from "../base/dtype.ts";
 import { ArgumentError, DtypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { checkShape } from "../base/shape.ts";
@@ -20,8 +20,7 @@ export type DtypeOption = Dtype | { readonly dtype?: Dtype };
 /** The dtype that `option` names. @throws {DtypeError} if it names none that exists */
 function dtypeOf(operation: string, option: DtypeOption | undefined): Dtype | undefined {
   const dtype = typeof option === "object" ? option.dtype : option;
-  if (dtype === undefined || isDtype(dtype)) return dtype;
-  throw new DtypeError(operation, `${String(dtype)} is no dtype`);
+  return dtype === undefined ? dtype : requireDtype(operation, dtype);
 }
 
 function toShape(operation: string, shape: number | Shape): Shape {

@@ -114,6 +114,13 @@ export function joinAlong(arrays: readonly MLXArray[], axis: number): MLXArray {
   return apply(parts.length <= fusedOperands ? concatenateRow : joinRow, parts, { axis });
 }
 
+function firstOf(operation: string, arrays: readonly MLXArray[]): MLXArray {
+  if (!Array.isArray(arrays)) throw new ArgumentError(operation, `takes a list of arrays, as in ${operation}([a, b])`);
+  const [first] = arrays;
+  if (first) return first;
+  throw new ShapeError(operation, "needs at least one array");
+}
+
 /**
  * The arrays one after the other along `axis`, promoted to one dtype.
  *
@@ -123,8 +130,7 @@ export function joinAlong(arrays: readonly MLXArray[], axis: number): MLXArray {
  * await concatenate([array([1, 2]), array([3])]).tolist(); // [1, 2, 3]
  */
 export function concatenate(arrays: readonly MLXArray[], axis = 0): MLXArray {
-  const [first] = arrays;
-  if (!first) throw new ShapeError("concatenate", "needs at least one array");
+  const first = firstOf("concatenate", arrays);
   const along = normalizeAxis("concatenate", axis, first.ndim);
   const parts = promoted("concatenate", arrays);
   const { shape } = joinedAval(parts, { axis: along });
@@ -141,8 +147,7 @@ export function concatenate(arrays: readonly MLXArray[], axis = 0): MLXArray {
  * await stack([array([1, 2]), array([3, 4])], 1).tolist(); // [[1, 3], [2, 4]]
  */
 export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
-  const [first] = arrays;
-  if (!first) throw new ShapeError("stack", "needs at least one array");
+  const first = firstOf("stack", arrays);
   for (const { shape } of arrays) {
     if (sameShape(shape, first.shape)) continue;
     throw new ShapeError(

@@ -1,4 +1,5 @@
 /** Turning what users pass (arrays and number literals) into arrays of one dtype and shape. */
+import { describeValue } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { atLeastFloat, promote } from "../base/dtype.ts";
 import { DtypeError } from "../base/errors.ts";
@@ -78,17 +79,6 @@ function hasDtype(operand: ArrayLike): operand is MLXArray | ArrayReference {
 
 function checkLiteral(operation: string, value: unknown): void {
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return;
-  throw new DtypeError(
-    operation,
-    `got ${describe(value)} where an array or a number is needed; make an array with array(…)`,
-  );
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  return Array.isArray(value)
-    ? "a list"
-    : typeof value === "object"
-      ? `a ${value.constructor?.name ?? "object"}`
-      : `a ${typeof value}`;
+  const remedy = Array.isArray(value) || ArrayBuffer.isView(value) ? "; make an array of it with array(…)" : "";
+  throw new DtypeError(operation, `needs an array or a number, got ${describeValue(value)}${remedy}`);
 }

@@ -107,11 +107,17 @@ export function reshape(x: MLXArray, shape: Shape): MLXArray {
  */
 export function transpose(x: MLXArray, order?: readonly number[]): MLXArray {
   const rank = x.shape.length;
+  if (order !== undefined && !isList(order)) {
+    throw new ShapeError("transpose", `the order is a list of axes, as in transpose([1, 0]); got ${String(order)}`);
+  }
   const full = order
     ? order.map((axis) => normalizeAxis("transpose", axis, rank))
     : x.shape.map((_, axis) => rank - 1 - axis);
   if (full.length !== rank || new Set(full).size !== rank) {
-    throw new ShapeError("transpose", `[${order}] is no permutation of the ${rank} axes of ${formatShape(x.shape)}`);
+    throw new ShapeError(
+      "transpose",
+      `${formatShape(order ?? full)} is no permutation of the ${rank} axes of ${formatShape(x.shape)}`,
+    );
   }
   const inner = transposedOrder(x);
   const [source] = x.inputs;
@@ -128,6 +134,10 @@ export function transpose(x: MLXArray, order?: readonly number[]): MLXArray {
 /** Which axis of its input each axis of `x` is, if `x` is a transposed array that is not evaluated; else null. */
 export function transposedOrder(x: MLXArray): readonly number[] | null {
   return x.primitive === transposeRow && x.inputs.length > 0 && isTransposition(x.params) ? x.params.order : null;
+}
+
+function isList(order: unknown): order is readonly number[] {
+  return Array.isArray(order);
 }
 
 function isTransposition(params: unknown): params is { readonly order: readonly number[] } {

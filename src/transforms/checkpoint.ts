@@ -1,4 +1,5 @@
 /** checkpoint: trades memory for time by computing a function anew where its gradient needs what is inside it. */
+import { requireFunction } from "../base/describe.ts";
 import { treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
@@ -52,6 +53,7 @@ export const checkpointRow: Primitive<null> = /* @__PURE__ */ {
  * await grad(block)(array(2)).item(); // 12
  */
 export function checkpoint<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+  requireFunction("checkpoint", fn);
   return (...args: A): R => {
     const result = fn(...args);
     const given = [...new Set(arraysIn(args))];

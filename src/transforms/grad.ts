@@ -1,4 +1,5 @@
 /** Gradients of functions over arrays and trees of arrays: vjp, jvp, grad, valueAndGrad. */
+import { describeValue, requireFunction } from "../base/describe.ts";
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, replaceLeaves, treeFlatten, treeMap, typedTree } from "../base/tree.ts";
@@ -59,7 +60,7 @@ export function valueAndGrad<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: number | readonly number[] | GradOptions = 0,
 ): (...args: A) => unknown {
-  const selection = selectionOf("valueAndGrad", options);
+  const selection = selectionOf("valueAndGrad", fn, options);
   return (...args: A) => differentiateCall("valueAndGrad", fn, args, selection);
 }
 
@@ -84,7 +85,7 @@ export function grad<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: number | readonly number[] | GradOptions = 0,
 ): (...args: A) => unknown {
-  const selection = selectionOf("grad", options);
+  const selection = selectionOf("grad", fn, options);
   return (...args: A) => differentiateCall("grad", fn, args, selection)[1];
 }
 
@@ -94,7 +95,10 @@ interface Selection {
   readonly names: readonly string[] | null;
 }
 
-function selectionOf(operation: string, options: number | readonly number[] | GradOptions): Selection {
+function selectionOf(operation: string, fn: unknown, options: number | readonly number[] | GradOptions): Selection {
+  requireFunction(operation, fn);
+  if (typeof options === "string")
+    throw new ArgumentError(operation, `to differentiate by name, give { argnames: "${String(options)}" }`);
   const { argnums, argnames }: GradOptions =
     typeof options === "number" || isList(options) ? { argnums: options } : options;
   const names = argnames === undefined ? null : typeof argnames === "string" ? [argnames] : argnames;
@@ -189,10 +193,12 @@ function differentiateCall<A extends readonly unknown[], R>(
 
 function lossOf(operation: string, result: unknown): MLXArray {
   const loss: unknown = Array.isArray(result) ? result[0] : result;
+  if (result instanceof Promise)
+    throw new GradientError(operation, "the function returned a Promise; it must not be asynchronous");
   if (!(loss instanceof MLXArray)) {
     throw new GradientError(
       operation,
-      `the function must return a scalar array, or a list that begins with one; it returned ${describe(loss)}`,
+      `the function must return a scalar array, or a list that begins with one; it returned ${describeValue(loss)}`,
     );
   }
   if (loss.size !== 1 || loss.shape.length !== 0) {
@@ -203,10 +209,6 @@ function lossOf(operation: string, result: unknown): MLXArray {
   }
   requireDifferentiable(operation, loss, "the result");
   return loss;
-}
-
-function describe(value: unknown): string {
-  return value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 /**

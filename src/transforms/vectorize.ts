@@ -1,4 +1,5 @@
 /** vmap: a function on single examples becomes one on batches, by a walk over its graph with each row's batch rule. */
+import { requireFunction } from "../base/describe.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import { childrenOf, replaceLeaves, treeMap, typedTree } from "../base/tree.ts";
@@ -32,6 +33,7 @@ export function vmap<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: VmapOptions = {},
 ): (...args: A) => R {
+  requireFunction("vmap", fn);
   const { inAxes = 0, outAxes = 0 } = options;
   return (...args: A): R => {
     const axesOfArguments = Array.isArray(inAxes) ? inAxes : args.map(() => inAxes);

@@ -38,14 +38,14 @@ function rowsAt(iteration: number): number {
   return 20 + 7 * (iteration % 50);
 }
 
-describe("a loop that disposes nothing", () => {
+describe("a loop that disposes nothing", { timeout: 90_000 }, () => {
   it("holds a plateau when it only awaits values", async () => {
-    const weight = mx.random.normal([64, 64]);
+    const weight = mx.random.normal([32, 32]);
     await mx.evaluate(weight);
     const watch = new Watch();
     let allocated = 0;
     for (let i = 0; i < iterations; i++) {
-      const x = mx.ones([rowsAt(i), 64]).mul(i);
+      const x = mx.ones([rowsAt(i), 32]).mul(i);
       await mx.evaluate(x);
       const y = mx.tanh(x.matmul(weight).add(1));
       await mx.evaluate(y);
@@ -53,7 +53,7 @@ describe("a loop that disposes nothing", () => {
       allocated += x.nbytes + y.nbytes;
       watch.note(i);
     }
-    expect(allocated).toBeGreaterThan(900 * megabyte);
+    expect(allocated).toBeGreaterThan(450 * megabyte);
     watch.expectPlateau(320 * megabyte);
   });
 
@@ -83,7 +83,7 @@ describe("a loop that disposes nothing", () => {
   });
 
   it("holds a plateau when it trains a compiled step with batches of 50 sizes", async () => {
-    const model = new nn.Sequential(new nn.Linear(32, 64), nn.relu, new nn.Linear(64, 10));
+    const model = new nn.Sequential(new nn.Linear(16, 32), nn.relu, new nn.Linear(32, 10));
     const optimizer = new optim.Adam({ learningRate: 1e-3 }).init(model.trainableParameters());
     const lossOf = (m: typeof model, x: mx.MLXArray, labels: mx.MLXArray): mx.MLXArray =>
       nn.losses.crossEntropy(m(x), labels, { reduction: "mean" });
@@ -101,12 +101,12 @@ describe("a loop that disposes nothing", () => {
     );
     const batches = Array.from(
       { length: 50 },
-      (_, k) => [mx.random.normal([k + 3, 32]), mx.remainder(mx.arange(k + 3), 10)] as const,
+      (_, k) => [mx.random.normal([k + 3, 16]), mx.remainder(mx.arange(k + 3), 10)] as const,
     );
     await mx.evaluate(batches);
     const watch = new Watch();
     for (let i = 0; i < iterations; i++) {
-      const [x, labels] = batches[i % 50] ?? [mx.zeros([3, 32]), mx.zeros([3], "int32")];
+      const [x, labels] = batches[i % 50] ?? [mx.zeros([3, 16]), mx.zeros([3], "int32")];
       await mx.evaluate(step(x, labels), model, optimizer);
       watch.note(i);
     }
@@ -134,7 +134,7 @@ describe("a limit", () => {
     const tooLarge = mx.ones([4096, 4096]).add(1);
     const failure = await mx.evaluate(tooLarge).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(mx.OutOfMemoryError);
-    expect(String(failure)).toMatch(/float32 \[4096,4096\]/);
+    expect(String(failure)).toMatch(/float32 \[4096, 4096\]/);
     expect(String(failure)).toMatch(/67108864 bytes/);
     expect(String(failure)).toMatch(/\d+ bytes are in use of at most \d+/);
     expect(await kept.add(1).sum().item()).toBe(1024 * 256 * 4);

@@ -1,0 +1,17 @@
+/** What a value is, in the words of error messages. */
+import { ArgumentError } from "./errors.ts";
+
+/** What `value` is: "a list", "a string", "a Linear". */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "a list";
+  if (value instanceof Promise) return "a Promise; await it first";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const name = value.constructor?.name ?? "Object";
+  return name === "Object" ? "an object" : `a ${name}`;
+}
+
+/** Throws unless `value` is a function. @throws {ArgumentError} */
+export function requireFunction(operation: string, value: unknown): void {
+  if (typeof value !== "function") throw new ArgumentError(operation, `takes a function, got ${describeValue(value)}`);
+}

@@ -1,0 +1,182 @@
+/** Mistakes that the types refuse, made all the same (in JavaScript, or through `unknown`): each is a typed error that says what to do. */
+import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
+import * as optim from "mlx-ts/optimizers";
+import { describe, expect, it } from "vitest";
+
+/** A call that the types of `fn` may refuse. */
+function call(fn: unknown, ...args: readonly unknown[]): unknown {
+  if (typeof fn !== "function") throw new Error("not a function");
+  return Reflect.apply(fn, undefined, args);
+}
+
+function make(of: unknown, ...args: readonly unknown[]): unknown {
+  if (typeof of !== "function") throw new Error("not a class");
+  return Reflect.construct(of, args);
+}
+
+/** A call of the method `name` of `target`. */
+function method(target: object, name: string, ...args: readonly unknown[]): unknown {
+  const found: unknown = Reflect.get(target, name);
+  if (typeof found !== "function") throw new Error(`no method ${name}`);
+  return Reflect.apply(found, target, args);
+}
+
+const v = (): mx.MLXArray => mx.array([1, 2, 3]);
+const grid = (): mx.MLXArray => mx.ones([2, 3]);
+const pending = (): Promise<unknown> => v().tolist();
+const headless = (): object => {
+  const module = new nn.Identity();
+  Object.defineProperty(module, "forward", { value: undefined });
+  return module;
+};
+
+type Mistake = readonly [title: string, run: () => unknown, name: string, message: RegExp];
+
+const operands: readonly Mistake[] = [
+  ["a list as an operand", () => call(mx.add, v(), [1, 2, 3]), "DtypeError", /add: .*got a list.*array\(…\)/],
+  ["text as an operand", () => call(mx.add, v(), "1"), "DtypeError", /add: .*got a string/],
+  ["nothing as an operand", () => call(mx.add, v()), "DtypeError", /add: .*got undefined/],
+  ["a forgotten await as an operand", () => call(mx.add, v(), pending()), "DtypeError", /add: .*got a Promise.*await/],
+  ["a forgotten await as data", () => call(mx.array, pending()), "DtypeError", /array: .*got a Promise.*await/],
+  ["text as data", () => call(mx.array, ["1", "2"]), "DtypeError", /elements are numbers.*got a string/],
+  ["a hole in data", () => call(mx.array, [1, null]), "DtypeError", /got null/],
+  ["ragged lists", () => mx.array([[1, 2], [3]]), "ShapeError", /one has 2 and one 1/],
+  ["an operator", () => Number(v()), "ArgumentError", /JavaScript's operators.*mx\.expr/],
+];
+
+const dtypes: readonly Mistake[] = [
+  ["array", () => call(mx.array, [1], "float"), "DtypeError", /array: float is no dtype.*float32/],
+  ["zeros", () => call(mx.zeros, [1], "f4"), "DtypeError", /zeros: f4 is no dtype.*float32/],
+  ["asType", () => call(mx.asType, v(), "f32"), "DtypeError", /asType: f32 is no dtype/],
+  ["the method asType", () => method(v(), "asType", "f32"), "DtypeError", /asType: f32 is no dtype/],
+  ["the method asType without one", () => method(v(), "asType"), "DtypeError", /asType: undefined is no dtype/],
+  ["setDtype", () => method(new nn.Linear(1, 1), "setDtype", "half"), "DtypeError", /setDtype: half is no dtype/],
+];
+
+const shapes: readonly Mistake[] = [
+  ["text as a shape", () => call(mx.zeros, "3"), "ShapeError", /zeros: 3 is no shape.*list/],
+  ["a number as the shape of samples", () => call(mx.random.normal, 3), "ShapeError", /3 is no shape.*list/],
+  ["bounds in the place of a shape", () => call(mx.random.uniform, 0, 1, [2]), "ShapeError", /0 is no shape.*list/],
+  ["a number as the shape of draws", () => call(mx.random.bernoulli, 0.5, 3), "ShapeError", /3 is no shape/],
+  ["lengths one by one", () => call(mx.reshape, v(), 3, 1), "ShapeError", /reshape: .*list of lengths.*got 3/],
+  ["axes one by one", () => call(mx.transpose, grid(), 1, 0), "ShapeError", /transpose: .*list of axes.*got 1/],
+  ["arrays one by one", () => call(mx.concatenate, v(), v()), "ArgumentError", /concatenate: .*a list of arrays/],
+  ["arrays one by one, stacked", () => call(mx.stack, v(), v()), "ArgumentError", /stack: .*a list of arrays/],
+  ["text as an axis", () => call(mx.sum, grid(), "0"), "ShapeError", /sum: an axis is a whole number.*"0"/],
+  ["half an axis", () => mx.sum(grid(), 0.5), "ShapeError", /sum: an axis is a whole number, got 0\.5/],
+  ["no number as an axis", () => mx.sum(grid(), Number.NaN), "ShapeError", /an axis is a whole number, got NaN/],
+  ["an axis too far", () => mx.sum(grid(), 2), "ShapeError", /axis 2 is out of range for an array of 2 axes/],
+];
+
+const functions: readonly Mistake[] = [
+  [
+    "a number as a key",
+    () => call(mx.random.normal, [2], { key: 3 }),
+    "ArgumentError",
+    /a key is an array, as random\.key\(3\) gives/,
+  ],
+  ["text as a seed", () => call(mx.random.seed, "a"), "ArgumentError", /a seed is a whole number, got a/],
+  ["a number as logits", () => call(mx.random.categorical, 3), "ShapeError", /categorical: axis -1/],
+  ["expr as a function", () => call(mx.expr, "x + 2"), "ArgumentError", /expr: .*template/],
+  ["an array to differentiate", () => call(mx.grad, v()), "ArgumentError", /grad: takes a function, got a MLXArray/],
+  ["a call to batch", () => call(mx.vmap, v()), "ArgumentError", /vmap: takes a function, got a MLXArray/],
+  ["a number to compile", () => call(mx.compile, 3), "ArgumentError", /compile: takes a function, got a number/],
+  [
+    "a number to recompute",
+    () => call(mx.checkpoint, 3),
+    "ArgumentError",
+    /checkpoint: takes a function, got a number/,
+  ],
+  ["a name for argnums", () => call(mx.grad, mx.sum, "w"), "ArgumentError", /grad: .*argnames/],
+  [
+    "an asynchronous loss",
+    () =>
+      call(
+        call(mx.grad, async (x: mx.MLXArray) => x.sum()),
+        v(),
+      ),
+    "GradientError",
+    /returned a Promise.*must not be asynchronous/,
+  ],
+];
+
+const models: readonly Mistake[] = [
+  ["a module without forward", () => call(headless(), v()), "MLXError", /Identity: .*no forward/],
+  ["a number as a layer", () => make(nn.Sequential, nn.relu, 3), "ArgumentError", /Sequential: layer 1 is .*number/],
+  ["no module to differentiate", () => call(nn.valueAndGrad, {}, mx.sum), "ArgumentError", /valueAndGrad: .*module/],
+  [
+    "classes that are no integers",
+    () => nn.losses.crossEntropy(grid(), mx.zeros([2])),
+    "DtypeError",
+    /crossEntropy: .*integer.*got float32/,
+  ],
+  ["a rate that stands alone", () => make(optim.Adam, 0.1), "ArgumentError", /Adam: .*\{ learningRate: 0\.1 \}/],
+  ["no rate", () => make(optim.SGD), "ArgumentError", /SGD: .*learningRate/],
+  ["a rate of another name", () => make(optim.SGD, { lr: 0.1 }), "ArgumentError", /SGD: .*learningRate.*undefined/],
+  ["a rate that is no number", () => make(optim.SGD, { learningRate: Number.NaN }), "ArgumentError", /got NaN/],
+  [
+    "an array as gradients",
+    () => new optim.SGD({ learningRate: 1 }).applyGradients(v(), { v: v() }),
+    "ArgumentError",
+    /applyGradients: gradients are a tree like the parameters, got an array/,
+  ],
+  [
+    "a gradient without parameter",
+    () => new optim.SGD({ learningRate: 1 }).applyGradients({ a: [v()] }, { a: [] }),
+    "ArgumentError",
+    /there is no parameter at "a\.0"/,
+  ],
+  [
+    "a gradient of another shape",
+    () => new optim.SGD({ learningRate: 1 }).applyGradients({ a: v() }, { a: grid() }),
+    "ShapeError",
+    /the parameter at "a" is \[2, 3\], its gradient \[3\]/,
+  ],
+  ["text as a rate", () => make(optim.SGD, { learningRate: "0.1" }), "ArgumentError", /got "0\.1"/],
+];
+
+describe.each([
+  ["an operand", operands],
+  ["a dtype", dtypes],
+  ["a shape or an axis", shapes],
+  ["an argument", functions],
+  ["a model or an optimizer", models],
+])("a mistake in %s is named", (_, mistakes) => {
+  it.each(mistakes)("%s", (_, run, name, message) => {
+    expect(run).toThrow(expect.objectContaining({ name, message: expect.stringMatching(message) }));
+  });
+});
+
+describe("a mistake in saving and loading is named", () => {
+  const late: readonly (readonly [string, () => unknown, string, RegExp])[] = [
+    ["a path before the array", () => call(mx.save, "a.npy", v()), "DtypeError", /save: .*got a string/],
+    ["an array without a name", () => call(mx.savez, v()), "ArgumentError", /savez: .*by name/],
+    ["numbers under a name", () => call(mx.savez, { a: [1] }), "DtypeError", /savez: .*got a list/],
+    ["bytes of no format", () => mx.load(new Uint8Array([1, 2, 3])), "FormatError", /begins? like none of npy, npz/],
+  ];
+  it.each(late)("%s", async (_, run, name, message) => {
+    await expect((async () => run())()).rejects.toThrow(
+      expect.objectContaining({ name, message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+describe("an array in the hands of JavaScript", () => {
+  it("is text where text is wanted, JSON included", () => {
+    expect(`${v()}`).toBe("array([1, 2, 3], dtype=float32)");
+    expect(JSON.stringify({ v: v() })).toBe('{"v":"array([1, 2, 3], dtype=float32)"}');
+    expect(JSON.stringify(v().add(1))).toBe('"array(float32 [3], not yet computed)"');
+  });
+});
+
+describe("loadWeights", () => {
+  it("takes weights as MLX lists them, too: pairs of name and array", async () => {
+    const model = new nn.Linear(2, 1);
+    await model.loadWeights([
+      ["weight", mx.array([[1, 2]])],
+      ["bias", mx.array([3])],
+    ]);
+    expect(await model(mx.array([1, 1])).tolist()).toEqual([6]);
+  });
+});
