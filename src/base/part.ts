@@ -1,43 +1,47 @@
 /** Parts of the library that are loaded when they are first needed, so that a page does not load what it does not use. */
 import { LoadError, MLXError } from "./errors.ts";
 
-/** A file, with what it imports, that is loaded when it is first needed. */
+/** What a file provides, which is loaded, with all that it imports, when it is first needed. */
 export class Part<T> {
   readonly #name: string;
-  readonly #import: () => Promise<T>;
-  #loaded: T | null = null;
+  readonly #load: () => Promise<unknown>;
+  #content: T | null = null;
 
-  /** `load` is a literal `import("./file.ts")`, so that bundlers find the file. */
-  constructor(name: string, load: () => Promise<T>) {
+  /** `load` is a literal `import("./file.ts")`, so that bundlers find the file; the file calls `provide`. */
+  constructor(name: string, load: () => Promise<unknown>) {
     this.#name = name;
-    this.#import = load;
+    this.#load = load;
   }
 
-  /** What the file exports. @throws {MissingPart} before it is loaded: whoever can wait loads it and tries again */
+  /** Makes the part available; whoever imports the file that calls this has the part without loading it. */
+  provide(content: T): void {
+    this.#content = content;
+  }
+
+  /** What the file provides. @throws {MissingPart} before it is loaded: whoever can wait loads it and tries again */
   get(): T {
-    if (this.#loaded === null) throw new MissingPart(this.#name, () => this.load());
-    return this.#loaded;
-  }
-
-  /** Loads the file, once; a failed attempt leaves nothing behind. @throws {LoadError} */
-  async load(): Promise<T> {
-    try {
-      this.#loaded ??= await this.#import();
-      return this.#loaded;
-    } catch (cause) {
-      const remedy = "serve all files of mlx-ts, or of the bundle, beside each other; the next evaluation tries again";
-      throw new LoadError("evaluate", `the part "${this.#name}" cannot be loaded (${cause}): ${remedy}`, { cause });
-    }
+    if (this.#content === null) throw new MissingPart(this.#name, this.#load);
+    return this.#content;
   }
 }
 
 /** Thrown where a part is needed that is not loaded; evaluations load it and try again. */
 export class MissingPart extends MLXError {
   override readonly name = "MissingPart";
-  readonly load: () => Promise<unknown>;
+  readonly #load: () => Promise<unknown>;
 
   constructor(part: string, load: () => Promise<unknown>) {
-    super(part, "this part is not loaded yet");
-    this.load = load;
+    super(part, "this part of mlx-ts is not loaded yet");
+    this.#load = load;
+  }
+
+  /** Loads the part; a failed attempt leaves nothing behind. @throws {LoadError} */
+  async load(): Promise<void> {
+    try {
+      await this.#load();
+    } catch (cause) {
+      const remedy = "serve all files of mlx-ts, or of the bundle, beside each other; the next evaluation tries again";
+      throw new LoadError(this.operation, `this part of mlx-ts cannot be loaded (${cause}): ${remedy}`, { cause });
+    }
   }
 }

@@ -30,9 +30,9 @@ describe("an evaluation that needs a part", () => {
   beforeEach(() => {
     attempts = 0;
     failures = 0;
-    const part = new Part("all of it", async () => {
+    const part: Part<string> = new Part("all of it", async () => {
       if (++attempts <= failures) throw new TypeError("404");
-      return "loaded";
+      part.provide("loaded");
     });
     previous = replaceRuntime(new Runtime(new PartialBackend(part), { fusion: true }));
   });

@@ -8,7 +8,7 @@ import { affineOf, argOf, binaryOps, compareOps, elementType, rangeOf, unaryOps 
 import type { FunctionBuilder } from "./assembler.ts";
 import { loadScattered, loadSplat, loadVector, pushAddress, storeLane, storeVector } from "./lane-memory.ts";
 import type { Target } from "./lane-ops.ts";
-import { LaneOps, lanesPerRegister, otherTypes } from "./lane-ops.ts";
+import { LaneOps, lanesPerRegister } from "./lane-ops.ts";
 
 /** A value: one register with all lanes equal, or a register for each run of lanes. */
 export interface LaneValue {
@@ -178,7 +178,7 @@ export class ExpressionEmitter {
     const [a = [], b = [], c = []] = args;
     if (expr.op === "select") {
       const is64 = byteLengthOf(dtype) === 8;
-      const masks = is64 ? otherTypes.get().widenMasks(this.ops, a, isUniform) : a;
+      const masks = is64 ? this.ops.others.widenMasks(this.ops, a, isUniform) : a;
       return { registers: b.map((register, k) => this.ops.select(masks[k] ?? 0, register, c[k] ?? 0)), isUniform };
     }
     if (expr.op === "cast") {
@@ -210,7 +210,7 @@ export class ExpressionEmitter {
     const b = isUniform ? this.value(right).registers : this.registers(right);
     const masks = a.map((register, k) => this.ops.compare(op, dtype, register, b[k] ?? 0));
     return {
-      registers: byteLengthOf(dtype) === 8 ? otherTypes.get().narrowMasks(this.ops, masks, isUniform) : masks,
+      registers: byteLengthOf(dtype) === 8 ? this.ops.others.narrowMasks(this.ops, masks, isUniform) : masks,
       isUniform,
     };
   }

@@ -29,7 +29,7 @@ export interface KernelCode {
 export interface KernelLibrary {
   readonly name: string;
   readonly options: CompileOptions;
-  emit(target: Target & MemoryOptions): Uint8Array<ArrayBuffer>;
+  emit(target: Pick<Target, "relaxed"> & MemoryOptions): Uint8Array<ArrayBuffer>;
   /** What it imports from in turn. */
   readonly library?: KernelLibrary;
 }

@@ -3,7 +3,7 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf } from "../../base/dtype.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { LaneOps } from "./lane-ops.ts";
-import { lanesPerRegister, otherTypes } from "./lane-ops.ts";
+import { lanesPerRegister } from "./lane-ops.ts";
 
 /** Whether elements lie in memory as they lie in registers: all of 32 and 64 bits. */
 function isPlain(dtype: Dtype): boolean {
@@ -12,13 +12,13 @@ function isPlain(dtype: Dtype): boolean {
 
 /** Four (two, of 64 bits) consecutive elements at `address + offset`. */
 export function loadVector(ops: LaneOps, dtype: Dtype, address: number, offset: number): number {
-  if (!isPlain(dtype)) return otherTypes.get().loadVector(ops, dtype, address, offset);
+  if (!isPlain(dtype)) return ops.others.loadVector(ops, dtype, address, offset);
   return ops.keep(() => ops.f.get(address).memory("v128.load", offset));
 }
 
 /** The element at `address + offset` in every lane. */
 export function loadSplat(ops: LaneOps, dtype: Dtype, address: number, offset: number): number {
-  if (!isPlain(dtype)) return otherTypes.get().loadSplat(ops, dtype, address, offset);
+  if (!isPlain(dtype)) return ops.others.loadSplat(ops, dtype, address, offset);
   return ops.keep(() => ops.f.get(address).memory(`v128.load${bitsOf(dtype)}_splat`, offset));
 }
 
@@ -29,7 +29,7 @@ export function loadScattered(
   pushAddress: (lane: number) => void,
   offset: (lane: number) => number,
 ): number {
-  if (!isPlain(dtype)) return otherTypes.get().loadScattered(ops, dtype, pushAddress, offset);
+  if (!isPlain(dtype)) return ops.others.loadScattered(ops, dtype, pushAddress, offset);
   const { f } = ops;
   return ops.keep(() => {
     f.splatI32(0);
@@ -46,7 +46,7 @@ export function loadScattered(
 /** Writes a register to consecutive elements. */
 export function storeVector(ops: LaneOps, dtype: Dtype, register: number, address: number, offset: number): void {
   if (isPlain(dtype)) ops.f.get(address, register).memory("v128.store", offset);
-  else otherTypes.get().storeVector(ops, dtype, register, address, offset);
+  else ops.others.storeVector(ops, dtype, register, address, offset);
 }
 
 /** Writes one lane of a register to the address that `pushAddress` leaves, plus `offset`. */
@@ -59,7 +59,7 @@ export function storeLane(
   offset: number,
 ): void {
   if (!isPlain(dtype)) {
-    otherTypes.get().storeLane(ops, dtype, register, lane, pushAddress, offset);
+    ops.others.storeLane(ops, dtype, register, lane, pushAddress, offset);
     return;
   }
   pushAddress();

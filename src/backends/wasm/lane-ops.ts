@@ -4,22 +4,10 @@
  */
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
-import { Part } from "../../base/part.ts";
+import type { Part } from "../../base/part.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/expr.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { OpName } from "./opcodes.ts";
-
-/** Transcendental functions. */
-export const vectorMath: Part<typeof import("./vector-math.ts")> = /* @__PURE__ */ new Part(
-  "transcendental functions",
-  () => import("./vector-math.ts"),
-);
-
-/** Integers, bool and half floats: their arithmetic, their conversions and how they lie in memory. */
-export const otherTypes: Part<typeof import("./lane-types.ts")["types"]> = /* @__PURE__ */ new Part(
-  "integers, bool and half floats",
-  () => import("./lane-types.ts").then(({ types }) => types),
-);
 
 /** How elements of a dtype lie in registers: half floats as float32, small integers widened, bool as masks. */
 export type RegisterType = "f32" | "i32" | "mask" | "f64" | "i64";
@@ -36,9 +24,20 @@ export function lanesPerRegister(dtype: Dtype): number {
   return byteLengthOf(dtype) === 8 ? 2 : 4;
 }
 
-/** What may be asked of the engine. */
+/** Emitters that are loaded when first needed. */
+export interface LaneParts {
+  /** Transcendental functions. */
+  readonly math: Part<typeof import("./vector-math.ts").emitFunction>;
+  /** Integers, bool and half floats: their arithmetic, their conversions and how they lie in memory. */
+  readonly types: Part<
+    typeof import("./lane-integers.ts") & typeof import("./lane-casts.ts") & typeof import("./lane-narrow.ts")
+  >;
+}
+
+/** What may be asked of the engine, and of the parts of this backend. */
 export interface Target {
   readonly relaxed: boolean;
+  readonly parts: LaneParts;
 }
 
 /** Emits elementwise instructions into one function. Operands and results are v128 locals. */
@@ -49,6 +48,11 @@ export class LaneOps {
   constructor(f: FunctionBuilder, target: Target) {
     this.f = f;
     this.target = target;
+  }
+
+  /** What emits integers, bool and half floats. @throws {MissingPart} */
+  get others(): ReturnType<LaneParts["types"]["get"]> {
+    return this.target.parts.types.get();
   }
 
   /** A local set to what `push` leaves on the stack. */
@@ -83,7 +87,7 @@ export class LaneOps {
 
   unary(op: UnaryOp, dtype: Dtype, x: number): number {
     const shape = floatShape(dtype);
-    if (!shape) return otherTypes.get().unary(this, op, dtype, x);
+    if (!shape) return this.others.unary(this, op, dtype, x);
     switch (op) {
       case "neg":
       case "abs":
@@ -102,13 +106,13 @@ export class LaneOps {
       case "rsqrt":
         return this.op(`${shape}.div`, this.constant(1, dtype), this.op(`${shape}.sqrt`, x));
       default:
-        return vectorMath.get().emitFunction(this, op, shape, [x]);
+        return this.target.parts.math.get()(this, op, shape, [x]);
     }
   }
 
   binary(op: BinaryOp, dtype: Dtype, a: number, b: number): number {
     const shape = floatShape(dtype);
-    if (!shape) return otherTypes.get().binary(this, op, dtype, a, b);
+    if (!shape) return this.others.binary(this, op, dtype, a, b);
     switch (op) {
       case "add":
       case "sub":
@@ -118,14 +122,14 @@ export class LaneOps {
       case "max":
         return this.op(`${shape}.${op}`, a, b);
       default:
-        return vectorMath.get().emitFunction(this, op, shape, [a, b]);
+        return this.target.parts.math.get()(this, op, shape, [a, b]);
     }
   }
 
   /** A mask of 32-bit lanes per 32-bit operand register; for 64-bit operands a mask of 64-bit lanes. */
   compare(op: CompareOp, dtype: Dtype, a: number, b: number): number {
     const shape = floatShape(dtype);
-    return shape ? this.op(`${shape}.${op}`, a, b) : otherTypes.get().compare(this, op, dtype, a, b);
+    return shape ? this.op(`${shape}.${op}`, a, b) : this.others.compare(this, op, dtype, a, b);
   }
 
   /** Lanes of `a` where all bits of `mask` are set, of `b` where none is. */
@@ -145,7 +149,7 @@ export class LaneOps {
         return isUniform ? [low] : [low, this.op("f64x2.promote_low_f32x4", this.lanes(highHalf, x, x))];
       });
     }
-    if (from !== "float64" || to !== "float32") return otherTypes.get().cast(this, from, to, registers, isUniform);
+    if (from !== "float64" || to !== "float32") return this.others.cast(this, from, to, registers, isUniform);
     const step = isUniform ? 1 : 2;
     const halves = registers.map((x) => this.op("f32x4.demote_f64x2_zero", x));
     return halves.flatMap((low, k) =>

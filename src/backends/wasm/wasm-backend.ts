@@ -4,13 +4,11 @@ import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
-import { attentionOf } from "./attention-call.ts";
-import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
 import { WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
 import type { KernelCode, KernelLibrary, KernelTarget } from "./kernel-code.ts";
-import { emitKernel } from "./kernel-emitters.ts";
+import { emitKernel, isTakenWhole, kernelTarget } from "./kernel-emitters.ts";
 import { kernelText } from "./kernel-text.ts";
 import type { KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
@@ -54,7 +52,7 @@ export class WasmBackend implements Backend {
   }
 
   overrides(call: TensorCall): boolean {
-    return attentionOf(call) !== null;
+    return isTakenWhole(call);
   }
 
   allocate(byteLength: number): SmallAllocation | WasmAllocation {
@@ -142,11 +140,7 @@ export class WasmBackend implements Backend {
       this.#modules.set(key, known);
       return known;
     }
-    const target: KernelTarget = {
-      relaxed: engineFeatures().relaxedSimd,
-      threadCount: this.pool.threadCount,
-      ...this.arena.memoryOptions,
-    };
+    const target = kernelTarget(this.arena.memoryOptions, this.pool.threadCount);
     const code = emitKernel(kernel, target);
     const work = code.phases.reduce((sum, phase) => sum + phase.work, 0);
     const library = code.library && this.#library(code.library, target);

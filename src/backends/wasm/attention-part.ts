@@ -1,0 +1,5 @@
+/** Provides attention. */
+import { emitAttention } from "./attention-kernel.ts";
+import { attention } from "./kernel-emitters.ts";
+
+attention.provide(emitAttention);
