@@ -1,15 +1,20 @@
 /** The row of convolution, channels last: an implicit product of the input's windows with the weights, and its derivative. */
+import { isHalf } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { add } from "./arithmetic.ts";
+import { add, multiply } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
 import { matmul } from "./contraction.ts";
 import { pair } from "./elementwise.ts";
 import { batchToFront } from "./families.ts";
-import { flip, padded, spaced } from "./slicing.ts";
-import { moveAxis, reshape, transpose } from "./views.ts";
+import { stack } from "./joining.ts";
+import { constant } from "./leaf.ts";
+import { sum } from "./reductions.ts";
+import { flip, padded, sliceAxis, spaced } from "./slicing.ts";
+import { broadcastTo, moveAxis, reshape, transpose } from "./views.ts";
 import { windowsOf } from "./windowing.ts";
 
 /** How a convolution runs; everything has one entry per spatial axis, but `groups`. */
@@ -107,11 +112,16 @@ export function paddedLength(shape: Shape, { low, high, inputDilations }: Convol
   return ((shape[k + 1] ?? 1) - 1) * (inputDilations[k] ?? 1) + 1 + (low[k] ?? 0) + (high[k] ?? 0);
 }
 
+/** The windows of the input: [batch, counts…, sizes…, channels]. */
+function windowsIn(x: MLXArray, sizes: readonly number[], params: ConvolutionParams): MLXArray {
+  const wide = padded(spaced(x, [1, ...params.inputDilations, 1]), [0, ...params.low, 0], [0, ...params.high, 0]);
+  return windowsOf("convolution", wide, sizes, params.strides, params.kernelDilations);
+}
+
 /** The windows of the input as [groups, batch · counts…, sizes… · channels / groups]. */
 function windowMatrix(x: MLXArray, sizes: readonly number[], params: ConvolutionParams): MLXArray {
-  const { groups, strides, kernelDilations } = params;
-  const wide = padded(spaced(x, [1, ...params.inputDilations, 1]), [0, ...params.low, 0], [0, ...params.high, 0]);
-  const windows = windowsOf("convolution", wide, sizes, strides, kernelDilations);
+  const { groups } = params;
+  const windows = windowsIn(x, sizes, params);
   const channels = x.shape.at(-1) ?? 1;
   const rows = sizeOf(windows.shape.slice(0, -1 - sizes.length));
   if (groups === 1) return reshape(windows, [1, rows, sizeOf(sizes) * channels]);
@@ -119,11 +129,35 @@ function windowMatrix(x: MLXArray, sizes: readonly number[], params: Convolution
   return reshape(transpose(apart, [2, 0, 1, 3]), [groups, rows, (sizeOf(sizes) * channels) / groups]);
 }
 
+/** Whether each channel is a group of its own: products of one column, which are sums of scaled windows instead. */
+function isDepthwise(weightShape: Shape, { groups }: ConvolutionParams): boolean {
+  return groups > 1 && weightShape.at(-1) === 1;
+}
+
+/** The windows of a depthwise convolution as [batch, counts…, sizes…, channels, 1], halves as float32. */
+function channelWindows(x: MLXArray, sizes: readonly number[], params: ConvolutionParams): MLXArray {
+  const windows = asSummed(windowsIn(x, sizes, params));
+  return reshape(windows, [...windows.shape, 1]);
+}
+
+/** Halves are summed in float32. */
+function asSummed(x: MLXArray): MLXArray {
+  return isHalf(x.dtype) ? castTo(x, "float32") : x;
+}
+
 function defineConvolution(x: MLXArray, weights: MLXArray, params: ConvolutionParams): MLXArray {
   const { groups } = params;
+  const spacedAxis = params.inputDilations.findIndex((dilation, k) => dilation > 1 && params.strides[k] === 1);
+  if (spacedAxis >= 0) return interleaved(x, weights, params, spacedAxis);
   const sizes = weights.shape.slice(1, -1);
   const outputs = weights.shape[0] ?? 1;
   const { shape } = convolutionRow.aval([x, weights], params);
+  if (isDepthwise(weights.shape, params)) {
+    const factors = reshape(asSummed(turned(weights, params)), [groups, outputs / groups, ...sizes]);
+    const last = moveAxis(moveAxis(factors, 0, -1), 0, -1); // [sizes…, groups, outputs / groups]
+    const axes = sizes.map((_, k) => k + 1 + sizes.length);
+    return castTo(reshape(sum(multiply(channelWindows(x, sizes, params), last), axes), shape), x.dtype);
+  }
   const right = transpose(
     reshape(turned(weights, params), [groups, outputs / groups, sizeOf(weights.shape.slice(1))]),
     [0, 2, 1],
@@ -132,6 +166,41 @@ function defineConvolution(x: MLXArray, weights: MLXArray, params: ConvolutionPa
   if (groups === 1)
     return reshape(matmul(reshape(left, left.shape.slice(1)), reshape(right, right.shape.slice(1))), shape);
   return reshape(transpose(matmul(left, right), [1, 0, 2]), shape); // [batch · counts…, groups, outputs / groups]
+}
+
+/**
+ * A convolution of an input whose elements lie `dilation` apart along spatial axis `k`. Places of the output that are equal
+ * modulo that dilation meet the same part of the weights: each remainder is a convolution of the plain input with its part,
+ * and no product with the zeros between is formed.
+ */
+function interleaved(x: MLXArray, weights: MLXArray, params: ConvolutionParams, k: number): MLXArray {
+  const axis = k + 1;
+  const { shape } = convolutionRow.aval([x, weights], params);
+  const length = shape[axis] ?? 1;
+  const taps = turned(weights, params);
+  const [step = 1, spread = 1, low = 0] = [params.inputDilations[k], params.kernelDilations[k], params.low[k]];
+  const count = Math.ceil(length / step);
+  const put = (list: readonly number[], value: number): number[] => list.map((old, i) => (i === k ? value : old));
+  const parts = Array.from({ length: step }, (_, remainder) => {
+    const all = Array.from({ length: taps.shape[axis] ?? 1 }, (_, tap) => tap);
+    const met = all.filter((tap) => (remainder + tap * spread - low) % step === 0);
+    const [first, second = first] = met;
+    if (first === undefined || second === undefined)
+      return broadcastTo(constant(0, x.dtype), shape.toSpliced(axis, 1, count));
+    const distance = Math.max(second - first, 1);
+    const dilation = met.length > 1 ? (distance * spread) / step : 1;
+    const begin = (remainder + first * spread - low) / step;
+    return apply(convolutionRow, [x, sliceAxis(taps, axis, first, met.length, distance)], {
+      ...params,
+      low: put(params.low, -begin),
+      high: put(params.high, count + (met.length - 1) * dilation + begin - (x.shape[axis] ?? 1)),
+      kernelDilations: put(params.kernelDilations, dilation),
+      inputDilations: put(params.inputDilations, 1),
+      flip: false,
+    });
+  });
+  const together = reshape(stack(parts, axis + 1), shape.toSpliced(axis, 1, count * step));
+  return sliceAxis(together, axis, 0, length);
 }
 
 /** The weights as the windows meet them. */
@@ -175,6 +244,14 @@ function inputCotangent(cotangent: MLXArray, shape: Shape, weights: MLXArray, pa
 function weightCotangent(cotangent: MLXArray, x: MLXArray, shape: Shape, params: ConvolutionParams): MLXArray {
   const { groups } = params;
   const [outputs = 1] = shape;
+  if (isDepthwise(shape, params)) {
+    const sizes = shape.slice(1, -1);
+    const outer = cotangent.shape.slice(0, -1);
+    const factors = reshape(asSummed(cotangent), [...outer, ...sizes.map(() => 1), groups, outputs / groups]);
+    const axes = outer.map((_, k) => k);
+    const sums = sum(multiply(channelWindows(x, sizes, params), factors), axes); // [sizes…, groups, outputs / groups]
+    return turned(castTo(reshape(moveAxis(moveAxis(sums, -1, 0), -1, 0), shape), x.dtype), params);
+  }
   const windows = windowMatrix(x, shape.slice(1, -1), params);
   const rows = windows.shape[1] ?? 1;
   const columns = reshape(cotangent, [rows, groups, outputs / groups]);
