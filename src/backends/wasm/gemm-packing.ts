@@ -18,7 +18,7 @@ export function ladder(f: FunctionBuilder): void {
  * time, transposed in registers. Loads reach up to three elements past the end of a line.
  */
 export function packLines(f: FunctionBuilder, width: number): void {
-  const [table, lanes, depth, destination, , firstDepth] = [0, 1, 2, 3, 4, 5];
+  const [table, lanes, depth, destination, panelDepth, firstDepth] = [0, 1, 2, 3, 4, 5];
   const to = f.local("i32");
   const offset = f.local("i32");
   const end = f.local("i32");
@@ -90,57 +90,83 @@ export function packLines(f: FunctionBuilder, width: number): void {
       });
   };
 
-  eachPanel(f, width, (panelWidth) => {
+  eachPanel(f, { lanes, destination, panelDepth, position: table }, width, (panelWidth) => {
     for (let first = 0; first < panelWidth; first += 4) packGroup(panelWidth, first, Math.min(4, panelWidth - first));
   });
 }
 
+/** Depths that are copied together: as many lines of the source as fit into one set of a cache, should they all fall there. */
+const COPIED_DEPTHS = 8;
+
 /**
- * Body of `packLeftCopies` and `packRightCopies`: depths whose lanes lie one after the other are copied. Whole panels are
- * read, past the last lane too.
+ * Body of `packLeftCopies` and `packRightCopies`: depths whose lanes lie one after the other are copied, panel by panel for
+ * a few depths, so that a cache line is read to its end. Whole panels are read, past the last lane too.
  */
 export function packCopies(f: FunctionBuilder, width: number): void {
-  const [table, depth, destination, firstDepth] = [0, 2, 3, 5];
-  const from = f.local("i32");
-  const to = f.local("i32");
-  const entry = f.local("i32");
-  const rest = f.local("i32");
+  const [table, lanes, depth, destination, panelDepth, firstDepth] = [0, 1, 2, 3, 4, 5];
   const lane = f.local("i32");
-  f.i32(0).set(lane);
-  eachPanel(
-    f,
-    width,
-    (panelWidth) => {
-      f.get(destination, firstDepth)
+  const lanesLeft = f.local("i32");
+  const panel = f.local("i32");
+  const to = f.local("i32");
+  const sources = Array.from({ length: COPIED_DEPTHS }, () => f.local("i32"));
+
+  const copy = (depths: number): void => {
+    const used = sources.slice(0, depths);
+    for (const [k, source] of used.entries())
+      f.get(table)
+        .memory("i32.load", k * 4)
+        .set(source);
+    f.i32(0).set(lane).get(lanes).set(lanesLeft).get(destination).set(panel);
+    eachPanel(f, { lanes: lanesLeft, destination: panel, panelDepth, position: lane }, width, (panelWidth) => {
+      f.get(panel, firstDepth)
         .i32(panelWidth * 4)
         .op("i32.mul")
         .op("i32.add")
         .set(to);
-      f.get(table).set(entry).get(depth).set(rest);
-      countDown(f, rest, 1, () => {
-        f.get(entry).memory("i32.load").get(lane).op("i32.add").set(from);
-        let at = 0;
-        for (; at + 4 <= panelWidth; at += 4)
-          f.get(to, from)
-            .memory("v128.load", at * 4)
-            .memory("v128.store", at * 4);
-        if (at < panelWidth)
-          f.get(to, from)
-            .memory("i64.load", at * 4)
-            .memory("i64.store", at * 4);
-        advanceBy(advanceBy(f, entry, 4), to, panelWidth * 4);
-      });
-    },
-    lane,
-  );
+      for (const [k, source] of used.entries()) {
+        for (let first = 0; first < panelWidth; first += 4) {
+          const name = panelWidth - first < 4 ? "i64" : "v128";
+          f.get(to, source, lane)
+            .op("i32.add")
+            .memory(`${name}.load`, first * 4)
+            .memory(`${name}.store`, (k * panelWidth + first) * 4);
+        }
+      }
+    });
+    advanceBy(advanceBy(advanceBy(f, table, depths * 4), firstDepth, depths), depth, -depths);
+  };
+
+  f.block(() => {
+    f.loop(() => {
+      f.get(depth).i32(COPIED_DEPTHS).op("i32.lt_u").brIf(1);
+      copy(COPIED_DEPTHS);
+      f.br(0);
+    });
+  });
+  f.get(depth).if(() => {
+    f.loop(() => {
+      copy(1);
+      f.get(depth).brIf(0);
+    });
+  });
 }
 
 /**
- * Runs `body` for each panel of a function's parameters: panels of `width` lanes, the left operand's last one smaller if no
- * more are left. Moves the destination on, and with it the table, or `lane`, a byte offset, if that is given.
+ * Runs `body` for each panel of so many lanes: panels of `width` lanes, the left operand's last one smaller if no more are
+ * left. The locals move on: lanes left, where the panel begins, and `position` by four bytes a lane.
  */
-function eachPanel(f: FunctionBuilder, width: number, body: (width: number) => void, lane?: number): void {
-  const [table, lanes, destination, panelDepth] = [0, 1, 3, 4];
+function eachPanel(
+  f: FunctionBuilder,
+  locals: {
+    readonly lanes: number;
+    readonly destination: number;
+    readonly panelDepth: number;
+    readonly position: number;
+  },
+  width: number,
+  body: (width: number) => void,
+): void {
+  const { lanes, destination, panelDepth, position } = locals;
   f.block(() => {
     f.loop(() => {
       if (width === TILE_ROWS)
@@ -149,11 +175,11 @@ function eachPanel(f: FunctionBuilder, width: number, body: (width: number) => v
           .op("i32.le_u")
           .if(() => {
             body(TAIL_ROWS);
-            f.return();
+            f.br(2);
           });
       body(width);
       f.get(lanes).i32(width).op("i32.le_u").brIf(1);
-      advanceBy(advanceBy(f, lanes, -width), lane ?? table, width * 4);
+      advanceBy(advanceBy(f, lanes, -width), position, width * 4);
       f.get(destination, panelDepth)
         .i32(width * 4)
         .op("i32.mul")
