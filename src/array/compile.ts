@@ -15,8 +15,9 @@ export interface CompileOptions {
   /** Trees whose arrays the function replaces; each call leaves its new arrays in them. */
   readonly outputs?: readonly unknown[];
   /**
-   * Arguments of any lengths are expected: keep more recordings, one for each set of shapes. The function is recorded
-   * anew for each of them, and kernels that differ only in their longest axis are shared.
+   * Arguments of many lengths are expected: more recordings are kept. The function runs once for each set of shapes, so
+   * that what it makes of lengths (`x.shape[0]`, a mean) is right for all of them; MLX records once and keeps the lengths
+   * of the first call.
    */
   readonly shapeless?: boolean;
 }

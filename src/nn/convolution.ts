@@ -2,8 +2,15 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add } from "../primitives/arithmetic.ts";
-import type { ConvolutionOptions } from "../primitives/convolution.ts";
-import { conv1d, conv2d, conv3d } from "../primitives/convolution.ts";
+import type { ConvolutionOptions, TransposedConvolutionOptions } from "../primitives/convolution.ts";
+import {
+  conv1d,
+  conv2d,
+  conv3d,
+  convTransposed1d,
+  convTransposed2d,
+  convTransposed3d,
+} from "../primitives/convolution.ts";
 import { zeros } from "../primitives/creation.ts";
 import type { BiasOptions } from "./linear.ts";
 import { uniformWithin } from "./linear.ts";
@@ -125,5 +132,91 @@ export class Conv3d extends Convolution {
 
   protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
     return conv3d(x, this.weight, options);
+  }
+}
+
+/** The options of a transposed convolution layer. */
+export interface TransposedConvolutionLayerOptions extends BiasOptions {
+  readonly stride?: number | readonly number[];
+  readonly padding?: number | readonly number[];
+  readonly dilation?: number | readonly number[];
+  /** Positions added at the end of each axis of the result; 0 unless given. */
+  readonly outputPadding?: number | readonly number[];
+}
+
+/** What transposed convolution layers share. */
+abstract class TransposedConvolution extends Convolution {
+  readonly outputPadding: number | readonly number[];
+
+  constructor(
+    rank: number,
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly number[],
+    { outputPadding = 0, ...options }: TransposedConvolutionLayerOptions,
+  ) {
+    super(rank, inputChannels, outputChannels, kernelSize, options);
+    this.outputPadding = outputPadding;
+  }
+
+  protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
+    return this.transposed(x, { ...options, outputPadding: this.outputPadding });
+  }
+
+  protected abstract transposed(x: MLXArray, options: TransposedConvolutionOptions): MLXArray;
+}
+
+/**
+ * A transposed convolution along one axis: [batch, length, inputChannels] → [batch, longer, outputChannels]; see
+ * `convTransposed1d`. Parameters begin as in `Conv1d`.
+ *
+ * @example
+ * const layer = new nn.ConvTransposed1d(8, 1, 4, { stride: 2, padding: 1 });
+ * layer(zeros([4, 50, 8])).shape; // [4, 100, 1]
+ */
+export class ConvTransposed1d extends TransposedConvolution {
+  constructor(
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly [number],
+    options: TransposedConvolutionLayerOptions = {},
+  ) {
+    super(1, inputChannels, outputChannels, kernelSize, options);
+  }
+
+  protected override transposed(x: MLXArray, options: TransposedConvolutionOptions): MLXArray {
+    return convTransposed1d(x, this.weight, options);
+  }
+}
+
+/** A transposed convolution of images: [batch, height, width, inputChannels]. */
+export class ConvTransposed2d extends TransposedConvolution {
+  constructor(
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly [number, number],
+    options: TransposedConvolutionLayerOptions = {},
+  ) {
+    super(2, inputChannels, outputChannels, kernelSize, options);
+  }
+
+  protected override transposed(x: MLXArray, options: TransposedConvolutionOptions): MLXArray {
+    return convTransposed2d(x, this.weight, options);
+  }
+}
+
+/** A transposed convolution of volumes: [batch, depth, height, width, inputChannels]. */
+export class ConvTransposed3d extends TransposedConvolution {
+  constructor(
+    inputChannels: number,
+    outputChannels: number,
+    kernelSize: number | readonly [number, number, number],
+    options: TransposedConvolutionLayerOptions = {},
+  ) {
+    super(3, inputChannels, outputChannels, kernelSize, options);
+  }
+
+  protected override transposed(x: MLXArray, options: TransposedConvolutionOptions): MLXArray {
+    return convTransposed3d(x, this.weight, options);
   }
 }

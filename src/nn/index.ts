@@ -3,8 +3,8 @@ export * from "./activation-modules.ts";
 export * from "./activations.ts";
 export type { Layer } from "./containers.ts";
 export { Sequential } from "./containers.ts";
-export type { ConvolutionLayerOptions } from "./convolution.ts";
-export { Conv1d, Conv2d, Conv3d } from "./convolution.ts";
+export type { ConvolutionLayerOptions, TransposedConvolutionLayerOptions } from "./convolution.ts";
+export { Conv1d, Conv2d, Conv3d, ConvTransposed1d, ConvTransposed2d, ConvTransposed3d } from "./convolution.ts";
 export { Dropout, Dropout2d, Dropout3d } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export * as init from "./init.ts";
@@ -20,10 +20,19 @@ export type { ParametersOf, ParameterTree } from "./parameter-tree.ts";
 export type { PoolOptions } from "./pooling.ts";
 export { AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d } from "./pooling.ts";
 export type { RoPEOptions, SinusoidalOptions } from "./positional-encoding.ts";
-export { RoPE, SinusoidalPositionalEncoding } from "./positional-encoding.ts";
+export { ALiBi, RoPE, SinusoidalPositionalEncoding } from "./positional-encoding.ts";
 export type { RNNOptions } from "./recurrent.ts";
 export { GRU, LSTM, RNN } from "./recurrent.ts";
-export type { MultiHeadAttentionOptions, TransformerEncoderLayerOptions } from "./transformer.ts";
-export { MultiHeadAttention, TransformerEncoder, TransformerEncoderLayer } from "./transformer.ts";
+export type { MultiHeadAttentionOptions, TransformerLayerOptions, TransformerOptions } from "./transformer.ts";
+export {
+  MultiHeadAttention,
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from "./transformer.ts";
+export type { UpsampleMode, UpsampleOptions } from "./upsample.ts";
+export { Upsample } from "./upsample.ts";
 export { valueAndGrad } from "./value-and-grad.ts";
 export type { LoadWeightsOptions, SaveWeightsOptions, WeightFormat, WeightList } from "./weights.ts";

@@ -1,8 +1,13 @@
 /** Layers that say where in a sequence something stands. */
-import { ArgumentError } from "../base/errors.ts";
+
+import { fromTypedArray } from "../array/from-data.ts";
+import type { Dtype } from "../base/dtype.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { multiply } from "../primitives/arithmetic.ts";
-import { linspace } from "../primitives/creation.ts";
+import { abs, add, multiply, negative, subtract } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
+import { arange, linspace } from "../primitives/creation.ts";
 import { exp } from "../primitives/exponential.ts";
 import { rope } from "../primitives/fast.ts";
 import { concatenate } from "../primitives/joining.ts";
@@ -85,4 +90,54 @@ export class SinusoidalPositionalEncoding extends Module {
     const parts = this.cosFirst ? [cos(angle), sin(angle)] : [sin(angle), cos(angle)];
     return multiply(concatenate(parts, -1), this.scale);
   }
+}
+
+/**
+ * Attention with linear biases: scores fall with the distance between query and key, by a slope of its own for each head. Source:
+ * Press et al. 2022.
+ *
+ * @example
+ * const biased = new nn.ALiBi()(zeros([1, 2, 3, 3]));
+ * await biased.get(0, 0, 0).tolist(); // [0, -0.0625, -0.125]
+ */
+export class ALiBi extends Module {
+  /**
+   * @param scores [batch, heads, queries, keys]
+   * @param offset the position of the first query
+   * @param mask added, too
+   * @throws {ShapeError} for scores of another rank
+   */
+  forward(scores: MLXArray, offset = 0, mask: MLXArray | null = null): MLXArray {
+    const [, heads, queries, keys] = scores.shape;
+    if (scores.ndim !== 4 || !heads || queries === undefined || keys === undefined) {
+      throw new ShapeError("ALiBi", `needs scores [batch, heads, queries, keys], got ${formatShape(scores.shape)}`);
+    }
+    const bias = ALiBi.createAlibiMatrix(queries + offset, keys, heads, { offset, dtype: scores.dtype });
+    return add(scores, mask ? add(bias, mask) : bias);
+  }
+
+  /** The biases, [1, heads, queries, keys]; `queries` counts from position 0, the result from `offset`. */
+  static createAlibiMatrix(
+    queries: number,
+    keys: number,
+    heads: number,
+    { offset = 0, dtype = "float32" }: { readonly offset?: number; readonly dtype?: Dtype } = {},
+  ): MLXArray {
+    const distance = abs(subtract(expandDims(arange(offset, queries), 1), expandDims(arange(0, keys), 0)));
+    return castTo(multiply(expandDims(negative(distance), [0, 1]), ALiBi.createAlibiSlope(heads, dtype)), dtype);
+  }
+
+  /** The slope of each head, [heads, 1, 1]: a geometric sequence from `2^(-8 / heads)`, where `heads` is a power of 2. */
+  static createAlibiSlope(heads: number, dtype: Dtype = "float32"): MLXArray {
+    return castTo(fromTypedArray(Float32Array.from(slopesOf(heads)), [heads, 1, 1]), dtype);
+  }
+}
+
+/** Between two powers of 2 the sequence of the smaller is filled up with every other one of the larger. */
+function slopesOf(heads: number): readonly number[] {
+  const power = 2 ** Math.floor(Math.log2(heads));
+  const own = Array.from({ length: power }, (_, k) => 2 ** ((-8 * (k + 1)) / power));
+  if (power === heads) return own;
+  const others = slopesOf(2 * power).filter((_, k) => k % 2 === 0);
+  return [...own, ...others.slice(0, heads - power)];
 }

@@ -93,8 +93,8 @@ export class MultiHeadAttention extends Module {
   }
 }
 
-/** The options of `TransformerEncoderLayer`. */
-export interface TransformerEncoderLayerOptions {
+/** The options of `TransformerEncoderLayer` and `TransformerDecoderLayer`. */
+export interface TransformerLayerOptions {
   /** The size between the two linear layers; 4 times the features unless given. */
   readonly hiddenSize?: number;
   /** The probability of dropout; 0 unless given. */
@@ -117,7 +117,7 @@ export class TransformerEncoderLayer extends Module {
   readonly activation: (x: MLXArray) => MLXArray;
   readonly normFirst: boolean;
 
-  constructor(size: number, numHeads: number, options: TransformerEncoderLayerOptions = {}) {
+  constructor(size: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
     const { hiddenSize = 4 * size, dropout = 0, activation = relu, normFirst = true } = options;
     this.attention = new MultiHeadAttention(size, numHeads);
@@ -155,7 +155,7 @@ export class TransformerEncoder extends Module {
   layers: TransformerEncoderLayer[];
   ln: LayerNorm;
 
-  constructor(numLayers: number, size: number, numHeads: number, options: TransformerEncoderLayerOptions = {}) {
+  constructor(numLayers: number, size: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
     this.layers = Array.from({ length: numLayers }, () => new TransformerEncoderLayer(size, numHeads, options));
     this.ln = new LayerNorm(size);
@@ -164,5 +164,108 @@ export class TransformerEncoder extends Module {
   /** [batch, rows, size] → the same. */
   forward(x: MLXArray, mask: AttentionMask = null): MLXArray {
     return this.ln(this.layers.reduce((value, layer) => layer(value, mask), x));
+  }
+}
+
+/** Attention to itself, then to the memory of an encoder, then two linear layers, each beside a shortcut. Source: Vaswani et al. 2017. */
+export class TransformerDecoderLayer extends Module {
+  selfAttention: MultiHeadAttention;
+  crossAttention: MultiHeadAttention;
+  ln1: LayerNorm;
+  ln2: LayerNorm;
+  ln3: LayerNorm;
+  linear1: Linear;
+  linear2: Linear;
+  dropout1: Dropout;
+  dropout2: Dropout;
+  dropout3: Dropout;
+  readonly activation: (x: MLXArray) => MLXArray;
+  readonly normFirst: boolean;
+
+  constructor(size: number, numHeads: number, options: TransformerLayerOptions = {}) {
+    super();
+    const { hiddenSize = 4 * size, dropout = 0, activation = relu, normFirst = true } = options;
+    this.selfAttention = new MultiHeadAttention(size, numHeads);
+    this.crossAttention = new MultiHeadAttention(size, numHeads);
+    this.ln1 = new LayerNorm(size);
+    this.ln2 = new LayerNorm(size);
+    this.ln3 = new LayerNorm(size);
+    this.linear1 = new Linear(size, hiddenSize);
+    this.linear2 = new Linear(hiddenSize, size);
+    this.dropout1 = new Dropout(dropout);
+    this.dropout2 = new Dropout(dropout);
+    this.dropout3 = new Dropout(dropout);
+    this.activation = activation;
+    this.normFirst = normFirst;
+  }
+
+  /** [batch, rows, size] with a memory [batch, keys, size] → [batch, rows, size]. */
+  forward(x: MLXArray, memory: MLXArray, mask: AttentionMask = null, memoryMask: AttentionMask = null): MLXArray {
+    const own = (y: MLXArray): MLXArray => this.dropout1(this.selfAttention(y, y, y, mask));
+    const cross = (y: MLXArray): MLXArray => this.dropout2(this.crossAttention(y, memory, memory, memoryMask));
+    const transform = (y: MLXArray): MLXArray => this.linear2(this.dropout3(this.activation(this.linear1(y))));
+    if (this.normFirst) {
+      const seen = add(x, own(this.ln1(x)));
+      const told = add(seen, cross(this.ln2(seen)));
+      return add(told, transform(this.ln3(told)));
+    }
+    const seen = this.ln1(add(x, own(x)));
+    const told = this.ln2(add(seen, cross(seen)));
+    return this.ln3(add(told, transform(told)));
+  }
+}
+
+/** Decoder layers in a row, then a normalization. */
+export class TransformerDecoder extends Module {
+  layers: TransformerDecoderLayer[];
+  ln: LayerNorm;
+
+  constructor(numLayers: number, size: number, numHeads: number, options: TransformerLayerOptions = {}) {
+    super();
+    this.layers = Array.from({ length: numLayers }, () => new TransformerDecoderLayer(size, numHeads, options));
+    this.ln = new LayerNorm(size);
+  }
+
+  /** [batch, rows, size] with a memory [batch, keys, size] → [batch, rows, size]. */
+  forward(x: MLXArray, memory: MLXArray, mask: AttentionMask = null, memoryMask: AttentionMask = null): MLXArray {
+    return this.ln(this.layers.reduce((value, layer) => layer(value, memory, mask, memoryMask), x));
+  }
+}
+
+/** The options of `Transformer`. */
+export interface TransformerOptions extends TransformerLayerOptions {
+  /** 6 unless given. */
+  readonly numEncoderLayers?: number;
+  /** 6 unless given. */
+  readonly numDecoderLayers?: number;
+}
+
+/**
+ * An encoder, and a decoder that reads what it makes of the source. Source: Vaswani et al. 2017.
+ *
+ * @example
+ * const model = new nn.Transformer(8, 2, { numEncoderLayers: 1, numDecoderLayers: 1 });
+ * model(zeros([1, 5, 8]), zeros([1, 3, 8]), null, "causal").shape; // [1, 3, 8]
+ */
+export class Transformer extends Module {
+  encoder: TransformerEncoder;
+  decoder: TransformerDecoder;
+
+  constructor(size = 512, numHeads = 8, options: TransformerOptions = {}) {
+    super();
+    const { numEncoderLayers = 6, numDecoderLayers = 6, ...layers } = options;
+    this.encoder = new TransformerEncoder(numEncoderLayers, size, numHeads, layers);
+    this.decoder = new TransformerDecoder(numDecoderLayers, size, numHeads, layers);
+  }
+
+  /** Source [batch, keys, size] and target [batch, rows, size] → [batch, rows, size]. */
+  forward(
+    source: MLXArray,
+    target: MLXArray,
+    sourceMask: AttentionMask = null,
+    targetMask: AttentionMask = null,
+    memoryMask: AttentionMask = null,
+  ): MLXArray {
+    return this.decoder(target, this.encoder(source, sourceMask), targetMask, memoryMask);
   }
 }

@@ -122,6 +122,11 @@ describe("a compiled function", () => {
     for (const length of lengths) compiled(mx.ones([length]));
     expect(recordings()).toBe(before);
   });
+
+  it("is right when shapeless for a function that asks for lengths", async () => {
+    const compiled = mx.compile((x: mx.MLXArray) => x.mean(0).mul(x.shape[0] ?? 0), { shapeless: true });
+    for (const length of [1, 4, 9, 4]) expect(await compiled(mx.ones([length, 2])).tolist()).toEqual([length, length]);
+  });
 });
 
 describe("captured state", () => {

@@ -12,7 +12,7 @@ from .shard import Expected, encode_argument, plain, python_options
 def record(shard):
     def layer(name, args, *inputs, options=None, training=True, tolerance=1e-5, gradients=True):
         options = options or {}
-        module = getattr(nn, name)(*args, **python_options(options))
+        module = getattr(nn, name.replace("ConvTransposed", "ConvTranspose"))(*args, **python_options(options))
         made = {}
         for i, (path, value) in enumerate(tree_flatten(module.parameters())):
             given = normals(value.shape, seed=210 + i, scale=0.5)
@@ -109,6 +109,36 @@ def record(shard):
     layer("TransformerEncoderLayer", (8, 2), wide, causal, options={"hiddenSize": 12}, tolerance=2e-4)
     layer("TransformerEncoderLayer", (8, 2), wide, causal, options={"hiddenSize": 12, "normFirst": False}, tolerance=2e-4)
     layer("TransformerEncoder", (2, 8, 2), wide, causal, options={"hiddenSize": 12}, tolerance=5e-4)
+    mask = shard.array(np.where(np.arange(3) < np.arange(6)[:, None], 0, -1e9).astype(np.float32))
+    memory = shard.array(normals((2, 3, 8), seed=211))
+    for options in [{"hiddenSize": 12}, {"hiddenSize": 12, "normFirst": False}]:
+        layer("TransformerDecoderLayer", (8, 2), wide, memory, causal, mask, options=options, tolerance=5e-4)
+    layer("TransformerDecoder", (2, 8, 2), wide, memory, causal, mask, options={"hiddenSize": 12}, tolerance=1e-3)
+    whole = shard.array(np.zeros((3, 3), np.float32))
+    model = {"numEncoderLayers": 1, "numDecoderLayers": 1, "hiddenSize": 12}
+    layer("Transformer", (8, 2), memory, wide, whole, causal, mask, options=model, tolerance=1e-3)
+    for options in [{}, {"stride": 2}, {"padding": 1}, {"dilation": 2, "padding": 1, "bias": False}, {"stride": 3, "outputPadding": 1}]:
+        layer("ConvTransposed1d", (3, 4, 3), sequence, options=options, tolerance=5e-5)
+        layer("ConvTransposed2d", (4, 3, 3), image, options=options, tolerance=5e-5)
+    layer("ConvTransposed2d", (4, 2, [3, 2]), image, options={"stride": [2, 1], "padding": [1, 0]}, tolerance=5e-5)
+    layer("ConvTransposed3d", (2, 3, 2), volume, options={"stride": 2}, tolerance=5e-5)
+    for mode in ["nearest", "linear", "cubic"]:
+        for factor in [2, 3, 1.5, 0.5, 2.7]:
+            layer("Upsample", (factor,), sequence, options={"mode": mode})
+            # Just below a whole number MLX's cubic takes one place twice and leaves another out: floor(x) + 1 < floor(x + 1).
+            if (mode, factor) != ("cubic", 2.7):
+                layer("Upsample", (factor,), image, options={"mode": mode})
+        layer("Upsample", ([2, 1.5],), image, options={"mode": mode})
+        if mode == "nearest":
+            continue
+        for factor in [2, 1.5, 0.5]:
+            layer("Upsample", (factor,), image, options={"mode": mode, "alignCorners": True})
+            layer("Upsample", (factor,), image, options={"mode": mode, "antialias": True})
+    for heads in [1, 2, 6]:
+        scores = shard.array(normals((2, heads, 4, 5), seed=212))
+        layer("ALiBi", (), scores)
+        layer("ALiBi", (), scores, 3)
+        layer("ALiBi", (), scores, 0, shard.array(normals((4, 5), seed=213)))
     layer("Dropout2d", (0.5,), image, training=False)
     layer("Dropout3d", (0.5,), volume, training=False)
     layer("Dropout", (0.5,), x, training=False)

@@ -25,7 +25,7 @@ def record(shard):
 
     def optimizer(name, **options):
         keywords = {snake(k): v for k, v in options.items()}
-        if isinstance(options["learningRate"], dict):
+        if isinstance(options.get("learningRate"), dict):
             keywords["learning_rate"] = schedule(options["learningRate"]["schedule"])
         made = getattr(optim, name)(**keywords)
         current = {k: v.value for k, v in parameters.items()}
@@ -61,6 +61,11 @@ def record(shard):
     optimizer("Adamax", learningRate=0.01, betas=[0.5, 0.75], eps=1e-3)
     optimizer("AdaDelta", learningRate=0.1)
     optimizer("AdaDelta", learningRate=1, rho=0.5, eps=1e-2)
+    for options in [{}, {"beta1": 0.9, "weightDecay": 0.1}, {"warmupInit": True}, {"scaleParameter": False, "clipThreshold": 0.5, "decayRate": -0.5}]:
+        optimizer("Adafactor", **options)
+    optimizer("Adafactor", learningRate=0.05, relativeStep=False, eps=[1e-6, 1e-2])
+    for options in [{}, {"nesterov": False, "weightDecay": 0}, {"momentum": 0.5, "nsSteps": 3}]:
+        optimizer("Muon", learningRate=0.05, **options)
     for description in SCHEDULES:
         optimizer("SGD", learningRate={"schedule": list(description)})
         optimizer("Adam", learningRate={"schedule": list(description)})

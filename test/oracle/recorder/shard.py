@@ -44,6 +44,7 @@ PYTHON_NAMES = {
     "convTransposed2d": "conv_transpose2d",
     "convTransposed3d": "conv_transpose3d",
     "which": "where",
+    "beta1": "beta_1",
 }
 
 PYTHON_OPTIONS = {"keepAxes": "keepdims", "equalNaN": "equal_nan", "hiddenSize": "mlp_dims"}
