@@ -190,6 +190,14 @@ export class ExpressionEmitter {
       return { registers: a.map((register) => this.ops.unary(asUnary(op), dtype, register)), isUniform };
     }
     const op = asBinary(expr.op);
+    const distance = argOf(expr, 1);
+    if ((op === "shl" || op === "shr") && !this.variesByLane(distance)) {
+      const by = distance.op === "constant" ? Number(distance.value) : { register: b[0] ?? 0 };
+      return {
+        registers: a.map((register) => this.ops.others.shiftAll(this.ops, op, dtype, register, by)),
+        isUniform,
+      };
+    }
     return { registers: a.map((register, k) => this.ops.binary(op, dtype, register, b[k] ?? 0)), isUniform };
   }
 

@@ -96,6 +96,25 @@ export function wrap(ops: LaneOps, dtype: Dtype, x: number): number {
   );
 }
 
+/** A shift of all lanes by one distance, which vectors have: the register `b` holds it in every lane, if it is not a number. */
+export function shiftAll(
+  ops: LaneOps,
+  op: "shl" | "shr",
+  dtype: Dtype,
+  a: number,
+  b: { readonly register: number } | number,
+): number {
+  const { f } = ops;
+  const result = ops.keep(() => {
+    f.get(a);
+    // Of a 64-bit distance the lower half: vectors take it modulo their lanes' width.
+    if (typeof b === "number") f.i32(b);
+    else f.get(b.register).lane("i32x4.extract_lane", 0);
+    f.op(`${shapeOf(dtype)}.${op === "shl" ? "shl" : isSigned(dtype) ? "shr_s" : "shr_u"}`);
+  });
+  return wrap(ops, dtype, result);
+}
+
 function shift(ops: LaneOps, op: "shl" | "shr", dtype: Dtype, a: number, b: number): number {
   const type = isLong(dtype) ? "i64" : "i32";
   const name: OpName = op === "shl" ? `${type}.shl` : isSigned(dtype) ? `${type}.shr_s` : `${type}.shr_u`;
