@@ -12,6 +12,8 @@ import type { GemmSpec } from "../src/backends/wasm/gemm-spec.ts";
 import { tileColumns } from "../src/backends/wasm/gemm-width.ts";
 import type { KernelLibrary } from "../src/backends/wasm/kernel-code.ts";
 import { type KernelModule, WorkerPool } from "../src/backends/wasm/pool.ts";
+import "../src/backends/wasm/pool-crew-part.ts";
+import { cpuParts } from "../src/backends/wasm/wasm-backend.ts";
 
 const given = new Map(
   process.argv.slice(2).map((text): [string, string] => {
@@ -34,6 +36,7 @@ console.log(`Node ${process.version}, relaxed SIMD ${relaxedSimd ? `on ${flags.j
 for (const threads of list("threads", "1,2").map(Number)) {
   const arena = new Arena();
   const pool = new WorkerPool(arena, { threads });
+  pool.engage(cpuParts.threads);
   const began = performance.now();
   const tile = tileColumns({ relaxed: relaxedSimd });
   const tried = performance.now() - began;

@@ -10,6 +10,8 @@ import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/
 import type { TileColumns } from "../../src/backends/wasm/gemm-tile.ts";
 import type { KernelLibrary } from "../../src/backends/wasm/kernel-code.ts";
 import { type KernelModule, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import "../../src/backends/wasm/pool-crew-part.ts";
+import { cpuParts } from "../../src/backends/wasm/wasm-backend.ts";
 
 const open: WorkerPool[] = [];
 
@@ -27,6 +29,7 @@ interface Bench {
 function bench(threads: number, tileColumns: TileColumns = 8): Bench {
   const arena = new Arena();
   const pool = new WorkerPool(arena, { threads });
+  pool.engage(cpuParts.threads);
   open.push(pool);
   const relaxed = engineFeatures().relaxedSimd;
   const register = ({ name, options, emit, library }: KernelLibrary): KernelModule =>

@@ -10,6 +10,8 @@ import { describe, expect, it, vi } from "vitest";
 import { Arena } from "../../src/backends/wasm/arena.ts";
 import { ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { KernelError, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import "../../src/backends/wasm/pool-crew-part.ts";
+import { cpuParts } from "../../src/backends/wasm/wasm-backend.ts";
 
 const source = fileURLToPath(new URL("../../src/backends/wasm", import.meta.url));
 
@@ -17,9 +19,12 @@ const source = fileURLToPath(new URL("../../src/backends/wasm", import.meta.url)
 const program = `
 import { Arena } from "${source}/arena.ts";
 import { WorkerPool } from "${source}/pool.ts";
+import { cpuParts } from "${source}/wasm-backend.ts";
+import "${source}/pool-crew-part.ts";
 import { ModuleBuilder } from "${source}/assembler.ts";
 const arena = new Arena();
 const pool = new WorkerPool(arena, { threads: 2, imports: { half: (x) => x / 2 } });
+pool.engage(cpuParts.threads);
 const builder = new ModuleBuilder(arena.memoryOptions);
 builder.addFunction("mark", { params: ["i32", "i32", "i32", "i32"], results: [] }, (f) => {
   f.get(0, 1).i32(4).op("i32.mul").op("i32.add").get(3).op("f64.convert_i32_s");
@@ -65,6 +70,8 @@ describe("a pool in a bundle", () => {
 const deadly = `
 import { Arena } from "${source}/arena.ts";
 import { KernelError, WorkerPool } from "${source}/pool.ts";
+import { cpuParts } from "${source}/wasm-backend.ts";
+import "${source}/pool-crew-part.ts";
 import { ModuleBuilder } from "${source}/assembler.ts";
 const arena = new Arena();
 const pool = new WorkerPool(arena, {
@@ -74,6 +81,7 @@ const pool = new WorkerPool(arena, {
     die: () => (process.getBuiltinModule("node:worker_threads").isMainThread || performance.now() < 300 ? 0 : process.exit(3)),
   },
 });
+pool.engage(cpuParts.threads);
 const builder = new ModuleBuilder(arena.memoryOptions);
 builder.addFunction("die", { params: ["i32", "i32", "i32", "i32"], results: [] }, (f) => {
   f.get(3).if(() => f.callImport("die", { params: [], results: ["f64"] }).drop());
@@ -123,6 +131,7 @@ describe("a worker that dies", () => {
       // In the worker only: there this ends the thread, here it would end the tests.
       imports: { die: () => (process.getBuiltinModule("node:worker_threads").isMainThread ? 0 : process.exit(3)) },
     });
+    pool.engage(cpuParts.threads);
     const builder = new ModuleBuilder(arena.memoryOptions);
     const type = { params: ["i32", "i32", "i32", "i32"], results: [] } as const;
     builder.addFunction("die", type, (f) =>

@@ -4,6 +4,8 @@ import { Arena } from "../../src/backends/wasm/arena.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { KernelError, type KernelModule, type Phase, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import "../../src/backends/wasm/pool-crew-part.ts";
+import { cpuParts } from "../../src/backends/wasm/wasm-backend.ts";
 
 const parameters = { params: ["i32", "i32", "i32", "i32"], results: [] } as const;
 
@@ -57,6 +59,7 @@ function setUp(threads: number): {
 } {
   const arena = new Arena();
   const pool = new WorkerPool(arena, { threads, imports: { half: (x) => x / 2 } });
+  pool.engage(cpuParts.threads);
   pools.push(pool);
   const kernel = pool.register("test kernel", testModule(arena));
   const items = (count: number, offset: number): Int32Array => new Int32Array(arena.bytes().buffer, offset, count);

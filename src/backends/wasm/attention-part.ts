@@ -1,5 +1,5 @@
 /** Provides attention. */
 import { emitAttention } from "./attention-kernel.ts";
-import { attention } from "./kernel-emitters.ts";
+import { cpuParts } from "./wasm-backend.ts";
 
-attention.provide(emitAttention);
+cpuParts.attention.provide(emitAttention);

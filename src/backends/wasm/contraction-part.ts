@@ -1,5 +1,5 @@
 /** Provides matrix products. */
 import { emitContraction } from "./contraction-kernel.ts";
-import { products } from "./kernel-emitters.ts";
+import { cpuParts } from "./wasm-backend.ts";
 
-products.provide(emitContraction);
+cpuParts.products.provide(emitContraction);

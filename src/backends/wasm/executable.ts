@@ -27,7 +27,7 @@ interface Segment {
 }
 
 /** Instructions below which waking other threads costs more than they save. */
-const parallelWork = 300_000;
+export const parallelWork = 300_000;
 
 /** Runs one plan. */
 export class WasmExecutable implements Executable {

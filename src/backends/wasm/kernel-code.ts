@@ -1,15 +1,26 @@
 /** What compiling a kernel gives: a module, the phases to run, and the argument block that its functions read. */
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
+import type { Part } from "../../base/part.ts";
 import type { Expressions } from "../../ir/expr.ts";
+import type { CompositeKernel, ContractionKernel } from "../../ir/kernel.ts";
 import type { FunctionBuilder, FunctionType, MemoryOptions } from "./assembler.ts";
 import type { CompileOptions } from "./engine-features.ts";
 import { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
-import type { Target } from "./lane-ops.ts";
+import type { LaneParts, Target } from "./lane-ops.ts";
+
+/** Emitters that are loaded when first needed. */
+export interface KernelParts extends LaneParts {
+  /** Matrix products. */
+  readonly products: Part<(kernel: ContractionKernel, target: KernelTarget) => KernelCode>;
+  /** Attention as one kernel. */
+  readonly attention: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
+}
 
 /** What kernels are compiled for. */
 export interface KernelTarget extends Target, MemoryOptions {
+  readonly parts: KernelParts;
   /** Bound of the thread numbers that functions get. */
   readonly threadCount: number;
 }

@@ -1,36 +1,9 @@
 /** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
 import { MLXError } from "../../base/errors.ts";
-import { Part } from "../../base/part.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
-import type { MemoryOptions } from "./assembler.ts";
 import { attentionOf } from "./attention-call.ts";
-import { engineFeatures } from "./engine-features.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-import type { LaneParts } from "./lane-ops.ts";
 import { emitLoopKernel } from "./loop-kernel.ts";
-
-/** Matrix products. */
-export const products: Part<(kernel: ContractionKernel, target: KernelTarget) => KernelCode> = /* @__PURE__ */ new Part(
-  "products",
-  () => import("./contraction-part.ts"),
-);
-
-/** Attention as one kernel. */
-export const attention: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode> = /* @__PURE__ */ new Part(
-  "attention",
-  () => import("./attention-part.ts"),
-);
-
-/** What expressions are made of beside arithmetic on float32 and float64. */
-export const laneParts: LaneParts = {
-  math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
-  types: /* @__PURE__ */ new Part("integers, bool and half floats", () => import("./lane-types-part.ts")),
-};
-
-/** What kernels are compiled for on this engine. */
-export function kernelTarget(memory: MemoryOptions, threadCount: number): KernelTarget {
-  return { relaxed: engineFeatures().relaxedSimd, parts: laneParts, threadCount, ...memory };
-}
 
 /** Whether a composite is computed by a kernel of its own. */
 export function isTakenWhole(call: TensorCall): boolean {
@@ -39,8 +12,8 @@ export function isTakenWhole(call: TensorCall): boolean {
 
 /** The module of a kernel. @throws {MissingPart} if its emitter is not loaded */
 export function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
-  if (kernel.kind === "composite") return attention.get()(kernel, target);
-  if (kernel.kind === "contraction" && isPackedProduct(kernel)) return products.get()(kernel, target);
+  if (kernel.kind === "composite") return target.parts.attention.get()(kernel, target);
+  if (kernel.kind === "contraction" && isPackedProduct(kernel)) return target.parts.products.get()(kernel, target);
   return emitLoopKernel(asLoops(kernel), target);
 }
 

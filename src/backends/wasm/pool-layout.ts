@@ -1,4 +1,5 @@
 /** Where the threads of a pool find what they share: words of the control block, of programs and of kernel records. */
+import { THREAD_LIMIT } from "./pool.ts";
 
 /**
  * Positions in 32-bit words. Words that several threads write lie in cache lines (16 words) of their own.
@@ -56,9 +57,6 @@ export interface PoolLayout {
   readonly libraryVersion: number;
   readonly recordWords: number;
 }
-
-/** Most threads a pool can have. */
-export const THREAD_LIMIT = 64;
 
 /** The layout of every pool. */
 export const poolLayout: PoolLayout = {

@@ -27,8 +27,6 @@ export interface ThreadHost {
 
 /** One thread of a pool. */
 export interface PoolThread {
-  /** What kernels import from "e": the memory, the functions of `Math` and those of the host. */
-  namespace(): WebAssembly.ModuleImports;
   /** Gives the exports of a kernel that this thread need not compile. */
   install(slot: number, version: number, instance: WebAssembly.Instance): readonly KernelFunction[];
   /**
@@ -61,8 +59,6 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     }
   };
 
-  const namespace = (): WebAssembly.ModuleImports => Object.assign(Object.create(Math), host.imports, { m: memory });
-
   const install = (slot: number, version: number, instance: WebAssembly.Instance): readonly KernelFunction[] => {
     const functions = Object.values(instance.exports).filter(
       (value): value is KernelFunction => typeof value === "function",
@@ -82,7 +78,7 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     reach(begin + ((byteLength + 3) >>> 2));
     const bytes = new Uint8Array(byteLength);
     bytes.set(new Uint8Array(words.buffer, begin * 4, byteLength));
-    const own = namespace();
+    const own: WebAssembly.ModuleImports = Object.assign(Object.create(Math), host.imports, { m: memory });
     for (let from = at; ; from = (words[from + layout.libraryRecord] ?? 0) >>> 2) {
       const library = words[from + layout.libraryRecord] ?? 0;
       if (library === 0) break;
@@ -223,5 +219,5 @@ export function createThread(layout: PoolLayout, host: ThreadHost): PoolThread {
     }
   };
 
-  return { namespace, install, execute, close, serve };
+  return { install, execute, close, serve };
 }

@@ -1,12 +1,13 @@
 /** Runs kernels on several threads over one shared memory. Knows chunks and barriers, not what kernels compute. */
 
 import { ArgumentError, MLXError } from "../../base/errors.ts";
+import type { Part } from "../../base/part.ts";
 import type { Arena } from "./arena.ts";
 import { type CompileOptions, compileModule, engineFeatures, environmentVariable } from "./engine-features.ts";
-import { poolLayout, THREAD_LIMIT } from "./pool-layout.ts";
-import { createThread, type ImportedFunction, type KernelFunction, type PoolThread } from "./pool-thread.ts";
-import { startPoolWorker, type WorkerHandle, WorkerSource } from "./pool-worker.ts";
+import type { ImportedFunction, KernelFunction } from "./pool-thread.ts";
 
+/** Most threads a pool can have. */
+export const THREAD_LIMIT = 64;
 /** More threads than this must be asked for. */
 const DEFAULT_THREAD_LIMIT = 8;
 
@@ -51,7 +52,7 @@ export interface Phase {
 }
 
 /** A kernel module, with what the pool knows of it. */
-class RegisteredKernel implements KernelModule {
+export class RegisteredKernel implements KernelModule {
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly module: WebAssembly.Module;
@@ -89,18 +90,40 @@ class RegisteredKernel implements KernelModule {
   }
 }
 
+/** The workers of a pool, and how they run programs with it. */
+export interface Crew {
+  /** Whether a worker lives. */
+  readonly isAlive: boolean;
+  /** Whether a submitted program is under way. */
+  readonly isBusy: boolean;
+  /** Runs a program, this thread leading; `widest` is the largest number of chunks of a phase. */
+  run(phases: readonly Phase[], widest: number): void;
+  /** Runs a program on the workers alone. */
+  submit(phases: readonly Phase[], widest: number): Promise<void>;
+  /** Ends the workers; resolves when they have. */
+  close(): Promise<void>;
+}
+
+/** What a crew needs of its pool. */
+export interface CrewHost {
+  readonly arena: Arena;
+  readonly imports: Readonly<Record<string, ImportedFunction>>;
+  readonly workerCount: number;
+  /** The kernel behind a handle. */
+  registered(kernel: KernelModule): RegisteredKernel;
+  /** Gives a kernel its instance for this thread. */
+  instantiate(kernel: RegisteredKernel): void;
+  /** The name of the kernel in a slot. */
+  nameOf(slot: number): string;
+}
+
 /**
  * Threads that run programs, lists of {@link Phase}s, together.
  *
  * `run` blocks: the calling thread leads and computes too. `submit` does not: workers do it all, as the main thread of a
  * page needs. `runAlone` uses the calling thread only. With one thread, or without shared memory, all three do the same.
  *
- * The threads meet in shared memory (see `pool-layout.ts`) and exchange no messages until a submitted program is done:
- *
- *     owner:   write program ─ publish ─ take chunks ─┬─ wait until all chunks are finished ─┬─ … ─ close
- *     worker:  sleep ──────────────wake─ take chunks ─┘            (barrier)                 └─ … ─ spin 50 µs ─ sleep
- *
- * A worker that wakes late finds the chunks taken and holds up nobody; a program never waits for a sleeper.
+ * The other threads are a part, loaded by who calls `engage`: until then all three run on the calling thread.
  */
 export class WorkerPool {
   /** Upper bound of the thread numbers that kernels see, for scratch memory per thread. */
@@ -112,16 +135,7 @@ export class WorkerPool {
   readonly #workerCount: number;
   readonly #kernels: (RegisteredKernel | undefined)[] = [];
   readonly #freeSlots: { readonly slot: number; readonly version: number }[] = [];
-  #workers: WorkerHandle[] | undefined;
-  #livingWorkers = 0;
-  readonly #lost = new Set<number>();
-  #control = 0;
-  #thread: PoolThread | undefined;
-  #program = 0;
-  #programPhases = 0;
-  #words: Int32Array;
-  /** Settles the program that was submitted and not yet done. */
-  #pending: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
+  #crew: Crew | null = null;
   #queue: Promise<void> = Promise.resolve();
   #isClosed = false;
 
@@ -138,12 +152,6 @@ export class WorkerPool {
     // A thread that may not block computes nothing while workers do, so it is not counted among them.
     this.#workerCount = !arena.memoryOptions.shared || threads === 1 ? 0 : threads - (features.mayBlock ? 1 : 0);
     this.threadCount = this.#workerCount + 1;
-    this.#words = new Int32Array(arena.memory.buffer);
-    if (this.#workerCount > 0) {
-      this.#control = arena.reserve(poolLayout.controlWords * 4);
-      this.#words = new Int32Array(arena.memory.buffer);
-      this.#words.fill(0, this.#control / 4, this.#control / 4 + poolLayout.controlWords);
-    }
     if (threads > 1 && !arena.memoryOptions.shared) {
       console.warn("mlx-ts computes with one thread: this page is not cross-origin isolated (COOP and COEP headers)");
     }
@@ -151,7 +159,20 @@ export class WorkerPool {
 
   /** Whether other threads help: false with one thread, without shared memory, and when all workers have died. */
   get isParallel(): boolean {
-    return this.#workerCount > 0 && (this.#workers === undefined || this.#livingWorkers > 0) && !this.#isClosed;
+    return this.#workerCount > 0 && !this.#isClosed && (this.#crew === null || this.#crew.isAlive);
+  }
+
+  /** Lets other threads take part from now on, if there are any. @throws {MissingPart} if what they need is not loaded */
+  engage(part: Part<(host: CrewHost) => Crew>): void {
+    if (!this.isParallel || this.#crew) return;
+    this.#crew = part.get()({
+      arena: this.#arena,
+      imports: this.#imports,
+      workerCount: this.#workerCount,
+      registered: (kernel) => this.#registered(kernel),
+      instantiate: (kernel) => this.#instantiate(kernel),
+      nameOf: (slot) => this.#kernels[slot]?.name ?? "kernel",
+    });
   }
 
   /**
@@ -185,18 +206,10 @@ export class WorkerPool {
    * @throws {KernelError} if a kernel traps
    */
   run(phases: readonly Phase[]): void {
-    const widest = this.#widestPhase(phases);
-    if (widest <= 1 || !this.isParallel || !this.mayBlock || this.#pending !== undefined) {
-      this.runAlone(phases);
-      return;
-    }
-    const thread = this.#start();
-    for (const phase of phases) this.#instantiate(this.#registered(phase.kernel));
-    this.#write(phases, 0);
-    this.#publish(widest - 1);
-    thread.execute(this.#program, true);
-    thread.close(this.threadCount);
-    this.#throwReported();
+    const widest = widestPhase(phases);
+    const crew = this.#crew;
+    if (widest <= 1 || !crew || !this.isParallel || !this.mayBlock || crew.isBusy) this.runAlone(phases);
+    else crew.run(phases, widest);
   }
 
   /**
@@ -236,34 +249,13 @@ export class WorkerPool {
     await this.#queue;
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#workers === undefined) return;
-    for (const worker of this.#workers) worker.keepAlive(true); // or the process may end while this waits
-    Atomics.store(this.#words, this.#word(poolLayout.quit), 1);
-    Atomics.add(this.#words, this.#word(poolLayout.generation), 1);
-    Atomics.notify(this.#words, this.#word(poolLayout.generation));
-    await Promise.all(this.#workers.map((worker) => worker.ended()));
+    await this.#crew?.close();
   }
 
   async #runSubmitted(phases: readonly Phase[]): Promise<void> {
-    const widest = this.#widestPhase(phases);
-    if (widest === 0 || !this.isParallel) {
-      this.runAlone(phases);
-      return;
-    }
-    this.#start();
-    this.#write(phases, -1);
-    const workers = this.#workers ?? [];
-    for (const worker of workers) worker.keepAlive(true);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#pending = { resolve, reject };
-        this.#publish(widest);
-      });
-    } finally {
-      this.#pending = undefined;
-      for (const worker of workers) worker.keepAlive(false);
-    }
-    this.#throwReported();
+    const widest = widestPhase(phases);
+    if (widest > 0 && this.#crew && this.isParallel) await this.#crew.submit(phases, widest);
+    else this.runAlone(phases);
   }
 
   #registered(kernel: KernelModule): RegisteredKernel {
@@ -275,155 +267,23 @@ export class WorkerPool {
   /** This thread's functions of a kernel. */
   #instantiate(kernel: RegisteredKernel): readonly KernelFunction[] {
     if (kernel.instance !== undefined) return kernel.functions;
-    const namespace = this.#ownThread().namespace();
-    for (let { library } = kernel; library !== undefined; library = library.library) {
+    const namespace: WebAssembly.ModuleImports = Object.assign(Object.create(Math), this.#imports, {
+      m: this.#arena.memory,
+    });
+    for (let library = kernel.library; library !== undefined; library = library.library) {
       this.#instantiate(library);
       Object.assign(namespace, library.instance?.exports);
     }
     kernel.instance = new WebAssembly.Instance(kernel.module, { e: namespace });
-    kernel.functions = this.#ownThread().install(kernel.slot, kernel.version, kernel.instance);
+    kernel.functions = Object.values(kernel.instance.exports).filter(
+      (value): value is KernelFunction => typeof value === "function",
+    );
     return kernel.functions;
   }
+}
 
-  #ownThread(): PoolThread {
-    this.#thread ??= createThread(poolLayout, {
-      memory: this.#arena.memory,
-      control: this.#control,
-      thread: 0,
-      imports: this.#imports,
-      compile: (bytes) => compileModule(bytes),
-      isBroken: () => this.#findDead(),
-    });
-    return this.#thread;
-  }
-
-  #widestPhase(phases: readonly Phase[]): number {
-    let widest = 0;
-    for (const { itemCount, itemsPerChunk } of phases) widest = Math.max(widest, Math.ceil(itemCount / itemsPerChunk));
-    return widest;
-  }
-
-  #word(index: number): number {
-    return this.#control / 4 + index;
-  }
-
-  /** Starts the workers, the first time. They join in as soon as they run. */
-  #start(): PoolThread {
-    if (this.#workers === undefined) {
-      this.#workers = [];
-      const source = new WorkerSource(this.#imports);
-      for (let thread = 1; thread <= this.#workerCount; thread++) {
-        const { flags } = engineFeatures();
-        const start = {
-          memory: this.#arena.memory,
-          control: this.#control,
-          thread,
-          threadCount: this.threadCount,
-          flags,
-        };
-        const events = {
-          onProgramDone: () => this.#pending?.resolve(),
-          onFailure: (error: unknown) => this.#lose(thread, error),
-        };
-        const worker = startPoolWorker(source, start, events);
-        if (worker !== undefined) this.#workers.push(worker);
-      }
-      this.#livingWorkers = this.#workers.length;
-    }
-    return this.#ownThread();
-  }
-
-  /** Looks for workers that have died while this thread was blocked; whether the program is lost with one. */
-  #findDead(): boolean {
-    this.#workers?.forEach((worker, k) => {
-      if (!worker.isAlive()) this.#lose(k + 1, new Error("it ended while others waited for it"));
-    });
-    return this.#livingWorkers === 0;
-  }
-
-  /** A worker has died. What it computed is lost, and so is the program it was in. */
-  #lose(thread: number, cause: unknown): void {
-    if (this.#lost.has(thread)) return;
-    this.#lost.add(thread);
-    this.#livingWorkers--;
-    console.warn(`mlx-ts lost worker ${thread} and goes on with fewer threads: ${String(cause)}`);
-    const inside = this.#word(poolLayout.inside + 16 * thread);
-    const wasInside = Atomics.exchange(this.#words, inside, 0) !== 0;
-    if (!wasInside && this.#livingWorkers > 0) return;
-    this.#livingWorkers = 0; // the others may wait forever for what it had taken on
-    this.#pending?.reject(new KernelError("WorkerPool", `a worker died: ${String(cause)}`, { cause }));
-  }
-
-  /** Writes a program where all threads find it. */
-  #write(phases: readonly Phase[], lead: number): void {
-    const layout = poolLayout;
-    if (phases.length > this.#programPhases) {
-      if (this.#program !== 0) this.#arena.free(this.#program);
-      this.#programPhases = Math.max(64, phases.length * 2);
-      this.#program = this.#arena.reserve((layout.headerWords + layout.phaseWords * this.#programPhases) * 4);
-    }
-    for (const { kernel } of phases) this.#record(this.#registered(kernel));
-    const words = this.#refreshedWords();
-    const header = this.#program / 4;
-    words[header + layout.phaseCount] = phases.length;
-    words[header + layout.lead] = lead;
-    words[header + layout.leadSleeps] = 0;
-    let at = header + layout.headerWords;
-    for (const phase of phases) {
-      const kernel = this.#registered(phase.kernel);
-      words[at + layout.kernelRecord] = kernel.record;
-      words[at + layout.slot] = kernel.slot;
-      words[at + layout.version] = kernel.version;
-      words[at + layout.functionIndex] = phase.functionIndex;
-      words[at + layout.arguments] = phase.argumentsPointer;
-      words[at + layout.itemCount] = phase.itemCount;
-      words[at + layout.itemsPerChunk] = phase.itemsPerChunk;
-      words[at + layout.chunkCount] = Math.ceil(phase.itemCount / phase.itemsPerChunk);
-      words[at + layout.next] = 0;
-      words[at + layout.finished] = 0;
-      at += layout.phaseWords;
-    }
-  }
-
-  /** Puts a module's bytes where workers find them, the first time. */
-  #record(kernel: RegisteredKernel): number {
-    if (kernel.record !== 0) return kernel.record;
-    const library = kernel.library === undefined ? 0 : this.#record(kernel.library);
-    const { recordWords, byteLength, libraryRecord, librarySlot, libraryVersion } = poolLayout;
-    kernel.record = this.#arena.reserve(recordWords * 4 + kernel.bytes.length);
-    const words = this.#refreshedWords();
-    const at = kernel.record / 4;
-    words[at + byteLength] = kernel.bytes.length;
-    words[at + libraryRecord] = library;
-    words[at + librarySlot] = kernel.library?.slot ?? 0;
-    words[at + libraryVersion] = kernel.library?.version ?? 0;
-    this.#arena.bytes().set(kernel.bytes, kernel.record + recordWords * 4);
-    return kernel.record;
-  }
-
-  #refreshedWords(): Int32Array {
-    const { buffer } = this.#arena.bytes();
-    if (this.#words.buffer !== buffer) this.#words = new Int32Array(buffer);
-    return this.#words;
-  }
-
-  #publish(helpers: number): void {
-    Atomics.store(this.#words, this.#word(poolLayout.program), this.#program);
-    Atomics.add(this.#words, this.#word(poolLayout.generation), 1);
-    if (Atomics.load(this.#words, this.#word(poolLayout.sleepers)) > 0) {
-      Atomics.notify(this.#words, this.#word(poolLayout.generation), helpers);
-    }
-  }
-
-  #throwReported(): void {
-    const error = this.#word(poolLayout.error);
-    while (Atomics.load(this.#words, error) === 1);
-    if (Atomics.load(this.#words, error) === 0) return;
-    const { buffer } = this.#words;
-    const length = this.#words[this.#word(poolLayout.errorLength)] ?? 0;
-    const text = String.fromCharCode(...new Uint16Array(buffer, this.#word(poolLayout.errorText) * 4, length));
-    const name = this.#kernels[this.#words[this.#word(poolLayout.errorSlot)] ?? -1]?.name ?? "kernel";
-    Atomics.store(this.#words, error, 0);
-    throw new KernelError(name, text);
-  }
+function widestPhase(phases: readonly Phase[]): number {
+  let widest = 0;
+  for (const { itemCount, itemsPerChunk } of phases) widest = Math.max(widest, Math.ceil(itemCount / itemsPerChunk));
+  return widest;
 }

@@ -1,5 +1,5 @@
 /** Provides transcendental functions. */
-import { laneParts } from "./kernel-emitters.ts";
 import { emitFunction } from "./vector-math.ts";
+import { cpuParts } from "./wasm-backend.ts";
 
-laneParts.math.provide(emitFunction);
+cpuParts.math.provide(emitFunction);

@@ -1,17 +1,28 @@
 /** The CPU backend: plans run as WebAssembly compiled here, on one memory, by a pool of threads. */
 import type { TypedArray } from "../../base/dtype.ts";
+import { Part } from "../../base/part.ts";
 import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "../../ir/backend.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
+import { engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
-import { WasmExecutable } from "./executable.ts";
+import { parallelWork, WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
-import type { KernelCode, KernelLibrary, KernelTarget } from "./kernel-code.ts";
-import { emitKernel, isTakenWhole, kernelTarget } from "./kernel-emitters.ts";
+import type { KernelCode, KernelLibrary, KernelParts, KernelTarget } from "./kernel-code.ts";
+import { emitKernel, isTakenWhole } from "./kernel-emitters.ts";
 import { kernelText } from "./kernel-text.ts";
-import type { KernelModule, PoolOptions } from "./pool.ts";
+import type { Crew, CrewHost, KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
+
+/** What many programs do without. */
+export const cpuParts: KernelParts & { readonly threads: Part<(host: CrewHost) => Crew> } = {
+  products: /* @__PURE__ */ new Part("products", () => import("./contraction-part.ts")),
+  attention: /* @__PURE__ */ new Part("attention", () => import("./attention-part.ts")),
+  math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
+  types: /* @__PURE__ */ new Part("integers, bool and half floats", () => import("./lane-types-part.ts")),
+  threads: /* @__PURE__ */ new Part("threads", () => import("./pool-crew-part.ts")),
+};
 
 /** Modules kept for reuse; the least recently used one that no plan holds goes first. */
 const moduleLimit = 512;
@@ -23,6 +34,8 @@ const longWork = 2e7;
 export interface CompiledKernel {
   readonly code: KernelCode;
   readonly kernel: KernelModule;
+  /** Instructions of a run. */
+  readonly work: number;
   holders: number;
 }
 
@@ -72,9 +85,11 @@ export class WasmBackend implements Backend {
     return allocation;
   }
 
-  /** @throws {MissingPart} if an emitter is not loaded; nothing is held then */
+  /** @throws {MissingPart} if an emitter, or what threads need, is not loaded; nothing is held then */
   prepare(plan: Plan): Executable {
     const compiled = plan.steps.map(({ kernel }) => (kernel.kind === "routine" ? null : this.#compile(kernel)));
+    const work = compiled.reduce((sum, one) => sum + (one?.work ?? 0), 0);
+    if (work >= parallelWork) this.pool.engage(cpuParts.threads);
     for (const one of compiled) if (one) one.holders++;
     this.#trim(); // only now: a module that nobody holds may be the one to go
     return new WasmExecutable(
@@ -140,7 +155,12 @@ export class WasmBackend implements Backend {
       this.#modules.set(key, known);
       return known;
     }
-    const target = kernelTarget(this.arena.memoryOptions, this.pool.threadCount);
+    const target: KernelTarget = {
+      relaxed: engineFeatures().relaxedSimd,
+      parts: cpuParts,
+      threadCount: this.pool.threadCount,
+      ...this.arena.memoryOptions,
+    };
     const code = emitKernel(kernel, target);
     const work = code.phases.reduce((sum, phase) => sum + phase.work, 0);
     const library = code.library && this.#library(code.library, target);
@@ -148,6 +168,7 @@ export class WasmBackend implements Backend {
     const compiled: CompiledKernel = {
       code,
       kernel: this.pool.register(kernel.label, code.bytes, options),
+      work,
       holders: 0,
     };
     this.#modules.set(key, compiled);

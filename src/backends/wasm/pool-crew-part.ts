@@ -1,0 +1,5 @@
+/** Provides other threads. */
+import { WorkerCrew } from "./pool-crew.ts";
+import { cpuParts } from "./wasm-backend.ts";
+
+cpuParts.threads.provide((host) => new WorkerCrew(host));
