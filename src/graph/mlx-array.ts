@@ -26,7 +26,7 @@ export function recordCreations<T>(body: () => T): { readonly result: T; readonl
   creations = created;
   try {
     const result = body();
-    outer?.push(...created);
+    if (outer) for (const array of created) outer.push(array);
     return { result, created };
   } finally {
     creations = outer;
@@ -117,7 +117,7 @@ export class MLXArray implements Aval {
   dispose(): void {
     if (this.isDisposed) return;
     this.isDisposed = true;
-    this.releaseIfUnused();
+    rest(this.releaseIfUnused());
   }
 
   /** Disposes the array at the end of a `using` block. */
@@ -125,14 +125,14 @@ export class MLXArray implements Aval {
     this.dispose();
   }
 
-  /** Frees the memory of a disposed array that no pending computation needs. */
-  releaseIfUnused(): void {
-    if (this.pendingUses > 0 || !this.isDisposed) return;
+  /** Frees the memory of a disposed array that no pending computation needs; returns the arrays that lose a user by that. */
+  releaseIfUnused(): readonly MLXArray[] {
+    if (this.pendingUses > 0 || !this.isDisposed) return [];
     this.allocation?.release();
     this.allocation = null;
     const inputs = this.inputs;
     this.inputs = [];
-    if (!this.#isIdle) rest(inputs);
+    return this.#isIdle ? [] : inputs;
   }
 
   /** An array that was never computed itself, and whose users are all done, no longer counts as a user of its inputs. */
@@ -167,7 +167,6 @@ function rest(arrays: readonly MLXArray[]): void {
   for (let array = stack.pop(); array; array = stack.pop()) {
     array.pendingUses--;
     if (array.pendingUses > 0) continue;
-    if (array.isDisposed) array.releaseIfUnused();
-    else stack.push(...array.idle());
+    stack.push(...(array.isDisposed ? array.releaseIfUnused() : array.idle()));
   }
 }

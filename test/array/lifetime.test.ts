@@ -101,6 +101,16 @@ describe("tidy", () => {
     expect(x.isDisposed).toBe(false);
   });
 
+  it("lets go of a chain of 100,000 operations, also inside another one", async () => {
+    const chain = (): mx.MLXArray => {
+      let x = mx.ones([2]);
+      for (let i = 0; i < 100_000; i++) x = x.add(1);
+      return x.sum();
+    };
+    expect(await mx.tidy(chain).item()).toBe(200_002);
+    expect(await mx.tidy(() => mx.tidy(chain)).item()).toBe(200_002);
+  });
+
   it("keeps an array made outside of an inner tidy but inside an outer one until the outer ends", async () => {
     let inner: mx.MLXArray | undefined;
     const result = mx.tidy(() => {

@@ -1,0 +1,91 @@
+/** What the types promise: gradients follow the model, wrong keys do not compile, transforms keep arguments and results. */
+import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
+import * as optim from "mlx-ts/optimizers";
+import { describe, expect, expectTypeOf, it } from "vitest";
+
+class Net extends nn.Module {
+  layers = [new nn.Linear(2, 3), new nn.Linear(3, 1)];
+  heads = { left: new nn.Linear(1, 1), right: new nn.Linear(1, 1, { bias: false }) };
+  scale = mx.array(1);
+  readonly width = 3;
+
+  forward(x: mx.MLXArray, shift = 0): mx.MLXArray {
+    return this.layers
+      .reduce((y, layer) => layer(y), x)
+      .mul(this.scale)
+      .add(shift);
+  }
+}
+
+describe("types", () => {
+  it("follow the model: gradients by field, list and object", () => {
+    const net = new Net();
+    const [loss, grads] = nn.valueAndGrad(net, (m: Net, x: mx.MLXArray) => m(x).sum())(net, mx.ones([4, 2]));
+    expectTypeOf(loss).toEqualTypeOf<mx.MLXArray>();
+    expectTypeOf(grads.scale).toEqualTypeOf<mx.MLXArray>();
+    expect(grads.layers[0]?.weight.shape).toEqual([3, 2]);
+    expect(grads.heads.left.weight.shape).toEqual([1, 1]);
+    // @ts-expect-error no parameter has this name
+    expect(grads.layer).toBeUndefined();
+    // @ts-expect-error a number is no parameter
+    expect(grads.width).toBeUndefined();
+    // @ts-expect-error Linear has no such parameter
+    expect(grads.layers[0]?.wieght).toBeUndefined();
+    // @ts-expect-error methods are no parameters
+    expect(grads.forward).toBeUndefined();
+  });
+
+  it("follow forward: arguments and result of a call", () => {
+    const net = new Net();
+    expectTypeOf(net).parameters.toEqualTypeOf<[x: mx.MLXArray, shift?: number]>();
+    expectTypeOf(net).returns.toEqualTypeOf<mx.MLXArray>();
+    const wrong = (): unknown => {
+      // @ts-expect-error an array is needed
+      net([1, 2]);
+      // @ts-expect-error the shift is a number
+      net(mx.ones([1, 2]), "1");
+      // @ts-expect-error a place is no array
+      return net(mx.ones([2, 2]).at(0));
+    };
+    expect(wrong).toThrow(mx.MLXError);
+  });
+
+  it("follow the function through compile, grad and vmap", () => {
+    const f = (x: mx.MLXArray, options: { power: number }): { y: mx.MLXArray } => ({ y: mx.power(x, options.power) });
+    expectTypeOf(mx.compile(f)).toEqualTypeOf<(x: mx.MLXArray, options: { power: number }) => { y: mx.MLXArray }>();
+    const g = (tree: { a: mx.MLXArray; b: [mx.MLXArray, mx.MLXArray] }, c: mx.MLXArray): mx.MLXArray =>
+      tree.a.mul(tree.b[0]).add(tree.b[1]).mul(c).sum();
+    expectTypeOf(mx.grad(g)).returns.toEqualTypeOf<{ a: mx.MLXArray; b: [mx.MLXArray, mx.MLXArray] }>();
+    expectTypeOf(mx.grad(g, 1)).returns.toEqualTypeOf<mx.MLXArray>();
+    expectTypeOf(mx.valueAndGrad(g, [0, 1])).returns.toExtend<
+      [mx.MLXArray, readonly [{ a: mx.MLXArray }, mx.MLXArray]]
+    >();
+    expectTypeOf(mx.vmap(g)).returns.toEqualTypeOf<mx.MLXArray>();
+    const wrong = (): unknown => {
+      const compiled = mx.compile(f);
+      // @ts-expect-error the option is missing
+      return compiled(mx.array(1), {}).z;
+    };
+    expect(wrong).toThrow();
+  });
+
+  it("refuse options that do not exist", () => {
+    const x = mx.ones([2, 2]);
+    // @ts-expect-error keepAxes, not keepdims
+    expect(mx.sum(x, 0, { keepdims: true }).shape).toEqual([2]);
+    // @ts-expect-error an axis is no option
+    expect(mx.mean(x, { axis: 0 }).shape).toEqual([]);
+    // @ts-expect-error learningRate, not lr
+    expect(() => new optim.Adam({ lr: 0.1 })).toThrow(mx.ArgumentError);
+    // @ts-expect-error no dtype
+    expect(() => x.asType("float")).toThrow(mx.DtypeError);
+    // @ts-expect-error JavaScript has no operators for arrays
+    expect(() => x * 2).toThrow(mx.ArgumentError);
+  });
+
+  it("refuse an optimizer's update with another model's gradients only by shape, at run time", () => {
+    const optimizer = new optim.SGD({ learningRate: 1 });
+    expect(() => optimizer.update(new nn.Linear(2, 3), { weight: mx.ones([2, 3]) })).toThrow(mx.ShapeError);
+  });
+});
