@@ -21,6 +21,7 @@ export function residentIn(backend: Backend, allocation: Allocation): Allocation
   if (known) return known;
   const copies = allocation.copies ?? new Map<Backend, Allocation | Promise<Allocation>>();
   allocation.copies = copies;
+  for (const place of copies.keys()) if (place.isLost) copies.delete(place);
   const copy = nearest(allocation).read((bytes): Allocation => {
     const count = moved.get(backend) ?? { count: 0, bytes: 0 };
     moved.set(backend, { count: count.count + 1, bytes: count.bytes + bytes.byteLength });

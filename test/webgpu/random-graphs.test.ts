@@ -1,4 +1,5 @@
 /** Random graphs on the GPU give what the interpreter gives: fused, kernel by kernel, and compiled. */
+import * as mx from "mlx-ts";
 import { afterAll, describe } from "vitest";
 import { currentRuntime, setGpu } from "../../src/array/device.ts";
 import { Runtime } from "../../src/array/runtime.ts";
@@ -8,6 +9,7 @@ import { itComputesAlike } from "../conformance/compare-graphs.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 
 const runtime = currentRuntime();
+mx.setDefaultDevice("cpu", { wide: "cpu" });
 setGpu(new WebGpuBackend(await testDevice()));
 
 describe("a random graph on the GPU", () => {

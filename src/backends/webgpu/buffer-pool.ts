@@ -15,6 +15,8 @@ export interface PooledBuffer {
   /** Tells buffers apart in keys. */
   readonly id: number;
   readonly byteLength: number;
+  /** The device had no memory for it: it is never handed out again. */
+  isBroken: boolean;
 }
 
 /** Hands out storage buffers. Work on the queue is in order, so a buffer may be handed out again as soon as it is given back. */
@@ -105,17 +107,23 @@ export class BufferPool {
   #create(size: number): PooledBuffer {
     this.#device.pushErrorScope("out-of-memory");
     const buffer = this.#device.createBuffer({ size, usage: storageUsage });
+    const pooled: PooledBuffer = { buffer, id: this.#nextId++, byteLength: size, isBroken: false };
     const check = this.#device.popErrorScope().then((error) => {
       if (!error) return;
+      pooled.isBroken = true;
       const held = `${this.#active} bytes are in use on the GPU, ${this.#cached} kept for reuse`;
       throw new OutOfMemoryError("allocate", `${size} bytes do not fit: ${error.message} (${held})`);
     });
     check.catch(() => undefined);
     this.#checks.push(check);
-    return { buffer, id: this.#nextId++, byteLength: size };
+    return pooled;
   }
 
   #keep(buffer: PooledBuffer): void {
+    if (buffer.isBroken) {
+      buffer.buffer.destroy();
+      return;
+    }
     const list = this.#free.get(buffer.byteLength);
     if (list) list.push(buffer);
     else this.#free.set(buffer.byteLength, [buffer]);

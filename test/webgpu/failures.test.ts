@@ -1,0 +1,119 @@
+/** What a program sees when the GPU fails, and that it goes on afterwards. */
+/// <reference types="vite/client" />
+import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
+import * as optim from "mlx-ts/optimizers";
+import { afterEach, describe, expect, it } from "vitest";
+import { openedGpu, setGpu } from "../../src/array/device.ts";
+import { openDevice } from "../../src/backends/webgpu/adapter.ts";
+import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+import { type Failures, failingDevice } from "./failing-device.ts";
+
+/** Devices lost in a row; `VITE_LOST_DEVICES` in the environment asks for more. */
+const lostDevices = Number(import.meta.env.VITE_LOST_DEVICES ?? 100);
+
+const onGpu = <T>(body: () => T): T => mx.withDevice("gpu", body);
+
+afterEach(() => {
+  mx.gpu.close();
+  setGpu(null);
+});
+
+/** A new backend, which is the GPU from now on. */
+async function useBackend(failures?: Failures): Promise<WebGpuBackend> {
+  const open = await openDevice();
+  const backend = new WebGpuBackend(failures ? failingDevice(open, failures) : open);
+  setGpu(backend);
+  return backend;
+}
+
+describe("a lost device", () => {
+  it("rejects reads of what lay only there, saying so, and the next evaluation works on a new one", async () => {
+    const backend = await useBackend();
+    const source = mx.array([1, 2, 3]);
+    const lost = onGpu(() => source.add(1));
+    const kept = onGpu(() => source.mul(2));
+    await mx.evaluate(lost, kept);
+    await kept.tolist();
+    backend.device.destroy();
+    await backend.device.lost;
+    await expect(lost.tolist()).rejects.toThrow(mx.DeviceError);
+    await expect(lost.tolist()).rejects.toThrow(/only copy .* was on a GPU device that was lost/);
+    expect(await kept.tolist()).toEqual([2, 4, 6]);
+    expect(await onGpu(() => kept.add(source)).tolist()).toEqual([3, 6, 9]);
+    await expect(onGpu(() => lost.add(1)).tolist()).rejects.toThrow(mx.DeviceError);
+    expect(openedGpu()?.backend).not.toBe(backend);
+  });
+
+  it("can be lost again and again", { timeout: 300_000 }, async () => {
+    const source = mx.array([1, 2, 3]);
+    for (let round = 0; round < lostDevices; round++) {
+      const result = onGpu(() => source.add(round));
+      expect(await result.tolist()).toEqual([1 + round, 2 + round, 3 + round]);
+      mx.gpu.close();
+    }
+    expect(source.allocation?.copies?.size ?? 0).toBeLessThanOrEqual(1);
+  });
+});
+
+class Net extends nn.Module {
+  first: nn.Linear = new nn.Linear(6, 8);
+  second: nn.Linear = new nn.Linear(8, 3);
+  forward(x: mx.MLXArray): mx.MLXArray {
+    return this.second(nn.relu(this.first(x)));
+  }
+}
+
+describe("exhausted memory", () => {
+  it("is an OutOfMemoryError at whichever allocation of a training step it happens, and the next step works", {
+    timeout: 120_000,
+  }, async () => {
+    const failures: Failures = { failFrom: Number.POSITIVE_INFINITY, created: 0 };
+    const backend = await useBackend(failures);
+    mx.setDefaultDevice("gpu");
+    try {
+      const model = new Net();
+      const optimizer = new optim.Adam({ learningRate: 0.01 });
+      const [x, y] = [mx.random.normal([5, 6]), mx.random.normal([5, 3])];
+      const loss = nn.valueAndGrad(model, (m: Net, a: mx.MLXArray, b: mx.MLXArray) => m(a).sub(b).square().mean());
+      await mx.evaluate(model, x, y);
+      const step = async (): Promise<number> => {
+        const [value, gradients] = loss(model, x, y);
+        optimizer.update(model, gradients);
+        await mx.evaluate(value, model, optimizer);
+        return Number(await value.item());
+      };
+      await step();
+      backend.pool.clearCache();
+      failures.created = 0;
+      await step();
+      const allocations = failures.created;
+      expect(allocations).toBeGreaterThan(0);
+      for (let at = 0; at < allocations; at++) {
+        backend.pool.clearCache();
+        failures.created = 0;
+        failures.failFrom = at;
+        await expect(step()).rejects.toThrow(/injected/);
+        await expect(step()).rejects.toThrow(mx.OutOfMemoryError);
+        failures.failFrom = Number.POSITIVE_INFINITY;
+        expect(Number.isFinite(await step())).toBe(true);
+      }
+    } finally {
+      mx.setDefaultDevice("cpu");
+    }
+  });
+
+  it("names the array that does not fit and what is held, and frees what the failed evaluation took", async () => {
+    const backend = await useBackend();
+    const x = mx.array(new Float32Array(4096));
+    await mx.evaluate(onGpu(() => x.add(1)));
+    const { active } = backend.memory();
+    backend.setLimits({ memory: active + 1000 });
+    const y = onGpu(() => x.mul(2));
+    await expect(mx.evaluate(y)).rejects.toThrow(mx.OutOfMemoryError);
+    await expect(mx.evaluate(y)).rejects.toThrow(/array\(float32 \[4096\]\) does not fit.*in use on the GPU/s);
+    expect(backend.memory().active).toBeLessThanOrEqual(active);
+    backend.setLimits({ memory: Number.POSITIVE_INFINITY });
+    expect((await y.data()).length).toBe(4096);
+  });
+});
