@@ -129,7 +129,7 @@ export class Expressions {
 
   axis(axis: Axis): Expr {
     if (axis.length === 1) return this.index(0);
-    return this.#intern(`x${axis.id}`, (id) => ({ id, op: "axis", dtype: "index", args: [], axis }));
+    return this.#intern(`x${axis.id}:${axis.length}`, (id) => ({ id, op: "axis", dtype: "index", args: [], axis }));
   }
 
   load(slot: number, dtype: Dtype, position: Expr): Expr {

@@ -1,5 +1,5 @@
 /** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
-import { MLXError } from "../../base/errors.ts";
+import { asLoops } from "../../compiler/loop-nest.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { attentionOf } from "./attention-call.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
@@ -24,20 +24,4 @@ const leastProduct = 2048;
 function isPackedProduct({ dtype, batch, m, n, k }: ContractionKernel): boolean {
   const multiplications = [...batch, m, n, k].reduce((product, { length }) => product * length, 1);
   return dtype === "float32" && multiplications >= leastProduct;
-}
-
-/** A contraction as a plain loop nest, for those that the packed kernels do not take; loops as they are. */
-function asLoops(kernel: LoopKernel | ContractionKernel): LoopKernel {
-  if (kernel.kind === "loop") return kernel;
-  const { slots, label, batch, m, n, stores, result } = kernel;
-  if (result.op !== "reduce") throw new MLXError("codegen", "a contraction must end in a sum");
-  const axes = [...batch, m, n].filter(({ length }) => length !== 1);
-  const sum = { axes: result.axes.filter(({ length }) => length !== 1), children: [], reduces: [result], stores: [] };
-  return {
-    kind: "loop",
-    slots,
-    arguments: kernel.arguments,
-    label,
-    root: { axes, children: [sum], reduces: [], stores },
-  };
 }
