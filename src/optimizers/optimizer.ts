@@ -6,6 +6,7 @@ import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { placedOn } from "../graph/placement.ts";
 import { add } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { zerosLike } from "../primitives/creation.ts";
@@ -26,7 +27,7 @@ export type ParameterState = Record<string, MLXArray>;
 
 /** The state of an optimizer: a tree of arrays. */
 export interface OptimizerState {
-  /** Updates made so far: uint64 []. */
+  /** Updates made so far: uint32 []. */
   step: MLXArray;
   /** Float32 []. */
   learningRate: MLXArray;
@@ -59,7 +60,7 @@ export abstract class Optimizer {
   /** @throws {ArgumentError} for a learning rate that is none */
   constructor(options: OptimizerOptions) {
     const learningRate = rateOf(new.target.name, options);
-    const step = constant(0, "uint64");
+    const step = constant(0, "uint32");
     this.#schedule = typeof learningRate === "function" ? learningRate : null;
     const rate = typeof learningRate === "function" ? learningRate(step) : learningRate;
     this.#state = { step, learningRate: rateArray(rate), parameters: {} };
@@ -72,12 +73,12 @@ export abstract class Optimizer {
 
   /** Takes over a state, in part or whole. @throws {ArgumentError} if it is no tree of arrays */
   set state(state: Partial<OptimizerState>) {
-    if (state.step) this.#state.step = state.step;
+    if (state.step) this.#state.step = countOf(state.step);
     if (state.learningRate) this.#state.learningRate = state.learningRate;
     if (state.parameters) this.#state.parameters = state.parameters;
   }
 
-  /** Updates made so far: uint64 []. */
+  /** Updates made so far: uint32 []. */
   get step(): MLXArray {
     return this.#state.step;
   }
@@ -114,7 +115,7 @@ export abstract class Optimizer {
       state[slot] = array;
       parameters[path] = state;
     }
-    Object.assign(this.#state, { step, learningRate, parameters });
+    Object.assign(this.#state, { step: countOf(step), learningRate, parameters });
     return this;
   }
 
@@ -237,6 +238,11 @@ function rateOf(optimizer: string, options: { readonly learningRate?: unknown } 
 
 function isRate(rate: unknown): rate is LearningRate {
   return rate instanceof MLXArray || typeof rate === "function" || (typeof rate === "number" && !Number.isNaN(rate));
+}
+
+/** A number of updates in the dtype that every device has; MLX saves it in 64 bits. */
+function countOf(step: MLXArray): MLXArray {
+  return step.dtype === "uint32" ? step : placedOn("cpu", () => castTo(step, "uint32"));
 }
 
 function rateArray(rate: number | MLXArray): MLXArray {

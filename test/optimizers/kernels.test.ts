@@ -42,7 +42,7 @@ describe("a perceptron of three layers", () => {
       expect(kernels.filter(({ kind }) => kind === "contraction")).toHaveLength(8);
       await mx.evaluate(loss, model, optimizer);
       await mx.evaluate(step(x, labels), model, optimizer);
-      expect(await optimizer.step.item()).toBe(2n);
+      expect(await optimizer.step.item()).toBe(2);
     },
   );
 });
