@@ -3,8 +3,8 @@ import { OutOfMemoryError } from "../../base/errors.ts";
 import type { GpuBuffer, GpuDevice } from "./gpu-api.ts";
 import { bufferUsage } from "./gpu-api.ts";
 
-/** Bytes kept for reuse unless a limit is set. */
-const defaultCacheLimit = 1 << 30;
+/** Bytes kept for reuse in any case, unless a limit is set; beyond them no more than was in use at once. */
+const leastCache = 1 << 28;
 const smallestClass = 256;
 
 const storageUsage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
@@ -29,7 +29,7 @@ export class BufferPool {
   #peak = 0;
   #cached = 0;
   #memoryLimit = Number.POSITIVE_INFINITY;
-  #cacheLimit = defaultCacheLimit;
+  #cacheLimit: number | null = null;
   /** Whether buffers made lately fit; asked before work that uses them is submitted. */
   #checks: Promise<void>[] = [];
 
@@ -80,7 +80,7 @@ export class BufferPool {
   give(buffer: PooledBuffer): void {
     this.#active -= buffer.byteLength;
     this.#keep(buffer);
-    this.#trim(this.#cacheLimit);
+    this.#trim(this.#cacheLimit ?? Math.max(leastCache, this.#peak));
   }
 
   /** Waits until it is known that all buffers exist. @throws {OutOfMemoryError} if one does not */
@@ -100,8 +100,9 @@ export class BufferPool {
 
   setLimits(limits: { readonly memory?: number; readonly cache?: number }): void {
     if (limits.memory !== undefined) this.#memoryLimit = limits.memory;
-    if (limits.cache !== undefined) this.#cacheLimit = limits.cache;
-    this.#trim(this.#cacheLimit);
+    if (limits.cache === undefined) return;
+    this.#cacheLimit = limits.cache;
+    this.#trim(limits.cache);
   }
 
   #create(size: number): PooledBuffer {
