@@ -66,8 +66,10 @@ export class Runtime {
   async #evaluateAgain(roots: readonly MLXArray[], error: unknown, hasPaused: boolean): Promise<void> {
     const isExhausted = error instanceof OutOfMemoryError;
     if (error instanceof MissingPart) await error.load();
-    else if (isExhausted && !hasPaused) await this.#pause();
-    else throw isExhausted ? withShape(error, roots) : error;
+    else if (isExhausted && !hasPaused) {
+      await this.#pause();
+      this.backend.clearCache();
+    } else throw isExhausted ? withShape(error, roots) : error;
     // Others may have computed, or disposed, some of them meanwhile.
     const pending = roots.filter((root) => !root.isEvaluated && !root.isDisposed);
     if (pending.length === 0) return;
