@@ -8,19 +8,19 @@ import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { rootPath } from "../../tools/root.ts";
 
-/** Needs every part: products, transcendental functions, other types, attention; and many elements for threads. */
+/** Needs every part: products, transcendental functions, memory of loops, other types, attention; and many elements for threads. */
 const program = `
 import * as mx from "mlx-ts";
 const a = mx.ones([40, 40]);
 console.log((await a.matmul(a).data())[0]);
-console.log((await mx.exp(mx.zeros([8])).data())[3]);
+console.log((await mx.softmax(mx.zeros([4, 8]), -1).data())[3]);
 console.log(await mx.array([7, -7], "int32").remainder(3).tolist(), await mx.array([0.1], "float16").tolist());
 const q = mx.ones([1, 2, 4, 8]);
 console.log((await mx.fast.scaledDotProductAttention(q, q, q, { scale: 1 }).data())[5]);
 console.log(await mx.ones([2_000_000]).mul(2).add(1).sum().item());
 console.log(await mx.sort(mx.array([3, 1, 2])).tolist(), await mx.cumsum(mx.array([1, 2, 3])).tolist());
 `;
-const output = "40\n1\n[ 1, 2 ] [ 0.0999755859375 ]\n1\n6000000\n[ 1, 2, 3 ] [ 1, 3, 6 ]\n";
+const output = "40\n0.125\n[ 1, 2 ] [ 0.0999755859375 ]\n1\n6000000\n[ 1, 2, 3 ] [ 1, 3, 6 ]\n";
 
 let folder = "";
 

@@ -9,7 +9,7 @@ import { lanesPerRegister } from "./lane-ops.ts";
 /** Points per lane above which float32 sums are kept in float64: below, rounding stays under 1e-5 even if all points are equal. */
 const longSum = 512;
 
-/** Bytes that one unfinished accumulator takes in memory: its value and its position. */
+/** Bytes that one unfinished accumulator takes in memory: its value and its mark. */
 export const accumulatorBytes = 32;
 
 /** What a reduction accumulates in. */
@@ -39,11 +39,15 @@ export class Accumulator {
   readonly isUniform: boolean;
   /** Registers of running values. */
   readonly values: readonly number[];
-  /** Registers of positions of the running extreme, for argmax and argmin. */
-  readonly positions: readonly number[];
+  /** Beside each value: for argmax and argmin the position of the running extreme, for max and min of floats a mask of NaN. */
+  readonly #marks: readonly number[];
   readonly #ops: LaneOps;
   /** As wide as the values, so that one mask selects both. */
   readonly #positionDtype: Dtype;
+  /** Whether it looks for a position. */
+  readonly isArg: boolean;
+  /** An extreme of floats takes one instruction if it may pass over NaN, and eight if not: NaN are noted in the marks. */
+  readonly #notesNan: boolean;
 
   /** `lanes` 1 makes a uniform accumulator: one register, all lanes alike. */
   constructor(ops: LaneOps, type: AccumulatorType, lanes: number) {
@@ -52,8 +56,9 @@ export class Accumulator {
     this.isUniform = lanes === 1;
     const count = this.isUniform ? 1 : lanes / lanesPerRegister(type.wide);
     this.values = Array.from({ length: count }, () => ops.f.local("v128"));
-    const isArg = type.op === "argmax" || type.op === "argmin";
-    this.positions = isArg ? this.values.map(() => ops.f.local("v128")) : [];
+    this.isArg = type.op === "argmax" || type.op === "argmin";
+    this.#notesNan = (type.op === "max" || type.op === "min") && isFloating(type.wide);
+    this.#marks = this.isArg || this.#notesNan ? this.values.map(() => ops.f.local("v128")) : [];
     this.#positionDtype = lanesPerRegister(type.wide) === 2 ? "int64" : "uint32";
     this.#start();
   }
@@ -62,20 +67,29 @@ export class Accumulator {
     const { f } = this.#ops;
     const identity = this.#ops.constant(identityOf(this.type.op, this.type.wide), this.type.wide);
     for (const register of this.values) f.get(identity).set(register);
-    const unset = this.#unset();
-    for (const register of this.positions) f.get(unset).set(register);
+    const unset = this.isArg ? this.#unset() : this.#ops.constant(0, "int32");
+    for (const register of this.#marks) f.get(unset).set(register);
   }
 
   /** Takes in one value per lane, given in registers of the operand's dtype, and int32 positions for argmax and argmin. */
   add(registers: readonly number[], positions: readonly number[]): void {
-    const { f } = this.#ops;
     const wide = this.#ops.cast(this.type.dtype, this.type.wide, registers, this.isUniform);
     const places = this.#ops.cast("int32", this.#positionDtype, positions, this.isUniform);
-    this.values.forEach((running, k) => {
+    this.values.forEach((_, k) => {
       const value = wide[k] ?? 0;
-      if (this.positions.length === 0) f.get(this.#combine(running, value)).set(running);
-      else this.#takeExtreme(running, this.positions[k] ?? 0, value, places[k] ?? 0);
+      const mark = this.#notesNan ? this.#ops.compare("ne", this.type.wide, value, value) : places[k];
+      this.#take(k, value, mark);
     });
+  }
+
+  /** Takes a value of the running type, with its mark, into register `k`. */
+  #take(k: number, value: number, mark = 0): void {
+    const { f } = this.#ops;
+    const running = this.values[k] ?? 0;
+    const at = this.#marks[k] ?? 0;
+    if (this.isArg) this.#takeExtreme(running, at, value, mark);
+    else f.get(this.#combine(running, value)).set(running);
+    if (this.#notesNan) f.get(at, mark).op("v128.or").set(at);
   }
 
   /** A position after every other one. */
@@ -85,6 +99,11 @@ export class Accumulator {
 
   #combine(a: number, b: number): number {
     const { op, wide } = this.type;
+    if (this.#notesNan) {
+      // pmax(a, b) is a < b ? b : a, pmin(a, b) is b < a ? b : a: a NaN b gives way.
+      const shape = wide === "float64" ? "f64x2" : "f32x4";
+      return this.#ops.keep(() => this.#ops.f.get(a, b).op(op === "max" ? `${shape}.pmax` : `${shape}.pmin`));
+    }
     const name = op === "sum" ? "add" : op === "prod" ? "mul" : op === "max" ? "max" : "min";
     return this.#ops.binary(name, wide, a, b);
   }
@@ -124,40 +143,34 @@ export class Accumulator {
         const bytes = is64 ? 8 : 4;
         const pattern = Array.from({ length: 16 }, (_, byte) => lane * bytes + (byte % bytes));
         const value = this.#ops.keep(() => f.get(register, register).shuffle(...pattern));
-        const at = this.positions[k];
-        const position = at === undefined ? [] : [this.#ops.keep(() => f.get(at, at).shuffle(...pattern))];
-        joined.addWide(value, position);
+        const at = this.#marks[k];
+        joined.#take(0, value, at === undefined ? 0 : this.#ops.keep(() => f.get(at, at).shuffle(...pattern)));
       }
     });
     return joined;
   }
 
-  /** Takes in a uniform value that is already of the running type. */
-  addWide(value: number, positions: readonly number[]): void {
-    const { f } = this.#ops;
-    const [running = 0] = this.values;
-    const [at] = this.positions;
-    if (at === undefined) f.get(this.#combine(running, value)).set(running);
-    else this.#takeExtreme(running, at, value, positions[0] ?? 0);
-  }
-
   /** Takes in another uniform accumulator of the same reduction. */
   join(other: Accumulator): void {
-    this.addWide(other.values[0] ?? 0, other.positions);
+    this.#take(0, other.values[0] ?? 0, other.#marks[0]);
   }
 
   /** The registers of the finished result, of the result's dtype. */
   finish(): readonly number[] {
-    if (this.positions.length > 0)
-      return this.#ops.cast(this.#positionDtype, this.type.result, this.positions, this.isUniform);
-    return this.#ops.cast(this.type.wide, this.type.result, this.values, this.isUniform);
+    if (this.isArg) return this.#ops.cast(this.#positionDtype, this.type.result, this.#marks, this.isUniform);
+    const { f } = this.#ops;
+    // A mask of NaN has all bits set, which is one.
+    const values = this.#notesNan
+      ? this.values.map((value, k) => this.#ops.keep(() => f.get(value, this.#marks[k] ?? 0).op("v128.or")))
+      : this.values;
+    return this.#ops.cast(this.type.wide, this.type.result, values, this.isUniform);
   }
 
   /** Writes a uniform accumulator to memory at `address + offset`. */
   save(address: number, offset: number): void {
     const { f } = this.#ops;
     f.get(address, this.values[0] ?? 0).memory("v128.store", offset);
-    const [at] = this.positions;
+    const [at] = this.#marks;
     if (at !== undefined) f.get(address, at).memory("v128.store", offset + 16);
   }
 
@@ -165,13 +178,13 @@ export class Accumulator {
   addSaved(address: number, offset: number): void {
     const { f } = this.#ops;
     const value = this.#ops.keep(() => f.get(address).memory("v128.load", offset));
-    const positions =
-      this.positions.length > 0 ? [this.#ops.keep(() => f.get(address).memory("v128.load", offset + 16))] : [];
-    this.addWide(value, positions);
+    const hasMark = this.#marks.length > 0;
+    this.#take(0, value, hasMark ? this.#ops.keep(() => f.get(address).memory("v128.load", offset + 16)) : 0);
   }
 }
 
-function identityOf(op: ReduceOp, dtype: Dtype): number | bigint {
+/** What a reduction begins with. */
+export function identityOf(op: ReduceOp, dtype: Dtype): number | bigint {
   switch (op) {
     case "sum":
       return 0;

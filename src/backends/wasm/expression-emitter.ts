@@ -1,6 +1,6 @@
 /** Emits expressions into a function: values in registers of lanes, positions in i32 locals. Knows nothing of how loops are chosen. */
 import type { Dtype } from "../../base/dtype.ts";
-import { byteLengthOf } from "../../base/dtype.ts";
+import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import { Dependencies } from "../../compiler/structure.ts";
 import type { Axis, BinaryOp, CompareOp, Expr, Expressions, UnaryOp } from "../../ir/expr.ts";
@@ -190,13 +190,16 @@ export class ExpressionEmitter {
       return { registers: a.map((register) => this.ops.unary(asUnary(op), dtype, register)), isUniform };
     }
     const op = asBinary(expr.op);
-    const distance = argOf(expr, 1);
-    if ((op === "shl" || op === "shr") && !this.variesByLane(distance)) {
-      const by = distance.op === "constant" ? Number(distance.value) : { register: b[0] ?? 0 };
+    const second = argOf(expr, 1);
+    if ((op === "shl" || op === "shr") && !this.variesByLane(second)) {
+      const by = second.op === "constant" ? Number(second.value) : { register: b[0] ?? 0 };
       return {
         registers: a.map((register) => this.ops.others.shiftAll(this.ops, op, dtype, register, by)),
         isUniform,
       };
+    }
+    if ((op === "max" || op === "min") && second.op === "constant" && isFloating(dtype)) {
+      return { registers: a.map((register) => this.ops.bounded(op, dtype, register, Number(second.value))), isUniform };
     }
     return { registers: a.map((register, k) => this.ops.binary(op, dtype, register, b[k] ?? 0)), isUniform };
   }

@@ -9,11 +9,14 @@ import type { CompileOptions } from "./engine-features.ts";
 import { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { LaneParts, Target } from "./lane-ops.ts";
+import type { ScratchSlot } from "./scratch-slots.ts";
 
 /** Emitters that are loaded when first needed. */
 export interface KernelParts extends LaneParts {
   /** Matrix products. */
   readonly products: Part<(kernel: ContractionKernel, target: KernelTarget) => KernelCode>;
+  /** What loops keep in scratch memory. */
+  readonly loopMemory: Part<Pick<typeof import("./loop-memory.ts"), "emitPasses" | "keepValues">>;
   /** Attention as one kernel. */
   readonly attention: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
 }
@@ -66,12 +69,18 @@ export function argumentLayout(slotCount: number, types: readonly Dtype[]): Argu
 /** The type of every exported function: argument block, first item, item after the last, number of the thread. */
 export const phaseType: FunctionType = { params: ["i32", "i32", "i32", "i32"], results: [] };
 
-/** An emitter whose buffers and constants come from the argument block in parameter 0. */
+/** An emitter whose buffers and constants come from the argument block in parameter 0; those in scratch memory from `scratchBase` on, where parameter 3 is the thread. */
 export function emitterFor(
   f: FunctionBuilder,
-  options: { readonly e: Expressions; readonly target: Target; readonly layout: ArgumentLayout },
+  options: {
+    readonly e: Expressions;
+    readonly target: Target;
+    readonly layout: ArgumentLayout;
+    readonly scratchSlots?: readonly ScratchSlot[];
+    readonly scratchBase?: number;
+  },
 ): ExpressionEmitter {
-  const { layout } = options;
+  const { layout, scratchSlots = [], scratchBase = 0 } = options;
   const pointers = Array.from({ length: layout.slotCount }, (_, slot) => {
     const local = f.local("i32");
     f.get(0)
@@ -79,6 +88,14 @@ export function emitterFor(
       .set(local);
     return local;
   });
+  for (const { offset, stride } of scratchSlots) {
+    const local = f.local("i32");
+    f.get(0).memory("i32.load", layout.scratch);
+    f.i32(scratchBase + offset).op("i32.add");
+    if (stride > 0) f.get(3).i32(stride).op("i32.mul").op("i32.add");
+    f.set(local);
+    pointers.push(local);
+  }
   const constants = layout.arguments.map((dtype, slot) => {
     const local = f.local("v128");
     f.get(0)

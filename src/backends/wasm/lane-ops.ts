@@ -132,6 +132,18 @@ export class LaneOps {
     return shape ? this.op(`${shape}.${op}`, a, b) : this.others.compare(this, op, dtype, a, b);
   }
 
+  /** `max` or `min` of floats with a number, in one or two instructions where two operands that may be NaN take eight. */
+  bounded(op: "max" | "min", dtype: Dtype, x: number, limit: number): number {
+    const bound = this.constant(limit, dtype);
+    // pmax(x, b) is x < b ? b : x: NaN stays, but so does -0, of which a maximum with 0 makes 0. pmin likewise.
+    if (Number.isNaN(limit) || (Object.is(limit, -0) && op === "min")) return this.binary(op, dtype, x, bound);
+    const shape = registerTypeOf(dtype) === "f64" ? "f64x2" : "f32x4";
+    return this.keep(() => {
+      this.f.get(x, bound).op(`${shape}.p${op}`);
+      if (Object.is(limit, 0)) this.f.get(bound).op(`${shape}.add`);
+    });
+  }
+
   /** Lanes of `a` where all bits of `mask` are set, of `b` where none is. */
   select(mask: number, a: number, b: number): number {
     return this.op(this.target.relaxed ? "i32x4.relaxed_laneselect" : "v128.bitselect", a, b, mask);

@@ -1,6 +1,6 @@
 /** Emits the WebAssembly module of a loop kernel: phases that threads share, and what runs between them. */
 
-import { expressionsIn, joinAxes, mapLoop, ownExpressions, workOf } from "../../compiler/loop-nest.ts";
+import { expressionsIn, joinAxes, mapLoop, workOf } from "../../compiler/loop-nest.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import { argOf, Expressions } from "../../ir/expr.ts";
 import type { Loop, LoopKernel } from "../../ir/kernel.ts";
@@ -12,12 +12,14 @@ import type { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor, phaseType } from "./kernel-code.ts";
-import { chooseVectorAxis } from "./loop-shaping.ts";
-import type { Pass, Strips } from "./strips.ts";
-import { stripsFor, threadStripBytes } from "./strips.ts";
+import type { KeepingLoops } from "./loop-memory.ts";
+import { chooseVectorAxis, expensiveIn } from "./loop-shaping.ts";
+import type { ScratchSlot } from "./scratch-slots.ts";
 
 /** Instructions in one range of a phase, at least. */
 const rangeWork = 1 << 17;
+/** Instructions from which a loop over columns may be worth rewriting. */
+const largeWork = 1 << 20;
 /** Ranges of a phase, at most. */
 const rangeLimit = 64;
 
@@ -28,7 +30,12 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   let nextAxis = 1_000_000;
   const memo = new Map<Expr, Expr>();
   const imported = mapLoop(kernel.root, (expr) => e.substitute(expr, new Map(), memo));
-  const root = joinAxes(e, imported, () => nextAxis++);
+  const joined = joinAxes(e, imported, () => nextAxis++);
+  const counts = { slots: kernel.slots.length, threads: target.threadCount };
+  const keeping = keepsValues(joined)
+    ? target.parts.loopMemory.get().keepValues(e, joined, () => nextAxis++, counts)
+    : null;
+  const root = keeping?.root ?? joined;
   const loops = root.axes.length > 0 ? [root] : root.children;
   const layout = argumentLayout(kernel.slots.length, kernel.arguments);
   const resultBytes = loops.reduce((count, { reduces }) => count + reduces.length, 0) * 16;
@@ -37,11 +44,19 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   const partialBytes = loops.map(
     (loop) => Math.ceil(lengthOf(loop) / chunkOf(e, loop)) * loop.reduces.length * accumulatorBytes,
   );
-  const stripOffset = Math.ceil((resultBytes + Math.max(0, ...partialBytes)) / 64) * 64;
-  const options = { e, target, layout, resultBytes, stripOffset, nextAxis: () => nextAxis++ };
+  const scratchBase = Math.ceil((resultBytes + Math.max(0, ...partialBytes)) / 64) * 64;
+  const options: EmitterOptions = {
+    e,
+    target,
+    layout,
+    resultBytes,
+    keeping,
+    scratchSlots: keeping?.slots ?? [],
+    scratchBase,
+    nextAxis: () => nextAxis++,
+  };
   const phases: GemmPhase[] = [];
   const results = new Map<Expr, number>();
-  let usesStrips = false;
   const once = (name: string, itemCount: number): void => {
     phases.push({ name, itemCount, itemsPerChunk: Math.max(1, itemCount), work: itemCount });
   };
@@ -54,7 +69,6 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
       const emitter = new LoopEmitter(f, options);
       emitter.bindResults(results);
       types = emitter.emitPhase(loop, itemsPerChunk);
-      usesStrips ||= emitter.usesStrips;
     });
     phases.push({ name: `p${index}`, itemCount: length, itemsPerChunk, work: workOf(loop) });
     if (reduces.length === 0) return;
@@ -70,8 +84,16 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
     });
     once("s", 1);
   }
-  const scratchBytes = stripOffset + (usesStrips ? target.threadCount * threadStripBytes : 0);
+  const scratchBytes = scratchBase + (keeping?.byteLength ?? 0);
   return { bytes: module.build(), phases, scratchBytes, layout };
+}
+
+/** Whether there may be something to keep: values of several expensive functions, or results of a large matrix's columns. */
+function keepsValues(root: Loop): boolean {
+  const phases = root.axes.length > 0 ? [root] : root.children;
+  const isColumnwise = (loop: Loop): boolean => loop.children.length > 0 && loop.axes.length === 1;
+  const isLarge = phases.some((loop) => isColumnwise(loop) && workOf(loop) > largeWork);
+  return isLarge || expensiveIn(expressionsIn(root), () => true).length > 1;
 }
 
 /** Points of the outermost axis in one range: a matter of the loop alone, so that results do not depend on threads. */
@@ -88,8 +110,10 @@ interface EmitterOptions {
   readonly layout: ArgumentLayout;
   /** Room for the finished results of all phases; partial ones lie behind it. */
   readonly resultBytes: number;
-  /** Where in the scratch memory the strips of thread 0 begin. */
-  readonly stripOffset: number;
+  /** What loops keep in scratch memory, and where there its slots begin. */
+  readonly keeping: KeepingLoops | null;
+  readonly scratchSlots: readonly ScratchSlot[];
+  readonly scratchBase: number;
   readonly nextAxis: () => number;
 }
 
@@ -109,8 +133,6 @@ class LoopEmitter {
   readonly #f: FunctionBuilder;
   readonly #em: ExpressionEmitter;
   readonly #options: EmitterOptions;
-  /** Whether the code keeps strips of values in scratch memory. */
-  usesStrips = false;
 
   constructor(f: FunctionBuilder, options: EmitterOptions) {
     this.#f = f;
@@ -209,7 +231,7 @@ class LoopEmitter {
     this.#nest(loop, outer, isSplitVector ? null : split, () => {
       em.laneAxis = { lane, lanes };
       const range = isSplitVector && split ? this.#scaled(split, lanes) : null;
-      this.#countVectors(step, range, vector, () => this.#body(vector, main, { reduces: loop.reduces, spelled }));
+      this.#countVectors(step, lane, range, vector, () => this.#body(vector, main, { reduces: loop.reduces, spelled }));
       em.laneAxis = null;
       if (axis.length % lanes !== 0) {
         const from = this.#f.local("i32");
@@ -249,9 +271,7 @@ class LoopEmitter {
       const registers = accumulator.isUniform ? em.value(operand).registers : em.registers(operand);
       accumulator.add(
         registers,
-        accumulator.positions.length > 0
-          ? this.#positionOf(vector?.reduces[k] ?? reduce, accumulator.isUniform, vector)
-          : [],
+        accumulator.isArg ? this.#positionOf(vector?.reduces[k] ?? reduce, accumulator.isUniform, vector) : [],
       );
     });
     this.emitStores(loop);
@@ -309,79 +329,26 @@ class LoopEmitter {
   }
 
   /** Counts the vectors of a loop: one by one, or in passes over strips of them. */
-  #countVectors(step: Axis, range: Range | null, vector: Loop, body: () => void): void {
+  #countVectors(step: Axis, lane: Axis, range: Range | null, vector: Loop, body: () => void): void {
     const f = this.#f;
     const em = this.#em;
-    const lanes = em.laneAxis?.lanes ?? 1;
-    const varies = (expr: Expr): boolean => em.variesByLane(expr);
-    const strips = vector.children.length > 0 ? null : stripsFor(ownExpressions(vector), varies, step.length * lanes);
-    if (!strips) {
-      this.#count(step, range, body, expressionsIn(vector));
+    const { keeping, nextAxis, target } = this.#options;
+    const exprs = expressionsIn(vector);
+    if (!keeping) {
+      this.#count(step, range, body, exprs);
       return;
     }
-    this.usesStrips = true;
-    const from = f.local("i32");
-    const to = f.local("i32");
-    const end = f.local("i32");
     em.enter();
-    em.hoist(expressionsIn(vector));
-    if (range) f.get(range.begin).set(from).get(range.end).set(end);
-    else f.i32(0).set(from).i32(step.length).set(end);
-    f.block(() => {
-      f.loop(() => {
-        f.get(from, end).op("i32.ge_s").brIf(1);
-        f.get(from)
-          .i32(strips.length / lanes)
-          .op("i32.add")
-          .tee(to);
-        f.get(end, to, end).op("i32.lt_s").op("select").set(to);
-        for (const pass of strips.passes) this.#pass(step, { begin: from, end: to }, pass, strips, body);
-        f.get(to).set(from).br(0);
-      });
-    });
+    em.hoist(exprs);
+    const all = range ?? { begin: f.local("i32"), end: f.local("i32") };
+    if (!range) f.i32(0).set(all.begin).i32(step.length).set(all.end);
+    const count = (part: Range, inner: () => void): void => this.#count(step, part, inner, []);
+    const slot = keeping.strips;
+    const isDone = target.parts.loopMemory
+      .get()
+      .emitPasses({ f, em, loop: vector, step, lane, slot, nextAxis, count, body }, all);
+    if (!isDone) count(all, body);
     em.leave();
-  }
-
-  /** One pass over the vectors in `range`: takes what earlier ones left, leaves what later ones need, or ends with `body`. */
-  #pass(step: Axis, range: Range, { takes, leaves }: Pass, { stride }: Strips, body: () => void): void {
-    const f = this.#f;
-    const em = this.#em;
-    const lanes = em.laneAxis?.lanes ?? 1;
-    const { e, layout, stripOffset } = this.#options;
-    const origin = f.local("i32"); // of the strip, were it to begin with vector 0
-    f.get(0).memory("i32.load", layout.scratch).i32(stripOffset).op("i32.add");
-    f.get(3).i32(threadStripBytes).op("i32.mul").op("i32.add");
-    f.get(range.begin)
-      .i32(lanes * 4)
-      .op("i32.mul")
-      .op("i32.sub")
-      .set(origin);
-    this.#count(
-      step,
-      range,
-      () => {
-        const address = f.local("i32");
-        f.get(em.position(e.axis(step)))
-          .i32(lanes * 4)
-          .op("i32.mul")
-          .get(origin)
-          .op("i32.add")
-          .set(address);
-        for (const { expr, strip } of takes) {
-          const registers = Array.from({ length: lanes / 4 }, (_, k) =>
-            em.ops.keep(() => f.get(address).memory("v128.load", strip * stride + k * 16)),
-          );
-          em.bindValue(expr, { registers, isUniform: false });
-        }
-        for (const { expr, strip } of leaves) {
-          em.registers(expr).forEach((register, k) => {
-            f.get(address, register).memory("v128.store", strip * stride + k * 16);
-          });
-        }
-        if (leaves.length === 0) body();
-      },
-      [],
-    );
   }
 
   /** A range in steps of `lanes` points. */

@@ -4,7 +4,6 @@ import { accessesIn, accessScore, expressionsIn } from "../../compiler/loop-nest
 import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
 import type { Loop } from "../../ir/kernel.ts";
-import { expensiveIn } from "./strips.ts";
 
 /** Which axis of a loop is vectorized, and by how many lanes. */
 export interface VectorChoice {
@@ -66,4 +65,26 @@ function hasWideElements(expr: Expr, seen: Set<Expr>): boolean {
   seen.add(expr);
   if (expr.dtype !== "index" && byteLengthOf(expr.dtype) === 8) return true;
   return expr.args.some((arg) => hasWideElements(arg, seen));
+}
+
+/** Instructions from which a function is expensive: those with constants of their own. */
+const expensiveWork = 12;
+
+/** Functions in `roots` that are expensive, operands first; `varies` tells what is computed for each element. */
+export function expensiveIn(roots: readonly Expr[], varies: (expr: Expr) => boolean): readonly Expr[] {
+  const found: Expr[] = [];
+  const seen = new Set<Expr>();
+  const visit = (expr: Expr): void => {
+    if (seen.has(expr) || expr.op === "reduce") return;
+    seen.add(expr);
+    for (const arg of expr.args) visit(arg);
+    if (isSingle(expr) && countWork(expr, expr.args) >= expensiveWork && varies(expr)) found.push(expr);
+  };
+  for (const expr of roots) visit(expr);
+  return found;
+}
+
+/** Whether a value is a float32 in registers. */
+export function isSingle({ dtype }: Expr): boolean {
+  return dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
 }

@@ -2,9 +2,9 @@
  * Cuts a loop with several expensive functions into passes over short strips of it: in one loop the constants of them all
  * would overflow the vector registers. Knows expressions, nothing of code.
  */
-import { byteLengthOf } from "../../base/dtype.ts";
 import { countWork } from "../../compiler/weight.ts";
 import type { Expr } from "../../ir/expr.ts";
+import { expensiveIn, isSingle } from "./loop-shaping.ts";
 
 /** A value between passes, and which of a thread's strips keeps it. */
 export interface Kept {
@@ -23,35 +23,19 @@ export interface Strips {
   readonly passes: readonly Pass[];
   /** Elements of a strip. */
   readonly length: number;
-  /** Bytes from a strip to the next: not a power of two, or stores would seem to alias loads. */
+  /** Elements from a strip to the next: no power of two, or stores would seem to alias loads. */
   readonly stride: number;
 }
 
-/** Instructions from which a function has a pass of its own. */
-const expensiveWork = 12;
 /** Instructions from which a value is kept for later passes rather than computed again. */
 const keptWork = 3;
 /** With inputs and outputs, strips of this many elements stay in the first-level cache. */
 const stripLength = 512;
 const shortestStrip = 64;
-const padding = 64;
+const padding = 16;
 
-/** Bytes of strips that a thread has. */
-export const threadStripBytes: number = 16 * (stripLength * 4 + padding);
-
-/** Functions in `roots` that are worth a pass, operands first; `varies` tells what is computed for each element. */
-export function expensiveIn(roots: readonly Expr[], varies: (expr: Expr) => boolean): readonly Expr[] {
-  const found: Expr[] = [];
-  const seen = new Set<Expr>();
-  const visit = (expr: Expr): void => {
-    if (seen.has(expr) || expr.op === "reduce") return;
-    seen.add(expr);
-    for (const arg of expr.args) visit(arg);
-    if (isNarrow(expr) && countWork(expr, expr.args) >= expensiveWork && varies(expr)) found.push(expr);
-  };
-  for (const expr of roots) visit(expr);
-  return found;
-}
+/** Elements of strips that a thread has. */
+export const stripMemory: number = 16 * (stripLength + padding);
 
 /** How to compute `roots` for `length` elements in passes; null where one loop does as well. */
 export function stripsFor(roots: readonly Expr[], varies: (expr: Expr) => boolean, length: number): Strips | null {
@@ -69,7 +53,7 @@ export function stripsFor(roots: readonly Expr[], varies: (expr: Expr) => boolea
     const visit = (expr: Expr): void => {
       const made = passOf.get(expr);
       if (made === pass || taken.has(expr) || expr.op === "reduce" || !varies(expr)) return;
-      if (made !== undefined && isNarrow(expr) && countWork(expr) >= keptWork) {
+      if (made !== undefined && isSingle(expr) && countWork(expr) >= keptWork) {
         taken.add(expr);
         lastUse.set(expr, pass);
         return;
@@ -91,12 +75,7 @@ export function stripsFor(roots: readonly Expr[], varies: (expr: Expr) => boolea
     for (const expr of left) stripOf.set(expr, free.pop() ?? count++);
     return { takes: taken.map(kept), leaves: left.map(kept) };
   });
-  const room = Math.floor((threadStripBytes / count - padding) / 4 / shortestStrip) * shortestStrip;
+  const room = Math.floor((stripMemory / count - padding) / shortestStrip) * shortestStrip;
   const fitting = Math.min(stripLength, room);
-  return fitting === 0 ? null : { passes, length: fitting, stride: fitting * 4 + padding };
-}
-
-/** Whether values take 32 bits of a register. */
-function isNarrow({ dtype }: Expr): boolean {
-  return dtype !== "index" && byteLengthOf(dtype) < 8;
+  return fitting === 0 ? null : { passes, length: fitting, stride: fitting + padding };
 }

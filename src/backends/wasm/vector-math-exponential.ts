@@ -65,11 +65,12 @@ export function emitExp(f: FunctionBuilder, x: number, target: VectorTarget): nu
   const v = new VectorScope(f, target);
   const clamped = v.atLeast(v.atMost(x, 89), -104);
   const { exponent, rest } = reduce(v, clamped, 2 * EXPONENT_BIAS);
-  const mantissa = v.add(exponentialMinusOne(v, rest), v.splat(1));
   // 2ⁿ in two factors: n reaches from -150 to 128.
   const half = v.shift("i32x4.shr_u", exponent, 1);
   const otherHalf = v.op("i32x4.sub", exponent, half);
-  return v.end(v.multiply(v.multiply(mantissa, powerOfTwo(v, half)), powerOfTwo(v, otherHalf)));
+  const factor = powerOfTwo(v, half);
+  const scaled = v.multiplyAdd(exponentialMinusOne(v, rest), factor, factor);
+  return v.end(v.multiply(scaled, powerOfTwo(v, otherHalf)));
 }
 
 /** eˣ - 1. Within 1.3 ulp. */

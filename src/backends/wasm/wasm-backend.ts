@@ -18,6 +18,7 @@ import { WorkerPool } from "./pool.ts";
 /** What many programs do without. */
 export const cpuParts: KernelParts & { readonly threads: Part<(host: CrewHost) => Crew> } = {
   products: /* @__PURE__ */ new Part("products", () => import("./contraction-part.ts")),
+  loopMemory: /* @__PURE__ */ new Part("scratch memory of loops", () => import("./loop-memory-part.ts")),
   attention: /* @__PURE__ */ new Part("attention", () => import("./attention-part.ts")),
   math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
   types: /* @__PURE__ */ new Part("integers, bool and half floats", () => import("./lane-types-part.ts")),

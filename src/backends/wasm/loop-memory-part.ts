@@ -1,0 +1,5 @@
+/** Provides what loops keep in scratch memory. */
+import { emitPasses, keepValues } from "./loop-memory.ts";
+import { cpuParts } from "./wasm-backend.ts";
+
+cpuParts.loopMemory.provide({ emitPasses, keepValues });
