@@ -1,9 +1,10 @@
 /** Which code serves which kind of kernel. */
 import { MLXError } from "../../base/errors.ts";
-import { asLoops } from "../../compiler/loop-nest.ts";
 import type { Kernel, TensorCall } from "../../ir/kernel.ts";
+import { emitContraction } from "./contraction-kernel.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { emitLoops } from "./loop-kernel.ts";
+import { emitRoutine } from "./routine-kernel.ts";
 
 /** Whether the GPU has a kernel of its own for this composite. */
 export function overridesComposite(_call: TensorCall, _target: GpuTarget): boolean {
@@ -12,6 +13,14 @@ export function overridesComposite(_call: TensorCall, _target: GpuTarget): boole
 
 /** The code of `kernel`. */
 export function emitKernel(kernel: Kernel, target: GpuTarget): GpuKernelCode {
-  if (kernel.kind === "loop" || kernel.kind === "contraction") return emitLoops(asLoops(kernel), target);
-  throw new MLXError("codegen", `${kernel.label}: no code for a ${kernel.kind} on the GPU`);
+  switch (kernel.kind) {
+    case "loop":
+      return emitLoops(kernel, target);
+    case "contraction":
+      return emitContraction(kernel, target);
+    case "routine":
+      return emitRoutine(kernel, target);
+    case "composite":
+      throw new MLXError("codegen", `the GPU has no code for ${kernel.call.name}`);
+  }
 }

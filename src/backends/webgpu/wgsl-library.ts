@@ -1,5 +1,6 @@
 /** The functions that shaders may use, for one element and for vectors of four. */
 
+import { keyFunctions } from "./wgsl-keys.ts";
 import { basicFunctions } from "./wgsl-math-basic.ts";
 import { exponentialFunctions } from "./wgsl-math-exponential.ts";
 import { integerFunctions } from "./wgsl-math-integer.ts";
@@ -17,6 +18,7 @@ import type { Lanes } from "./wgsl-types.ts";
 const functions: ReadonlyMap<string, string> = new Map(
   [
     basicFunctions,
+    keyFunctions,
     integerFunctions,
     exponentialFunctions,
     logarithmFunctions,

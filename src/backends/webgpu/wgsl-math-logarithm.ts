@@ -91,4 +91,12 @@ fn log1p_of$(x: $F) -> $F {
   let ended = log_ends$(y, x + 1f);
   return select(ended, x, abs(x) < $F(0x1p-25f));
 }`,
+
+  // log(exp(a) + exp(b)) without overflow.
+  log_sum_exp: `
+fn log_sum_exp(a: f32, b: f32) -> f32 {
+  let high = max_of(a, b);
+  let sum = high + log1p_of(exp_of(min(a, b) - high));
+  return select(high, sum, is_finite(high));
+}`,
 };

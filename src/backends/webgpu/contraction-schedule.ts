@@ -1,0 +1,137 @@
+/** How the GPU computes a product: tiles, who computes what of a tile, and into how many parts long sums are cut. */
+import type { ContractionKernel } from "../../ir/kernel.ts";
+import type { GpuTarget } from "./kernel-code.ts";
+
+/** A product by tiles of `rows` × `columns`, which pass through workgroup memory `depth` products at a time. */
+export interface TileSchedule {
+  readonly kind: "tile";
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  /** What one thread computes of a tile; multiples of four. */
+  readonly threadRows: number;
+  readonly threadColumns: number;
+  /** Sets of threads that share the sums of a tile. */
+  readonly teams: number;
+  /** Copies of the staged operands in workgroup memory: with two, one is filled while the other is read. */
+  readonly stages: 1 | 2;
+  /** Products of a tile that are written out; less than `depth` makes a loop of them. */
+  readonly unrolled: number;
+  /** Workgroups that share the sums of a tile; a second dispatch adds up what they found. */
+  readonly slices: number;
+}
+
+/** A small product, or one with a single row or column, as a loop nest. */
+export interface LoopSchedule {
+  readonly kind: "loop";
+}
+
+/** How a product is computed. */
+export type ContractionSchedule = TileSchedule | LoopSchedule;
+
+/** Lengths of a product. */
+export interface ProductShape {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+type Tile = Omit<TileSchedule, "slices">;
+
+/** Most work per byte that is staged: measured on an H100, 48 TFLOP/s. */
+const large: Tile = {
+  kind: "tile",
+  rows: 128,
+  columns: 128,
+  depth: 8,
+  threadRows: 8,
+  threadColumns: 8,
+  teams: 1,
+  stages: 2,
+  unrolled: 8,
+};
+/** For a quarter of the results: 44 TFLOP/s there. */
+const medium: Tile = {
+  kind: "tile",
+  rows: 64,
+  columns: 64,
+  depth: 16,
+  threadRows: 8,
+  threadColumns: 8,
+  teams: 1,
+  stages: 1,
+  unrolled: 16,
+};
+/** For few results: four teams make up for workgroups that are missing. */
+const small: Tile = {
+  kind: "tile",
+  rows: 32,
+  columns: 32,
+  depth: 16,
+  threadRows: 4,
+  threadColumns: 4,
+  teams: 4,
+  stages: 1,
+  unrolled: 16,
+};
+
+/** Workgroups with which a tile is worth its size: most of the places that an H100 has for such. */
+const busy: { readonly large: number; readonly medium: number; readonly small: number } = {
+  large: 192,
+  medium: 128,
+  small: 96,
+};
+
+/** The least sum that a slice is worth. */
+const leastSlice = 256;
+
+/** Partial sums that may lie in scratch memory. */
+const mostPartialSums = 2 ** 22;
+
+/** Multiplications, and products per result, up to which a loop nest takes no longer. */
+const fewMultiplications = 2 ** 18;
+const fewProducts = 256;
+
+/** Chooses how `kernel` is computed. */
+export function contractionSchedule(kernel: ContractionKernel, target: GpuTarget): ContractionSchedule {
+  const shape = shapeOf(kernel);
+  const { batch, m, n, k } = shape;
+  if (m === 1 || n === 1 || (batch * m * n * k <= fewMultiplications && k <= fewProducts)) return { kind: "loop" };
+  const tilesOf = ({ rows, columns }: Tile): number => batch * Math.ceil(m / rows) * Math.ceil(n / columns);
+  const fits = (tile: Tile): boolean => m > tile.rows / 2 && n > tile.columns / 2;
+  if (fits(large) && tilesOf(large) >= busy.large) return { ...large, slices: 1 };
+  if (fits(medium) && tilesOf(medium) >= busy.medium) return { ...medium, slices: 1 };
+  const canSlice = kernel.slots.length < target.storageBuffers;
+  return { ...small, slices: canSlice ? slicesFor(tilesOf(small), shape) : 1 };
+}
+
+/** The lengths of `kernel`, batch axes as one. */
+export function shapeOf({ batch, m, n, k }: ContractionKernel): ProductShape {
+  return {
+    batch: batch.reduce((product, { length }) => product * length, 1),
+    m: m.length,
+    n: n.length,
+    k: k.length,
+  };
+}
+
+/** `schedule` in one line. */
+export function printSchedule(schedule: ContractionSchedule): string {
+  switch (schedule.kind) {
+    case "loop":
+      return "loop";
+    case "tile": {
+      const { rows, columns, depth, threadRows, threadColumns, teams, stages, unrolled, slices } = schedule;
+      const parts = `teams ${teams}, stages ${stages}, unrolled ${unrolled}, slices ${slices}`;
+      return `tile ${rows}×${columns}×${depth}, thread ${threadRows}×${threadColumns}, ${parts}`;
+    }
+  }
+}
+
+/** Parts of the sums so that enough workgroups have work, none of them too short. */
+function slicesFor(tiles: number, { batch, m, n, k }: ProductShape): number {
+  if (tiles * 2 > busy.small) return 1;
+  const most = Math.floor(mostPartialSums / (batch * m * n));
+  return Math.max(1, Math.min(Math.floor(busy.small / tiles), Math.floor(k / leastSlice), most));
+}
