@@ -119,7 +119,7 @@ export class Runtime {
     trace.forget();
     const program = new Program(roots, (call) => this.backend.overrides(call));
     const planned = planProgram(program, { inputs, constants: [] }, this.#planOptions);
-    return { executable: this.backend.prepare(planned.plan), rootBuffers: planned.rootBuffers, planned };
+    return { executable: this.#executable(planned.plan), rootBuffers: planned.rootBuffers, planned };
   }
 
   /** Plans the computation of `roots`. */
@@ -135,10 +135,16 @@ export class Runtime {
     return planProgram(program, { inputs, constants }, this.#planOptions);
   }
 
+  /** @throws {MissingPart} if something it needs is not loaded */
+  #executable(plan: Plan): Executable {
+    for (const { kernel } of plan.steps) if (kernel.kind === "routine") kernel.part?.get();
+    return this.backend.prepare(plan);
+  }
+
   /** Plans and compiles the computation of `roots`. */
   prepare(roots: readonly MLXArray[]): Prepared {
     const planned = this.#plan(roots);
-    return { executable: this.backend.prepare(planned.plan), rootBuffers: planned.rootBuffers, planned };
+    return { executable: this.#executable(planned.plan), rootBuffers: planned.rootBuffers, planned };
   }
 
   /** The allocations of the roots of `prepared`, each retained for the caller; inputs and constants in the order of `structureKey`. */

@@ -97,6 +97,7 @@ function lowerComposite(program: Program, vertex: MLXArray): Lowered<CompositeKe
 }
 
 function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel> {
+  const { lowering } = vertex.primitive;
   const inputs = program.inputsOf(vertex);
   const slots = [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === inputs.length }));
   return {
@@ -104,6 +105,7 @@ function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel
       kind: "routine",
       call: tensorCall(vertex),
       run: routineOf(vertex, inputs),
+      part: (lowering.kind === "routine" && lowering.part) || null,
       label: vertex.primitive.name,
       arguments: [],
       slots,

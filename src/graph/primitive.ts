@@ -1,5 +1,6 @@
 /** What the system knows about one operation: its row. Adding an operation is writing one of these. */
 import type { TypedArray } from "../base/dtype.ts";
+import type { Part } from "../base/part.ts";
 import type { Expr, Expressions, ReduceOp, ScalarValue } from "../ir/expr.ts";
 import type { Aval } from "./mlx-array.ts";
 import { MLXArray } from "./mlx-array.ts";
@@ -37,7 +38,12 @@ export type Lowering<P> =
   /** [..., M, K] · [..., K, N] → [..., M, N], all leading axes equal. */
   | { readonly kind: "contraction" }
   /** A named loop that fuses with nothing; `run` is its definition, a backend may have a faster one. */
-  | { readonly kind: "routine"; run(call: RoutineCall<P>): void }
+  | {
+      readonly kind: "routine";
+      run(call: RoutineCall<P>): void;
+      /** What `run` needs to be loaded. */
+      readonly part?: Part<unknown>;
+    }
   /** Defined by other operations; a backend may have a kernel for the whole. */
   | {
       readonly kind: "composite";

@@ -1,5 +1,6 @@
 /** Kernels as plain data: what is computed, apart from how. Printable and interpretable. */
 import type { Dtype, TypedArray } from "../base/dtype.ts";
+import type { Part } from "../base/part.ts";
 import type { Axis, Expr } from "./expr.ts";
 
 /** Writes `value` to flat position `index` of buffer `slot`. */
@@ -84,6 +85,8 @@ export interface RoutineKernel extends KernelBase {
   readonly kind: "routine";
   readonly call: TensorCall;
   run(buffers: readonly TypedArray[]): void;
+  /** What `run` needs to be loaded: the runtime sees to it before it has the plan prepared. */
+  readonly part: Part<unknown> | null;
 }
 
 /** A composite that the backend computes whole: inputs in order, then the output. Only a backend that said it would gets one. */

@@ -1,11 +1,10 @@
 /** Cumulative operations along an axis. */
 import type { Dtype } from "../base/dtype.ts";
-import { integerLimits, isFloating, isHalf } from "../base/dtype.ts";
-import { readElement, writeElement } from "../base/elements.ts";
+import { integerLimits, isFloating } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import type { Primitive, RoutineCall } from "../graph/primitive.ts";
+import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
@@ -17,6 +16,7 @@ import { gatherAt } from "./gather.ts";
 import { iota } from "./generate.ts";
 import { joinAlong } from "./joining.ts";
 import { constant } from "./leaf.ts";
+import { routines } from "./routines.ts";
 import { addAlongLastAxis } from "./scatter.ts";
 import { where } from "./selection.ts";
 import { sliceAxis } from "./slicing.ts";
@@ -25,7 +25,8 @@ import { broadcastTo, moveAxis, reshape } from "./views.ts";
 /** How a scan combines an element with those before it. */
 export type ScanOp = "sum" | "product" | "maximum" | "minimum" | "logSumExp";
 
-interface ScanParams {
+/** The parameters of a scan. */
+export interface ScanParams {
   readonly op: ScanOp;
   /** From the last element to the first. */
   readonly reverse: boolean;
@@ -37,7 +38,8 @@ export const scanRow: Primitive<ScanParams> = /* @__PURE__ */ {
   aval: ([x]) => only("scan", x),
   lowering: {
     kind: "routine",
-    run: scanElements,
+    part: routines,
+    run: (call) => routines.get().scan(call),
   },
   derivative: {
     kind: "custom",
@@ -81,15 +83,8 @@ export const recurrenceRow: Primitive<{ readonly reverse: boolean }> = /* @__PUR
   aval: ([a]) => only("recurrence", a),
   lowering: {
     kind: "routine",
-    run({ inputs, output, outputAval: { shape, dtype }, params: { reverse } }) {
-      const [a, b] = pair("recurrence", inputs);
-      let state = 0;
-      eachRow(shape, reverse, (at, before) => {
-        const scaled = before < 0 ? 0 : Number(readElement(a, at, dtype)) * state;
-        state = scaled + Number(readElement(b, at, dtype));
-        writeElement(output, at, dtype, state);
-      });
-    },
+    part: routines,
+    run: (call) => routines.get().recur(call),
   },
   derivative: {
     kind: "custom",
@@ -145,66 +140,6 @@ function extremumPlaces(x: MLXArray, output: MLXArray, reverse: boolean): MLXArr
 function lastAxis({ ndim }: MLXArray): { batchRank: number; axes: readonly number[] } {
   return { batchRank: ndim - 1, axes: [ndim - 1] };
 }
-
-/** Visits the elements row by row in the order of the scan; `before` is the element visited before in the row, or -1. */
-function eachRow(shape: readonly number[], reverse: boolean, visit: (at: number, before: number) => void): void {
-  const length = shape.at(-1) ?? 1;
-  const size = shape.reduce((product, one) => product * one, 1);
-  for (let start = 0; start < size; start += length) {
-    for (let i = 0; i < length; i++) {
-      const at = reverse ? start + length - 1 - i : start + i;
-      visit(at, i === 0 ? -1 : reverse ? at + 1 : at - 1);
-    }
-  }
-}
-
-function scanElements({ inputs, output, outputAval, params }: RoutineCall<ScanParams>): void {
-  const input = only("scan", inputs[0]);
-  const { shape, dtype } = outputAval;
-  const { op, reverse } = params;
-  if (output instanceof BigInt64Array || output instanceof BigUint64Array) {
-    const combine = bigOperations[op === "logSumExp" ? "sum" : op];
-    eachRow(shape, reverse, (at, before) => {
-      const value = BigInt(input[at] ?? 0n);
-      output[at] = before < 0 ? value : combine(output[before] ?? 0n, value);
-    });
-    return;
-  }
-  const isWhole = !isFloating(dtype);
-  const isPlain = !isHalf(dtype) && dtype !== "bool";
-  const combine = op === "product" && isWhole ? Math.imul : operations[op];
-  const length = shape.at(-1) ?? 1;
-  const step = reverse ? -1 : 1;
-  for (let start = 0; start < output.length; start += length) {
-    let at = reverse ? start + length - 1 : start;
-    // Sums and products run in double precision; those of integers wrap around as they are stored.
-    let state = 0;
-    for (let i = 0; i < length; i++, at += step) {
-      const value = Number(isPlain ? input[at] : readElement(input, at, dtype));
-      state = i === 0 ? value : combine(state, value);
-      if (isPlain) output[at] = state;
-      else writeElement(output, at, dtype, state);
-      if (isWhole) state = output[at] ?? 0;
-    }
-  }
-}
-
-const operations: Readonly<Record<ScanOp, (a: number, b: number) => number>> = {
-  sum: (a, b) => a + b,
-  product: (a, b) => a * b,
-  maximum: (a, b) => Math.max(a, b),
-  minimum: (a, b) => Math.min(a, b),
-  logSumExp(a, b) {
-    const high = Math.max(a, b);
-    return Number.isFinite(high) ? high + Math.log1p(Math.exp(Math.min(a, b) - high)) : high;
-  },
-};
-const bigOperations: Readonly<Record<Exclude<ScanOp, "logSumExp">, (a: bigint, b: bigint) => bigint>> = {
-  sum: (a, b) => BigInt.asIntN(64, a + b),
-  product: (a, b) => BigInt.asIntN(64, a * b),
-  maximum: (a, b) => (a > b ? a : b),
-  minimum: (a, b) => (a < b ? a : b),
-};
 
 /** The options of cumulative operations. */
 export interface ScanOptions {

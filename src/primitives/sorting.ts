@@ -1,7 +1,4 @@
 /** Sorting and searching. NaN counts as greater than every number. */
-import type { Dtype, TypedArray } from "../base/dtype.ts";
-import { isHalf } from "../base/dtype.ts";
-import { readElement, writeElement } from "../base/elements.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -12,6 +9,7 @@ import { alignBatch, batchToFront, only } from "./families.ts";
 import { gatherAt } from "./gather.ts";
 import type { ArrayLike } from "./operands.ts";
 import { promoted } from "./operands.ts";
+import { routines } from "./routines.ts";
 import { addAlongLastAxis } from "./scatter.ts";
 import { sliceAxis } from "./slicing.ts";
 import { moveAxis, reshape } from "./views.ts";
@@ -22,13 +20,8 @@ export const sortRow: Primitive<null> = /* @__PURE__ */ {
   aval: ([x]) => only("sort", x),
   lowering: {
     kind: "routine",
-    run({ inputs: [input], output, outputAval: { shape, dtype } }) {
-      const length = shape.at(-1) ?? 1;
-      const sorted = numbersOf(only("sort", input), dtype);
-      for (let start = 0; start < sorted.length; start += length) sorted.subarray(start, start + length).sort();
-      if (isHalf(dtype)) for (let i = 0; i < sorted.length; i++) writeElement(output, i, dtype, sorted[i] ?? 0);
-      else bytesOf(output).set(bytesOf(sorted));
-    },
+    part: routines,
+    run: (call) => routines.get().sort(call),
   },
   derivative: {
     kind: "custom",
@@ -48,20 +41,15 @@ export const argSortRow: Primitive<null> = /* @__PURE__ */ {
   aval: ([x]) => ({ shape: only("argSort", x).shape, dtype: "uint32" }),
   lowering: {
     kind: "routine",
-    run({ inputs: [input], inputAvals: [aval], output, outputAval: { shape } }) {
-      const length = shape.at(-1) ?? 1;
-      const values = numbersOf(only("argSort", input), only("argSort", aval).dtype);
-      for (let start = 0; start < values.length; start += length) {
-        const order = sortedPositions(values.subarray(start, start + length));
-        for (let i = 0; i < length; i++) output[start + i] = order[i] ?? 0;
-      }
-    },
+    part: routines,
+    run: (call) => routines.get().argSort(call),
   },
   derivative: { kind: "none", because: "a position has no tangent", isZero: true },
   batch: ([x], [axis]) => [apply(argSortRow, [batchToFront(only("argSort", x), axis ?? 0)], null), 0],
 };
 
-interface SearchParams {
+/** The parameters of a search. */
+export interface SearchParams {
   readonly isRight: boolean;
   /** Leading axes that the sorted values and the values searched for share. */
   readonly batchRank: number;
@@ -73,23 +61,8 @@ export const searchSortedRow: Primitive<SearchParams> = /* @__PURE__ */ {
   aval: ([, values]) => ({ shape: only("searchSorted", values).shape, dtype: "uint32" }),
   lowering: {
     kind: "routine",
-    run({ inputs, inputAvals, output, params: { isRight, batchRank } }) {
-      const [sortedAval, valuesAval] = pair("searchSorted", inputAvals);
-      const [sorted, values] = pair("searchSorted", inputs).map((input) => numbersOf(input, sortedAval.dtype));
-      const length = sortedAval.shape.at(-1) ?? 1;
-      const each = valuesAval.shape.slice(batchRank).reduce((size, one) => size * one, 1);
-      for (let i = 0; i < output.length; i++) {
-        const start = Math.floor(i / each) * length;
-        let [low, high] = [0, length];
-        while (low < high) {
-          const middle = (low + high) >>> 1;
-          const order = compare(sorted?.[start + middle] ?? 0, values?.[i] ?? 0);
-          if (order < 0 || (isRight && order === 0)) low = middle + 1;
-          else high = middle;
-        }
-        output[i] = low;
-      }
-    },
+    part: routines,
+    run: (call) => routines.get().search(call),
   },
   derivative: { kind: "none", because: "a position has no tangent", isZero: true },
   batch(inputs, axes, { isRight, batchRank }) {
@@ -98,50 +71,6 @@ export const searchSortedRow: Primitive<SearchParams> = /* @__PURE__ */ {
 };
 
 /** A copy of elements as numbers that compare; float16 and bfloat16 as float32. */
-function numbersOf(elements: TypedArray, dtype: Dtype): TypedArray {
-  if (!isHalf(dtype)) return elements.slice();
-  return Float32Array.from({ length: elements.length }, (_, i) => Number(readElement(elements, i, dtype)));
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
-/** Rows up to which a value of 32 bits and its position fit into one exact double. */
-const packedRow = 2 ** 21;
-
-/** The positions in ascending order of `values`. */
-function sortedPositions(values: TypedArray): Float64Array | Uint32Array {
-  const { length } = values;
-  if (length > packedRow || values.BYTES_PER_ELEMENT > 4) {
-    const order = Uint32Array.from({ length }, (_, i) => i);
-    return order.sort((a, b) => compare(values[a] ?? 0, values[b] ?? 0));
-  }
-  // Value and position in one number each: these sort without a comparison function, and in the order of position on ties.
-  const keys = new Float64Array(length);
-  const bits = new Int32Array(1);
-  const float = new Float32Array(bits.buffer);
-  for (let i = 0; i < length; i++) {
-    let key = Number(values[i]);
-    if (values instanceof Float32Array) {
-      float[0] = key + 0; // -0 becomes 0
-      const pattern = bits[0] ?? 0;
-      key = Number.isNaN(key) ? 0x7fffffff : pattern < 0 ? pattern ^ 0x7fffffff : pattern;
-    }
-    keys[i] = key * packedRow + i;
-  }
-  keys.sort();
-  for (let i = 0; i < length; i++) keys[i] = (keys[i] ?? 0) - Math.floor((keys[i] ?? 0) / packedRow) * packedRow;
-  return keys;
-}
-
-function compare(a: number | bigint, b: number | bigint): number {
-  if (a < b) return -1;
-  if (a > b) return 1;
-  if (a === b) return 0;
-  return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
-}
-
 function lastAxis({ ndim }: MLXArray): { batchRank: number; axes: readonly number[] } {
   return { batchRank: ndim - 1, axes: [ndim - 1] };
 }

@@ -1,0 +1,7 @@
+/** Provides the loops of sorts, scans and scatters. */
+import { routines } from "./routines.ts";
+import * as scans from "./scan-loops.ts";
+import * as scatters from "./scatter-loops.ts";
+import * as sorts from "./sort-loops.ts";
+
+routines.provide({ ...scans, ...scatters, ...sorts });
