@@ -15,8 +15,7 @@ export async function selectDevice(device: string): Promise<void> {
   } catch (error) {
     throw error instanceof mx.DeviceError ? new UserError(`--device gpu: ${error.message}`) : error;
   }
-  // The step count of an optimizer is of 64 bits, which a GPU does not compute.
-  mx.setDefaultDevice(device, { wide: "cpu" });
+  mx.setDefaultDevice(device);
 }
 
 /** The losses of the same steps on several devices. */

@@ -47,7 +47,9 @@ export function trainNetwork(
   };
   /** All images in random order; those that do not fill a batch sit out, and are others each time. */
   async function* batches(): AsyncGenerator<Batch> {
-    const order = Int32Array.from(await mx.random.permutation(count).data(), Number);
+    // JavaScript reads the order: the CPU draws it, wherever the training runs.
+    const shuffled = mx.withDevice("cpu", () => mx.random.permutation(count));
+    const order = Int32Array.from(await shuffled.data(), Number);
     for (let first = 0; first + batchSize <= count; first += batchSize) {
       yield { rows: mx.array(order.subarray(first, first + batchSize)) };
     }

@@ -38,7 +38,9 @@ export async function* train<M extends nn.Module>(plan: TrainingPlan<M>): AsyncG
   const batches = Math.floor(sampleCount / batchSize);
   /** The samples that do not fill a batch sit out; they are others in each pass. */
   async function* shuffled(): AsyncGenerator<mx.MLXArray> {
-    const order = Int32Array.from(await mx.random.permutation(sampleCount).data(), Number);
+    // JavaScript reads the order: the CPU draws it, wherever the training runs.
+    const drawn = mx.withDevice("cpu", () => mx.random.permutation(sampleCount));
+    const order = Int32Array.from(await drawn.data(), Number);
     for (let batch = 0; batch < batches; batch++) {
       yield mx.array(order.subarray(batch * batchSize, (batch + 1) * batchSize));
     }
