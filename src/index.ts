@@ -39,6 +39,7 @@ export {
   uint64,
   unsignedinteger,
 } from "./array/constants.ts";
+export { sliceUpdate } from "./array/dynamic-slice.ts";
 export { evaluate, synchronize } from "./array/evaluate.ts";
 export type { ExplainedKernel, Explanation } from "./array/explain.ts";
 export { explain, toDot } from "./array/explain.ts";

@@ -1,6 +1,13 @@
 /** Neural networks: modules, layers, activations, losses and initializers. */
 export * from "./activation-modules.ts";
+export { Hardswish as HardSwish, ReLU2 as ReLUSquared } from "./activation-modules.ts";
 export * from "./activations.ts";
+export {
+  geluApprox as geluApproximate,
+  geluFastApprox as geluFastApproximate,
+  hardswish as hardSwish,
+  relu2 as reluSquared,
+} from "./activations.ts";
 export type { Layer } from "./containers.ts";
 export { Sequential } from "./containers.ts";
 export type { ConvolutionLayerOptions, TransposedConvolutionLayerOptions } from "./convolution.ts";

@@ -232,6 +232,7 @@ export interface MeshgridOptions {
 export function meshgrid(...args: readonly (MLXArray | MeshgridOptions)[]): MLXArray[] {
   const arrays = args.filter((argument) => argument instanceof MLXArray);
   const options = args.find((argument): argument is MeshgridOptions => !(argument instanceof MLXArray));
+  if (Array.isArray(options)) throw new ArgumentError("meshgrid", "takes arrays one by one, as in meshgrid(a, b)");
   const { indexing = "xy", sparse = false } = options ?? {};
   if (indexing !== "xy" && indexing !== "ij") {
     throw new ArgumentError("meshgrid", `indexing is "xy" or "ij", got ${String(indexing)}`);

@@ -1,4 +1,5 @@
 /** customFunction: a function with derivative and batching rules of its own. */
+import { describeValue } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { treeFlatten, treeMap, typedTree } from "../base/tree.ts";
@@ -203,6 +204,13 @@ function applyCustom(primals: readonly MLXArray[], made: readonly MLXArray[], ru
 
 /** The cotangent of each array in the arguments. @throws {ArgumentError} if the rule returned trees of another form */
 function cotangentsOf(pulled: readonly unknown[], args: Form, primals: readonly MLXArray[]): (MLXArray | null)[] {
+  if (!Array.isArray(pulled)) {
+    const got = describeValue(pulled);
+    throw new ArgumentError(
+      "customFunction",
+      `vjp returns a list: for each argument its cotangent, or null; got ${got}`,
+    );
+  }
   const found = new Map(treeFlatten([...pulled]));
   const result = primals.map((): MLXArray | null => null);
   for (const [path, place] of treeFlatten(args.tree)) {

@@ -88,6 +88,13 @@ const functions: readonly Mistake[] = [
     "ArgumentError",
     /checkpoint: takes a function, got a number/,
   ],
+  ["arrays in a list", () => call(mx.meshgrid, [v(), v()]), "ArgumentError", /meshgrid: takes arrays one by one/],
+  [
+    "a rule that returns no list",
+    () => mx.grad((x: mx.MLXArray) => call(mx.customFunction(mx.square, Object({ vjp: v })), x))(mx.array(1)),
+    "ArgumentError",
+    /customFunction: vjp returns a list.*got a MLXArray/,
+  ],
   ["a name for argnums", () => call(mx.grad, mx.sum, "w"), "ArgumentError", /grad: .*argnames/],
   [
     "an asynchronous loss",

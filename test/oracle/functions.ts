@@ -5,6 +5,7 @@ const anotherTest = "returns no array; MLX's gives a Python object";
 const throughOthers = "is recorded through the functions it is applied to";
 const ownFile = "is tested against files that MLX and NumPy wrote";
 const dtypeTable = "returns no array; its table, recorded from MLX, is in test/array/dtypes.test.ts";
+const otherName = "is another name, that of MLX in Swift, of a function that is recorded";
 const errorClass = "is an error, which MLX throws as ValueError";
 
 /** Reasons by name. */
@@ -26,7 +27,6 @@ export const unrecorded: Readonly<Record<string, string>> = {
   valueAndGrad: throughOthers,
   valueAndGradient: throughOthers,
   get: "is `at` without the updates",
-  slice: "makes an index; `at` is recorded",
   explain: notMlx,
   toDot: notMlx,
   expr: notMlx,
@@ -70,6 +70,12 @@ export const unrecorded: Readonly<Record<string, string>> = {
   ShapeError: errorClass,
   "nn.Module": "has no forward of its own",
   "nn.Sequential": "is recorded through the layers it holds",
+  "nn.geluApproximate": otherName,
+  "nn.geluFastApproximate": otherName,
+  "nn.hardSwish": otherName,
+  "nn.reluSquared": otherName,
+  "nn.HardSwish": otherName,
+  "nn.ReLUSquared": otherName,
   "nn.valueAndGrad": throughOthers,
   "random.RandomState": notMlx,
   "random.seed": "is recorded through the numbers drawn after it",

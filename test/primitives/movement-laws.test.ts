@@ -31,6 +31,17 @@ const laws: Readonly<Record<string, Law>> = {
     ],
   },
   "set of a backward region": { of: (x, v) => x.at("::-2").set(v), shapes: [[5], [3]] },
+  "a region whose place is computed": {
+    of: (x) => mx.slice(x, mx.array([1, 2], "int32"), [0, 1], [2, 2]),
+    shapes: [[3, 4]],
+  },
+  "update of a region whose place is computed": {
+    of: (x, v) => mx.sliceUpdate(x, v, mx.array([1], "int32"), [1]),
+    shapes: [
+      [3, 4],
+      [2, 2],
+    ],
+  },
   "add to a region": { of: (x, v) => x.at(1).add(v), shapes: [[3, 2], [2]] },
   pad: {
     of: (x) =>

@@ -83,7 +83,7 @@ export function toPage(results: Results, { style, script, plotScript }: PagePart
   <div class="plot" data-plot="forecaster-losses"></div>
   <h3>Second halves</h3>
   <p class="legend"><span class="label-key">labelled event</span> <span class="alarm-key">alarm</span>
-  Drag across a plot to look closer, double-click to look at all of it again.</p>
+  Drag across a plot to look closer, double-click to see all of it.</p>
   <div class="grid wide">${sensors.motes.map((_, index) => `<div class="plot" data-plot="mote" data-index="${index}"></div>`).join("")}</div>
 </section>
 <section>
@@ -97,8 +97,8 @@ export function toPage(results: Results, { style, script, plotScript }: PagePart
   <div class="plot" data-plot="recording"></div>
   <h3>The ${drawnBeats} most abnormal beats</h3>
   <div class="grid">${beatPlots("worst", Math.min(drawnBeats, heart.ranking.length))}</div>
-  <h3>Four typical beats</h3>
-  <div class="grid">${beatPlots("typical", Math.min(4, heart.ranking.length))}</div>
+  <h3>Three typical beats</h3>
+  <div class="grid">${beatPlots("typical", Math.min(3, heart.ranking.length))}</div>
   <h3>Errors of all beats</h3>
   <div class="plot" data-plot="errors"></div>
   <h3>Autoencoder training</h3>
@@ -150,7 +150,7 @@ function plotData({ article, sensors, heart }: Results): unknown {
       ),
       threshold: heart.threshold,
       worst: heart.ranking.slice(0, drawnBeats).map(toBeat),
-      typical: heart.ranking.slice(middle, middle + 4).map(toBeat),
+      typical: heart.ranking.slice(middle, middle + 3).map(toBeat),
       losses: heart.losses,
     },
   };

@@ -49,6 +49,15 @@ def record(shard):
     writes(shard, vector, matrix, cube, rows, columns)
     masks(shard, vector, matrix, cube)
     takes(shard, vector, matrix, cube, rows, negative, columns)
+    pair = shard.array(np.array([1, 2], np.int32))
+    last = shard.array(np.array([3], np.int32))
+    for x, start, axes, size in [
+        (vector, last, [0], [4]), (matrix, pair, [0, 1], [2, 3]), (matrix, pair, [1, 0], [1, 2]), (matrix, last, [-1], [4, 2]),
+        (cube, pair, [0, 2], [2, 4, 1]), (cube.T, last, [0], [2, 4, 3]), (cube, pair, [0, 2], [0, 4, 1]),
+    ]:  # fmt: skip
+        shard.case("slice", x, start, axes, size, call=lambda a, s, k, n: mx.slice(a, s, axes=tuple(k), slice_size=tuple(n)))
+        update = shard.array(dyadic(tuple(size), seed=45))
+        shard.case("sliceUpdate", x, update, start, axes, call=lambda a, u, s, k: mx.slice_update(a, u, s, axes=tuple(k)))
     for dtype in DTYPES:
         x = shard.array(sample([[1, 0, 1], [0, 1, 1], [1, 1, 0]], dtype))
         shard.case("at", x, rows, call=read)
