@@ -84,14 +84,20 @@ export function normalizeAxes(operation: string, axis: number | readonly number[
   return axes;
 }
 
-/** Throws unless every length is a non-negative integer. @throws {ShapeError} */
+/** The greatest length of an axis, as in MLX: positions along it are 32-bit integers. */
+export const longestAxis: number = 2 ** 31 - 1;
+
+/** Throws unless every length is an integer from 0 that positions can count. @throws {ShapeError} */
 export function checkShape(operation: string, shape: Shape): void {
   if (!isList(shape)) {
     throw new ShapeError(operation, `${String(shape)} is no shape: give a list of lengths, as in [2, 3]`);
   }
   for (const length of shape) {
-    if (!Number.isInteger(length) || length < 0) {
-      throw new ShapeError(operation, `${formatShape(shape)} is no shape: lengths are integers from 0`);
+    if (!Number.isInteger(length) || length < 0 || length > longestAxis) {
+      throw new ShapeError(
+        operation,
+        `${formatShape(shape)} is no shape: lengths are integers from 0 to ${longestAxis}`,
+      );
     }
   }
 }

@@ -1,5 +1,6 @@
 /** Loop nests as data: walking them, joining axes that are walked as one, and how their accesses lie in memory. */
 import { MLXError } from "../base/errors.ts";
+import { longestAxis } from "../base/shape.ts";
 import type { Axis, Expr, Expressions } from "../ir/expr.ts";
 import { affineOf, argOf } from "../ir/expr.ts";
 import type { ContractionKernel, Loop, LoopKernel } from "../ir/kernel.ts";
@@ -64,7 +65,8 @@ function nextPair(root: Loop, place: number): AxisPair | null {
 }
 
 function joinPair(e: Expressions, root: Loop, outer: Axis, inner: Axis, nextId: () => number): Loop | null {
-  if (walksOneOf(root, outer, inner)) return null;
+  // Positions are 32-bit integers.
+  if (outer.length * inner.length > longestAxis || walksOneOf(root, outer, inner)) return null;
   const axis: Axis = { id: nextId(), length: outer.length * inner.length };
   const whole = e.axis(axis);
   const replacements = new Map([

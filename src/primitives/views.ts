@@ -181,7 +181,9 @@ function inferShape(from: Shape, shape: Shape): Shape {
   const rest = shape.reduce((size, length, axis) => (axis === unknown ? size : size * length), 1);
   const size = sizeOf(from);
   if (rest <= 0 || size % rest !== 0 || shape.indexOf(-1, unknown + 1) !== -1) throw sizesDiffer(from, shape);
-  return shape.map((length, axis) => (axis === unknown ? size / rest : length));
+  const inferred = shape.map((length, axis) => (axis === unknown ? size / rest : length));
+  checkShape("reshape", inferred);
+  return inferred;
 }
 
 function sizesDiffer(from: Shape, to: Shape): ShapeError {

@@ -112,6 +112,22 @@ describe.each([1, 2, 3, 4, 5, 7, 13, 31, 97, 509, 1021, 65_537])("an axis of %i"
   });
 });
 
+describe("more elements than a 32-bit position counts", () => {
+  it("are summed right where they need no memory", async () => {
+    expect(
+      await mx
+        .ones([2 ** 20, 2049], "uint8")
+        .sum()
+        .item(),
+    ).toBe(2 ** 20 * 2049);
+  });
+
+  it("are refused along one axis, as by MLX", () => {
+    expect(() => mx.ones([2 ** 31])).toThrow(mx.ShapeError);
+    expect(() => mx.ones([2 ** 20, 2 ** 12]).flatten()).toThrow(mx.ShapeError);
+  });
+});
+
 describe("arrays with nothing in them", () => {
   it("have the sums and products of nothing", async () => {
     expect(await mx.zeros([0]).sum().item()).toBe(0);
