@@ -4,8 +4,8 @@ import type { ModuleBuilder } from "./assembler.ts";
 import { BLOCK, BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
 import type { ComputedOperand, GemmCode, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
 
-/** Most lanes of the small side. */
-const THIN_LIMIT = 16;
+/** Most lanes of the small side: of dot products, and of rows that are scaled and added up, which packing beats sooner. */
+const [DOTS_LIMIT, ROWS_LIMIT] = [16, 8];
 /** Depths summed at a time, so that errors do not pile up over long sums, and the small operand stays in the cache. */
 const DEPTH_BLOCK = 1024;
 /** Lanes of the large operand in one item, at most. */
@@ -29,8 +29,9 @@ export function thinView({ rows, columns, left, right }: GemmSpec): ThinView | u
   const byLeft = { thin: left, wide: right, thinCount: rows, wideCount: columns, isTransposed: false };
   const byRight = { thin: right, wide: left, thinCount: columns, wideCount: rows, isTransposed: true };
   for (const { wide, thin, ...view } of rows <= columns ? [byLeft, byRight] : [byRight, byLeft]) {
-    if (view.thinCount > THIN_LIMIT || wide.kind !== "strided" || thin.kind === "located") continue;
-    if (wide.laneStride === 4 || wide.depthStride === 4) return { wide, thin, ...view };
+    if (wide.kind !== "strided" || thin.kind === "located") continue;
+    const limit = wide.depthStride === 4 ? DOTS_LIMIT : wide.laneStride === 4 ? ROWS_LIMIT : 0;
+    if (view.thinCount <= limit) return { wide, thin, ...view };
   }
   return undefined;
 }
