@@ -1,14 +1,15 @@
 /** Which code serves which kind of kernel. */
-import { MLXError } from "../../base/errors.ts";
 import type { Kernel, TensorCall } from "../../ir/kernel.ts";
+import { attentionOf } from "./attention-call.ts";
+import { emitAttention } from "./attention-kernel.ts";
 import { emitContraction } from "./contraction-kernel.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { emitLoops } from "./loop-kernel.ts";
 import { emitRoutine } from "./routine-kernel.ts";
 
 /** Whether the GPU has a kernel of its own for this composite. */
-export function overridesComposite(_call: TensorCall, _target: GpuTarget): boolean {
-  return false;
+export function overridesComposite(call: TensorCall, _target: GpuTarget): boolean {
+  return attentionOf(call) !== null;
 }
 
 /** The code of `kernel`. */
@@ -21,6 +22,6 @@ export function emitKernel(kernel: Kernel, target: GpuTarget): GpuKernelCode {
     case "routine":
       return emitRoutine(kernel, target);
     case "composite":
-      throw new MLXError("codegen", `the GPU has no code for ${kernel.call.name}`);
+      return emitAttention(kernel, target);
   }
 }

@@ -1,0 +1,152 @@
+/** Attention as one kernel on the GPU against its definition: lengths that fill no block, grouped heads, masks, half floats. */
+import * as mx from "mlx-ts";
+import { describe, expect, it, vi } from "vitest";
+import { attentionOf } from "../../src/backends/webgpu/attention-call.ts";
+import { emitAttention } from "../../src/backends/webgpu/attention-kernel.ts";
+import type { Dtype } from "../../src/base/dtype.ts";
+import { carrierOf } from "../../src/base/dtype.ts";
+import type { CompositeKernel } from "../../src/ir/kernel.ts";
+import { differences, drawn, floorTarget, testTargets } from "./compare-kernel.ts";
+import { runKernel } from "./run-kernel.ts";
+
+// Software drivers compile slowly, and more so on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+interface Case {
+  readonly leading: readonly number[];
+  readonly keyHeads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly features: number;
+  readonly valueFeatures: number;
+  readonly dtype?: Dtype;
+  readonly isCausal?: boolean;
+  readonly mask?: readonly [dtype: Dtype, shape: readonly number[]];
+  /** Changes the drawn mask. */
+  readonly change?: (mask: Float32Array | Uint8Array) => void;
+}
+
+/** The kernel that a backend gets for this attention. */
+function kernelOf({
+  leading,
+  keyHeads,
+  queries,
+  keys,
+  features,
+  valueFeatures,
+  dtype = "float32",
+  ...rest
+}: Case): CompositeKernel {
+  const keyLeading = [...leading.slice(0, -1), keyHeads];
+  const shapes = [
+    [...leading, queries, features],
+    [...keyLeading, keys, features],
+    [...keyLeading, keys, valueFeatures],
+  ];
+  const inputs = shapes.map((shape) => ({ shape, dtype }));
+  if (rest.mask) inputs.push({ shape: [...rest.mask[1]], dtype: rest.mask[0] });
+  const output = { shape: [...leading, queries, valueFeatures], dtype };
+  const sizeOf = (shape: readonly number[]): number => shape.reduce((product, one) => product * one, 1);
+  return {
+    kind: "composite",
+    label: "attention",
+    flops: 0,
+    arguments: [],
+    slots: [...inputs, output].map(({ shape, dtype: each }, slot) => ({
+      dtype: each,
+      size: sizeOf(shape),
+      isOutput: slot === inputs.length,
+    })),
+    call: {
+      name: "scaledDotProductAttention",
+      inputs,
+      output,
+      params: { scale: features ** -0.5, isCausal: rest.isCausal ?? false },
+    },
+  };
+}
+
+/** Compares the kernel with the definition, computed on the CPU in float32. */
+async function check(given: Case, targets = [floorTarget]): Promise<void> {
+  const kernel = kernelOf(given);
+  const buffers = kernel.slots.map(({ dtype, size, isOutput }, slot) =>
+    isOutput ? new (carrierOf(dtype))(size) : drawn(dtype, size, slot + 3),
+  );
+  const mask = given.mask ? buffers[3] : undefined;
+  if (mask instanceof Float32Array || mask instanceof Uint8Array) given.change?.(mask);
+  const arrays = kernel.call.inputs.map(({ shape, dtype }, slot) => {
+    const elements = buffers[slot] ?? new Float32Array();
+    const array = mx.fromTypedArray(elements, [...shape], dtype);
+    return dtype === "bool" ? array : mx.asType(array, "float32");
+  });
+  const [q, k, v, given4] = arrays;
+  if (!q || !k || !v) throw new Error("there are three inputs");
+  const expected = await mx.fast
+    .scaledDotProductAttention(q, k, v, {
+      scale: given.features ** -0.5,
+      mask: given.isCausal ? "causal" : (given4 ?? null),
+    })
+    .data();
+  const { dtype } = kernel.call.output;
+  for (const target of targets) {
+    await runKernel(emitAttention(kernel, target), kernel, buffers);
+    const output = buffers.at(-1) ?? new Float32Array();
+    const actual = await mx.asType(mx.fromTypedArray(output, [output.length], dtype), "float32").data();
+    const tolerance = dtype === "float32" ? 2e-6 : dtype === "float16" ? 2 ** -10 : 2 ** -7;
+    if (!(expected instanceof Float32Array && actual instanceof Float32Array)) throw new Error("results are float32");
+    expect(differences(expected, actual, "float32", tolerance)).toEqual([]);
+  }
+}
+
+const plain: Case = { leading: [1, 2], keyHeads: 2, queries: 20, keys: 40, features: 16, valueFeatures: 16 };
+
+describe("attention in blocks", () => {
+  it("of lengths that fill no block, with features that fill no vector", async () => {
+    await check({ ...plain, queries: 70, keys: 45, features: 11, valueFeatures: 37 });
+  });
+
+  it("with more workgroup memory than the floor", async () => {
+    await check({ ...plain, queries: 66, features: 24 }, [{ ...floorTarget, workgroupBytes: 32 * 1024 }]);
+  });
+
+  it("with the device's own limits, of one head", async () => {
+    await check({ ...plain, leading: [1], keyHeads: 1 }, [...(await testTargets())]);
+  });
+
+  it("causal, with more keys than queries and with fewer", async () => {
+    await check({ ...plain, queries: 67, keys: 80, isCausal: true });
+    await check({ ...plain, queries: 70, keys: 33, isCausal: true });
+  });
+
+  it("of heads that share keys and values", async () => {
+    await check({ ...plain, leading: [2, 6], keyHeads: 2, features: 8, valueFeatures: 12 });
+  });
+
+  it("with a mask of truths, among them queries that see nothing", async () => {
+    await check({
+      ...plain,
+      mask: ["bool", [20, 40]],
+      change: (mask) => mask.fill(0, 0, 80),
+    });
+  });
+
+  it("with a mask that is added, one for each head, with infinities", async () => {
+    await check({
+      ...plain,
+      mask: ["float32", [2, 1, 40]],
+      change: (mask) => mask.fill(Number.NEGATIVE_INFINITY, 0, 35),
+    });
+  });
+
+  it.each(["float16", "bfloat16"] as const)("of %s, summed in float32", async (dtype) => {
+    await check({ ...plain, dtype });
+  });
+});
+
+it("what is not taken whole stays with the definition", () => {
+  const taken = (given: Partial<Case>): boolean => attentionOf(kernelOf({ ...plain, ...given }).call) !== null;
+  expect(taken({})).toBe(true);
+  expect(taken({ queries: 1 })).toBe(false);
+  expect(taken({ dtype: "float64" })).toBe(false);
+  expect(taken({ valueFeatures: 256 })).toBe(false);
+});
