@@ -3,6 +3,10 @@ import type { Allocation, Backend } from "./backend.ts";
 
 /** A block costs its backend more than a few bytes, however short it is. */
 const leastPressure = 2048;
+/** From here on the buffer is a resizable one: those are mapped, where plain ones are often cleared, page by page. */
+const mappedPressure = 1 << 17;
+/** Engines without resizable buffers pass over the options. */
+const MappedBuffer: new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer = ArrayBuffer;
 
 /**
  * A counted handle on a block. The block returns when the last holder releases it, or when the handle itself is collected:
@@ -12,15 +16,15 @@ const leastPressure = 2048;
 export abstract class CountedAllocation<Held> implements Allocation {
   readonly backend: Backend;
   readonly byteLength: number;
-  readonly pressure: ArrayBuffer;
   copies: Map<Backend, Allocation | Promise<Allocation>> | null = null;
+  #pressure: ArrayBuffer | null;
   readonly #registry: FinalizationRegistry<Held>;
   #holders = 1;
 
   constructor(backend: Backend, registry: FinalizationRegistry<Held>, held: Held, byteLength: number) {
     this.backend = backend;
     this.byteLength = byteLength;
-    this.pressure = new ArrayBuffer(Math.max(byteLength, leastPressure));
+    this.#pressure = pressureOf(byteLength);
     this.#registry = registry;
     registry.register(this, held, this);
   }
@@ -41,10 +45,33 @@ export abstract class CountedAllocation<Held> implements Allocation {
   release(): void {
     if (this.#holders === 0 || --this.#holders > 0) return;
     this.#registry.unregister(this);
+    if (this.#pressure) keepSpare(this.#pressure);
+    this.#pressure = null;
     if (this.copies) for (const copy of this.copies.values()) releaseCopy(copy);
     this.copies = null;
     this.free();
   }
+}
+
+/**
+ * Buffers of handles that were released rather than collected, by length: the next handle of the length takes one, so that
+ * a loop that releases what it makes never calls the collector.
+ */
+const spares = new Map<number, ArrayBuffer>();
+const spareLimit = 8;
+
+function keepSpare(buffer: ArrayBuffer): void {
+  if (buffer.byteLength < mappedPressure) return;
+  spares.set(buffer.byteLength, buffer);
+  const [oldest] = spares.keys();
+  if (spares.size > spareLimit && oldest !== undefined) spares.delete(oldest);
+}
+
+function pressureOf(byteLength: number): ArrayBuffer {
+  if (byteLength < mappedPressure) return new ArrayBuffer(Math.max(byteLength, leastPressure));
+  const spare = spares.get(byteLength);
+  spares.delete(byteLength);
+  return spare ?? new MappedBuffer(byteLength, { maxByteLength: byteLength });
 }
 
 function releaseCopy(copy: Allocation | Promise<Allocation>): void {
