@@ -5,16 +5,13 @@ import { describe, expect, it } from "vitest";
 import { currentRuntime } from "../../src/array/device.ts";
 import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
-import type { Tuning } from "../../src/backends/webgpu/loop-schedule.ts";
-import { defaultTuning } from "../../src/backends/webgpu/loop-schedule.ts";
-import type { Dtype, TypedArray } from "../../src/base/dtype.ts";
-import { carrierOf, isFloating } from "../../src/base/dtype.ts";
-import { elementsOf, readElement } from "../../src/base/elements.ts";
-import { interpret } from "../../src/ir/interpret.ts";
+import type { Tuning } from "../../src/backends/webgpu/loop-shape.ts";
+import { defaultTuning } from "../../src/backends/webgpu/loop-shape.ts";
+import type { Dtype } from "../../src/base/dtype.ts";
+import { DeviceError } from "../../src/base/errors.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
-import { Random } from "../laws/bench.ts";
 import { testDevice } from "../setup/gpu-device.ts";
-import { runKernel } from "./run-kernel.ts";
+import { compare } from "./compare-loops.ts";
 
 /** Arrays that plans take for data; none of them is computed. */
 const data = (shape: readonly number[], dtype: Dtype = "float32"): mx.MLXArray => {
@@ -33,49 +30,6 @@ async function kernelsOf(build: () => mx.MLXArray | readonly mx.MLXArray[]): Pro
     .plan(roots)
     .steps.map(({ kernel }) => kernel)
     .filter((kernel) => kernel.kind === "loop");
-}
-
-function drawn(dtype: Dtype, size: number, random: Random): TypedArray {
-  if (dtype === "bool")
-    return elementsOf(
-      dtype,
-      Array.from({ length: size }, () => random.whole(0, 1)),
-    );
-  if (!isFloating(dtype))
-    return elementsOf(
-      dtype,
-      Array.from({ length: size }, () => random.whole(0, 4)),
-    );
-  return elementsOf(
-    dtype,
-    Array.from({ length: size }, () => random.between(0.25, 1.5)),
-  );
-}
-
-const constantOf = (dtype: Dtype): number => (isFloating(dtype) ? 1.375 : 3);
-
-async function compare(kernel: LoopKernel, target: GpuTarget, tuning: Tuning = defaultTuning): Promise<number> {
-  const random = new Random(kernel.slots.length);
-  const expected = kernel.slots.map(({ dtype, size, isOutput }) =>
-    isOutput ? new (carrierOf(dtype))(size) : drawn(dtype, size, random),
-  );
-  const actual = expected.map((elements) => elements.slice());
-  const constants = kernel.arguments.map(constantOf);
-  interpret(kernel, expected, constants);
-  const code = emitLoops(kernel, target, tuning);
-  await runKernel(code, kernel, actual, constants);
-  const wrong = kernel.slots.flatMap(({ dtype, size, isOutput }, slot) => {
-    const [wanted, is] = [expected[slot], actual[slot]];
-    if (!isOutput || !wanted || !is) return [];
-    const relative = dtype === "float16" ? 2e-3 : dtype === "bfloat16" ? 1.6e-2 : 2e-6;
-    return Array.from({ length: size }, (_, k) => k).flatMap((k) => {
-      const [w, i] = [Number(readElement(wanted, k, dtype)), Number(readElement(is, k, dtype))];
-      const isClose = isFloating(dtype) ? Math.abs(w - i) <= relative * Math.max(1, Math.abs(w)) : w === i;
-      return isClose || Object.is(w, i) ? [] : [`%${slot}[${k}] = ${i}, not ${w}`];
-    });
-  });
-  expect(wrong.slice(0, 8), code.dispatches.map(({ wgsl }) => wgsl).join("\n")).toEqual([]);
-  return code.dispatches.length;
 }
 
 /** What a device offers at least. */
@@ -106,6 +60,9 @@ const cases: Readonly<Record<string, () => mx.MLXArray | readonly mx.MLXArray[]>
   "half floats": () => data([37, 5], "float16").mul(2).add(1),
   "half floats transposed": () => data([36, 8], "float16").transpose().add(1),
   "bytes transposed": () => data([7, 9], "int8").transpose().add(1),
+  "many half floats": () => data([9_001], "float16").mul(2),
+  "many bytes": () => mx.maximum(data([5_003], "uint8"), 2),
+  "many rows reversed": () => mx.flip(data([101, 33]), 1).mul(3),
   "bfloat16 rows": () => mx.softmax(data([5, 64], "bfloat16"), -1),
   "gathered rows": () => mx.take(data([5, 12]), data([7], "int32"), 0),
   "two results": () => {
@@ -139,6 +96,17 @@ const cases: Readonly<Record<string, () => mx.MLXArray | readonly mx.MLXArray[]>
   "rmsNorm in half floats": () => mx.fast.rmsNorm(data([9, 96], "float16"), data([96], "float16")),
   "cross-entropy": () => nn.losses.crossEntropy(data([19, 50]), data([19], "int32"), { reduction: "mean" }),
   "variance of columns": () => mx.variance(data([40, 20]), 0),
+  "a mean of squared distances from the mean of each row": () => {
+    const x = data([200, 70]);
+    return x
+      .sub(x.mean(-1, { keepAxes: true }))
+      .square()
+      .mean();
+  },
+  "rows, shifted by the mean of all": () => {
+    const x = data([200, 70]);
+    return mx.softmax(x.sub(x.mean()), -1);
+  },
   "random bits": () => mx.random.bits([33], { key: mx.random.key(3) }),
 };
 
@@ -167,6 +135,47 @@ describe("in slices and rounds, as large kernels run", () => {
   it.each(Object.entries(cases).filter(([name]) => !name.startsWith("a chain")))("%s", async (_, build) => {
     const { target } = await testDevice();
     for (const kernel of await kernelsOf(build)) await compare(kernel, target, small);
+  });
+});
+
+describe("limits of a device", () => {
+  it.each([
+    ["float32", 1_003, 1024],
+    ["float16", 1_003, 512],
+    ["uint8", 3_001, 1024],
+  ] as const)("a buffer of %s larger than a binding is bound in windows", async (dtype, size, bindingBytes) => {
+    const { target } = await testDevice();
+    const build = (): mx.MLXArray => data([size], dtype).mul(2);
+    for (const kernel of await kernelsOf(build)) await compare(kernel, { ...target, bindingBytes, storageBuffers: 8 });
+    for (const kernel of await kernelsOf(() => mx.flip(data([size], dtype), 0).mul(2)))
+      await compare(kernel, { ...target, bindingBytes, storageBuffers: 8 });
+  });
+
+  it("more windows than bindings are a DeviceError that says so", async () => {
+    const [kernel] = await kernelsOf(() => data([1_003]).mul(2));
+    const tooMany = (): unknown => kernel && emitLoops(kernel, { ...floor, bindingBytes: 512 });
+    expect(tooMany).toThrow(DeviceError);
+    expect(tooMany).toThrow(/binds 16 buffers or parts of large ones, and this device at most 8/);
+  });
+
+  it("more workgroups than fit along an axis go in rows", async () => {
+    const { target } = await testDevice();
+    const tuning = { ...defaultTuning, threads: 16 };
+    for (const build of [() => data([5_000]).mul(2), () => data([100, 33]).sum(-1), () => data([3_000]).sum()])
+      for (const kernel of await kernelsOf(build)) await compare(kernel, { ...target, workgroupsPerAxis: 7 }, tuning);
+  });
+
+  it("a kernel without a binding to spare for scratch memory runs in one dispatch", async () => {
+    const { target } = await testDevice();
+    const [kernel] = await kernelsOf(() => mx.softmax(data([200_000])));
+    if (!kernel) throw new Error("there is a kernel");
+    expect(emitLoops(kernel, floor).dispatches).toHaveLength(3);
+    expect(await compare(kernel, { ...target, storageBuffers: 2 })).toBe(1);
+  });
+
+  it("a sum over nothing is 0", async () => {
+    const { target } = await testDevice();
+    for (const kernel of await kernelsOf(() => data([0, 5]).sum(0).add(1))) await compare(kernel, target);
   });
 });
 

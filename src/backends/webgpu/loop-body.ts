@@ -1,18 +1,19 @@
 /** The loops at a point, shared by the members of a team: written out where they are short, as counted loops otherwise. */
-
 import { expressionsIn } from "../../compiler/loop-nest.ts";
 import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
-import { argOf } from "../../ir/expr.ts";
 import type { Loop } from "../../ir/kernel.ts";
-import { Reducer, requireReduction, type State } from "./loop-reducer.ts";
-import type { Body } from "./loop-schedule.ts";
+import type { Reducer, State } from "./loop-reducer.ts";
+import type { Round } from "./loop-round.ts";
+import { RoundEmitter } from "./loop-round.ts";
+import type { Body } from "./loop-shape.ts";
 import type { WgslEmitter } from "./wgsl-expression.ts";
 import type { Lanes } from "./wgsl-types.ts";
-import { typeName } from "./wgsl-types.ts";
 
 /** Sums of more terms than this are taken in blocks of so many, which are then summed: errors grow with both, not with their product. */
 const sumBlock = 64;
+/** Rounds that a counted loop computes at a time, so that their loads do not wait for each other. */
+const roundsAtATime = 4;
 /** Instructions of loops that are written out. */
 const textLimit = 1200;
 
@@ -40,112 +41,161 @@ export interface Found {
 export function areWrittenOut(bodies: readonly Body[], stride: number, limit: number): boolean {
   const rounds = Math.max(0, ...bodies.map(({ spelling }) => Math.ceil(spelling.steps / stride)));
   if (rounds > limit || bodies.some(({ loop }) => loop.children.length > 0)) return false;
-  const work = bodies.flatMap(({ loop }) => expressionsIn(loop)).reduce((sum, expr) => sum + 2 + countWork(expr), 0);
-  return work * rounds <= textLimit;
+  return bodies.reduce((sum, { loop }) => sum + workOfRound(loop), 0) * rounds <= textLimit;
+}
+
+function workOfRound(loop: Loop): number {
+  return expressionsIn(loop).reduce((sum, expr) => sum + 2 + countWork(expr), 0);
 }
 
 /** Emits the loops of one point. */
 export class BodyEmitter {
   readonly #e: Expressions;
   readonly #em: WgslEmitter;
+  readonly #rounds: RoundEmitter;
 
   constructor(e: Expressions, em: WgslEmitter) {
     this.#e = e;
     this.#em = em;
+    this.#rounds = new RoundEmitter(e, em);
   }
 
   /** The loop, every step written out in the block at hand, so that later loops find what this one loaded. */
   writtenOut({ loop, spelling }: Body, share: Share): Found[] {
-    const em = this.#em;
-    const { shader } = em;
-    const reducers = loop.reduces.map((reduce) => new Reducer(shader, reduce));
-    const lanes = lanesOf(spelling.lane ?? share.lane);
-    let states = reducers.map((reducer) => reducer.identity(lanes));
-    const rounds = Math.ceil(spelling.steps / share.stride);
-    const first: Axis = { id: firstMember, length: share.stride };
-    em.bindAxis(first, share.first);
-    for (let round = 0; round < rounds; round++) {
-      const step = this.#e.add(this.#e.axis(first), this.#e.index(round * share.stride));
-      const change = this.#changeTo(loop, { ...share, outer: this.#with(share.outer, { loop, spelling }, step) });
-      const isRagged = (round + 1) * share.stride > spelling.steps;
-      em.withLanes(spelling.lane ?? share.lane, () => {
-        const isInside = isRagged ? shader.let("b", `${em.text(step, 1)} < ${spelling.steps}`) : null;
-        states = this.#take(change, { loop, spelling }, step, reducers, states, lanes, isInside);
-        this.#store(change, [isInside, share.inside]);
-      });
-    }
+    const { shader } = this.#em;
+    const emitter = this.#rounds;
+    const reducers = emitter.reducers(loop);
+    const lane = spelling.lane ?? share.lane;
+    const lanes = lanesOf(lane);
+    let states: State[] = reducers.map((reducer) => reducer.identity(lanes));
+    const member: Axis = { id: memberAxis, length: share.stride };
+    this.#em.bindAxis(member, share.first);
+    this.#em.withLanes(lane, () => {
+      const done: { readonly round: Round; readonly isInside: string | null }[] = [];
+      for (let begin = 0; begin < spelling.steps; begin += share.stride) {
+        const step = this.#e.add(this.#e.axis(member), this.#e.index(begin));
+        const round = emitter.round(loop, emitter.spelled(share.outer, spelling, step));
+        const isRagged = begin + share.stride > spelling.steps;
+        const isInside = isRagged ? shader.let("b", `${this.#em.text(step, 1)} < ${spelling.steps}`) : null;
+        const condition = reducers.length > 0 ? this.#validity({ loop, spelling }, step, lanes, isInside) : null;
+        states = emitter.take(round, reducers, states, lanes, condition);
+        emitter.prepare(round);
+        done.push({ round, isInside });
+      }
+      for (const { round, isInside } of done) emitter.store(round, [isInside, share.inside]);
+    });
     return reducers.map((reducer, k) => this.#found(reducer, states[k] ?? [], lanes, spelling.lane !== null));
   }
 
   /** The loop as one that counts. */
-  counted({ loop, spelling }: Body, share: Share): Found[] {
-    const em = this.#em;
-    const { shader } = em;
-    const reducers = loop.reduces.map((reduce) => new Reducer(shader, reduce));
+  counted(body: Body, share: Share): Found[] {
+    const { loop, spelling } = body;
+    const { steps } = spelling;
+    const { stride, first } = share;
+    const emitter = this.#rounds;
+    const reducers = emitter.reducers(loop);
     const lane = spelling.lane ?? share.lane;
     const lanes = lanesOf(lane);
-    const step = this.#e.axis(spelling.step);
-    const inner = this.#with(share.outer, { loop, spelling }, step);
-    const change = this.#changeTo(loop, { ...share, outer: inner });
-    const totals = this.#variables(reducers, lanes);
-    const rounds = spelling.steps / share.stride;
-    const isBlocked = rounds > 2 * sumBlock && reducers.some(({ isRounded }) => isRounded);
-    const blockSteps = sumBlock * share.stride;
-    em.withLanes(lane, () => {
-      em.hoist(expressionsIn(change));
-      const round = (targets: readonly State[]): void => {
-        em.bindAxis(spelling.step, "j");
-        this.#children(change, share, lane);
-        const states = this.#take(change, { loop, spelling }, step, reducers, targets, lanes, null);
-        assign(em, targets, states);
-        this.#store(change, [share.inside]);
+    const totals = emitter.variables(reducers, lanes);
+    const isLight = loop.children.length === 0 && workOfRound(loop) * roundsAtATime <= textLimit / 8;
+    const atATime = isLight ? roundsAtATime : 1;
+    const isBlocked = steps > 2 * sumBlock * stride && reducers.some(({ isRounded }) => isRounded);
+    this.#em.withLanes(lane, () => {
+      const { loop: hoisted } = emitter.round(loop, share.outer);
+      this.#em.hoist(expressionsIn(hoisted));
+      let begin = 0;
+      /** Rounds from `begin` to `end`, so many at a time, of which each thread has equally many unless `end` is the last step. */
+      const run = (from: string, end: string, count: number, targets: readonly State[]): void => {
+        const name = this.#em.shader.name("j");
+        this.#em.block(`for (var ${name} = ${from}; ${name} < ${end}; ${name} += ${count * stride})`, () => {
+          this.#em.bindAxis(spelling.step, name);
+          this.#several(body, share, count, reducers, targets, lanes);
+        });
       };
-      if (!isBlocked) {
-        em.block(`for (var j = ${share.first}; j < ${spelling.steps}; j += ${share.stride})`, () => round(totals));
-        return;
+      const blockSteps = sumBlock * stride;
+      if (isBlocked) {
+        begin = Math.floor(steps / blockSteps) * blockSteps;
+        const block = this.#em.shader.name("block");
+        this.#em.block(`for (var ${block} = 0; ${block} < ${begin}; ${block} += ${blockSteps})`, () => {
+          const parts = emitter.variables(reducers, lanes);
+          run(`${block} + ${first}`, `${block} + ${blockSteps}`, atATime, parts);
+          emitter.merge(reducers, totals, parts, lanes);
+        });
       }
-      em.block(`for (var block = ${share.first}; block < ${spelling.steps}; block += ${blockSteps})`, () => {
-        const parts = this.#variables(reducers, lanes);
-        const end = shader.let("end", `block + min(${spelling.steps} - block, ${blockSteps})`);
-        em.block(`for (var j = block; j < ${end}; j += ${share.stride})`, () => round(parts));
-        assign(
-          em,
-          totals,
-          reducers.map((reducer, k) => reducer.combine(totals[k] ?? [], parts[k] ?? [], lanes)),
-        );
-      });
+      const together = begin + Math.floor((steps - begin) / (stride * atATime)) * stride * atATime;
+      if (atATime > 1 && together > begin) {
+        run(begin === 0 ? first : `${begin} + ${first}`, `${together}`, atATime, totals);
+        begin = together;
+      }
+      if (begin < steps) run(begin === 0 ? first : `${begin} + ${first}`, `${steps}`, 1, totals);
     });
     return reducers.map((reducer, k) => this.#found(reducer, totals[k] ?? [], lanes, spelling.lane !== null));
   }
 
-  /** Loops inside of a loop run within each thread; their reductions get values. */
-  #children(loop: Loop, share: Share, lane: Axis | null): void {
-    for (const child of loop.children) this.#nested(child, share, lane);
+  /** `count` rounds from the step at hand on: all of them computed before the first of them stores. */
+  #several(
+    { loop, spelling }: Body,
+    share: Share,
+    count: number,
+    reducers: readonly Reducer[],
+    targets: readonly State[],
+    lanes: Lanes,
+  ): void {
+    const emitter = this.#rounds;
+    let states: readonly State[] = targets;
+    const done: Round[] = [];
+    for (let k = 0; k < count; k++) {
+      const step = this.#e.add(this.#e.axis(spelling.step), this.#e.index(k * share.stride));
+      const round = emitter.round(loop, emitter.spelled(share.outer, spelling, step));
+      for (const child of round.loop.children) this.#within(child, share, spelling.lane ?? share.lane);
+      const condition = reducers.length > 0 ? this.#validity({ loop, spelling }, step, lanes, null) : null;
+      states = emitter.take(round, reducers, states, lanes, condition);
+      emitter.prepare(round);
+      done.push(round);
+    }
+    emitter.assign(targets, states);
+    for (const round of done) emitter.store(round, [share.inside]);
   }
 
-  #nested(loop: Loop, share: Share, lane: Axis | null): void {
+  /** A loop inside of a shared one, which each thread runs by itself; its reductions get values. */
+  #within(loop: Loop, share: Share, lane: Axis | null): void {
     const em = this.#em;
+    const emitter = this.#rounds;
     const lanes = lanesOf(lane);
-    const reducers = loop.reduces.map((reduce) => new Reducer(em.shader, reduce));
-    const totals = this.#variables(reducers, lanes);
+    const reducers = emitter.reducers(loop);
+    const round = emitter.round(loop, new Map());
+    const totals = emitter.variables(reducers, lanes);
+    const points = loop.axes.reduce((product, { length }) => product * length, 1);
+    const isBlocked = points > 2 * sumBlock && reducers.some(({ isRounded }) => isRounded);
     em.hoist(expressionsIn(loop));
+    const point = (targets: readonly State[]): void => {
+      for (const child of loop.children) this.#within(child, share, lane);
+      emitter.assign(targets, emitter.take(round, reducers, targets, lanes, null));
+      emitter.store(round, [share.inside]);
+    };
     const nest = (axes: readonly Axis[]): void => {
       const [axis, ...rest] = axes;
-      if (axis) {
-        const name = em.shader.name("j");
-        em.block(`for (var ${name} = 0; ${name} < ${axis.length}; ${name}++)`, () => {
-          em.bindAxis(axis, name);
-          nest(rest);
-        });
+      if (!axis) {
+        point(totals);
         return;
       }
-      this.#children(loop, share, lane);
-      const states = reducers.map((reducer, k) => {
-        const taken = this.#element(reducer, lanes);
-        return reducer.combine(totals[k] ?? [], taken, lanes);
+      const name = em.shader.name("j");
+      const count = (from: string, end: string, body: () => void): void => {
+        em.block(`for (var ${name} = ${from}; ${name} < ${end}; ${name}++)`, () => {
+          em.bindAxis(axis, name);
+          body();
+        });
+      };
+      if (rest.length > 0 || !isBlocked) {
+        count("0", `${axis.length}`, () => nest(rest));
+        return;
+      }
+      const block = em.shader.name("block");
+      em.block(`for (var ${block} = 0; ${block} < ${axis.length}; ${block} += ${sumBlock})`, () => {
+        const parts = emitter.variables(reducers, lanes);
+        count(block, `min(${block} + ${sumBlock}, ${axis.length})`, () => point(parts));
+        emitter.merge(reducers, totals, parts, lanes);
       });
-      assign(em, totals, states);
-      this.#store(loop, [share.inside]);
     };
     nest(loop.axes);
     reducers.forEach((reducer, k) => {
@@ -154,35 +204,8 @@ export class BodyEmitter {
     });
   }
 
-  /** The states after one more step. */
-  #take(
-    change: Loop,
-    { spelling }: Body,
-    step: Expr,
-    reducers: readonly Reducer[],
-    states: readonly State[],
-    lanes: Lanes,
-    isInside: string | null,
-  ): State[] {
-    const em = this.#em;
-    const { shader } = em;
-    if (reducers.length === 0) return [];
-    const condition = this.#validity(spelling, step, lanes, isInside);
-    return change.reduces.map((reduce, k) => {
-      const reducer = reducers[k];
-      if (!reducer) return [];
-      let taken = this.#element(new Reducer(shader, reduce), lanes);
-      const identity = reducer.identity(lanes);
-      if (condition) taken = taken.map((text, part) => `select(${identity[part]}, ${text}, ${condition})`);
-      const known = states[k] ?? [];
-      if (known.every((text, part) => text === identity[part])) return taken.map((text) => shader.let("s", text));
-      const names = taken.map((text) => shader.let("s", text));
-      return reducer.combine(known, names, lanes).map((text) => shader.let("s", text));
-    });
-  }
-
   /** Which lanes of a step lie within the loop; null if all do. */
-  #validity(spelling: Body["spelling"], step: Expr, lanes: Lanes, isInside: string | null): string | null {
+  #validity({ spelling }: Body, step: Expr, lanes: Lanes, isInside: string | null): string | null {
     const { shader } = this.#em;
     if (spelling.isPadded) {
       const flat = `vec4i(${this.#em.text(step, 1)} * 4) + vec4i(0, 1, 2, 3)`;
@@ -192,80 +215,6 @@ export class BodyEmitter {
     return lanes === 4 ? `vec4<bool>(${isInside})` : isInside;
   }
 
-  /** The state of the element at this point of a loop. */
-  #element(reducer: Reducer, lanes: Lanes): State {
-    const em = this.#em;
-    const operand = em.text(argOf(reducer.reduce, 0), lanes);
-    return reducer.take(operand, () => em.text(this.#positionOf(reducer.reduce), lanes), lanes);
-  }
-
-  /** The flat position over the axes that a reduction had before they were spelled. */
-  #positionOf(reduce: Expr): Expr {
-    return this.#positions.get(reduce) ?? this.#flatOver(requireReduction(reduce).axes);
-  }
-
-  #flatOver(axes: readonly Axis[]): Expr {
-    return this.#e.ravel(
-      axes.map((axis) => this.#e.axis(axis)),
-      axes.map(({ length }) => length),
-    );
-  }
-
-  readonly #positions = new Map<Expr, Expr>();
-
-  #store({ stores }: Loop, conditions: readonly (string | null)[]): void {
-    if (stores.length === 0) return;
-    const store = (): void => {
-      for (const { slot, index, value } of stores) this.#em.store(slot, index, value);
-    };
-    const needed = conditions.filter((condition) => condition !== null);
-    if (needed.length === 0) store();
-    else this.#em.block(`if (${needed.join(" && ")})`, store);
-  }
-
-  /** `loop` with its axes and those around it as they are spelled. */
-  #changeTo(loop: Loop, { outer }: Share): Loop {
-    const memo = new Map<Expr, Expr>();
-    const e = this.#e;
-    const change = (expr: Expr): Expr => e.substitute(expr, outer, memo);
-    const changeLoop = (inner: Loop): Loop => ({
-      axes: inner.axes,
-      children: inner.children.map(changeLoop),
-      reduces: inner.reduces.map((reduce) => {
-        const changed = change(reduce);
-        const { axes } = requireReduction(reduce);
-        const position = e.ravel(
-          axes.map((axis) => outer.get(axis.id) ?? e.axis(axis)),
-          axes.map(({ length }) => length),
-        );
-        this.#positions.set(changed, position);
-        return changed;
-      }),
-      stores: inner.stores.map(({ slot, index, value }) => ({ slot, index: change(index), value: change(value) })),
-    });
-    return changeLoop(loop);
-  }
-
-  #with(outer: ReadonlyMap<number, Expr>, { spelling }: Body, step: Expr): ReadonlyMap<number, Expr> {
-    const e = this.#e;
-    const own = [...spelling.axes].map(([id, expr]): [number, Expr] => [
-      id,
-      e.substitute(expr, new Map([[spelling.step.id, step]])),
-    ]);
-    return new Map([...outer, ...own]);
-  }
-
-  #variables(reducers: readonly Reducer[], lanes: Lanes): State[] {
-    const { shader } = this.#em;
-    return reducers.map((reducer) =>
-      reducer.identity(lanes).map((text, part) => {
-        const name = shader.name("a");
-        shader.line(`var ${name}: ${typeName(reducer.parts[part] ?? "f32", lanes)} = ${text};`);
-        return name;
-      }),
-    );
-  }
-
   #found(reducer: Reducer, state: State, lanes: Lanes, joins: boolean): Found {
     const names = state.map((text) => this.#em.shader.let("s", text));
     return joins ? { reducer, state: reducer.joinLanes(names), lanes: 1 } : { reducer, state: names, lanes };
@@ -273,16 +222,8 @@ export class BodyEmitter {
 }
 
 /** The id of the axis that stands for the first step of a thread where loops are written out. */
-const firstMember = -1;
+const memberAxis = -2;
 
 function lanesOf(lane: Axis | null): Lanes {
   return lane ? 4 : 1;
-}
-
-function assign(em: WgslEmitter, targets: readonly State[], states: readonly State[]): void {
-  states.forEach((state, k) => {
-    state.forEach((text, part) => {
-      em.shader.line(`${targets[k]?.[part]} = ${text};`);
-    });
-  });
 }

@@ -4,9 +4,12 @@ import type { Expr } from "../../ir/expr.ts";
 import { Expressions } from "../../ir/expr.ts";
 import type { Loop, LoopKernel } from "../../ir/kernel.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
-import type { Stage, Tuning } from "./loop-schedule.ts";
-import { defaultTuning, planStages } from "./loop-schedule.ts";
-import { emitStage, ScratchLayout } from "./loop-stage.ts";
+import { ScratchLayout } from "./loop-partials.ts";
+import type { Stage } from "./loop-schedule.ts";
+import { planStages } from "./loop-schedule.ts";
+import type { Tuning } from "./loop-shape.ts";
+import { defaultTuning } from "./loop-shape.ts";
+import { emitStage } from "./loop-stage.ts";
 
 /**
  * The code of a loop kernel for a device.

@@ -19,6 +19,9 @@ export interface Spelling {
   readonly axes: ReadonlyMap<number, Expr>;
 }
 
+/** The axis along which values are vectors: one for all loops, so that loops with equal steps have equal expressions. */
+const laneAxis: Axis = { id: -1, length: 4 };
+
 /** What decides whether four points are walked at a time. */
 export interface LaneWish {
   readonly isWanted: boolean;
@@ -61,7 +64,7 @@ function unraveled(e: Expressions, axes: readonly Axis[], flat: Expr): Map<numbe
 /** Four neighbours along the last axis, whose length is a multiple of four. */
 function alongLast(e: Expressions, axes: readonly Axis[], nextId: () => number, points: number): Spelling {
   const step: Axis = { id: nextId(), length: points / 4 };
-  const lane: Axis = { id: nextId(), length: 4 };
+  const lane = laneAxis;
   const last = axes.at(-1);
   const shorter = axes.map((axis) => (axis === last ? { id: axis.id, length: axis.length / 4 } : axis));
   const spelled = unraveled(e, shorter, e.axis(step));
@@ -73,7 +76,7 @@ function alongLast(e: Expressions, axes: readonly Axis[], nextId: () => number, 
 function acrossAll(e: Expressions, axes: readonly Axis[], nextId: () => number, points: number): Spelling {
   const steps = Math.ceil(points / 4);
   const step: Axis = { id: nextId(), length: steps };
-  const lane: Axis = { id: nextId(), length: 4 };
+  const lane = laneAxis;
   const spelled = unraveled(e, axes, e.add(e.scale(e.axis(step), 4), e.axis(lane)));
   return { points, steps, lanes: 4, step, lane, isPadded: points % 4 !== 0, axes: spelled };
 }

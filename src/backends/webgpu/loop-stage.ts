@@ -1,48 +1,23 @@
 /** The shader of one stage of a loop nest: points over workgroups and teams, what the loops at a point find, and the stores. */
 import { expressionsIn } from "../../compiler/loop-nest.ts";
-import type { Expr, Expressions } from "../../ir/expr.ts";
+import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
 import { argOf } from "../../ir/expr.ts";
+import type { Store } from "../../ir/kernel.ts";
 import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
 import type { Found } from "./loop-body.ts";
 import { areWrittenOut, BodyEmitter } from "./loop-body.ts";
-import type { State } from "./loop-reducer.ts";
+import type { ScratchLayout } from "./loop-partials.ts";
+import { PartialsEmitter } from "./loop-partials.ts";
 import { Reducer } from "./loop-reducer.ts";
-import type { Stage, Tuning } from "./loop-schedule.ts";
+import type { Stage } from "./loop-schedule.ts";
+import type { Tuning } from "./loop-shape.ts";
 import type { Team } from "./loop-team.ts";
-import { fromWords, joinTeam, toWords } from "./loop-team.ts";
+import { joinTeam } from "./loop-team.ts";
 import { WgslEmitter } from "./wgsl-expression.ts";
 import type { KernelInterface } from "./wgsl-memory.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
 import { Shader } from "./wgsl-shader.ts";
 import type { Lanes } from "./wgsl-types.ts";
-
-/** Where the partial results of a reduction lie in the scratch memory: for each part `slices` times `points` words. */
-export interface Partials {
-  /** First word of each part. */
-  readonly offsets: readonly number[];
-  readonly slices: number;
-  readonly points: number;
-}
-
-/** Hands out scratch memory, in words. */
-export class ScratchLayout {
-  words = 0;
-  readonly #places = new Map<Expr, Partials>();
-
-  /** Where the partial results of `reduce` are; places are made for those that are new. */
-  place(reduce: Expr, parts: number, slices: number, points: number): Partials {
-    const offsets = Array.from({ length: parts }, (_, part) => this.words + part * slices * points);
-    this.words += parts * slices * points;
-    const place = { offsets, slices, points };
-    this.#places.set(reduce, place);
-    return place;
-  }
-
-  /** The place of a reduction that an earlier stage has written. */
-  placeOf(reduce: Expr): Partials | undefined {
-    return this.#places.get(reduce);
-  }
-}
 
 /** What the stages of a kernel share. */
 export interface StageContext {
@@ -65,6 +40,7 @@ class StageEmitter {
   readonly #memory: ShaderMemory;
   readonly #em: WgslEmitter;
   readonly #bodies: BodyEmitter;
+  readonly #partials: PartialsEmitter;
   /** The lanes of what is found for a point. */
   readonly #lanes: Lanes;
 
@@ -74,6 +50,7 @@ class StageEmitter {
     this.#memory = new ShaderMemory(this.#shader, context.kernel, context.target);
     this.#em = new WgslEmitter(this.#shader, this.#memory);
     this.#bodies = new BodyEmitter(context.e, this.#em);
+    this.#partials = new PartialsEmitter(this.#shader, this.#memory, context.scratch);
     this.#lanes = stage.points.lanes;
   }
 
@@ -82,7 +59,7 @@ class StageEmitter {
   }
 
   emit(): GpuDispatch {
-    const { points, perGroup, slices, groups, reduces } = this.#stage;
+    const { points, perGroup, repeats, slices, groups, reduces, needs } = this.#stage;
     const shader = this.#shader;
     const count = groups * slices;
     const grid = gridOf(count, this.#context.target.workgroupsPerAxis);
@@ -93,9 +70,16 @@ class StageEmitter {
     const slice = slices === 1 ? "0" : shader.let("slice", `${group} % ${slices}`);
     const tile = slices === 1 ? group : shader.let("tile", `${group} / ${slices}`);
     const { local, member } = this.#places();
+    this.#joinNeeds(
+      needs.filter((reduce) => this.#isShared(reduce)),
+      "0",
+      this.#everyone,
+      1,
+    );
     const tiles = Math.ceil(points.steps / perGroup);
-    const isExact = grid[0] * grid[1] === count && tiles * perGroup === points.steps;
-    if (reduces.length === 0) this.#tile(tile, local, member, slice, isExact);
+    const isExact = grid[0] * grid[1] === count && groups * perGroup * repeats === points.steps;
+    if (repeats > 1) this.#repeated(tile, isExact);
+    else if (reduces.length === 0) this.#tile(tile, local, member, slice, isExact);
     else this.#rounds(tiles, tile, local, member, isExact);
     const bindings = this.#memory.bindings();
     return { wgsl: shader.build(this.#threads), bindings, workgroups: grid };
@@ -113,8 +97,14 @@ class StageEmitter {
     return layout === "along" ? { local: high, member: low } : { local: low, member: high };
   }
 
-  get #stride(): number {
-    return this.#stage.layout === "along" ? 1 : this.#stage.perGroup;
+  #team(member: string): Team {
+    const { team, layout, perGroup } = this.#stage;
+    return { size: team, stride: layout === "along" ? 1 : perGroup, member };
+  }
+
+  /** All threads of the workgroup. */
+  get #everyone(): Team {
+    return { size: this.#threads, stride: 1, member: "i32(thread)" };
   }
 
   /** One point for each team. */
@@ -135,9 +125,43 @@ class StageEmitter {
     this.#point(shader.let("point", `min(${position}, ${points.steps - 1})`), member, slice, inside);
   }
 
+  /** Several independent points for each thread: all of them computed before the first is stored. */
+  #repeated(tile: string, isExact: boolean): void {
+    const { points, perGroup, repeats, stores } = this.#stage;
+    const { e } = this.#context;
+    const em = this.#em;
+    const shader = this.#shader;
+    const first = shader.let("first", `${tile} * ${perGroup * repeats} + i32(thread)`);
+    this.#withPointLanes(() => {
+      const done: { readonly position: string; readonly stores: readonly Store[] }[] = [];
+      for (let k = 0; k < repeats; k++) {
+        const position = k === 0 ? first : shader.let("point", `${first} + ${k * perGroup}`);
+        const axis: Axis = { id: -3 - k, length: points.steps };
+        em.bindAxis(axis, isExact ? position : shader.let("at", `min(${position}, ${points.steps - 1})`));
+        const replacement = new Map([[points.step.id, e.axis(axis)]]);
+        const spelled = new Map([...points.axes].map(([id, expr]) => [id, e.substitute(expr, replacement)]));
+        const memo = new Map<Expr, Expr>();
+        const spelledStores = stores.map(({ slot, index, value }) => ({
+          slot,
+          index: e.substitute(index, spelled, memo),
+          value: e.substitute(value, spelled, memo),
+        }));
+        for (const { value } of spelledStores) em.value(value);
+        done.push({ position, stores: spelledStores });
+      }
+      for (const { position, stores: some } of done) {
+        const store = (): void => {
+          for (const { slot, index, value } of some) em.store(slot, index, value);
+        };
+        if (isExact) store();
+        else em.block(`if (${position} < ${points.steps})`, store);
+      }
+    });
+  }
+
   /** The points of a workgroup round by round, with reductions over all of them. */
   #rounds(tiles: number, tile: string, local: string, member: string, isExact: boolean): void {
-    const { points, perGroup, groups, reduces, team } = this.#stage;
+    const { points, perGroup, groups, reduces, team, published } = this.#stage;
     const shader = this.#shader;
     const lanes = this.#lanes;
     const reducers = reduces.map((reduce) => new Reducer(shader, reduce));
@@ -173,23 +197,24 @@ class StageEmitter {
       const names = (totals[k] ?? []).map(({ name }) => shader.let("s", name));
       return lanes === 4 ? reducer.joinLanes(names) : names;
     });
-    const team4all: Team = { size: this.#threads, stride: 1, member: "i32(thread)" };
-    const joined = joinTeam(shader, team4all, reducers, states, 1, this.#threads);
+    const joined = joinTeam(shader, this.#everyone, reducers, states, 1, this.#threads);
     this.#em.block("if (thread == 0u)", () => {
       reducers.forEach((reducer, k) => {
-        this.#publish(reducer, joined[k] ?? [], 1, tile, "0", groups, 1);
+        if (!published.has(reducer.reduce)) return;
+        this.#partials.publish(reducer, joined[k] ?? [], 1, tile, "0", { slices: groups, points: 1 });
       });
     });
   }
 
   /** Everything at one point; `inside` says whether this thread may store. */
   #point(position: string, member: string, slice: string, inside: string | null): void {
-    const { points, bodies, stores, team, slices } = this.#stage;
+    const { points, bodies, stores, needs, team, slices } = this.#stage;
     const { tuning, e } = this.#context;
     const em = this.#em;
     const shader = this.#shader;
     em.bindAxis(points.step, position);
-    this.#joinNeeds(position, member);
+    const own = needs.filter((reduce) => !this.#isShared(reduce));
+    this.#joinNeeds(own, position, this.#team(member), this.#lanes);
     const stride = team * slices;
     const first = slices === 1 ? member : shader.let("first", `${slice} * ${team} + ${member}`);
     const share = { first, stride, outer: points.axes, lane: points.lane, inside };
@@ -215,15 +240,15 @@ class StageEmitter {
     else em.block(`if (${mine})`, store);
   }
 
-  /** Gives the reductions of a loop their values, or leaves them in scratch memory if other workgroups have found parts too. */
+  /** Gives the reductions of a loop their values if no other workgroup has found parts too; leaves in scratch memory what later stages need. */
   #conclude(found: readonly Found[], position: string, member: string, slice: string, inside: string | null): void {
     if (found.length === 0) return;
-    const { points, team, slices } = this.#stage;
+    const { points, team, slices, published } = this.#stage;
     const shader = this.#shader;
     const lanes = this.#lanes;
     const states = joinTeam(
       shader,
-      { size: team, stride: this.#stride, member },
+      this.#team(member),
       found.map(({ reducer }) => reducer),
       found.map(({ state }) => state),
       lanes,
@@ -234,84 +259,27 @@ class StageEmitter {
         const text = shader.let("r", reducer.finish(states[k] ?? [], lanes));
         this.#em.bindValue(this.#atPoint(reducer.reduce), { text, lanes });
       });
-      return;
     }
+    if (!found.some(({ reducer }) => published.has(reducer.reduce))) return;
     const mine = [...(inside ? [inside] : []), ...(team === 1 ? [] : [`${member} == 0`])].join(" && ");
     this.#em.block(mine === "" ? "" : `if (${mine})`, () => {
       found.forEach(({ reducer }, k) => {
-        this.#publish(reducer, states[k] ?? [], lanes, slice, position, slices, points.steps * lanes);
+        const size = { slices, points: points.steps * lanes };
+        if (published.has(reducer.reduce))
+          this.#partials.publish(reducer, states[k] ?? [], lanes, slice, position, size);
       });
     });
   }
 
-  #publish(
-    reducer: Reducer,
-    state: State,
-    lanes: Lanes,
-    slice: string,
-    position: string,
-    slices: number,
-    points: number,
-  ): void {
-    const { offsets } = this.#context.scratch.place(reducer.reduce, reducer.parts.length, slices, points);
-    const buffer = this.#memory.scratch(0, "u32", true);
-    state.forEach((text, part) => {
-      const at = this.#shader.let("at", `${offsets[part]} + ${slice} * ${points} + ${position} * ${lanes}`);
-      const words = toWords(text, reducer.parts[part] ?? "u32", lanes);
-      if (lanes === 1) {
-        this.#shader.line(`${buffer}[${at}] = ${words};`);
-        return;
-      }
-      const name = this.#shader.let("w", words);
-      for (let lane = 0; lane < 4; lane++) this.#shader.line(`${buffer}[${at} + ${lane}] = ${name}[${lane}];`);
-    });
+  /** Joins what workgroups of earlier stages have found: for this point, or for all of them. */
+  #joinNeeds(reduces: readonly Expr[], position: string, team: Team, lanes: Lanes): void {
+    for (const { reduce, text } of this.#partials.join(reduces, position, team, lanes, this.#threads))
+      this.#em.bindValue(this.#atPoint(reduce), { text, lanes });
   }
 
-  /** Joins what workgroups of earlier stages have found for this point. */
-  #joinNeeds(position: string, member: string): void {
-    const { needs, team, points } = this.#stage;
-    const shader = this.#shader;
-    const lanes = this.#lanes;
-    const reducers: Reducer[] = [];
-    const states: State[] = [];
-    for (const reduce of needs) {
-      const place = this.#context.scratch.placeOf(reduce);
-      if (!place) continue;
-      const reducer = new Reducer(shader, reduce);
-      const buffer = this.#memory.scratch(0, "u32", false);
-      const names = reducer.identity(lanes).map((text) => {
-        const name = shader.name("a");
-        shader.line(`var ${name} = ${text};`);
-        return name;
-      });
-      // What belongs to all points lies there once.
-      const at = place.points === 1 ? "0" : `${position} * ${lanes}`;
-      this.#em.block(`for (var s = ${member}; s < ${place.slices}; s += ${team})`, () => {
-        const other = reducer.parts.map((part, p) => {
-          const base = shader.let("at", `${place.offsets[p]} + s * ${place.points} + ${at}`);
-          if (lanes === 1) return shader.let("s", fromWords(`${buffer}[${base}]`, part, 1));
-          const words = [0, 1, 2, 3].map((lane) => `${buffer}[${base}${place.points === 1 ? "" : ` + ${lane}`}]`);
-          return shader.let("s", fromWords(`vec4u(${words.join(", ")})`, part, 4));
-        });
-        reducer.combine(names, other, lanes).forEach((text, part) => {
-          shader.line(`${names[part]} = ${text};`);
-        });
-      });
-      reducers.push(reducer);
-      states.push(names.map((name) => shader.let("s", name)));
-    }
-    const joined = joinTeam(
-      shader,
-      { size: team, stride: this.#stride, member },
-      reducers,
-      states,
-      lanes,
-      this.#threads,
-    );
-    reducers.forEach((reducer, k) => {
-      const text = shader.let("r", reducer.finish(joined[k] ?? [], lanes));
-      this.#em.bindValue(this.#context.e.substitute(reducer.reduce, points.axes), { text, lanes });
-    });
+  /** Whether what earlier stages have found of a reduction is the same for all points. */
+  #isShared(reduce: Expr): boolean {
+    return this.#stage.points.points > 1 && this.#context.scratch.placeOf(reduce)?.points === 1;
   }
 
   #changed(loop: Parameters<typeof expressionsIn>[0]): Expr[] {

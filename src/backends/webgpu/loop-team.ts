@@ -4,7 +4,7 @@ import type { Shader } from "./wgsl-shader.ts";
 import type { Lanes, RegisterType } from "./wgsl-types.ts";
 import { typeName } from "./wgsl-types.ts";
 
-/** A team: `size` threads, a power of two, whose numbers differ by `stride`. */
+/** A team: `size` threads whose numbers differ by `stride`. */
 export interface Team {
   readonly size: number;
   readonly stride: number;
@@ -84,14 +84,20 @@ function joinSome(
   shader.line("workgroupBarrier();");
   for (let width = team.size; width > 1; ) {
     const ways = Math.min(width, 4);
-    const next = width / ways;
+    const next = Math.ceil(width / ways);
     shader.block(`if (${team.member} < ${next})`, () => {
       reducers.forEach((reducer, k) => {
         let state = read(k, "thread");
         for (let way = 1; way < ways; way++) {
           const names = state.map((text) => shader.let("s", text));
+          const isFull = (way + 1) * next <= width;
           const other = read(k, `thread + ${way * next * team.stride}u`).map((text) => shader.let("s", text));
-          state = reducer.combine(names, other, lanes);
+          const identity = reducer.identity(lanes);
+          const isMember = `${team.member} < ${width - way * next}`;
+          const padded = other.map((text, p) =>
+            isFull ? text : shader.let("s", `select(${identity[p]}, ${text}, ${isMember})`),
+          );
+          state = reducer.combine(names, padded, lanes);
         }
         write(k, "thread", state);
       });

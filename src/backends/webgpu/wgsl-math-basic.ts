@@ -28,6 +28,12 @@ fn upper$(x: $F) -> $F {
   return bitcast<$F>(bitcast<$U>(x) & $U(0xfffff000u));
 }`,
 
+  // A difference whose last bits are zero in any case: clearing them keeps drivers from merging it with other terms.
+  settled: `
+fn settled$(x: $F) -> $F {
+  return bitcast<$F>(bitcast<$U>(x) & $U(0xffffffc0u));
+}`,
+
   with_sign: `
 fn with_sign$(size: $F, sign: $F) -> $F {
   return bitcast<$F>(bitcast<$U>(size) | (bitcast<$U>(sign) & $U(0x80000000u)));
@@ -49,7 +55,8 @@ fn min_of$(a: $F, b: $F) -> $F {
   return select(min(a, b), a + b, is_nan$(a) | is_nan$(b));
 }`,
 
-  // The quotient within 0.5001 ulp, corrected by its exact remainder; operands are scaled so that 1 / b is a normal number.
+  // The quotient within 0.501 ulp, corrected by its exact remainder; below 2^-70 as WGSL has it. Operands are scaled so that
+  // 1 / b is a normal number.
   divide: `
 fn divide$(a: $F, b: $F) -> $F {
   let size = abs(b);
@@ -62,22 +69,44 @@ fn divide$(a: $F, b: $F) -> $F {
   let ql = q - qh;
   let dh = upper$(d);
   let dl = d - dh;
-  let rest = (((n - qh * dh) - qh * dl) - ql * dh) - ql * dl;
-  let corrected = q + rest * inverse;
-  return select(q, corrected, is_finite$(corrected) & (rest != $F(0f)));
+  let rest = ((settled$(n - qh * dh) - qh * dl) - ql * dh) - ql * dl;
+  // upper, or q + rest · inverse becomes (n + rest) · inverse
+  let corrected = q + rest * upper$(inverse);
+  let is_exact = min(abs(n), abs(q)) > $F(0x1p-70f);
+  return select(q, corrected, is_finite$(corrected) & (rest != $F(0f)) & is_exact);
 }`,
 
-  // The root within 0.5001 ulp, corrected likewise.
+  // The root within 0.501 ulp, corrected likewise.
   square_root: `
 fn square_root$(x: $F) -> $F {
-  let s = sqrt(x);
+  let is_tiny = x < $F(0x1p-70f);
+  let y = select(x, x * 0x1p+80f, is_tiny);
+  let s = sqrt(y);
   let sh = upper$(s);
   let sl = s - sh;
-  let rest = ((x - sh * sh) - 2f * sh * sl) - sl * sl;
+  let rest = (settled$(y - sh * sh) - 2f * sh * sl) - sl * sl;
   let corrected = s + rest * (0.5f / s);
-  return select(s, corrected, is_finite$(corrected) & (rest != $F(0f)));
+  let root = select(s, corrected, is_finite$(corrected) & (rest != $F(0f)));
+  return select(root, root * 0x1p-40f, is_tiny);
 }`,
 
+  // x - x and x / x and 0 · x, which drivers take for 0, 1 and 0 whatever x is.
+  minus_itself: `
+fn minus_itself$(x: $F) -> $F {
+  return select($F(float_of(0x7fc00000u)), $F(0f), is_finite$(x));
+}`,
+
+  over_itself: `
+fn over_itself$(x: $F) -> $F {
+  return select($F(float_of(0x7fc00000u)), $F(1f), is_finite$(x) & (x != $F(0f)));
+}`,
+
+  times_zero: `
+fn times_zero$(x: $F) -> $F {
+  return select($F(float_of(0x7fc00000u)), with_sign$($F(0f), x), is_finite$(x));
+}`,
+
+  // Within 1.5 ulp.
   inverse_square_root: `
 fn inverse_square_root$(x: $F) -> $F {
   return divide$($F(1f), square_root$(x));

@@ -67,7 +67,7 @@ fn tan_turned$(quarters: $I, rest: $F, excess: $F) -> $F {
   return select(tangent, cotangent, (quarters & $I(1)) != $I(0));
 }`,
 
-  // Within 2 ulp.
+  // Within 2.4 ulp.
   tan_of: `
 fn tan_of$(x: $F) -> $F {
   let n = round(x * 0.63661975f);

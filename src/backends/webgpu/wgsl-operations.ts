@@ -62,10 +62,14 @@ const signs: Readonly<Record<string, string>> = { add: "+", sub: "-", mul: "*", 
 function floatBinary(shader: Shader, op: BinaryOp, type: ExprType, a: string, b: string, lanes: Lanes): string {
   switch (op) {
     case "add":
+      return `${a} + ${b}`;
     case "sub":
+      return a === b ? shader.call("minus_itself", lanes, a) : `${a} - ${b}`;
     case "mul":
-      return `${a} ${signs[op]} ${b}`;
+      if (isZero(a)) return shader.call("times_zero", lanes, b);
+      return isZero(b) ? shader.call("times_zero", lanes, a) : `${a} * ${b}`;
     case "div":
+      if (a === b) return shader.call("over_itself", lanes, a);
       // The quotient of WGSL is precise enough for 16 bits.
       return type !== "index" && isHalf(type) ? `${a} / ${b}` : shader.call("divide", lanes, a, b);
     case "quotient":
@@ -80,6 +84,11 @@ function floatBinary(shader: Shader, op: BinaryOp, type: ExprType, a: string, b:
     default:
       throw new MLXError(op, `is no operation on ${type}`);
   }
+}
+
+/** Whether a text is the constant 0, in one lane or four. */
+function isZero(text: string): boolean {
+  return text === "0f" || text === "vec4f(0f)";
 }
 
 function integerBinary(

@@ -46,6 +46,11 @@ export class Shader {
     return name;
   }
 
+  /** The name of a value: `text` itself if it is one. */
+  named(prefix: string, text: string): string {
+    return /^[a-z]\w*$/.test(text) ? text : this.let(prefix, text);
+  }
+
   /** Adds `header { … }` around what `body` adds; in its own scope without a header. */
   block(header: string, body: () => void): void {
     this.line(header === "" ? "{" : `${header} {`);

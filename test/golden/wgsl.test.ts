@@ -1,0 +1,370 @@
+/** The WGSL of a few kernels, so that a change in code generation is seen in review. */
+import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
+import { expect, it } from "vitest";
+import { currentRuntime } from "../../src/array/device.ts";
+import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
+import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
+
+/** What a device offers at least. */
+const floor: GpuTarget = {
+  hasF16: false,
+  subgroups: null,
+  matrixTiles: [],
+  storageBuffers: 8,
+  bindingBytes: 2 ** 27,
+  workgroupsPerAxis: 65_535,
+  workgroupBytes: 16_384,
+  workgroupThreads: 256,
+};
+
+/** The shaders that compute `root` from evaluated arrays, with the workgroups that run them. */
+function shadersOf(root: mx.MLXArray): string {
+  const [step] = currentRuntime().plan([root]).steps;
+  if (step?.kernel.kind !== "loop") throw new Error("a loop is planned");
+  return emitLoops(step.kernel, floor)
+    .dispatches.map(({ wgsl, workgroups }) => `// ${workgroups.join(" × ")} workgroups\n${wgsl}`)
+    .join("\n");
+}
+
+it("softmax: a team of threads for each row, which stays in registers", async () => {
+  const x = mx.ones([64, 200]).add(0.5);
+  await mx.evaluate(x);
+  expect(shadersOf(mx.softmax(x, -1))).toMatchInlineSnapshot(`
+    "// 4 × 1 × 1 workgroups
+    var<workgroup> team1_0: array<u32, 256>;
+    @group(0) @binding(0) var<storage, read_write> slot0: array<vec4f>;
+    fn store0x4(p: i32, x: vec4f) {
+      slot0[p >> 2u] = x;
+    }
+    @group(0) @binding(1) var<storage, read> slot1: array<vec4f>;
+    fn load1x4(p: i32) -> vec4f {
+      return slot1[p >> 2u];
+    }
+    fn max_of4(a: vec4f, b: vec4f) -> vec4f {
+      return select(max(a, b), a + b, is_nan4(a) | is_nan4(b));
+    }
+    fn is_nan4(x: vec4f) -> vec4<bool> {
+      return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+    }
+    fn max_of(a: f32, b: f32) -> f32 {
+      return select(max(a, b), a + b, is_nan(a) | is_nan(b));
+    }
+    fn is_nan(x: f32) -> bool {
+      return (bitcast<u32>(x) & u32(0x7fffffffu)) > u32(0x7f800000u);
+    }
+    fn exp_of4(x: vec4f) -> vec4f {
+      let c = clamp(x, vec4f(-104f), vec4f(89f));
+      let n = round(c * 1.442695f);
+      let mantissa = exp_rest4(exp_reduced4(c, n)) + 1f;
+      let k = vec4i(n);
+      let h = k >> vec4u(1u);
+      return select(mantissa * power_of_two4(h) * power_of_two4(k - h), x, is_nan4(x));
+    }
+    fn exp_rest4(r: vec4f) -> vec4f {
+      return (((((0.0013838003f * r + 0.0083691655f) * r + 0.041668102f) * r + 0.16666517f) * r + 0.49999994f) * r) * r + r;
+    }
+    fn exp_reduced4(x: vec4f, n: vec4f) -> vec4f {
+      return (x - n * 0.69311523f) - n * 3.1946183e-5f;
+    }
+    fn power_of_two4(k: vec4i) -> vec4f {
+      return bitcast<vec4f>((k + vec4i(127)) << vec4u(23u));
+    }
+    fn divide4(a: vec4f, b: vec4f) -> vec4f {
+      let size = abs(b);
+      let scale = select(select(vec4f(1f), vec4f(0x1p+100f), size < vec4f(0x1p-100f)), vec4f(0x1p-100f), size > vec4f(0x1p+100f));
+      let n = a * scale;
+      let d = b * scale;
+      let inverse = 1f / d;
+      let q = n * inverse;
+      let qh = upper4(q);
+      let ql = q - qh;
+      let dh = upper4(d);
+      let dl = d - dh;
+      let rest = ((settled4(n - qh * dh) - qh * dl) - ql * dh) - ql * dl;
+      // upper, or q + rest · inverse becomes (n + rest) · inverse
+      let corrected = q + rest * upper4(inverse);
+      let is_exact = min(abs(n), abs(q)) > vec4f(0x1p-70f);
+      return select(q, corrected, is_finite4(corrected) & (rest != vec4f(0f)) & is_exact);
+    }
+    fn upper4(x: vec4f) -> vec4f {
+      return bitcast<vec4f>(bitcast<vec4u>(x) & vec4u(0xfffff000u));
+    }
+    fn settled4(x: vec4f) -> vec4f {
+      return bitcast<vec4f>(bitcast<vec4u>(x) & vec4u(0xffffffc0u));
+    }
+    fn is_finite4(x: vec4f) -> vec4<bool> {
+      return (bitcast<vec4u>(x) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
+    }
+    fn float_of(bits: u32) -> f32 {
+      return bitcast<f32>(bits);
+    }
+    @compute @workgroup_size(256) fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
+      let group0 = i32(workgroup.x);
+      let member1 = i32(thread % 16u);
+      let local2 = i32(thread / 16u);
+      let point3 = group0 * 16 + local2;
+      let v4 = load1x4(point3 * 200 + member1 * 4);
+      let v5 = load1x4(point3 * 200 + member1 * 4 + 64);
+      let s6 = max_of4(v4, v5);
+      let v7 = load1x4(point3 * 200 + member1 * 4 + 128);
+      let s8 = max_of4(s6, v7);
+      let p9 = member1 + 48;
+      let b10 = p9 < 50;
+      let v11 = load1x4(point3 * 200 + member1 * 4 + 192);
+      let s12 = select(vec4f(float_of(0xff800000u)), v11, vec4<bool>(b10));
+      let s13 = max_of4(s8, s12);
+      let s14 = s13;
+      let s15 = max_of(s14.x, s14.y);
+      let s16 = max_of(s14.z, s14.w);
+      let s17 = max_of(s15, s16);
+      workgroupBarrier();
+      team1_0[thread] = bitcast<u32>(s17);
+      workgroupBarrier();
+      if (member1 < 4) {
+        let s18 = bitcast<f32>(team1_0[thread]);
+        let s19 = bitcast<f32>(team1_0[thread + 4u]);
+        let s20 = max_of(s18, s19);
+        let s21 = bitcast<f32>(team1_0[thread + 8u]);
+        let s22 = max_of(s20, s21);
+        let s23 = bitcast<f32>(team1_0[thread + 12u]);
+        team1_0[thread] = bitcast<u32>(max_of(s22, s23));
+      }
+      workgroupBarrier();
+      if (member1 < 1) {
+        let s24 = bitcast<f32>(team1_0[thread]);
+        let s25 = bitcast<f32>(team1_0[thread + 1u]);
+        let s26 = max_of(s24, s25);
+        let s27 = bitcast<f32>(team1_0[thread + 2u]);
+        let s28 = max_of(s26, s27);
+        let s29 = bitcast<f32>(team1_0[thread + 3u]);
+        team1_0[thread] = bitcast<u32>(max_of(s28, s29));
+      }
+      workgroupBarrier();
+      let f30 = thread - u32(member1);
+      let s31 = bitcast<f32>(team1_0[f30]);
+      let r32 = s31;
+      let v33 = v4 - vec4f(r32);
+      let v34 = exp_of4(v33);
+      let v35 = v5 - vec4f(r32);
+      let v36 = exp_of4(v35);
+      let s37 = v34 + v36;
+      let v38 = v7 - vec4f(r32);
+      let v39 = exp_of4(v38);
+      let s40 = s37 + v39;
+      let b41 = p9 < 50;
+      let v42 = v11 - vec4f(r32);
+      let v43 = exp_of4(v42);
+      let s44 = select(vec4f(0f), v43, vec4<bool>(b41));
+      let s45 = s40 + s44;
+      let s46 = s45;
+      let s47 = s46.x + s46.y;
+      let s48 = s46.z + s46.w;
+      let s49 = s47 + s48;
+      workgroupBarrier();
+      team1_0[thread] = bitcast<u32>(s49);
+      workgroupBarrier();
+      if (member1 < 4) {
+        let s50 = bitcast<f32>(team1_0[thread]);
+        let s51 = bitcast<f32>(team1_0[thread + 4u]);
+        let s52 = s50 + s51;
+        let s53 = bitcast<f32>(team1_0[thread + 8u]);
+        let s54 = s52 + s53;
+        let s55 = bitcast<f32>(team1_0[thread + 12u]);
+        team1_0[thread] = bitcast<u32>(s54 + s55);
+      }
+      workgroupBarrier();
+      if (member1 < 1) {
+        let s56 = bitcast<f32>(team1_0[thread]);
+        let s57 = bitcast<f32>(team1_0[thread + 1u]);
+        let s58 = s56 + s57;
+        let s59 = bitcast<f32>(team1_0[thread + 2u]);
+        let s60 = s58 + s59;
+        let s61 = bitcast<f32>(team1_0[thread + 3u]);
+        team1_0[thread] = bitcast<u32>(s60 + s61);
+      }
+      workgroupBarrier();
+      let f62 = thread - u32(member1);
+      let s63 = bitcast<f32>(team1_0[f62]);
+      let r64 = s63;
+      let v65 = divide4(v34, vec4f(r64));
+      let v66 = divide4(v36, vec4f(r64));
+      let v67 = divide4(v39, vec4f(r64));
+      let b68 = p9 < 50;
+      let v69 = divide4(v43, vec4f(r64));
+      store0x4(point3 * 200 + member1 * 4, v65);
+      store0x4(point3 * 200 + member1 * 4 + 64, v66);
+      store0x4(point3 * 200 + member1 * 4 + 128, v67);
+      if (b68) {
+        store0x4(point3 * 200 + member1 * 4 + 192, v69);
+      }
+    }
+    "
+  `);
+});
+
+it("gelu(x + b): vectors of four", async () => {
+  const [x, b] = [mx.ones([64, 256]).add(0.5), mx.ones([256]).add(0.5)];
+  await mx.evaluate(x, b);
+  expect(shadersOf(nn.gelu(x.add(b)))).toMatchInlineSnapshot(`
+    "// 16 × 1 × 1 workgroups
+    @group(0) @binding(0) var<storage, read_write> slot0: array<vec4f>;
+    fn store0x4(p: i32, x: vec4f) {
+      slot0[p >> 2u] = x;
+    }
+    @group(0) @binding(1) var<storage, read> slot1: array<vec4f>;
+    fn load1x4(p: i32) -> vec4f {
+      return slot1[p >> 2u];
+    }
+    @group(0) @binding(2) var<storage, read> slot2: array<vec4f>;
+    fn load2x4(p: i32) -> vec4f {
+      return slot2[p >> 2u];
+    }
+    @group(0) @binding(3) var<uniform> constants: array<vec4u, 1>;
+    fn divide4(a: vec4f, b: vec4f) -> vec4f {
+      let size = abs(b);
+      let scale = select(select(vec4f(1f), vec4f(0x1p+100f), size < vec4f(0x1p-100f)), vec4f(0x1p-100f), size > vec4f(0x1p+100f));
+      let n = a * scale;
+      let d = b * scale;
+      let inverse = 1f / d;
+      let q = n * inverse;
+      let qh = upper4(q);
+      let ql = q - qh;
+      let dh = upper4(d);
+      let dl = d - dh;
+      let rest = ((settled4(n - qh * dh) - qh * dl) - ql * dh) - ql * dl;
+      // upper, or q + rest · inverse becomes (n + rest) · inverse
+      let corrected = q + rest * upper4(inverse);
+      let is_exact = min(abs(n), abs(q)) > vec4f(0x1p-70f);
+      return select(q, corrected, is_finite4(corrected) & (rest != vec4f(0f)) & is_exact);
+    }
+    fn upper4(x: vec4f) -> vec4f {
+      return bitcast<vec4f>(bitcast<vec4u>(x) & vec4u(0xfffff000u));
+    }
+    fn settled4(x: vec4f) -> vec4f {
+      return bitcast<vec4f>(bitcast<vec4u>(x) & vec4u(0xffffffc0u));
+    }
+    fn is_finite4(x: vec4f) -> vec4<bool> {
+      return (bitcast<vec4u>(x) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
+    }
+    fn erf_of4(x: vec4f) -> vec4f {
+      let size = min(abs(x), vec4f(4f));
+      let q = ((((-0.00021399117f * size + 0.003214991f) * size - 0.022890039f) * size + 0.105261914f) * size + 0.6357183f) * size + 0.12851436f;
+      let c = -(q * size + size);
+      let n = round(c * 1.442695f);
+      let s = power_of_two4(vec4i(n));
+      let large = (1f - s) - s * exp_rest4(exp_reduced4(c, n));
+      let square = size * size;
+      let p = ((((-0.0005958978f * square + 0.004987253f) * square - 0.026762916f) * square + 0.1128173f) * square - 0.3761249f) * square + 0.12837915f;
+      let small = p * size + size;
+      return select(with_sign4(select(large, small, size < vec4f(0.925f)), x), x, is_nan4(x));
+    }
+    fn power_of_two4(k: vec4i) -> vec4f {
+      return bitcast<vec4f>((k + vec4i(127)) << vec4u(23u));
+    }
+    fn exp_rest4(r: vec4f) -> vec4f {
+      return (((((0.0013838003f * r + 0.0083691655f) * r + 0.041668102f) * r + 0.16666517f) * r + 0.49999994f) * r) * r + r;
+    }
+    fn exp_reduced4(x: vec4f, n: vec4f) -> vec4f {
+      return (x - n * 0.69311523f) - n * 3.1946183e-5f;
+    }
+    fn with_sign4(size: vec4f, sign: vec4f) -> vec4f {
+      return bitcast<vec4f>(bitcast<vec4u>(size) | (bitcast<vec4u>(sign) & vec4u(0x80000000u)));
+    }
+    fn is_nan4(x: vec4f) -> vec4<bool> {
+      return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+    }
+    @compute @workgroup_size(256) fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
+      let group0 = i32(workgroup.x);
+      let point1 = group0 * 256 + i32(thread);
+      let v2 = load1x4(point1 * 4);
+      let p3 = i32(u32(point1) % u32(64u));
+      let v4 = load2x4(p3 * 4);
+      let v5 = v2 + v4;
+      let v6 = divide4(v5, vec4f(bitcast<f32>(constants[0].x)));
+      let v7 = erf_of4(v6);
+      let v8 = v7 + vec4f(1f);
+      let v9 = v5 * v8;
+      let v10 = divide4(v9, vec4f(bitcast<f32>(constants[0].y)));
+      store0x4(point1 * 4, v10);
+    }
+    "
+  `);
+});
+
+it("a sum over columns: a few rows for each thread, vectors of four columns", async () => {
+  const x = mx.ones([1000, 256]).add(0.5);
+  await mx.evaluate(x);
+  expect(shadersOf(x.sum(0))).toMatchInlineSnapshot(`
+    "// 8 × 1 × 1 workgroups
+    var<workgroup> team4_0: array<vec4u, 256>;
+    @group(0) @binding(0) var<storage, read_write> slot0: array<vec4f>;
+    fn store0x4(p: i32, x: vec4f) {
+      slot0[p >> 2u] = x;
+    }
+    @group(0) @binding(1) var<storage, read> slot1: array<vec4f>;
+    fn load1x4(p: i32) -> vec4f {
+      return slot1[p >> 2u];
+    }
+    @compute @workgroup_size(256) fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
+      let group0 = i32(workgroup.x);
+      let local1 = i32(thread % 8u);
+      let member2 = i32(thread / 8u);
+      let point3 = group0 * 8 + local1;
+      var a4: vec4f = vec4f(0f);
+      for (var j5 = member2; j5 < 896; j5 += 128) {
+        let v6 = load1x4(point3 * 4 + j5 * 256);
+        let s7 = a4 + v6;
+        let v8 = load1x4(point3 * 4 + j5 * 256 + 8192);
+        let s9 = s7 + v8;
+        let v10 = load1x4(point3 * 4 + j5 * 256 + 16384);
+        let s11 = s9 + v10;
+        let v12 = load1x4(point3 * 4 + j5 * 256 + 24576);
+        let s13 = s11 + v12;
+        a4 = s13;
+      }
+      for (var j14 = 896 + member2; j14 < 1000; j14 += 32) {
+        let v15 = load1x4(point3 * 4 + j14 * 256);
+        let s16 = a4 + v15;
+        a4 = s16;
+      }
+      let s17 = a4;
+      workgroupBarrier();
+      team4_0[thread] = bitcast<vec4u>(s17);
+      workgroupBarrier();
+      if (member2 < 8) {
+        let s18 = bitcast<vec4f>(team4_0[thread]);
+        let s19 = bitcast<vec4f>(team4_0[thread + 64u]);
+        let s20 = s18 + s19;
+        let s21 = bitcast<vec4f>(team4_0[thread + 128u]);
+        let s22 = s20 + s21;
+        let s23 = bitcast<vec4f>(team4_0[thread + 192u]);
+        team4_0[thread] = bitcast<vec4u>(s22 + s23);
+      }
+      workgroupBarrier();
+      if (member2 < 2) {
+        let s24 = bitcast<vec4f>(team4_0[thread]);
+        let s25 = bitcast<vec4f>(team4_0[thread + 16u]);
+        let s26 = s24 + s25;
+        let s27 = bitcast<vec4f>(team4_0[thread + 32u]);
+        let s28 = s26 + s27;
+        let s29 = bitcast<vec4f>(team4_0[thread + 48u]);
+        team4_0[thread] = bitcast<vec4u>(s28 + s29);
+      }
+      workgroupBarrier();
+      if (member2 < 1) {
+        let s30 = bitcast<vec4f>(team4_0[thread]);
+        let s31 = bitcast<vec4f>(team4_0[thread + 8u]);
+        team4_0[thread] = bitcast<vec4u>(s30 + s31);
+      }
+      workgroupBarrier();
+      let f33 = thread - u32(member2) * 8u;
+      let s34 = bitcast<vec4f>(team4_0[f33]);
+      let r35 = s34;
+      if (member2 == 0) {
+        store0x4(point3 * 4, r35);
+      }
+    }
+    "
+  `);
+});
