@@ -2,16 +2,22 @@
 import type { Allocation, Backend } from "./backend.ts";
 
 /** A block costs its backend more than a few bytes, however short it is. */
-const leastPressure = 2048;
-/** From here on the buffer is a resizable one: those are mapped, where plain ones are often cleared, page by page. */
-const mappedPressure = 1 << 17;
-/** Engines without resizable buffers pass over the options. */
+const leastWeight = 2048;
+/** Bytes of blocks for which one buffer stands. */
+const pressureStep = 16 * 1024 * 1024;
+/** The collector comes anyhow long before more than this. */
+const greatestPressure = 2 ** 30;
+/** Resizable buffers are mapped, where plain ones are often cleared, page by page. Engines without them pass over the options. */
 const MappedBuffer: new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer = ArrayBuffer;
+
+/** What all handles together tell the collector. */
+const pressure: { unseen: number; spare: ArrayBuffer | null } = { unseen: 0, spare: null };
 
 /**
  * A counted handle on a block. The block returns when the last holder releases it, or when the handle itself is collected:
- * then `registry` is told `held`. An untouched `ArrayBuffer` of that length hangs on the handle, so that the collector
- * sees how much is at stake and comes in time; its pages are never touched and cost no memory.
+ * then `registry` is told `held`. So that the collector sees how much is at stake and comes in time, an untouched `ArrayBuffer`
+ * hangs on some handles: one for every few megabytes handed out, because making one takes longer than a small kernel. Its pages
+ * are never touched and cost no memory. The buffer of a handle that was released, rather than collected, serves the next one.
  */
 export abstract class CountedAllocation<Held> implements Allocation {
   readonly backend: Backend;
@@ -24,7 +30,8 @@ export abstract class CountedAllocation<Held> implements Allocation {
   constructor(backend: Backend, registry: FinalizationRegistry<Held>, held: Held, byteLength: number) {
     this.backend = backend;
     this.byteLength = byteLength;
-    this.#pressure = pressureOf(byteLength);
+    pressure.unseen += this.#weight;
+    this.#pressure = pressure.unseen < pressureStep ? null : takePressure();
     this.#registry = registry;
     registry.register(this, held, this);
   }
@@ -38,6 +45,10 @@ export abstract class CountedAllocation<Held> implements Allocation {
     return this.#holders === 0;
   }
 
+  get #weight(): number {
+    return Math.max(this.byteLength, leastWeight);
+  }
+
   retain(): void {
     this.#holders++;
   }
@@ -45,7 +56,8 @@ export abstract class CountedAllocation<Held> implements Allocation {
   release(): void {
     if (this.#holders === 0 || --this.#holders > 0) return;
     this.#registry.unregister(this);
-    if (this.#pressure) keepSpare(this.#pressure);
+    if (this.#pressure) pressure.spare = this.#pressure;
+    else pressure.unseen = Math.max(0, pressure.unseen - this.#weight);
     this.#pressure = null;
     if (this.copies) for (const copy of this.copies.values()) releaseCopy(copy);
     this.copies = null;
@@ -53,25 +65,12 @@ export abstract class CountedAllocation<Held> implements Allocation {
   }
 }
 
-/**
- * Buffers of handles that were released rather than collected, by length: the next handle of the length takes one, so that
- * a loop that releases what it makes never calls the collector.
- */
-const spares = new Map<number, ArrayBuffer>();
-const spareLimit = 8;
-
-function keepSpare(buffer: ArrayBuffer): void {
-  if (buffer.byteLength < mappedPressure) return;
-  spares.set(buffer.byteLength, buffer);
-  const [oldest] = spares.keys();
-  if (spares.size > spareLimit && oldest !== undefined) spares.delete(oldest);
-}
-
-function pressureOf(byteLength: number): ArrayBuffer {
-  if (byteLength < mappedPressure) return new ArrayBuffer(Math.max(byteLength, leastPressure));
-  const spare = spares.get(byteLength);
-  spares.delete(byteLength);
-  return spare ?? new MappedBuffer(byteLength, { maxByteLength: byteLength });
+function takePressure(): ArrayBuffer {
+  const byteLength = Math.min(pressure.unseen, greatestPressure);
+  const { spare } = pressure;
+  pressure.unseen = 0;
+  pressure.spare = null;
+  return spare && spare.byteLength >= byteLength ? spare : new MappedBuffer(byteLength, { maxByteLength: byteLength });
 }
 
 function releaseCopy(copy: Allocation | Promise<Allocation>): void {
