@@ -38,10 +38,9 @@ it(`of bytes and pipelines over ${steps} steps with ${shapes} shapes`, { timeout
     const { active, cache } = backend.memory();
     samples.push({ bytes: active + cache, pipelines: backend.pipelines.size });
   }
-  const [, early, ...later] = samples;
-  if (!early) throw new Error("the loop was too short");
-  for (const { bytes, pipelines } of later) {
-    expect(pipelines).toBe(early.pipelines);
-    expect(bytes).toBeLessThanOrEqual(2 * early.bytes + 2 ** 20);
-  }
+  const [first, second] = [samples.slice(0, 5), samples.slice(5)];
+  const most = (part: typeof samples): number => Math.max(...part.map(({ bytes }) => bytes));
+  // What grew with every step would have doubled.
+  expect(most(second)).toBeLessThan(1.7 * most(first));
+  expect(new Set(samples.slice(1).map(({ pipelines }) => pipelines)).size).toBe(1);
 });
