@@ -25,7 +25,7 @@ export interface Prepared {
 /** Plans kept for reuse; the least recently used one goes first. */
 const planLimit = 512;
 
-/** Bytes by which the memory in use may grow before an evaluation gives finalizers a turn. */
+/** Bytes by which the memory in use may grow before an evaluation gives finalizers a turn, or half of what was in use if that is more. */
 const growthBetweenPauses = 32 * 1024 * 1024;
 /** Arrays of a few bytes grow too slowly for that, yet each holds a record: so also after this many evaluations. */
 const evaluationsBetweenPauses = 4096;
@@ -59,7 +59,8 @@ export class Runtime {
     const { active } = this.backend.memory();
     this.#leastActive = Math.min(this.#leastActive, active);
     const isPauseDue = ++this.#evaluationsSincePause >= evaluationsBetweenPauses;
-    if (isPauseDue || active > this.#leastActive + growthBetweenPauses) await this.#pause();
+    if (isPauseDue || active > this.#leastActive + Math.max(growthBetweenPauses, this.#leastActive / 2))
+      await this.#pause();
   }
 
   /** Removes what an evaluation failed of, where that is possible, and evaluates what is still to be computed. */

@@ -5,8 +5,8 @@ import type { Allocation, Backend } from "./backend.ts";
 const leastWeight = 2048;
 /** Bytes of blocks for which one buffer stands. */
 const pressureStep = 16 * 1024 * 1024;
-/** The collector comes anyhow long before more than this. */
-const greatestPressure = 2 ** 30;
+/** Bytes in use up to which every byte counts. Beyond, the collector is to come when as much again was handed out. */
+const fullPressure = 64 * 1024 * 1024;
 /** Resizable buffers are mapped, where plain ones are often cleared, page by page. Engines without them pass over the options. */
 const MappedBuffer: new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer = ArrayBuffer;
 
@@ -30,7 +30,7 @@ export abstract class CountedAllocation<Held> implements Allocation {
   constructor(backend: Backend, registry: FinalizationRegistry<Held>, held: Held, byteLength: number) {
     this.backend = backend;
     this.byteLength = byteLength;
-    pressure.unseen += this.#weight;
+    pressure.unseen += this.#weight * Math.min(1, fullPressure / (backend.memory().active + 1));
     this.#pressure = pressure.unseen < pressureStep ? null : takePressure();
     this.#registry = registry;
     registry.register(this, held, this);
@@ -66,7 +66,7 @@ export abstract class CountedAllocation<Held> implements Allocation {
 }
 
 function takePressure(): ArrayBuffer {
-  const byteLength = Math.min(pressure.unseen, greatestPressure);
+  const byteLength = Math.floor(pressure.unseen);
   const { spare } = pressure;
   pressure.unseen = 0;
   pressure.spare = null;
