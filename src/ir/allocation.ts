@@ -23,13 +23,22 @@ export abstract class CountedAllocation<Held> implements Allocation {
   readonly backend: Backend;
   readonly byteLength: number;
   copies: Map<Backend, Allocation | Promise<Allocation>> | null = null;
+  readonly #weight: number;
   #pressure: ArrayBuffer | null;
   readonly #registry: FinalizationRegistry<Held>;
   #holders = 1;
 
-  constructor(backend: Backend, registry: FinalizationRegistry<Held>, held: Held, byteLength: number) {
+  /** @param least what a block counts for at least, in bytes: it costs its backend more than its elements */
+  constructor(
+    backend: Backend,
+    registry: FinalizationRegistry<Held>,
+    held: Held,
+    byteLength: number,
+    least: number = leastWeight,
+  ) {
     this.backend = backend;
     this.byteLength = byteLength;
+    this.#weight = Math.max(byteLength, least);
     pressure.unseen += this.#weight * Math.min(1, fullPressure / (backend.memory().active + 1));
     this.#pressure = pressure.unseen < pressureStep ? null : takePressure();
     this.#registry = registry;
@@ -43,10 +52,6 @@ export abstract class CountedAllocation<Held> implements Allocation {
 
   get isReleased(): boolean {
     return this.#holders === 0;
-  }
-
-  get #weight(): number {
-    return Math.max(this.byteLength, leastWeight);
   }
 
   retain(): void {

@@ -6,6 +6,7 @@ import { carrierOf, isFloating } from "../../src/base/dtype.ts";
 import { readElement, writeElement } from "../../src/base/elements.ts";
 import type { ScalarValue } from "../../src/ir/expr.ts";
 import { interpret } from "../../src/ir/interpret.ts";
+import "../../src/primitives/routines-part.ts";
 import type { Kernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { runKernel } from "./run-kernel.ts";

@@ -6,10 +6,13 @@ import { floorDevice, testDevice } from "../setup/gpu-device.ts";
 
 const computed = dtypes.filter((dtype) => !["float64", "int64", "uint64"].includes(dtype));
 
+/** Running results are kept in float32 here, in float64 by the definition. */
+const ulps = { scanRow: 4, recurrenceRow: 4 };
+
 for (const [name, open] of [
   ["webgpu", testDevice],
   ["webgpu with the least abilities", floorDevice],
 ] as const) {
   const backend = new WebGpuBackend(await open());
-  describeRows({ name, backend, dtypes: computed, flushesSubnormals: true });
+  describeRows({ name, backend, dtypes: computed, flushesSubnormals: true, ulps });
 }

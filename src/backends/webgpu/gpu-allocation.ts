@@ -3,6 +3,9 @@ import { CountedAllocation } from "../../ir/allocation.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import type { WebGpuBackend } from "./webgpu-backend.ts";
 
+/** What a buffer costs the driver and the browser besides its elements, in bytes. */
+const leastWeight = 16 * 1024;
+
 /** A counted handle on a buffer of the GPU. */
 export class GpuAllocation extends CountedAllocation<PooledBuffer> {
   readonly pooled: PooledBuffer;
@@ -14,7 +17,7 @@ export class GpuAllocation extends CountedAllocation<PooledBuffer> {
     pooled: PooledBuffer,
     byteLength: number,
   ) {
-    super(backend, registry, pooled, byteLength);
+    super(backend, registry, pooled, byteLength, leastWeight);
     this.#owner = backend;
     this.pooled = pooled;
   }
