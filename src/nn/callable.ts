@@ -12,8 +12,14 @@ export interface CallableInstance {
 function ForwardingFunction(): object {
   const instance = (...args: unknown[]): unknown => {
     const forward: unknown = Reflect.get(instance, "forward");
-    if (typeof forward === "function") return Reflect.apply(forward, instance, args);
-    throw new MLXError(new.target.name, "has no forward(…): say there what a call computes");
+    if (typeof forward !== "function")
+      throw new MLXError(new.target.name, "has no forward(…): say there what a call computes");
+    try {
+      return Reflect.apply(forward, instance, args);
+    } catch (error) {
+      if (error instanceof MLXError) addPlace(error, instance);
+      throw error;
+    }
   };
   // A function owns `length` and `name`, which would be in the way of fields called so.
   Reflect.deleteProperty(instance, "length");
@@ -23,6 +29,20 @@ function ForwardingFunction(): object {
 
 /** The class to extend for callable instances; `this` in its subclasses is a function with their prototype. */
 export const Callable: abstract new () => CallableInstance = /* @__PURE__ */ asClass(ForwardingFunction);
+
+/** Says in the error which instance was called: a line for each, from the innermost out. */
+function addPlace(error: MLXError, instance: object): void {
+  const { message, stack } = error;
+  error.message += `\n  in ${placeOf(instance)}`;
+  // Engines write the message into the stack when the error is made, and print that.
+  if (stack) error.stack = stack.replace(message, () => error.message);
+}
+
+function placeOf(instance: object): string {
+  const describe: unknown = Reflect.get(instance, "describeExtra");
+  const extra: unknown = typeof describe === "function" ? Reflect.apply(describe, instance, []) : "";
+  return `${instance.constructor.name}(${String(extra)})`;
+}
 
 function asClass(made: unknown): abstract new () => CallableInstance {
   if (!isCallableClass(made)) throw new MLXError("Callable", "a class is a function");

@@ -15,6 +15,7 @@ import { zeros } from "../primitives/creation.ts";
 import type { BiasOptions } from "./linear.ts";
 import { uniformWithin } from "./linear.ts";
 import { Module } from "./module.ts";
+import { requireSizes } from "./sizes.ts";
 
 /** The options of a convolution layer; numbers hold for every axis. */
 export interface ConvolutionLayerOptions extends ConvolutionOptions, BiasOptions {}
@@ -39,15 +40,14 @@ abstract class Convolution extends Module {
   ) {
     super();
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
+    const layer = this.constructor.name;
+    requireSizes(layer, { inputChannels, outputChannels, groups });
     if (inputChannels % groups !== 0) {
-      throw new ArgumentError(
-        this.constructor.name,
-        `${inputChannels} input channels cannot be split into ${groups} equal groups`,
-      );
+      throw new ArgumentError(layer, `${inputChannels} input channels cannot be split into ${groups} equal groups`);
     }
     const sizes = typeof kernelSize === "number" ? new Array<number>(rank).fill(kernelSize) : kernelSize;
-    if (sizes.length !== rank)
-      throw new ArgumentError(this.constructor.name, `the kernel has ${rank} sizes, got ${sizes}`);
+    if (sizes?.length !== rank) throw new ArgumentError(layer, `the kernel has ${rank} sizes, got ${sizes}`);
+    for (const size of sizes) requireSizes(layer, { kernelSize: size });
     const channels = inputChannels / groups;
     const terms = sizes.reduce((product, size) => product * size, channels);
     this.weight = uniformWithin(Math.sqrt(1 / terms), [outputChannels, ...sizes, channels]);

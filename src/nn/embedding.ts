@@ -5,6 +5,7 @@ import { matmul } from "../primitives/contraction.ts";
 import { take } from "../primitives/gather.ts";
 import { transpose } from "../primitives/views.ts";
 import { Module } from "./module.ts";
+import { requireSizes } from "./sizes.ts";
 
 /**
  * A table of vectors, looked up by number. Its vectors begin normal with standard deviation `1 / √size`.
@@ -19,6 +20,7 @@ export class Embedding extends Module {
 
   constructor(count: number, size: number) {
     super();
+    requireSizes("Embedding", { count, size });
     this.weight = normal([count, size], { scale: Math.sqrt(1 / size) });
   }
 

@@ -6,6 +6,7 @@ import { addmm, matmul } from "../primitives/contraction.ts";
 import { swapAxes } from "../primitives/shaping.ts";
 import { reshape, transpose } from "../primitives/views.ts";
 import { Module } from "./module.ts";
+import { requireSizes } from "./sizes.ts";
 
 /** The option of layers that add a bias. */
 export interface BiasOptions {
@@ -40,6 +41,7 @@ export class Linear extends Module {
 
   constructor(inputSize: number, outputSize: number, { bias = true }: BiasOptions = {}) {
     super();
+    requireSizes("Linear", { inputSize, outputSize });
     this.weight = uniformWithin(Math.sqrt(1 / inputSize), [outputSize, inputSize]);
     if (bias) this.bias = uniformWithin(Math.sqrt(1 / inputSize), [outputSize]);
   }
@@ -64,6 +66,7 @@ export class Bilinear extends Module {
 
   constructor(inputSize1: number, inputSize2: number, outputSize: number, { bias = true }: BiasOptions = {}) {
     super();
+    requireSizes("Bilinear", { inputSize1, inputSize2, outputSize });
     this.weight = uniformWithin(Math.sqrt(1 / inputSize1), [outputSize, inputSize2, inputSize1]);
     if (bias) this.bias = uniformWithin(Math.sqrt(1 / inputSize1), [outputSize]);
   }

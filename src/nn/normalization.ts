@@ -10,6 +10,7 @@ import { mean, variance } from "../primitives/statistics.ts";
 import { moveAxis, reshape, transpose } from "../primitives/views.ts";
 import type { FreezeOptions } from "./module.ts";
 import { Module } from "./module.ts";
+import { requireSizes } from "./sizes.ts";
 
 /** The options of every normalization. */
 export interface NormOptions {
@@ -35,6 +36,7 @@ export class LayerNorm extends Module {
 
   constructor(size: number, options: AffineOptions & { readonly bias?: boolean } = {}) {
     super();
+    requireSizes("LayerNorm", { size });
     const { eps = 1e-5, affine = true, bias = true } = options;
     this.eps = positive("LayerNorm", eps);
     if (affine) this.weight = ones([size]);
@@ -59,6 +61,7 @@ export class RMSNorm extends Module {
   /** @throws {ArgumentError} if `eps` is not positive */
   constructor(size: number, { eps = 1e-5 }: NormOptions = {}) {
     super();
+    requireSizes("RMSNorm", { size });
     this.eps = positive("RMSNorm", eps);
     this.weight = ones([size]);
   }
@@ -82,6 +85,7 @@ export class InstanceNorm extends Module {
   /** @throws {ArgumentError} if `eps` is not positive */
   constructor(channels: number, { eps = 1e-5, affine = false }: AffineOptions = {}) {
     super();
+    requireSizes("InstanceNorm", { channels });
     this.eps = positive("InstanceNorm", eps);
     if (affine) {
       this.weight = ones([channels]);
@@ -184,6 +188,7 @@ export class BatchNorm extends Module {
   /** @throws {ArgumentError} if `eps` is not positive */
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
+    requireSizes("BatchNorm", { channels });
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     this.eps = positive("BatchNorm", eps);
     this.momentum = momentum;

@@ -10,6 +10,7 @@ import { reshape, transpose } from "../primitives/views.ts";
 import type { BiasOptions } from "./linear.ts";
 import { uniformWithin } from "./linear.ts";
 import { Module } from "./module.ts";
+import { requireSizes } from "./sizes.ts";
 
 /** The options of `RNN`. */
 export interface RNNOptions extends BiasOptions {
@@ -34,6 +35,7 @@ export class RNN extends Module {
 
   constructor(inputSize: number, hiddenSize: number, { bias = true, nonlinearity = tanh }: RNNOptions = {}) {
     super();
+    requireSizes("RNN", { inputSize, hiddenSize });
     const limit = 1 / Math.sqrt(hiddenSize);
     this.hiddenSize = hiddenSize;
     this.nonlinearity = nonlinearity;
@@ -82,6 +84,7 @@ export class GRU extends Module {
 
   constructor(inputSize: number, hiddenSize: number, { bias = true }: BiasOptions = {}) {
     super();
+    requireSizes("GRU", { inputSize, hiddenSize });
     const limit = 1 / Math.sqrt(hiddenSize);
     this.hiddenSize = hiddenSize;
     this.Wx = uniformWithin(limit, [3 * hiddenSize, inputSize]);
@@ -145,6 +148,7 @@ export class LSTM extends Module {
 
   constructor(inputSize: number, hiddenSize: number, { bias = true }: BiasOptions = {}) {
     super();
+    requireSizes("LSTM", { inputSize, hiddenSize });
     const limit = 1 / Math.sqrt(hiddenSize);
     this.hiddenSize = hiddenSize;
     this.Wx = uniformWithin(limit, [4 * hiddenSize, inputSize]);

@@ -180,12 +180,10 @@ export function requireDifferentiable(operation: string, primal: MLXArray, what:
   );
 }
 
-/** `cotangent` in the shape and dtype of `output`. @throws {ShapeError} if it has another shape */
-export function fitCotangent(operation: string, cotangent: MLXArray, output: MLXArray): MLXArray {
-  if (sameShape(cotangent.shape, output.shape)) return cotangent;
-  if (cotangent.shape.length === 0) return broadcastTo(cotangent, output.shape);
-  throw new ShapeError(
-    operation,
-    `a cotangent of shape ${formatShape(cotangent.shape)} does not fit the output ${formatShape(output.shape)}`,
-  );
+/** `seed` (a "cotangent" or "tangent") in the shape of what it belongs to. @throws {ShapeError} if it has another shape */
+export function fitSeed(operation: string, kind: string, seed: MLXArray, { shape }: MLXArray): MLXArray {
+  if (sameShape(seed.shape, shape)) return seed;
+  if (seed.shape.length === 0) return broadcastTo(seed, shape);
+  const [found, wanted] = [formatShape(seed.shape), formatShape(shape)];
+  throw new ShapeError(operation, `a ${kind} of shape ${found} does not fit the shape ${wanted} of what it belongs to`);
 }

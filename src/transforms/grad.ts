@@ -5,7 +5,7 @@ import { formatShape } from "../base/shape.ts";
 import { isPlainObject, replaceLeaves, treeFlatten, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { zerosLike } from "../primitives/creation.ts";
-import { fitCotangent, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
+import { fitSeed, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
 import { one } from "./seeds.ts";
 
 /** A tree with the form of `T` in which every array is a gradient; what is no array is kept. */
@@ -238,7 +238,7 @@ export function vjp(
       `the function returns ${outputs.length} arrays, but ${cotangents.length} cotangents are given`,
     );
   }
-  const fitted = cotangents.map((cotangent, k) => fitCotangent("vjp", cotangent, outputs[k] ?? cotangent));
+  const fitted = cotangents.map((cotangent, k) => fitSeed("vjp", "cotangent", cotangent, outputs[k] ?? cotangent));
   const pulled = pullBack(outputs, fitted, marked);
   return [outputs, pulled.map((cotangent, k) => cotangent ?? zerosLike(marked[k] ?? 0))];
 }
@@ -264,7 +264,7 @@ export function jvp(
   });
   const marked = markPrimals(primals);
   const outputs = outputsOf(fn(...marked));
-  const fitted = tangents.map((tangent, k) => fitCotangent("jvp", tangent, marked[k] ?? tangent));
+  const fitted = tangents.map((tangent, k) => fitSeed("jvp", "tangent", tangent, marked[k] ?? tangent));
   return [outputs, pushForward(outputs, marked, fitted).map((tangent, k) => tangent ?? zerosLike(outputs[k] ?? 0))];
 }
 

@@ -168,3 +168,33 @@ describe("a module", () => {
     expect([new Named().name, new Named().length]).toEqual(["n", 3]);
   });
 });
+
+describe("an error inside a module", () => {
+  it("says which modules were called, from the innermost out, in the message and the stack", () => {
+    const model = new nn.Sequential(new nn.Linear(2, 3), nn.relu, new nn.Linear(4, 1));
+    const error = errorOf(() => model(mx.zeros([5, 2])));
+    expect(error).toBeInstanceOf(mx.ShapeError);
+    expect(error.message).toBe(
+      "matmul: inner lengths differ: [5, 3] has 3, [4, 1] has 4\n  in Linear(4 → 1)\n  in Sequential()",
+    );
+    expect(error.stack).toContain("in Linear(4 → 1)");
+  });
+
+  it("names the size that a layer cannot have", () => {
+    expect(() => new nn.Linear(-1, 3)).toThrow("Linear: inputSize is a whole number from 1, got -1");
+    // @ts-expect-error the second size is missing
+    expect(() => new nn.Linear(3)).toThrow("Linear: outputSize is a whole number from 1, got undefined");
+    expect(() => new nn.Conv2d(3, 8, 0)).toThrow("Conv2d: kernelSize is a whole number from 1, got 0");
+    expect(() => new nn.LSTM(3, 2.5)).toThrow("LSTM: hiddenSize is a whole number from 1, got 2.5");
+    expect(() => new nn.Embedding(0, 8)).toThrow("Embedding: count is a whole number from 1, got 0");
+  });
+});
+
+function errorOf(run: () => unknown): Error {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error("nothing was thrown");
+}
