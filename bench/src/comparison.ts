@@ -1,6 +1,12 @@
 /** Measures rows in every library, in turns, so that a busy moment of the machine falls on all of them. */
-import { Peer, type Subject } from "./peer.ts";
-import type { Row } from "./rows.ts";
+import type { MeasuredPeer } from "./peer.ts";
+
+/** Who takes part. */
+export interface Contender {
+  readonly name: string;
+  /** Starts it with so many threads. */
+  start(threads: number): MeasuredPeer;
+}
 
 /** How long and how often to measure. */
 export interface Effort {
@@ -37,12 +43,12 @@ export function median(values: readonly number[]): number {
 
 /** Measures one row with some threads in each of the libraries. */
 export async function compare(
-  row: Row,
+  row: { readonly name: string },
   threads: number,
-  subjects: readonly Subject[],
+  subjects: readonly Contender[],
   effort: Effort,
 ): Promise<readonly Measurement[]> {
-  const peers = subjects.map((subject) => new Peer(subject, threads));
+  const peers = subjects.map(({ start }) => start(threads));
   try {
     const states = await Promise.all(
       peers.map(async (peer, k) => {

@@ -5,13 +5,14 @@ import * as optim from "mlx-ts/optimizers";
 import type { Library, Prepared } from "./library.ts";
 import { eagerCount, gpt, manyCount, mlpBatch, mlpWidths, numbers, oneHotNumbers } from "./rows.ts";
 
-function random(shape: readonly number[], scale = 1, seed = 1): mx.MLXArray {
+/** Reproducible numbers in a shape. */
+export function random(shape: readonly number[], scale = 1, seed = 1): mx.MLXArray {
   const count = shape.reduce((product, length) => product * length, 1);
   return mx.fromTypedArray(numbers(count, scale, seed)).reshape(shape);
 }
 
 /** Runs a function of no arguments and computes its result; the result is let go of at once. */
-function computing(compute: () => mx.MLXArray): Prepared {
+export function computing(compute: () => mx.MLXArray): Prepared {
   return {
     async run() {
       const result = compute();
@@ -165,7 +166,7 @@ async function gptGradient(): Promise<Prepared> {
   };
 }
 
-/** The AdamW step of the GPT, which only the GPU's benchmark runs. */
+/** The AdamW step of the GPT. */
 export async function gptStep(): Promise<Prepared> {
   const model = new Gpt();
   const optimizer = new optim.AdamW({ learningRate: 1e-3 });

@@ -10,9 +10,9 @@ export interface Prepared {
 }
 
 /** A library under measurement. */
-export interface Library {
+export interface Library<Name extends string = RowName> {
   /** The versions of its packages. */
   readonly versions: Readonly<Record<string, string>>;
   /** What it does in each row: a way to set it up, or why it cannot. */
-  readonly rows: Readonly<Record<RowName, (() => Promise<Prepared>) | string>>;
+  readonly rows: Readonly<Record<Name, (() => Promise<Prepared>) | string>>;
 }

@@ -4,31 +4,34 @@
  *     npm run bench -- [quick] [ours] [--only softmax,matmul] [--threads 1,2]
  *     npm run bench -- memory
  *     npm run bench -- gpu [--only matmul,softmax]
+ *     npm run bench -- cpu [quick] [ours] [--only conv] [--threads 1,2] [--by median|best|processor]
  *
  * A row is printed as its median and, below the others, how many times as fast as each we are. Results go to
  * bench/results as JSON. The other libraries are installed into bench/peers when they are first needed.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release, totalmem } from "node:os";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compare, type Measurement } from "./comparison.ts";
+import { measureCpu } from "./cpu.ts";
 import { measureMemory } from "./memory.ts";
-import { subjects } from "./peer.ts";
+import { Peer, subjects } from "./peer.ts";
+import { digits, installPeers, save } from "./results.ts";
 import { type Row, rows } from "./rows.ts";
 
-const folder = fileURLToPath(new URL("..", import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: "string" }, threads: { type: "string", default: "1,2" } },
+  options: {
+    only: { type: "string" },
+    threads: { type: "string", default: "1,2" },
+    by: { type: "string", default: "median" },
+  },
 });
-const known = ["quick", "ours", "memory", "gpu"];
+const known = ["quick", "ours", "memory", "gpu", "cpu"];
 const unknown = positionals.find((word) => !known.includes(word));
 if (unknown !== undefined) throw new Error(`there is no ${unknown}: say ${known.join(", ")}`);
 
 if (positionals.includes("memory")) await measureMemory();
 else if (positionals.includes("gpu")) await import("./gpu.ts");
+else if (positionals.includes("cpu")) await measureCpu(values, positionals);
 else await measureRows();
 
 async function measureRows(): Promise<void> {
@@ -45,12 +48,16 @@ async function measureRows(): Promise<void> {
     console.log(`\n${threads} thread${threads === 1 ? "" : "s"}; in brackets: our speed / theirs`);
     console.log(`${"".padEnd(44)}${chosen.map(({ name }) => name.padStart(18)).join("")}`);
     for (const row of wanted) {
-      const measured = await compare(row, threads, chosen, effort);
+      const contenders = chosen.map((subject) => ({
+        name: subject.name,
+        start: (count: number) => new Peer(subject, count),
+      }));
+      const measured = await compare(row, threads, contenders, effort);
       measurements.push(...measured);
       console.log(`${`${row.title}, ${row.unit}`.padEnd(44)}${cells(row, measured).join("")}`);
     }
   }
-  const path = save({ effort, measurements });
+  const path = save("", { effort, measurements });
   console.log(`\n${path}`);
 }
 
@@ -67,39 +74,4 @@ function cells(row: Row, measured: readonly Measurement[]): readonly string[] {
 function inUnit(row: Row, milliseconds: number): number {
   if (row.unit === "GFLOP/s") return (row.flops ?? 0) / milliseconds / 1e6;
   return row.unit === "µs" ? milliseconds * 1000 : milliseconds;
-}
-
-function digits(value: number): string {
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
-}
-
-/** Installs the other libraries once, beside the project's own dependencies. */
-function installPeers(): void {
-  if (existsSync(`${folder}peers/node_modules/.package-lock.json`)) return;
-  console.log("installing the other libraries into bench/peers (750 MB, once)");
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: `${folder}peers`,
-    stdio: "inherit",
-  });
-}
-
-/** Writes results with what they were measured on; returns the file's path. */
-function save(results: { effort: unknown; measurements: readonly Measurement[] }): string {
-  const time = new Date().toISOString();
-  mkdirSync(`${folder}results`, { recursive: true });
-  const path = `${folder}results/${time.replaceAll(":", "-").slice(0, 19)}.json`;
-  const [processor] = cpus();
-  const machine = {
-    processor: processor?.model,
-    cores: cpus().length,
-    memoryBytes: totalmem(),
-    system: `${process.platform} ${release()}`,
-    architecture: process.arch,
-    node: process.version,
-    v8: process.versions.v8,
-    loadAverages: loadavg(),
-  };
-  const revision = execFileSync("git", ["rev-parse", "HEAD"], { cwd: folder, encoding: "utf8" }).trim();
-  writeFileSync(path, `${JSON.stringify({ time, revision, machine, ...results }, null, 2)}\n`);
-  return path;
 }

@@ -2,10 +2,8 @@
 import { pathToFileURL } from "node:url";
 import type { Library, Prepared } from "./library.ts";
 import type { Reply, Request } from "./protocol.ts";
-import { rows } from "./rows.ts";
 
 const path = process.argv[2] ?? "";
-let library: Library | null = null;
 let prepared: Prepared | null = null;
 
 process.on("message", async (request: Request) => {
@@ -18,10 +16,8 @@ process.on("disconnect", () => process.exit(0));
 
 async function answer(request: Request): Promise<Reply> {
   if (request.kind === "prepare") {
-    const module: { library: Library } = await import(pathToFileURL(path).href);
-    library = module.library;
-    const row = rows.find(({ name }) => name === request.row);
-    const setUp = row ? library.rows[row.name] : "no such row";
+    const { library }: { library: Library<string> } = await import(pathToFileURL(path).href);
+    const setUp = library.rows[request.row] ?? "not one of its rows";
     if (typeof setUp === "string") return { kind: "unable", because: setUp };
     prepared = await setUp();
     const began = performance.now();

@@ -24,15 +24,24 @@ const patienceMilliseconds = 120_000;
 
 const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
+/** Something that prepares rows and runs them when asked. */
+export interface MeasuredPeer {
+  /** Sends a request and waits for its reply. */
+  ask(request: Request): Promise<Reply>;
+  /** Ends the process. */
+  stop(): void;
+}
+
 /** A running process of a library with a number of threads. Its death is an answer too. */
-export class Peer {
+export class Peer implements MeasuredPeer {
   readonly #process: ChildProcess;
   #lastWords = "";
 
-  constructor(subject: Subject, threads: number) {
+  constructor(subject: Subject, threads: number, execPath: string = process.execPath) {
     // jax-js uses relaxed SIMD where the engine has it; Node 20 has it behind this flag.
     const relaxed = Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-wasm-relaxed-simd"] : [];
     this.#process = fork(pathOf("./peer-process.ts"), [pathOf(subject.module)], {
+      execPath,
       execArgv: ["--import", "tsx", ...(subject.name === "jax-js" ? relaxed : [])],
       env: {
         ...process.env,
@@ -47,7 +56,6 @@ export class Peer {
     });
   }
 
-  /** Sends a request and waits for its reply. */
   ask(request: Request): Promise<Reply> {
     return new Promise((resolve) => {
       const finish = (reply: Reply): void => {
@@ -68,7 +76,6 @@ export class Peer {
     });
   }
 
-  /** Ends the process. */
   stop(): void {
     this.#process.kill("SIGKILL");
   }

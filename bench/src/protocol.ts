@@ -1,9 +1,7 @@
 /** What the benchmark and the processes of the libraries say to each other. */
-import type { RowName } from "./rows.ts";
-
 /** To a library's process: set a row up and run it once, or run it again and again for some time. */
 export type Request =
-  | { readonly kind: "prepare"; readonly row: RowName }
+  | { readonly kind: "prepare"; readonly row: string }
   | { readonly kind: "measure"; readonly milliseconds: number };
 
 /** From a library's process. Times are per operation. */

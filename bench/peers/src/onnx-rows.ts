@@ -12,15 +12,17 @@ export interface OnnxRuntime {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
-/** The rows that inference can compute. */
-export function onnxRows(runtime: OnnxRuntime): Library["rows"] {
-  /** A model of `build` over one float32 input, run again and again. */
-  const running = async (
-    shape: readonly number[],
-    outputShape: readonly number[],
-    build: (graph: OnnxGraph, x: string) => string,
-    runs = 1,
-  ): Promise<Prepared> => {
+/** Sets up a model of `build` over one float32 input, which is run again and again. */
+export type OnnxRunner = (
+  shape: readonly number[],
+  outputShape: readonly number[],
+  build: (graph: OnnxGraph, x: string) => string,
+  runs?: number,
+) => Promise<Prepared>;
+
+/** Models in a build of ONNX Runtime. */
+export function onnxRunner(runtime: OnnxRuntime): OnnxRunner {
+  return async (shape, outputShape, build, runs = 1) => {
     const graph = new OnnxGraph();
     const output = build(graph, graph.input("x", shape));
     const session = await runtime.create(graph.model(output, outputShape));
@@ -32,6 +34,11 @@ export function onnxRows(runtime: OnnxRuntime): Library["rows"] {
       },
     };
   };
+}
+
+/** The rows that inference can compute. */
+export function onnxRows(runtime: OnnxRuntime): Library["rows"] {
+  const running = onnxRunner(runtime);
   const pointwise = (build: (graph: OnnxGraph, x: string) => string): Promise<Prepared> =>
     running([manyCount], [manyCount], build);
   const product = (size: number): Promise<Prepared> =>
