@@ -20,6 +20,7 @@ const namespaces: readonly (readonly [name: string, module: string, path: string
   ["nn", "mlx-ts/nn", "src/nn/index.ts"],
   ["optim", "mlx-ts/optimizers", "src/optimizers/index.ts"],
   ["train", "mlx-ts/train", "src/train/index.ts"],
+  ["worker", "mlx-ts/worker", "src/worker/index.ts"],
 ];
 
 /**

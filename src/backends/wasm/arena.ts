@@ -6,7 +6,8 @@ import { engineFeatures } from "./engine-features.ts";
 
 /** Every block starts at a multiple of this; one cache line. */
 const ALIGNMENT = 64;
-const PAGE = 65_536;
+/** Bytes of a page of WebAssembly memory. */
+export const PAGE = 65_536;
 /** What 32-bit addresses reach. */
 const LARGEST_PAGE_COUNT = 65_536;
 /** The first blocks begin here, so that address 0 is never a block and small negative offsets stay readable. */
@@ -28,6 +29,24 @@ export interface ArenaOptions {
   readonly maximumByteLength?: number;
   /** Whether the memory can be shared with workers; unless given, wherever the engine can. */
   readonly shared?: boolean;
+  /** The memory of another thread's arena, with what it can grow to, in place of one of its own: set `sharing` before the first block. */
+  readonly memory?: ReservedMemory;
+}
+
+/** A memory, and the pages it can grow to. */
+export interface ReservedMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly maximumPages: number;
+}
+
+/** What an arena asks when other threads have arenas over the same memory. */
+export interface ArenaSharing {
+  /** Takes part of the memory that nobody has: `missing` bytes or more at `end`, else at least `whole` bytes elsewhere; null if there is no room. */
+  claim(end: number, missing: number, whole: number): { readonly begin: number; readonly end: number } | null;
+  /** Whether a block that this thread lets go of is still needed, or another thread's: then it is not freed here. */
+  keeps(offset: number): boolean;
+  /** Frees what other threads have let go of; all of it if that is `urgent`. */
+  collect(urgent: boolean): void;
 }
 
 type BlockState = "active" | "reserved" | "cached" | "free";
@@ -72,24 +91,32 @@ export class Arena {
   readonly #occupied = new Int32Array(BIN_COUNT / 32);
   #bytes: Uint8Array;
   #last: Block | undefined;
-  #top = FIRST_OFFSET;
-  #highest = FIRST_OFFSET;
+  #top: number;
+  #highest: number;
+  /** Where the part of the memory that holds `#top` ends. */
+  #end: number;
+  /** Bytes touched in other parts, less the address at which this part begins. */
+  #elsewhere = 0;
   #activeBytes = 0;
   #peakBytes = 0;
   #cachedBytes = 0;
   #memoryLimit: number;
   #cacheLimit = DEFAULT_CACHE_LIMIT;
+  /** Set once other threads have arenas over the memory. */
+  sharing: ArenaSharing | undefined;
 
   constructor(options: ArenaOptions = {}) {
     const shared = options.shared ?? engineFeatures().sharedMemory;
     const maximum = Math.min(LARGEST_PAGE_COUNT, pagesOf(options.maximumByteLength ?? LARGEST_PAGE_COUNT * PAGE));
     const initial = Math.min(maximum, pagesOf(options.initialByteLength ?? 256 * PAGE));
-    const { memory, maximumPages } = reserveMemory(initial, maximum, shared);
+    const { memory, maximumPages } = options.memory ?? reserveMemory(initial, maximum, shared);
     this.memory = memory;
     this.memoryOptions = { shared, minimumPages: 1, maximumPages: LARGEST_PAGE_COUNT };
     this.maximumByteLength = maximumPages * PAGE;
     this.#memoryLimit = this.maximumByteLength;
     this.#bytes = new Uint8Array(memory.buffer);
+    this.#end = options.memory ? 0 : this.#bytes.length;
+    this.#top = this.#highest = options.memory ? 0 : FIRST_OFFSET;
   }
 
   /** Bytes in blocks that are in use. */
@@ -109,7 +136,7 @@ export class Arena {
 
   /** Bytes of memory ever touched: WebAssembly memory cannot be given back to the system. */
   get footprintBytes(): number {
-    return this.#highest;
+    return this.#elsewhere + this.#highest;
   }
 
   /** Greatest number of active bytes allowed. */
@@ -136,6 +163,11 @@ export class Arena {
     return this.#bytes;
   }
 
+  /** Takes note that the memory has grown. */
+  refresh(): void {
+    this.#bytes = new Uint8Array(this.memory.buffer);
+  }
+
   /**
    * The byte offset, a multiple of 64, of a new block of at least `byteLength` bytes; its contents are undefined.
    *
@@ -150,6 +182,7 @@ export class Arena {
   /** As `allocate`, but -1 if there is no room. */
   tryAllocate(byteLength: number): number {
     const size = sizeClass(nonNegative(byteLength, "byteLength"));
+    this.sharing?.collect(false);
     if (this.#activeBytes + size > this.#memoryLimit) return -1;
     const block = this.#take(size);
     if (block === undefined) return -1;
@@ -173,6 +206,7 @@ export class Arena {
 
   /** Gives a block of `allocate` or `reserve` back. */
   free(offset: number): void {
+    if (this.sharing?.keeps(offset)) return;
     const block = this.#blocks.get(offset);
     if (block === undefined || (block.state !== "active" && block.state !== "reserved")) {
       throw new ArgumentError("free", `no block in use starts at ${offset}`);
@@ -219,14 +253,17 @@ export class Arena {
     }
     let found = this.#cutFree(size);
     const reachesNew = this.#top + size > this.#highest;
-    if (found === undefined && reachesNew && this.#cachedBytes >= Math.max(size, this.#highest * WORTH_MERGING)) {
+    if (found === undefined && reachesNew && this.#cachedBytes >= Math.max(size, this.footprintBytes * WORTH_MERGING)) {
       this.clearCache();
       found = this.#cutFree(size);
     }
     if (found !== undefined) return found;
-    if (!this.#growTo(this.#top + size + ALIGNMENT)) {
+    if (!this.#reach(size)) {
+      this.sharing?.collect(true);
       this.clearCache(); // what is cached may lie at the top
-      if (!this.#growTo(this.#top + size + ALIGNMENT)) return undefined;
+      found = this.#cutFree(size);
+      if (found !== undefined) return found;
+      if (!this.#reach(size)) return undefined;
     }
     const block = this.#insert(this.#top, size, this.#last, undefined);
     this.#top += size;
@@ -334,24 +371,42 @@ export class Arena {
     return -1;
   }
 
-  /** Lets the memory reach `end` bytes: doubling at first, then by 256 MiB, then by as little as needed. */
-  #growTo(end: number): boolean {
-    const current = this.#bytes.length / PAGE;
-    const needed = pagesOf(end) - current;
-    if (needed <= 0) return true;
+  /** Makes room for a block of `size` bytes at the top: the memory doubles at first, then grows by 256 MiB, then by as little as needed. */
+  #reach(size: number): boolean {
+    const missing = this.#top + size + ALIGNMENT - this.#end;
+    if (missing <= 0) return true;
+    if (this.sharing) return this.#enter(this.sharing.claim(this.#end, missing, size + 2 * ALIGNMENT));
+    const current = this.#end / PAGE;
+    const needed = pagesOf(missing);
     const available = this.maximumByteLength / PAGE - current;
     if (needed > available) return false;
     const generous = Math.min(available, Math.max(needed, Math.min(current, GROWTH_LIMIT_PAGES)));
     for (const pages of [generous, needed]) {
       try {
         this.memory.grow(pages);
-        this.#bytes = new Uint8Array(this.memory.buffer);
-        return true;
+        return this.#enter({ begin: this.#end, end: this.#end + pages * PAGE });
       } catch {
         // a smaller step may do
       }
     }
     return false;
+  }
+
+  /** Goes on in a new part of the memory: where the old one ends, or elsewhere. */
+  #enter(part: { readonly begin: number; readonly end: number } | null): boolean {
+    if (!part) return false;
+    const { begin, end } = part;
+    this.refresh();
+    if (begin !== this.#end) {
+      // What is left of the old part becomes a free block, behind which a block that is never freed stops all merging.
+      const rest = this.#end - this.#top - ALIGNMENT;
+      if (rest > 0) this.#link(this.#insert(this.#top, rest, this.#last, undefined));
+      if (rest >= 0) this.#insert(this.#end - ALIGNMENT, ALIGNMENT, this.#last, undefined).state = "reserved";
+      this.#elsewhere += this.#highest - begin;
+      this.#top = this.#highest = begin;
+    }
+    this.#end = end;
+    return true;
   }
 
   #exhausted(byteLength: number): OutOfMemoryError {
@@ -385,11 +440,7 @@ function binOf(byteLength: number): number {
   return (shift + 1) * CLASSES + ((units >> shift) & (CLASSES - 1));
 }
 
-function reserveMemory(
-  initial: number,
-  maximum: number,
-  shared: boolean,
-): { readonly memory: WebAssembly.Memory; readonly maximumPages: number } {
+function reserveMemory(initial: number, maximum: number, shared: boolean): ReservedMemory {
   for (let pages = maximum; ; pages = Math.max(initial, pages >> 1)) {
     try {
       return { memory: new WebAssembly.Memory({ initial, maximum: pages, shared }), maximumPages: pages };

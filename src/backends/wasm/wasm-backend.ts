@@ -77,7 +77,12 @@ export class WasmBackend implements Backend {
 
   /** As `allocate`, in the arena whatever the length. */
   allocateBlock(byteLength: number): WasmAllocation {
-    return new WasmAllocation(this, this.arena, this.#registry, this.arena.allocate(byteLength), byteLength);
+    return this.blockAt(this.arena.allocate(byteLength), byteLength);
+  }
+
+  /** A handle on a block in use that has none. */
+  blockAt(offset: number, byteLength: number): WasmAllocation {
+    return new WasmAllocation(this, this.arena, this.#registry, offset, byteLength);
   }
 
   upload(data: TypedArray): Allocation {

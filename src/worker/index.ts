@@ -1,0 +1,14 @@
+/** Arrays that several threads read in one memory. */
+export type { ArrayHandle, Shared, ShareOptions } from "./handles.ts";
+export {
+  discardArrays,
+  discardHandle,
+  fromHandle,
+  isArrayHandle,
+  openArrays,
+  shareArrays,
+  toHandle,
+} from "./handles.ts";
+export type { SharingReport, WorkerTicket } from "./membership.ts";
+export { admitWorker, joinMemory, releaseWorker, sharing } from "./membership.ts";
+export type { IsSendable, NotSendable, Sendable } from "./sendable.ts";

@@ -1,0 +1,77 @@
+/** Threads that compute over one memory: how one lets another take part. */
+import { currentRuntime, replaceRuntime } from "../array/device.ts";
+import { Runtime } from "../array/runtime.ts";
+import { Arena } from "../backends/wasm/arena.ts";
+import { type MemberTicket, SharedArena } from "../backends/wasm/shared-arena.ts";
+import { WasmBackend } from "../backends/wasm/wasm-backend.ts";
+import { MLXError } from "../base/errors.ts";
+
+/**
+ * What a thread needs to take part in this one's memory, to be posted to it. Where memory cannot be shared (a page that is
+ * not cross-origin isolated) it says so, and arrays travel as bytes.
+ */
+export interface WorkerTicket {
+  readonly member: MemberTicket | null;
+}
+
+/** Whether arrays travel by handle from this thread, and the threads that share its memory. */
+export interface SharingReport {
+  /** False where memory cannot be shared: arrays then travel as bytes. */
+  readonly isShared: boolean;
+  /** Blocks of memory that have travelled and that some thread holds. */
+  readonly blocks: number;
+  /** Handles that were made and not yet opened. */
+  readonly handles: number;
+}
+
+/** This thread's part in a shared memory, once it has one; null where memory cannot be shared. */
+export function sharedArena(): SharedArena | null {
+  const { backend } = currentRuntime();
+  if (!(backend instanceof WasmBackend) || !backend.arena.memoryOptions.shared) return null;
+  const { sharing } = backend.arena;
+  return sharing instanceof SharedArena ? sharing : new SharedArena(backend);
+}
+
+/**
+ * A ticket for a worker that is about to start: post it to the worker, which calls `joinMemory`. When the worker has ended,
+ * whichever way, call `releaseWorker`.
+ *
+ * @throws {ArgumentError} if 31 threads share the memory already
+ */
+export function admitWorker(): WorkerTicket {
+  return { member: sharedArena()?.admit() ?? null };
+}
+
+/**
+ * Lets this thread compute over the memory of the one that made the ticket. Arrays that this thread has made before are
+ * copied when they are next needed.
+ *
+ * @param options.threads threads that compute for this one; as many as the hardware has, up to 8, unless given
+ */
+export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: number } = {}): void {
+  const { member } = ticket;
+  if (member === null) {
+    if (options.threads !== undefined) replaceRuntime(new Runtime(new WasmBackend(options), { fusion: true }));
+    return;
+  }
+  const backend = new WasmBackend({ arena: new Arena({ memory: member }), ...options });
+  if (!backend.arena.memoryOptions.shared)
+    throw new MLXError("joinMemory", "the memory is shared, but this thread cannot share memory");
+  new SharedArena(backend, member);
+  replaceRuntime(new Runtime(backend, { fusion: true }));
+}
+
+/**
+ * Takes back what a worker held that was admitted here: its memory, the arrays that only it had, and handles that it has not
+ * opened. Arrays of its own that others hold live on. Call it when the worker has ended, and not before.
+ */
+export function releaseWorker(ticket: WorkerTicket): void {
+  if (ticket.member !== null) sharedArena()?.reap(ticket.member.member);
+}
+
+/** What this thread and others share. */
+export function sharing(): SharingReport {
+  const arena = sharedArena();
+  const { shared = 0, underway = 0 } = arena?.census() ?? {};
+  return { isShared: arena !== null, blocks: shared, handles: underway };
+}
