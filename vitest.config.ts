@@ -8,10 +8,17 @@ import { vulkanDrivers } from "./tools/vulkan.ts";
 
 const source = (entry: string): string => fileURLToPath(new URL(`./src/${entry}`, import.meta.url));
 
+const packageSource = fileURLToPath(new URL("./packages/$1/src", import.meta.url));
+
 const alias = [
   { find: /^mlx-ts$/, replacement: source("index.ts") },
   { find: /^mlx-ts\/(nn|optimizers|train|webgpu|worker)$/, replacement: source("$1/index.ts") },
+  { find: /^@mlx-ts\/([a-z]+)$/, replacement: `${packageSource}/index.ts` },
+  { find: /^@mlx-ts\/([a-z]+)\/([a-z-]+)$/, replacement: `${packageSource}/$2.ts` },
 ];
+
+/** What the packages' tests load in Chromium from node_modules. */
+const packagesInBrowsers = ["@preact/signals-core", "react", "react-dom/client", "vue"];
 
 /** Under these headers a page gets a real `SharedArrayBuffer`, so that WebAssembly threads run in the browser's tests. */
 const crossOriginIsolation = {
@@ -41,7 +48,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "node",
           environment: "node",
-          include: ["{test,examples/*/test}/**/*.test.ts"],
+          include: ["{test,packages/*/test,examples/*/test}/**/*.test.ts"],
           exclude: [gpuTests],
         },
       },
@@ -50,10 +57,12 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         server: { headers: crossOriginIsolation },
+        // Found late, they would make the page load anew in the middle of a test.
+        optimizeDeps: { include: [...packagesInBrowsers] },
         test: {
           name: "chromium",
-          include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.node.test.ts"],
+          include: ["{test,packages/*/test}/**/*.test.ts"],
+          exclude: ["**/*.node.test.ts"],
           browser: {
             enabled: true,
             headless: true,

@@ -65,6 +65,8 @@ export {
   saveNpz as savez,
   savezCompressed,
 } from "./array/numpy-files.ts";
+export type { ProfiledKernel } from "./array/profile.ts";
+export { profile } from "./array/profile.ts";
 export * as random from "./array/random.ts";
 export type { NestedList } from "./array/reading.ts";
 export type {

@@ -1,6 +1,10 @@
-/** Checks who imports whom: a file of src imports only from its own layer or a lower one, and needs no Node at load time. */
+/**
+ * Checks who imports whom: a file of src imports only from its own layer or a lower one, and needs no Node at load time; a file
+ * of a package imports what `package-imports.ts` says.
+ */
 import { posix } from "node:path";
 import ts from "typescript";
+import { judgePackageImport } from "./package-imports.ts";
 import type { Violation } from "./source-check.ts";
 
 /** The folders of src from the lowest layer to the highest; folders on one line must not import each other. */
@@ -48,13 +52,12 @@ export function findLayerViolations(path: string, text: string): readonly Violat
 
   const fileName = posix.basename(path);
   if (bannedFileNames.has(fileName)) report(0, `a file is named by its concept, never ${fileName}`);
-  if (fileName === "index.ts" && !entries.has(path))
-    report(0, "barrel file: only the public entries are called index.ts");
+  if (fileName === "index.ts" && !isEntry(path)) report(0, "barrel file: only the public entries are called index.ts");
   if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)?\.ts$/.test(fileName)) report(0, "file names are kebab-case");
 
   for (const statement of sourceFile.statements) {
     const isReExport = ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined;
-    if (isReExport && !entries.has(path)) {
+    if (isReExport && !isEntry(path)) {
       report(
         statement.getStart(sourceFile),
         "re-export: only the public entries re-export, import from the file itself",
@@ -62,10 +65,16 @@ export function findLayerViolations(path: string, text: string): readonly Violat
     }
   }
   for (const { specifier, position, isDynamic } of listImports(sourceFile)) {
-    const message = judgeImport(path, specifier, isDynamic);
+    const judge = path.startsWith("packages/") ? judgePackageImport : judgeImport;
+    const message = judge(path, specifier, isDynamic);
     if (message !== undefined) report(position, message);
   }
   return violations;
+}
+
+/** Whether a file is what others import by a package's name. */
+function isEntry(path: string): boolean {
+  return entries.has(path) || /^packages\/[^/]+\/src\/index\.ts$/.test(path);
 }
 
 interface Import {

@@ -10,7 +10,7 @@ import { findCasts } from "./check-casts.ts";
 import { findUndocumented } from "./check-documentation.ts";
 import { findLayerViolations } from "./check-layers.ts";
 import { generateDocumentationTests } from "./documentation-tests.ts";
-import { rootPath } from "./root.ts";
+import { listPackages, rootPath } from "./root.ts";
 import { checkSources } from "./source-check.ts";
 
 interface StaticCheck {
@@ -74,9 +74,10 @@ function checkExamples(): boolean {
   return runs("tsc", "-p", "tsconfig.documentation.json");
 }
 
-/** What would be published compiles, is complete, and its types resolve as its code does. */
+/** What would be published, package by package, compiles, is complete, and its types resolve as its code does. */
 function checkPackage(): boolean {
-  return (
-    runs("tsx", "tools/build.ts") && runs("publint", "--strict") && runs("attw", "--pack", ".", "--profile", "esm-only")
+  if (!runs("tsx", "tools/build.ts")) return false;
+  return [".", ...listPackages()].every(
+    (folder) => runs("publint", folder, "--strict") && runs("attw", "--pack", folder, "--profile", "esm-only"),
   );
 }

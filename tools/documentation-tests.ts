@@ -1,12 +1,12 @@
 /**
- * Turns the documentation into tests: every `@example` in src and every ```ts block of README.md becomes a test of
+ * Turns the documentation into tests: every `@example` in src and in packages, and every ```ts block of README.md becomes a test of
  * `test/.generated/documentation.test.ts`. CONTRIBUTING.md says how an example states what it expects.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { type Example, findDocstringExamples, findMarkdownExamples } from "./documentation-examples.ts";
-import { listTypeScriptFiles, rootPath } from "./root.ts";
+import { listPackages, listTypeScriptFiles, rootPath } from "./root.ts";
 import { translateExample } from "./translate-example.ts";
 
 /** Where the generated tests lie, from the repository's root. */
@@ -31,9 +31,10 @@ const namespaces: readonly (readonly [name: string, module: string, path: string
 export function generateDocumentationTests(): void {
   if (!existsSync(join(rootPath, entryPath)))
     throw new Error(`${entryPath} does not exist: there is nothing to document`);
-  const examples = listTypeScriptFiles("src").flatMap((path) =>
-    findDocstringExamples(path, readFileSync(join(rootPath, path), "utf8")),
-  );
+  const folders = ["src", ...listPackages().map((folder) => `${folder}/src`)];
+  const examples = folders
+    .flatMap(listTypeScriptFiles)
+    .flatMap((path) => findDocstringExamples(path, readFileSync(join(rootPath, path), "utf8")));
   const readmePath = "README.md";
   examples.push(...findMarkdownExamples(readmePath, readFileSync(join(rootPath, readmePath), "utf8")));
 

@@ -59,14 +59,15 @@ export function explain(...trees: readonly unknown[]): Explanation {
 }
 
 /** The runtime of the device that `roots` run on. @throws {DeviceError} for the GPU before it is open */
-function runtimeFor(roots: readonly MLXArray[]): Runtime {
+export function runtimeFor(roots: readonly MLXArray[]): Runtime {
   if (roots.every(({ device }) => device === "cpu")) return currentRuntime();
   const runtime = openedGpu();
   if (runtime) return runtime;
   throw new DeviceError("explain", "the GPU is not open yet, so nobody knows what it can do; await gpu.isAvailable()");
 }
 
-function explainKernel(kernel: Kernel): ExplainedKernel {
+/** The cost of a kernel. */
+export function explainKernel(kernel: Kernel): ExplainedKernel {
   const bytes = kernel.slots.reduce((sum, { dtype, size }) => sum + size * byteLengthOf(dtype), 0);
   return { kind: kernel.kind, label: kernel.label, bytes, flops: flopsOf(kernel) };
 }

@@ -252,7 +252,8 @@ function noMemory(backend: Backend): Allocation {
 /** Frees the plans of recorded functions that nobody can call any more. */
 const registry = new FinalizationRegistry<Executable>((executable) => executable.dispose());
 
-function scalarValue(array: MLXArray | undefined): number | bigint {
+/** The value of an array that is a constant. */
+export function scalarValue(array: MLXArray | undefined): number | bigint {
   if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "a constant has no value");
   return array.primitive.lowering.value(array.params);
 }

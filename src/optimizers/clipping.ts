@@ -23,11 +23,7 @@ import { sum } from "../primitives/reductions.ts";
 export function clipGradNorm<G extends object>(gradients: G, maxNorm: number): [G, MLXArray];
 export function clipGradNorm(gradients: object, maxNorm: number): [unknown, MLXArray] {
   if (!(maxNorm >= 0)) throw new ArgumentError("clipGradNorm", `maxNorm is at least 0, got ${maxNorm}`);
-  let squares = constant(0, "float32");
-  for (const [, leaf] of treeFlatten(gradients)) {
-    if (leaf instanceof MLXArray) squares = add(squares, sum(square(wide(leaf))));
-  }
-  const norm = sqrt(squares);
+  const norm = commonNorm(gradients);
   const factor = minimum(divide(maxNorm, add(norm, 1e-6)), 1);
   const scaled = treeMap((leaf) => {
     if (!(leaf instanceof MLXArray)) return leaf;
@@ -35,6 +31,15 @@ export function clipGradNorm(gradients: object, maxNorm: number): [unknown, MLXA
     return isFloating(leaf.dtype) ? castTo(product, leaf.dtype) : product;
   }, gradients);
   return [scaled, norm];
+}
+
+/** The norm of all elements of a tree of arrays: float32 []. */
+export function commonNorm(tree: object): MLXArray {
+  let squares = constant(0, "float32");
+  for (const [, leaf] of treeFlatten(tree)) {
+    if (leaf instanceof MLXArray) squares = add(squares, sum(square(wide(leaf))));
+  }
+  return sqrt(squares);
 }
 
 /** Squares of float16 overflow early. */

@@ -56,6 +56,10 @@ export class MultiOptimizer extends Optimizer {
     for (const optimizer of this.optimizers) optimizer.learningRate = rate;
   }
 
+  override endSchedule(): boolean {
+    return this.optimizers.map((optimizer) => optimizer.endSchedule()).includes(true);
+  }
+
   /** Updates made so far. */
   override get step(): MLXArray {
     return this.#first.step;

@@ -54,7 +54,7 @@ export abstract class Optimizer {
     });
   }
 
-  readonly #schedule: Schedule | null;
+  #schedule: Schedule | null;
   readonly #state: OptimizerState;
 
   /** @throws {ArgumentError} for a learning rate that is none */
@@ -90,6 +90,13 @@ export abstract class Optimizer {
 
   set learningRate(rate: number | MLXArray) {
     this.#state.learningRate = rateArray(rate);
+  }
+
+  /** Keeps the learning rate from now on as it is, or is set. Returns whether there was a schedule: functions compiled before still follow it. */
+  endSchedule(): boolean {
+    const hadSchedule = this.#schedule !== null;
+    this.#schedule = null;
+    return hadSchedule;
   }
 
   /** The state's arrays by name: `step`, `learningRate`, and `parameters.` with path and name for each parameter. */

@@ -1,5 +1,8 @@
 /** What happens during training, as plain data. */
+import type { ProfiledKernel } from "../array/profile.ts";
+import type { MemoryReport } from "../ir/backend.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import type { Histogram } from "./histograms.ts";
 
 /** Where in its data a training is. */
 export interface TrainPosition {
@@ -16,6 +19,19 @@ export interface StartEvent extends TrainPosition {
   readonly kind: "start";
   /** Elements of all trainable parameters. */
   readonly parameterCount: number;
+  /** The updates and passes that the training may make; absent where there is no limit. */
+  readonly steps?: number;
+  readonly epochs?: number;
+}
+
+/** Where the time of a step went, in milliseconds. */
+export interface StepPhases {
+  /** Waiting for the batch, and computing it. */
+  readonly data: number;
+  /** Recording the step, or finding its finished plan. */
+  readonly record: number;
+  /** Computing the update. */
+  readonly compute: number;
 }
 
 /** An update has been made. */
@@ -32,6 +48,11 @@ export interface StepEvent extends TrainPosition {
   /** Time from asking for the batch to the finished update. */
   readonly milliseconds: number;
   readonly samplesPerSecond: number;
+  readonly phases: StepPhases;
+  /** Bytes that arrays hold after the update, the most at once so far, and those kept for reuse. */
+  readonly memory: MemoryReport;
+  /** The common norm of all gradients, before clipping; there if gradients are clipped, or `watch.gradientNorm` asks. */
+  readonly gradientNorm?: number;
 }
 
 /** A pass over the data has ended; `epoch` counts it. */
@@ -48,13 +69,73 @@ export interface CheckpointEvent extends TrainPosition {
   readonly checkpoint: Checkpoint;
 }
 
+/** How the values of the parameters, and of their gradients in the latest step, are distributed; if `watch.histograms` asks. */
+export interface HistogramsEvent extends TrainPosition {
+  readonly kind: "histograms";
+  /** By the dotted path of the parameter. */
+  readonly parameters: { readonly [path: string]: Histogram };
+  readonly gradients: { readonly [path: string]: Histogram };
+}
+
+/** A value that a person can look at: text, a number, or the elements of a small array. */
+export type SampleValue = string | number | readonly number[];
+
+/** What a model makes of one example. */
+export interface Sample {
+  readonly prediction: SampleValue;
+  /** What it was given. */
+  readonly input?: SampleValue;
+  /** What would have been right. */
+  readonly target?: SampleValue;
+}
+
+/** What the model makes of a few examples now; if `watch.samples` asks. */
+export interface SamplesEvent extends TrainPosition {
+  readonly kind: "samples";
+  readonly samples: readonly Sample[];
+}
+
+/** The kernels of a step, measured one by one on the first step; if `watch.kernels` asks. */
+export interface KernelsEvent extends TrainPosition {
+  readonly kind: "kernels";
+  readonly kernels: readonly ProfiledKernel[];
+  /** The graph of the step's operations in the DOT language of Graphviz. */
+  readonly dot: string;
+}
+
+/** A `TrainingControl` has paused the training. */
+export interface PauseEvent extends TrainPosition {
+  readonly kind: "pause";
+}
+
+/** A `TrainingControl` lets the training go on. */
+export interface ResumeEvent extends TrainPosition {
+  readonly kind: "resume";
+}
+
 /** Training has ended. */
 export interface EndEvent extends TrainPosition {
   readonly kind: "end";
-  /** Whether all epochs (or steps) are done, or the signal ended it. */
+  /** Whether all epochs (or steps) are done, or the signal or the control ended it. */
   readonly reason: "finished" | "aborted";
   readonly milliseconds: number;
 }
 
 /** Anything that happens during training; `kind` says what. */
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | CheckpointEvent | EndEvent;
+export type TrainEvent =
+  | StartEvent
+  | StepEvent
+  | EpochEvent
+  | HistogramsEvent
+  | SamplesEvent
+  | KernelsEvent
+  | CheckpointEvent
+  | PauseEvent
+  | ResumeEvent
+  | EndEvent;
+
+/**
+ * What happens, without arrays: what can be written to a file or sent anywhere. Every `TrainEvent` is one; the arrays of a
+ * checkpoint are left out.
+ */
+export type RunEvent = Exclude<TrainEvent, CheckpointEvent> | (TrainPosition & { readonly kind: "checkpoint" });

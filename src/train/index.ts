@@ -2,14 +2,29 @@
 export type { Batches, BatchSource } from "./batches.ts";
 export type { Checkpoint } from "./checkpoint.ts";
 export { loadCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+export type { ControlCommand, ControlState } from "./control.ts";
+export { TrainingControl } from "./control.ts";
 export type {
   CheckpointEvent,
   EndEvent,
   EpochEvent,
+  HistogramsEvent,
+  KernelsEvent,
+  PauseEvent,
+  ResumeEvent,
+  RunEvent,
+  Sample,
+  SamplesEvent,
+  SampleValue,
   StartEvent,
   StepEvent,
+  StepPhases,
   TrainEvent,
   TrainPosition,
 } from "./events.ts";
-export type { CheckpointOptions, Metrics, TrainOptions } from "./train.ts";
+export type { Histogram } from "./histograms.ts";
+export { histogramOf } from "./histograms.ts";
+export type { CheckpointOptions, TrainOptions } from "./train.ts";
 export { train } from "./train.ts";
+export type { Metrics } from "./update.ts";
+export type { Every, HistogramOptions, SampleOptions, WatchOptions } from "./watching.ts";

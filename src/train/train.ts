@@ -1,20 +1,23 @@
 /** Training as an async iterator of events. */
-import { compile } from "../array/compile.ts";
 import { evaluate } from "../array/evaluate.ts";
+import { memory } from "../array/lifetime.ts";
 import { state as randomState } from "../array/random.ts";
 import { item } from "../array/reading.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "../nn/module.ts";
-import { valueAndGrad } from "../nn/value-and-grad.ts";
-import { clipGradNorm } from "../optimizers/clipping.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
 import type { BatchSource } from "./batches.ts";
 import { batchesOf, untilAborted } from "./batches.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { arrayOf, restoreCheckpoint, saveCheckpoint, takeCheckpoint } from "./checkpoint.ts";
+import type { TrainingControl } from "./control.ts";
 import type { TrainEvent, TrainPosition } from "./events.ts";
+import type { Metrics } from "./update.ts";
+import { Updater } from "./update.ts";
+import type { WatchOptions } from "./watching.ts";
+import { isDue, takeHistograms, takeKernels, takeSamples } from "./watching.ts";
 
 /** When checkpoints are taken. */
 export interface CheckpointOptions {
@@ -24,11 +27,6 @@ export interface CheckpointOptions {
   readonly everyEpochs?: number;
   /** A file to write each to, in place of the one before; only where there are files. */
   readonly path?: string | URL;
-}
-
-/** Scalar arrays that are computed along with a loss, such as an accuracy. */
-export interface Metrics {
-  readonly [name: string]: MLXArray;
 }
 
 /** What `train` is told. `B` is a batch: an array, or a tree of arrays (plain objects and lists). */
@@ -55,6 +53,10 @@ export interface TrainOptions<M extends Module, B> {
   readonly resume?: Checkpoint;
   /** Whether to record a step once and run its finished plan; true unless given. */
   readonly compiled?: boolean;
+  /** What to report besides; nothing is computed for it unless it is asked for. */
+  readonly watch?: WatchOptions<M>;
+  /** Pauses, resumes and ends the training, and sets its learning rate, from outside of the loop. */
+  readonly control?: TrainingControl;
 }
 
 /**
@@ -72,7 +74,7 @@ export interface TrainOptions<M extends Module, B> {
  * }
  */
 export async function* train<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
-  const { model, optimizer, signal, checkpoint = {}, resume } = options;
+  const { model, optimizer, signal, checkpoint = {}, resume, watch = {}, control } = options;
   const stepLimit = limitOf("steps", options.steps ?? Number.POSITIVE_INFINITY);
   const epochLimit = limitOf("epochs", options.epochs ?? (options.steps === undefined ? 1 : Number.POSITIVE_INFINITY));
   if (resume) {
@@ -82,7 +84,7 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
   optimizer.init(model.trainableParameters());
   // Only a step whose inputs are all known runs from its recorded plan: pending ones would join it and be planned with it.
   await evaluate(model, optimizer, randomState);
-  const update = updateOf(options);
+  const updater = new Updater(options);
   const started = performance.now();
   let { step, epoch, batch }: TrainPosition = resume?.position ?? { step: 0, epoch: 0, batch: 0 };
   let lossSum = resume?.lossSum ?? 0;
@@ -94,8 +96,18 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
     return { kind: "checkpoint", ...position, checkpoint: taken };
   };
 
-  yield { kind: "start", step, epoch, batch, parameterCount: countElements(model.trainableParameters()) };
-  training: while (epoch < epochLimit && step < stepLimit && !signal?.aborted) {
+  const hasEnded = (): boolean => signal?.aborted || control?.state === "stopped";
+  yield {
+    kind: "start",
+    step,
+    epoch,
+    batch,
+    parameterCount: countElements(model.trainableParameters()),
+    ...(Number.isFinite(stepLimit) && { steps: stepLimit }),
+    ...(Number.isFinite(epochLimit) && { epochs: epochLimit }),
+  };
+  let hasKernels = watch.kernels !== true;
+  training: while (epoch < epochLimit && step < stepLimit && !hasEnded()) {
     const epochStarted = performance.now();
     // The batches of a resumed epoch are drawn as they were, those already seen are passed over.
     let toSkip = batch;
@@ -108,16 +120,38 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
         if (toSkip === 0 && resume) randomState.key = arrayOf(resume, "random.key");
         continue;
       }
+      if (control?.state === "paused") {
+        yield { kind: "pause", step, epoch, batch };
+        await control.whenResumed(signal);
+        yield { kind: "resume", step, epoch, batch };
+        asked = performance.now();
+      }
+      if (hasEnded()) break training;
+      const rate = control?.takeLearningRate() ?? null;
+      if (rate !== null) updater.setLearningRate(rate);
       if (!model.training) model.train();
       await evaluate(data); // apart from the step, as above: a slice at another place would be another plan
-      const [loss, metrics] = update(data);
-      await evaluate(loss, metrics, model, optimizer, randomState);
+      const arrived = performance.now();
+      const asksHistograms = isDue(watch.histograms, step + 1);
+      const update = updater.update(data, { keepsGradients: asksHistograms, isRecorded: hasKernels });
+      const { loss, metrics } = update;
+      const recorded = performance.now();
+      const kernels = hasKernels ? null : await takeKernels(loss, metrics, model, optimizer);
+      hasKernels = true;
+      const launched = performance.now();
+      await evaluate(update, model, optimizer, randomState);
       step++;
       batch++;
       const value = Number(await item(loss));
       lossSum += value;
       const sampleCount = countSamples(data);
-      const milliseconds = performance.now() - asked;
+      const phases = {
+        data: arrived - asked,
+        record: recorded - arrived,
+        compute: performance.now() - launched,
+      };
+      const milliseconds = phases.data + phases.record + phases.compute;
+      if (kernels) yield { step, epoch, batch, ...kernels };
       yield {
         kind: "step",
         step,
@@ -129,12 +163,19 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
         sampleCount,
         milliseconds,
         samplesPerSecond: (sampleCount / Math.max(milliseconds, 1e-3)) * 1000,
+        phases,
+        memory: { active: memory.active, peak: memory.peak, cache: memory.cache },
+        ...(update.norm && { gradientNorm: Number(await item(update.norm)) }),
       };
+      if (update.gradients)
+        yield { step, epoch, batch, ...(await takeHistograms(model, update.gradients, watch.histograms?.binCount)) };
+      if (watch.samples && isDue(watch.samples, step))
+        yield { step, epoch, batch, ...(await takeSamples(model, watch.samples.take)) };
       if (checkpoint.everySteps && step % checkpoint.everySteps === 0) yield await take();
       if (step >= stepLimit) break training;
       asked = performance.now();
     }
-    if (signal?.aborted) break;
+    if (hasEnded()) break;
     if (batch === 0)
       throw new ArgumentError(
         "train",
@@ -147,24 +188,8 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
     epochKey = randomState.key;
     if (checkpoint.everyEpochs && epoch % checkpoint.everyEpochs === 0) yield await take();
   }
-  const reason = signal?.aborted ? "aborted" : "finished";
+  const reason = hasEnded() ? "aborted" : "finished";
   yield { kind: "end", step, epoch, batch, reason, milliseconds: performance.now() - started };
-}
-
-/** One update on one batch, as a function that returns the loss and the metrics. */
-function updateOf<M extends Module, B>(options: TrainOptions<M, B>): (batch: B) => readonly [MLXArray, Metrics] {
-  const { model, optimizer, clipNorm, compiled = true } = options;
-  const differentiate = valueAndGrad(model, (m: M, batch: B): readonly [MLXArray, Metrics] => {
-    const result = options.loss(m, batch);
-    return result instanceof MLXArray ? [result, {}] : result;
-  });
-  const update = (batch: B): readonly [MLXArray, Metrics] => {
-    const [result, gradients] = differentiate(model, batch);
-    optimizer.update(model, clipNorm === undefined ? gradients : clipGradNorm(gradients, clipNorm)[0]);
-    return result;
-  };
-  const state = [model, optimizer, randomState];
-  return compiled ? compile(update, { inputs: state, outputs: state }) : update;
 }
 
 function limitOf(name: string, value: number): number {

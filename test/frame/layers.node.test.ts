@@ -1,6 +1,7 @@
 /** The layer check refuses what it says it refuses. */
 import { describe, expect, it } from "vitest";
 import { findLayerViolations } from "../../tools/check-layers.ts";
+import { judgePackageImport } from "../../tools/package-imports.ts";
 
 function messages(path: string, text: string): readonly string[] {
   return findLayerViolations(path, text).map(({ place, message }) => `${place} ${message}`);
@@ -37,5 +38,26 @@ describe("layer check", () => {
     expect(messages("src/base/a.ts", 'export { b } from "./b.ts";')).toHaveLength(1);
     expect(messages("src/base/utils.ts", "")).toHaveLength(1);
     expect(messages("src/index.ts", 'export { b } from "./base/b.ts";')).toEqual([]);
+  });
+});
+
+describe("imports of packages", () => {
+  const path = "packages/monitor/src/history.ts";
+  const declared = (): ReadonlySet<string> => new Set(["mlx-ts", "@preact/signals-core"]);
+
+  it("lets a file import its neighbours, mlx-ts, and what the manifest declares", () => {
+    for (const specifier of ["./a.ts", "mlx-ts/train", "@preact/signals-core"])
+      expect(judgePackageImport(path, specifier, false, declared)).toBeUndefined();
+  });
+
+  it("refuses what is not declared, other packages' files, and the package's own entry", () => {
+    for (const specifier of ["uplot", "@mlx-ts/studio", "../../studio/src/a.ts", "../../../src/index.ts", "./index.ts"])
+      expect(judgePackageImport(path, specifier, false, declared)).toContain(specifier);
+  });
+
+  it("keeps Node's modules to files that are for Node alone, or to when they are needed", () => {
+    expect(judgePackageImport(path, "node:fs", false, declared)).toContain("at load time");
+    expect(judgePackageImport(path, "node:fs", true, declared)).toBeUndefined();
+    expect(judgePackageImport("packages/studio/src/server/serve.ts", "node:http", false, declared)).toBeUndefined();
   });
 });

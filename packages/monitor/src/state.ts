@@ -1,0 +1,124 @@
+/** What is known of a training at one moment, and how an event changes it. */
+import type {
+  HistogramsEvent,
+  KernelsEvent,
+  RunEvent,
+  SamplesEvent,
+  StartEvent,
+  StepEvent,
+  TrainPosition,
+} from "mlx-ts/train";
+
+/** Whether a training goes on. */
+export type TrainingStatus = "waiting" | "running" | "paused" | "finished" | "aborted" | "failed";
+
+/** What is known of a training at one moment. Never changed in place. */
+export interface MonitorState {
+  readonly status: TrainingStatus;
+  /** What made it fail. */
+  readonly error: string | null;
+  readonly position: TrainPosition;
+  readonly start: StartEvent | null;
+  /** The latest step. */
+  readonly step: StepEvent | null;
+  /** The loss of recent steps: a mean in which older ones fade. */
+  readonly smoothedLoss: number;
+  /** Samples per second of recent steps. */
+  readonly throughput: number;
+  /** Time that steps have taken so far, by what it was spent on. */
+  readonly phaseTotals: { readonly data: number; readonly record: number; readonly compute: number };
+  /** The mean losses of whole epochs. */
+  readonly epochLosses: readonly { readonly epoch: number; readonly step: number; readonly loss: number }[];
+  /** Some of all histograms, oldest first, the latest last. */
+  readonly histograms: readonly HistogramsEvent[];
+  readonly samples: SamplesEvent | null;
+  readonly kernels: KernelsEvent | null;
+  /** The step of the latest checkpoint. */
+  readonly checkpointStep: number | null;
+}
+
+/** Before anything has happened. */
+export const initialState: MonitorState = {
+  status: "waiting",
+  error: null,
+  position: { step: 0, epoch: 0, batch: 0 },
+  start: null,
+  step: null,
+  smoothedLoss: Number.NaN,
+  throughput: Number.NaN,
+  phaseTotals: { data: 0, record: 0, compute: 0 },
+  epochLosses: [],
+  histograms: [],
+  samples: null,
+  kernels: null,
+  checkpointStep: null,
+};
+
+/** How much the latest step counts in a mean of recent ones. */
+const latestShare = 0.05;
+const histogramLimit = 48;
+const epochLimit = 4096;
+
+/** The state after an event. */
+export function stateAfter(before: MonitorState, event: RunEvent): MonitorState {
+  const state = { ...before, position: { step: event.step, epoch: event.epoch, batch: event.batch } };
+  switch (event.kind) {
+    case "start":
+      return {
+        ...state,
+        status: "running",
+        error: null,
+        start: event,
+        epochLosses: state.epochLosses.filter(({ step }) => step <= event.step),
+        histograms: state.histograms.filter(({ step }) => step <= event.step),
+        ...(event.step === 0 && { smoothedLoss: Number.NaN, step: null, samples: null, checkpointStep: null }),
+      };
+    case "step":
+      return {
+        ...state,
+        status: state.status === "paused" ? "paused" : "running",
+        step: event,
+        smoothedLoss: faded(state.smoothedLoss, event.loss),
+        throughput: faded(state.throughput, event.samplesPerSecond),
+        phaseTotals: {
+          data: state.phaseTotals.data + event.phases.data,
+          record: state.phaseTotals.record + event.phases.record,
+          compute: state.phaseTotals.compute + event.phases.compute,
+        },
+      };
+    case "epoch":
+      return {
+        ...state,
+        epochLosses: thinned(
+          [...state.epochLosses, { epoch: event.epoch, step: event.step, loss: event.loss }],
+          epochLimit,
+        ),
+      };
+    case "histograms":
+      return { ...state, histograms: thinned([...state.histograms, event], histogramLimit) };
+    case "samples":
+      return { ...state, samples: event };
+    case "kernels":
+      return { ...state, kernels: event };
+    case "checkpoint":
+      return { ...state, checkpointStep: event.step };
+    case "pause":
+      return { ...state, status: "paused" };
+    case "resume":
+      return { ...state, status: "running" };
+    case "end":
+      return { ...state, status: event.reason };
+    default:
+      event satisfies never;
+      return state;
+  }
+}
+
+function faded(before: number, latest: number): number {
+  return Number.isFinite(before) ? before + latestShare * (latest - before) : latest;
+}
+
+/** The list, or every second of its items and the last one if it has become too long. */
+function thinned<T>(list: readonly T[], limit: number): readonly T[] {
+  return list.length <= limit ? list : list.filter((_, k) => k % 2 === 0 || k === list.length - 1);
+}

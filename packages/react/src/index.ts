@@ -1,0 +1,2 @@
+/** Hooks that show a training of mlx-ts in React. */
+export { useTrainingMonitor } from "./use-training-monitor.ts";
