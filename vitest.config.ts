@@ -18,7 +18,7 @@ const alias = [
 ];
 
 /** What the packages' tests load in Chromium from node_modules. */
-const packagesInBrowsers = ["@preact/signals-core", "react", "react-dom/client", "vue"];
+const packagesInBrowsers = ["comlink", "@preact/signals-core", "react", "react-dom/client", "vue"];
 
 /** Under these headers a page gets a real `SharedArrayBuffer`, so that WebAssembly threads run in the browser's tests. */
 const crossOriginIsolation = {
@@ -29,9 +29,6 @@ const crossOriginIsolation = {
 
 /** Tests of the GPU backend; in Node they run once per software driver. */
 const gpuTests = "test/webgpu/**/*.test.ts";
-
-/** Tests of whole pages: in Node, they build and serve one and drive it in a browser. */
-const pageTests = "examples/*/test/**/*.page.test.ts";
 
 const gpuProject = (name: keyof typeof vulkanDrivers): TestProjectInlineConfiguration => ({
   extends: true,
@@ -52,12 +49,8 @@ const config: ViteUserConfig = defineConfig({
           name: "node",
           environment: "node",
           include: ["{test,packages/*/test,examples/*/test}/**/*.test.ts"],
-          exclude: [gpuTests, pageTests],
+          exclude: [gpuTests],
         },
-      },
-      {
-        extends: true,
-        test: { name: "pages", environment: "node", include: [pageTests], hookTimeout: 60_000, testTimeout: 60_000 },
       },
       gpuProject("lavapipe"),
       gpuProject("swiftshader"),

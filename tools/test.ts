@@ -1,7 +1,7 @@
 /**
  * `npm test`: runs every test in Node, on software GPUs and in Chromium and prints `N passed, N failed` last.
  *
- * Arguments: file-name filters, `--project node|pages|lavapipe|swiftshader|chromium`, `-t <pattern of test names>`, `--update` (snapshots).
+ * Arguments: file-name filters, `--project node|lavapipe|swiftshader|chromium`, `-t <pattern of test names>`, `--update` (snapshots).
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -17,7 +17,7 @@ import { ensureLavapipe } from "./vulkan.ts";
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
   options: {
-    project: { type: "string", multiple: true, default: ["node", "pages", "lavapipe", "swiftshader", "chromium"] },
+    project: { type: "string", multiple: true, default: ["node", "lavapipe", "swiftshader", "chromium"] },
     testNamePattern: { type: "string", short: "t" },
     update: { type: "boolean", short: "u", default: false },
   },
@@ -54,7 +54,7 @@ function describeCounts({ passed, failed, skipped }: Counts): string {
 function prepare(): boolean {
   try {
     // Chromium brings SwiftShader along.
-    if (values.project.some((project) => ["chromium", "pages", "swiftshader"].includes(project))) ensureChromium();
+    if (values.project.some((project) => project === "chromium" || project === "swiftshader")) ensureChromium();
     if (values.project.includes("lavapipe")) ensureLavapipe();
     if (filters.length === 0 || filters.some((filter) => filter.includes("documentation")))
       generateDocumentationTests();

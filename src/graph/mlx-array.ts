@@ -19,28 +19,6 @@ let nextId = 1;
 /** Receives every array that is made, while `tidy` runs. */
 let creations: MLXArray[] | null = null;
 
-/** Whether definitions are being opened for a plan. */
-let opens = false;
-
-/**
- * Runs `body`, which opens definitions for a plan: the vertices it makes are never computed themselves, so they count as
- * nobody's users, and may read what was disposed after the computation that is planned was asked for.
- */
-export function opening<T>(body: () => T): T {
-  const outer = opens;
-  opens = true;
-  try {
-    return body();
-  } finally {
-    opens = outer;
-  }
-}
-
-/** Whether definitions are being opened for a plan. */
-export function isOpening(): boolean {
-  return opens;
-}
-
 /** Runs `body` and returns its result with the arrays it made. */
 export function recordCreations<T>(body: () => T): { readonly result: T; readonly created: readonly MLXArray[] } {
   const outer = creations;
@@ -77,10 +55,6 @@ export class MLXArray implements Aval {
   /** How many arrays that are not yet evaluated are computed from this one. */
   pendingUses = 0;
   isDisposed = false;
-  /** Whether something else looks at the memory of the elements, so that it must not be reused before the collector says so. */
-  isLent = false;
-  /** Whether a compiled function took the elements' memory over. */
-  #isDonated = false;
   #isIdle = false;
 
   constructor(primitive: Primitive, inputs: readonly MLXArray[], params: unknown, aval: Aval) {
@@ -91,9 +65,12 @@ export class MLXArray implements Aval {
     this.dtype = aval.dtype;
     this.device = defaultDevice() === "cpu" ? "cpu" : placementOf(primitive, inputs, aval);
     creations?.push(this);
-    if (opens) return;
     for (const input of inputs) {
-      input.requireKept(primitive.name);
+      if (input.isDisposed)
+        throw new DisposedError(
+          primitive.name,
+          `its operand array(${input.dtype} ${formatShape(input.shape)}) was disposed; use it before dispose(), or keep it`,
+        );
       input.pendingUses++;
       if (input.#isIdle) input.#wake();
     }
@@ -143,21 +120,6 @@ export class MLXArray implements Aval {
     rest(this.releaseIfUnused());
   }
 
-  /** Lets a compiled function have the memory, unless something else looks at it. */
-  donate(): void {
-    if (this.isLent || this.isDisposed) return;
-    this.#isDonated = true;
-    this.dispose();
-  }
-
-  /** @throws {DisposedError} if the array was disposed, naming what was asked of it */
-  requireKept(operation: string): void {
-    if (!this.isDisposed) return;
-    const how = this.#isDonated ? "donated to a compiled function (donate: true)" : "disposed";
-    const what = `array(${this.dtype} ${formatShape(this.shape)})`;
-    throw new DisposedError(operation, `${what} was ${how}; use it before that, or keep array(x) of it`);
-  }
-
   /** Disposes the array at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
@@ -186,7 +148,12 @@ export class MLXArray implements Aval {
     for (let array = stack.pop(); array; array = stack.pop()) {
       array.#isIdle = false;
       for (const input of array.inputs) {
-        if (input.pendingUses === 0) input.requireKept(array.primitive.name);
+        if (input.isDisposed && input.pendingUses === 0) {
+          throw new DisposedError(
+            array.primitive.name,
+            `its operand array(${input.dtype} ${formatShape(input.shape)}) was disposed`,
+          );
+        }
         input.pendingUses++;
         if (input.#isIdle) stack.push(input);
       }

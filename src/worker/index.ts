@@ -10,5 +10,5 @@ export {
   toHandle,
 } from "./handles.ts";
 export type { SharingReport, WorkerTicket } from "./membership.ts";
-export { admitWorker, joinMemory, releaseWorker, sharing } from "./membership.ts";
+export { admitWorker, joinMemory, leaveMemory, releaseWorker, sharing } from "./membership.ts";
 export type { IsSendable, NotSendable, Sendable } from "./sendable.ts";

@@ -69,6 +69,17 @@ export function releaseWorker(ticket: WorkerTicket): void {
   if (ticket.member !== null) sharedArena()?.reap(ticket.member.member);
 }
 
+/**
+ * Ends the threads that compute for this worker; resolves when they have ended. A worker calls it before it ends, so that
+ * nobody writes to the memory that `releaseWorker` takes back.
+ */
+export async function leaveMemory(): Promise<void> {
+  const { backend } = currentRuntime();
+  if (!(backend instanceof WasmBackend)) return;
+  await backend.synchronize();
+  await backend.pool.close();
+}
+
 /** What this thread and others share. */
 export function sharing(): SharingReport {
   const arena = sharedArena();

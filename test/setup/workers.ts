@@ -51,14 +51,22 @@ export async function startWorker(inBrowser: () => Worker, url: URL): Promise<Te
 
 interface NodeWorker {
   on(event: string, listener: (value: unknown) => void): void;
-  postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
+  off(event: string, listener: (value: unknown) => void): void;
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   terminate(): Promise<number>;
+  ref(): void;
+  unref(): void;
 }
 
 async function nodeWorker(url: URL): Promise<NodeWorker> {
   const file = "./node-workers.ts";
   const { startNodeWorker } = await import(/* @vite-ignore */ file);
   return startNodeWorker(url);
+}
+
+/** The worker itself: what `inBrowser` makes, or a thread of Node that runs the file at `url`. */
+export function anyWorker(inBrowser: () => Worker, url: URL): Worker | Promise<NodeWorker> {
+  return typeof document === "object" ? inBrowser() : nodeWorker(url);
 }
 
 /** In a worker: how it talks to who started it. */

@@ -1,5 +1,7 @@
 /** From an electrocardiogram to its single beats. Times are in samples of the recording. */
+
 import { UserError } from "../../common/command.ts";
+import { readColumns } from "../csv.ts";
 import { medianOf } from "../medians.ts";
 
 /** Samples per second of the recordings of the MIT-BIH database. */
@@ -10,9 +12,6 @@ export const beatLength = 128;
 
 const samplesBeforePeak = 90;
 const samplesPerValue = 2;
-
-/** Of the typical beats, one in so many stays unseen. */
-const unseenShare = 5;
 
 /** What a recording must last at least, so that there are beats to learn from. */
 const minimumSeconds = 60;
@@ -27,8 +26,14 @@ export interface Beat {
   readonly widthMilliseconds: number;
 }
 
-/** Millivolts of the converter's values of the MIT-BIH database. @throws {UserError} if the recording at `path` is short */
-export function millivoltsOf(path: string, counts: Float64Array): Float64Array {
+/**
+ * Reads a recording from a CSV file with the column count, the converter's values of the MIT-BIH database.
+ *
+ * @returns millivolts
+ * @throws {UserError} naming file, row and remedy
+ */
+export async function readRecording(path: string): Promise<Float64Array> {
+  const [counts = new Float64Array(0)] = await readColumns(path, ["count"]);
   const needed = minimumSeconds * sampleRate;
   if (counts.length < needed) {
     throw new UserError(
@@ -39,39 +44,31 @@ export function millivoltsOf(path: string, counts: Float64Array): Float64Array {
   return counts.map((count) => (count - 1024) / 200);
 }
 
-/** The beats of a recording, in order; those cut off at its ends are left out. `least` is the height of the least peak. */
-export function segmentBeats(millivolts: Float64Array, least?: number): readonly Beat[] {
+/** The beats of a recording, in order; those cut off at its ends are left out. */
+export function segmentBeats(millivolts: Float64Array): readonly Beat[] {
   const raised = subtractBaseline(millivolts);
   const end = millivolts.length - (samplesPerValue * beatLength - samplesBeforePeak);
-  return findPeaks(raised, least)
+  return findPeaks(raised)
     .filter((peak) => peak >= samplesBeforePeak && peak < end)
     .map((peak) => ({ peak, values: cutBeat(raised, peak), widthMilliseconds: widthAt(raised, peak) }));
 }
 
 /**
- * Half the usual height of R waves: the usual height is the median of the greatest values of all stretches of two seconds, in
- * each of which a living heart beats.
+ * The peaks of R waves: maxima within 0.2 s on either side that reach half the usual height. The usual height is the median
+ * of the greatest values of all stretches of two seconds, in each of which a living heart beats.
  *
  * @param raised millivolts above the baseline
  */
-export function leastPeak(raised: Float64Array): number {
+export function findPeaks(raised: Float64Array): readonly number[] {
   const stretch = 2 * sampleRate;
   const heights = Array.from({ length: Math.floor(raised.length / stretch) }, (_, k) =>
     raised.subarray(k * stretch, (k + 1) * stretch).reduce((a, b) => Math.max(a, b), 0),
   );
-  return medianOf(Float64Array.from(heights)) / 2;
-}
-
-/**
- * The peaks of R waves: maxima within 0.2 s on either side that reach `least`.
- *
- * @param raised millivolts above the baseline
- */
-export function findPeaks(raised: Float64Array, least: number = leastPeak(raised)): readonly number[] {
+  const threshold = medianOf(Float64Array.from(heights)) / 2;
   const reach = Math.round(0.2 * sampleRate);
   const peaks: number[] = [];
   for (const [index, value] of raised.entries()) {
-    if (value < least) continue;
+    if (value < threshold) continue;
     const before = raised.subarray(Math.max(0, index - reach), index);
     const after = raised.subarray(index + 1, index + 1 + reach);
     if (before.every((other) => other < value) && after.every((other) => other <= value)) peaks.push(index);
@@ -131,17 +128,4 @@ export function typicalBeats(beats: readonly Beat[]): readonly number[] {
     .sort((a, b) => (distances[a] ?? 0) - (distances[b] ?? 0))
     .slice(0, Math.ceil(beats.length / 2))
     .sort((a, b) => a - b);
-}
-
-/** Positions in `beats` of typical ones: those to train on, and every fifth, which stays unseen and tells what error is usual. */
-export function splitTypicalBeats(beats: readonly Beat[]): {
-  readonly seen: readonly number[];
-  readonly unseen: readonly number[];
-} {
-  const typical = typicalBeats(beats);
-  const isUnseen = (index: number): boolean => index % unseenShare === unseenShare - 1;
-  return {
-    seen: typical.filter((_, index) => !isUnseen(index)),
-    unseen: typical.filter((_, index) => isUnseen(index)),
-  };
 }

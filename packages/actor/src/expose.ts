@@ -1,0 +1,185 @@
+/** A worker's side of an actor: makes the object, and runs its calls one at a time. */
+import { expose as exposeHost, transfer } from "comlink";
+import { joinMemory, leaveMemory, openArrays, shareArrays } from "mlx-ts/worker";
+import { ownerEndpoint } from "./endpoint.ts";
+import { decodeError, type EncodedError, encodeError, WorkerError } from "./errors.ts";
+import { type ActorHost, type Answer, isSignalHandle, mapData, type StartMessage } from "./protocol.ts";
+import type { ExposableClass } from "./remote.ts";
+
+/**
+ * Lets `actor` start objects of this class in the worker that runs this file. An object with a method `dispose` (or
+ * `Symbol.asyncDispose`) is disposed when its actor is.
+ *
+ * @throws {Error} if the file runs in no worker
+ */
+export function expose(exposed: ExposableClass): void {
+  exposeHost(new Host(exposed), ownerEndpoint());
+}
+
+/** A generator, or the like, that a method gave. */
+type Steps = Iterator<unknown> | AsyncIterator<unknown>;
+
+/** Objects of one class, and their calls. */
+class Host implements ActorHost {
+  readonly #exposed: ExposableClass;
+  #object: object | null = null;
+  /** Calls, and steps of streams, run one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #streams = new Map<number, { readonly steps: Steps; readonly signals: readonly number[] }>();
+  #nextStream = 1;
+  readonly #signals = new Map<number, AbortController>();
+
+  constructor(exposed: ExposableClass) {
+    this.#exposed = exposed;
+  }
+
+  start({ ticket, threads, parameters, lock }: StartMessage): Promise<Answer> {
+    return this.#answer(async () => {
+      joinMemory(ticket, threads === null ? {} : { threads });
+      const isHeld = await holdLock(lock);
+      this.#object = Reflect.construct(this.#exposed, listOf(openArrays(parameters)));
+      return valueAnswer(isHeld);
+    });
+  }
+
+  call(method: string, parameters: unknown): Promise<Answer> {
+    const signals: number[] = [];
+    let opened: readonly unknown[];
+    try {
+      opened = listOf(mapData(openArrays(parameters), (leaf) => this.#openSignal(leaf, signals)));
+    } catch (error) {
+      return Promise.resolve({ kind: "error", error: encodeError(error) });
+    }
+    return this.#answer(async () => {
+      let isStream = false;
+      try {
+        const result: unknown = await Reflect.apply(this.#methodNamed(method), this.#object, opened);
+        const steps = stepsOf(result);
+        if (!steps) return await valueAnswer(result);
+        isStream = true;
+        const stream = this.#nextStream++;
+        this.#streams.set(stream, { steps, signals });
+        return { kind: "stream", stream };
+      } finally {
+        if (!isStream) this.#forget(signals);
+      }
+    });
+  }
+
+  next(stream: number): Promise<Answer> {
+    return this.#answer(async () => {
+      const open = this.#streams.get(stream);
+      if (!open) return { kind: "end" };
+      let isOver = true;
+      try {
+        const { done, value } = await open.steps.next();
+        if (done) return { kind: "end" };
+        isOver = false;
+        return await valueAnswer(value);
+      } finally {
+        if (isOver) this.#end(stream);
+      }
+    });
+  }
+
+  async leave(stream: number): Promise<void> {
+    await this.#inTurn(async () => {
+      const open = this.#end(stream);
+      await open?.return?.();
+    });
+  }
+
+  abort(signal: number, reason: EncodedError): void {
+    this.#signals.get(signal)?.abort(decodeError(reason));
+  }
+
+  async close(): Promise<void> {
+    await this.#inTurn(async () => {
+      try {
+        for (const stream of [...this.#streams.keys()]) await this.#end(stream)?.return?.();
+        await disposeOf(this.#object);
+      } finally {
+        await leaveMemory();
+      }
+    });
+  }
+
+  /** Runs `body` when everything before is done. */
+  #inTurn<T>(body: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(body);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  async #answer(body: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await this.#inTurn(body);
+    } catch (error) {
+      return { kind: "error", error: encodeError(error) };
+    }
+  }
+
+  #methodNamed(name: string): CallableFunction {
+    const method: unknown = this.#object === null ? undefined : Reflect.get(this.#object, name);
+    if (typeof method === "function") return method;
+    throw new WorkerError("actor", `${this.#exposed.name} has no method ${name}`);
+  }
+
+  #end(stream: number): Steps | undefined {
+    const open = this.#streams.get(stream);
+    this.#streams.delete(stream);
+    this.#forget(open?.signals ?? []);
+    return open?.steps;
+  }
+
+  /** A signal that is aborted when the one is that a handle stands for; anything else as it is. */
+  #openSignal(leaf: unknown, signals: number[]): unknown {
+    if (!isSignalHandle(leaf)) return leaf;
+    const controller = new AbortController();
+    if (leaf.aborted) controller.abort(decodeError(leaf.aborted));
+    this.#signals.set(leaf.mlxSignal, controller);
+    signals.push(leaf.mlxSignal);
+    return controller.signal;
+  }
+
+  #forget(signals: readonly number[]): void {
+    for (const signal of signals) this.#signals.delete(signal);
+  }
+}
+
+async function valueAnswer(value: unknown): Promise<Answer> {
+  const { message, transfer: buffers } = await shareArrays(value);
+  return transfer({ kind: "value", message }, buffers);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The steps of a generator, or of something that can be iterated over asynchronously; null for other values. */
+function stepsOf(value: unknown): Steps | null {
+  if (typeof value !== "object" || value === null) return null;
+  if (Symbol.asyncIterator in value) return Object(value)[Symbol.asyncIterator]();
+  return Symbol.iterator in value && typeof Reflect.get(value, "next") === "function"
+    ? Object(value)[Symbol.iterator]()
+    : null;
+}
+
+async function disposeOf(value: unknown): Promise<void> {
+  const target = Object(value);
+  const dispose: unknown =
+    target[Symbol.asyncDispose ?? "dispose"] ?? target[Symbol.dispose ?? "dispose"] ?? target.dispose;
+  if (typeof dispose === "function") await Reflect.apply(dispose, value, []);
+}
+
+/** Holds a lock until the worker ends; false where there are no locks. */
+function holdLock(name: string): Promise<boolean> {
+  const { locks } = Object(Object(globalThis).navigator);
+  if (!locks) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    locks.request(name, () => {
+      resolve(true);
+      return new Promise(() => undefined);
+    });
+  });
+}
