@@ -18,7 +18,7 @@ const alias = [
 ];
 
 /** What the packages' tests load in Chromium from node_modules. */
-const packagesInBrowsers = ["comlink", "@preact/signals-core", "react", "react-dom/client", "vue"];
+const packagesInBrowsers = ["comlink", "@preact/signals-core", "react", "react-dom/client", "uplot", "vue"];
 
 /** Under these headers a page gets a real `SharedArrayBuffer`, so that WebAssembly threads run in the browser's tests. */
 const crossOriginIsolation = {

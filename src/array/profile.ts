@@ -15,7 +15,7 @@ import { scalarValue } from "./runtime.ts";
 
 /** One kernel, measured. */
 export interface ProfiledKernel extends ExplainedKernel {
-  /** The shortest of a few runs. */
+  /** The mean of a few runs, of many where one takes less than the clock can tell. */
   readonly milliseconds: number;
   /** Bytes of the buffers that are held while it runs: inputs, results so far, intermediates still needed. */
   readonly heldBytes: number;
@@ -23,8 +23,9 @@ export interface ProfiledKernel extends ExplainedKernel {
   readonly reads: readonly number[];
 }
 
-/** How often a kernel is measured; the first run, which compiles, is not. */
-const runs = 3;
+/** How long a kernel is measured, and how often at most; the first run, which compiles, is not measured. */
+const measuredMilliseconds = 2;
+const mostRuns = 200;
 
 /**
  * The kernels that computing the given arrays (or trees of arrays) runs, each measured by itself: on its own, a kernel has
@@ -131,17 +132,22 @@ async function measure(
     outputCount: written.length,
   });
   try {
-    let milliseconds = Number.POSITIVE_INFINITY;
-    let outputs: readonly Allocation[] = [];
-    for (let run = 0; run <= runs; run++) {
+    let outputs = await executable.run(sources.map(read), constants);
+    await backend.synchronize();
+    const started = performance.now();
+    let runs = 0;
+    let elapsed = 0;
+    while (runs < mostRuns && elapsed < measuredMilliseconds) {
       for (const output of outputs) output.release();
-      await backend.synchronize();
-      const started = performance.now();
       outputs = await executable.run(sources.map(read), constants);
       await backend.synchronize();
-      if (run > 0) milliseconds = Math.min(milliseconds, performance.now() - started);
+      elapsed = performance.now() - started;
+      runs++;
     }
-    return { outputs: new Map(written.map((buffer, k) => [buffer, outputs[k] ?? missing()])), milliseconds };
+    return {
+      outputs: new Map(written.map((buffer, k) => [buffer, outputs[k] ?? missing()])),
+      milliseconds: elapsed / runs,
+    };
   } finally {
     executable.dispose();
   }
