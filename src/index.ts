@@ -198,6 +198,8 @@ export type { ArrayLike, ArrayReference } from "./primitives/operands.ts";
 export type { PadOptions, PadWidth } from "./primitives/padding.ts";
 export { pad } from "./primitives/padding.ts";
 export { prod } from "./primitives/products.ts";
+export type { QuantizationOptions } from "./primitives/quantization.ts";
+export { dequantize, quantize, quantizedMatmul } from "./primitives/quantization.ts";
 export type { AxisArgument, AxisOrOptions, ReduceOptions } from "./primitives/reductions.ts";
 export { sum } from "./primitives/reductions.ts";
 export { ceil, floor, round, trunc } from "./primitives/rounding.ts";

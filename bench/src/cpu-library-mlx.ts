@@ -58,6 +58,14 @@ const attentionGradient = (tokens: number) => async (): Promise<Prepared> => {
   };
 };
 
+const matrixVector = (outputs: number) => async (): Promise<Prepared> => {
+  const x = random([1, 4096]);
+  const weights = mx.quantize(random([outputs, 4096], 1, 2));
+  await mx.evaluate(x, weights);
+  const call = mx.compile((input: mx.MLXArray) => mx.quantizedMatmul(input, ...weights));
+  return computing(() => call(x));
+};
+
 /** mlx-ts, with the rows of the CPU's benchmark. */
 export const library: Library<CpuRowName> = {
   versions: { ...shared.versions, node: process.versions.node, v8: process.versions.v8 },
@@ -93,7 +101,7 @@ export const library: Library<CpuRowName> = {
     "mlp-step": shared.rows["mlp-step"],
     "gpt-gradient": shared.rows["gpt-gradient"],
     "gpt-step": gptStep,
-    "matvec4-4096": "quantized products do not exist yet",
-    "matvec4-11008": "quantized products do not exist yet",
+    "matvec4-4096": matrixVector(4096),
+    "matvec4-11008": matrixVector(11008),
   },
 };

@@ -211,6 +211,14 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
       params: { scale: 0.7, isCausal: false },
     },
   ],
+  quantizedMatmulRow: [true, false].map((isTransposed): LawCase => {
+    const words: InputSpec = { shape: [2, 2, 1], dtype: "uint32", domain: [0, 2 ** 32 - 1] };
+    const factors = of(2, 2, 2);
+    return {
+      inputs: [of(3, isTransposed ? 8 : 2), words, factors, factors],
+      params: { groupSize: 4, bits: 4, isTransposed },
+    };
+  }),
   randomBitsRow: [
     {
       inputs: [{ shape: [2], dtype: "uint32", domain: [0, 1000] }],

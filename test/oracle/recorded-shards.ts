@@ -11,6 +11,7 @@ import losses from "./recorded/losses.json?raw";
 import optimizers from "./recorded/optimizers.json?raw";
 import printing from "./recorded/printing.json?raw";
 import promotion from "./recorded/promotion.json?raw";
+import quantization from "./recorded/quantization.json?raw";
 import random from "./recorded/random.json?raw";
 import reduction from "./recorded/reduction.json?raw";
 import scan from "./recorded/scan.json?raw";
@@ -108,6 +109,7 @@ const texts = [
   optimizers,
   fast,
   transforms,
+  quantization,
 ];
 
 /** Every recorded file. */

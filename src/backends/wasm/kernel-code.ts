@@ -19,6 +19,8 @@ export interface KernelParts extends LaneParts {
   readonly loopMemory: Part<Pick<typeof import("./loop-memory.ts"), "emitPasses" | "keepValues">>;
   /** Attention as one kernel. */
   readonly attention: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
+  /** Products with packed weights. */
+  readonly quantized: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
 }
 
 /** What kernels are compiled for. */

@@ -4,15 +4,19 @@ import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from 
 import { attentionOf } from "./attention-call.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitLoopKernel } from "./loop-kernel.ts";
+import { quantizedOf } from "./quantized-call.ts";
 
 /** Whether a composite is computed by a kernel of its own. */
 export function isTakenWhole(call: TensorCall): boolean {
-  return attentionOf(call) !== null;
+  return attentionOf(call) !== null || quantizedOf(call) !== null;
 }
 
 /** The module of a kernel. @throws {MissingPart} if its emitter is not loaded */
 export function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
-  if (kernel.kind === "composite") return target.parts.attention.get()(kernel, target);
+  if (kernel.kind === "composite") {
+    const { attention, quantized } = target.parts;
+    return (quantizedOf(kernel.call) ? quantized : attention).get()(kernel, target);
+  }
   if (kernel.kind === "contraction" && isPackedProduct(kernel)) return target.parts.products.get()(kernel, target);
   return emitLoopKernel(asLoops(kernel), target);
 }
