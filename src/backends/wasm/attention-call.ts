@@ -2,6 +2,7 @@
 import { sizeOf } from "../../base/shape.ts";
 import type { TensorCall, TensorType } from "../../ir/kernel.ts";
 import type { Mask } from "./attention-rows.ts";
+import { propertyOf } from "./engine-features.ts";
 
 /** Lengths and parameters of an attention. */
 export interface Attention {
@@ -21,8 +22,9 @@ export interface Attention {
 /** The attention that `call` is, if the kernel takes it: float32, not empty, a mask that is boolean or float32. */
 export function attentionOf({ name, inputs, params }: TensorCall): Attention | null {
   const [q, k, v, mask] = inputs;
-  if (name !== "scaledDotProductAttention" || !q || !k || !v || !isAttentionParams(params)) return null;
-  if ([q, k, v].some(({ dtype }) => dtype !== "float32") || !Number.isFinite(params.scale)) return null;
+  const [scale, isCausal] = [propertyOf(params, "scale"), propertyOf(params, "isCausal") === true];
+  if (name !== "scaledDotProductAttention" || !q || !k || !v || typeof scale !== "number") return null;
+  if ([q, k, v].some(({ dtype }) => dtype !== "float32") || !Number.isFinite(scale)) return null;
   const leading = q.shape.slice(0, -2);
   const [queries = 0, features = 0] = q.shape.slice(-2);
   const [keys = 0, valueFeatures = 0] = v.shape.slice(-2);
@@ -31,18 +33,7 @@ export function attentionOf({ name, inputs, params }: TensorCall): Attention | n
   const layout = mask ? maskLayout(mask, [...leading, queries, keys]) : null;
   if (mask && !layout) return null;
   const group = (leading.at(-1) ?? 1) / keyHeads;
-  return { ...params, leading, group, queries, keys, features, valueFeatures, mask: layout };
-}
-
-function isAttentionParams(params: unknown): params is { readonly scale: number; readonly isCausal: boolean } {
-  return (
-    typeof params === "object" &&
-    params !== null &&
-    "scale" in params &&
-    typeof params.scale === "number" &&
-    "isCausal" in params &&
-    typeof params.isCausal === "boolean"
-  );
+  return { scale, isCausal, leading, group, queries, keys, features, valueFeatures, mask: layout };
 }
 
 function maskLayout({ shape, dtype }: TensorType, scores: readonly number[]): Mask | null {
