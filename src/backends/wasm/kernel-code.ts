@@ -17,10 +17,8 @@ export interface KernelParts extends LaneParts {
   readonly products: Part<(kernel: ContractionKernel, target: KernelTarget) => KernelCode>;
   /** What loops keep in scratch memory. */
   readonly loopMemory: Part<Pick<typeof import("./loop-memory.ts"), "emitPasses" | "keepValues">>;
-  /** Attention as one kernel. */
-  readonly attention: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
-  /** Products with packed weights. */
-  readonly quantized: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
+  /** Composites as one kernel: attention, products with packed weights. */
+  readonly composites: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
 }
 
 /** What kernels are compiled for. */

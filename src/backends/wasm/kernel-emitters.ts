@@ -1,22 +1,36 @@
 /** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
+import { sizeOf } from "../../base/shape.ts";
 import { asLoops } from "../../compiler/loop-nest.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
-import { attentionOf } from "./attention-call.ts";
+import { propertyOf } from "./engine-features.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitLoopKernel } from "./loop-kernel.ts";
-import { quantizedOf } from "./quantized-call.ts";
 
-/** Whether a composite is computed by a kernel of its own. */
-export function isTakenWhole(call: TensorCall): boolean {
-  return attentionOf(call) !== null || quantizedOf(call) !== null;
+/** Whether a composite is computed by a kernel of its own. Which lengths and parameters it has, the kernel finds out. */
+export function isTakenWhole({ name, inputs, params }: TensorCall): boolean {
+  const [x, w] = inputs;
+  if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
+  const isAttention = name === "scaledDotProductAttention";
+  // Beside float32: a mask may be boolean, packed weights are whole words.
+  if (!inputs.every(({ dtype }, k) => dtype === "float32" || (isAttention ? k === 3 && dtype === "bool" : k === 1)))
+    return false;
+  const number = (key: string): number => Number(propertyOf(params, key));
+  if (isAttention) return Number.isFinite(number("scale"));
+  const isTaken = name === "quantizedMatmul" && number("isTransposed") === 1 && w.shape.length === 2;
+  // A pair of vectors has eight words, which must share their scale.
+  return (
+    isTaken &&
+    (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
+    sizeOf(x.shape.slice(0, -1)) <= mostRows
+  );
 }
+
+/** Rows up to which packed weights are unpacked for each of them; more are worth a product with weights unpacked once. */
+const mostRows = 8;
 
 /** The module of a kernel. @throws {MissingPart} if its emitter is not loaded */
 export function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
-  if (kernel.kind === "composite") {
-    const { attention, quantized } = target.parts;
-    return (quantizedOf(kernel.call) ? quantized : attention).get()(kernel, target);
-  }
+  if (kernel.kind === "composite") return target.parts.composites.get()(kernel, target);
   if (kernel.kind === "contraction" && isPackedProduct(kernel)) return target.parts.products.get()(kernel, target);
   return emitLoopKernel(asLoops(kernel), target);
 }

@@ -30,9 +30,7 @@ const OUTPUT_BLOCK = 32;
  * A sum's order depends on the length alone, so that rows, threads and wide vectors change no bit.
  */
 export function emitQuantizedProduct(kernel: CompositeKernel, target: KernelTarget): KernelCode {
-  const product = quantizedOf(kernel.call);
-  if (!product) throw new RangeError(`${kernel.call.name} on these tensors has no kernel`);
-  const { rows, inputs, outputs, bits, groupSize } = product;
+  const { rows, inputs, outputs, bits, groupSize } = quantizedOf(kernel.call);
   const loopFor = (rowsAtOnce: 1 | 2): QuantizedLoop => ({
     bits,
     pairsPerGroup: (groupSize * bits) / 256,

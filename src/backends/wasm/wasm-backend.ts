@@ -19,8 +19,7 @@ import { WorkerPool } from "./pool.ts";
 export const cpuParts: KernelParts & { readonly threads: Part<(host: CrewHost) => Crew> } = {
   products: /* @__PURE__ */ new Part("products", () => import("./contraction-part.ts")),
   loopMemory: /* @__PURE__ */ new Part("scratch memory of loops", () => import("./loop-memory-part.ts")),
-  attention: /* @__PURE__ */ new Part("attention", () => import("./attention-part.ts")),
-  quantized: /* @__PURE__ */ new Part("products with packed weights", () => import("./quantized-part.ts")),
+  composites: /* @__PURE__ */ new Part("composites", () => import("./composites-part.ts")),
   math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
   types: /* @__PURE__ */ new Part("integers, bool and half floats", () => import("./lane-types-part.ts")),
   threads: /* @__PURE__ */ new Part("threads", () => import("./pool-crew-part.ts")),
