@@ -4,6 +4,7 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from "vitest/config";
 import { chromiumArguments, chromiumPath } from "./tools/chromium.ts";
 import { CountReporter } from "./tools/count-reporter.ts";
+import { type SpawnedBrowserName, spawnedBrowser } from "./tools/spawned-browser.ts";
 import { vulkanDrivers } from "./tools/vulkan.ts";
 
 const source = (entry: string): string => fileURLToPath(new URL(`./src/${entry}`, import.meta.url));
@@ -33,6 +34,27 @@ const gpuTests = "test/webgpu/**/*.test.ts";
 const gpuProject = (name: keyof typeof vulkanDrivers): TestProjectInlineConfiguration => ({
   extends: true,
   test: { name, environment: "node", include: [gpuTests], env: { VK_ICD_FILENAMES: vulkanDrivers[name] } },
+});
+
+/** The tests in which engines can differ, and not those of pure arithmetic: Firefox and WebKit take long to start a page. */
+const engineTests = "test/{array,backends,compiler,nn,optimizers,train,transforms,worker}/**/*.test.ts";
+
+const browserProject = (name: SpawnedBrowserName): TestProjectInlineConfiguration => ({
+  extends: true,
+  server: { headers: crossOriginIsolation },
+  // WebKit has no `using` yet.
+  oxc: { target: "es2022" },
+  test: {
+    name,
+    include: [engineTests],
+    exclude: ["**/*.node.test.ts"],
+    browser: {
+      enabled: true,
+      screenshotFailures: false,
+      instances: [{ browser: name }],
+      provider: spawnedBrowser(name),
+    },
+  },
 });
 
 const config: ViteUserConfig = defineConfig({
@@ -74,6 +96,8 @@ const config: ViteUserConfig = defineConfig({
           },
         },
       },
+      browserProject("firefox"),
+      browserProject("webkit"),
     ],
   },
 });

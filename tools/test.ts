@@ -1,7 +1,7 @@
 /**
  * `npm test`: runs every test in Node, on software GPUs and in Chromium and prints `N passed, N failed` last.
  *
- * Arguments: file-name filters, `--project node|lavapipe|swiftshader|chromium`, `-t <pattern of test names>`, `--update` (snapshots).
+ * Arguments: file-name filters, `--project node|lavapipe|swiftshader|chromium|firefox|webkit`, `-t <pattern of test names>`, `--update` (snapshots).
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,12 +12,15 @@ import { ensureChromium } from "./chromium.ts";
 import { type Counts, countsFileVariable } from "./count-reporter.ts";
 import { generateDocumentationTests } from "./documentation-tests.ts";
 import { rootPath } from "./root.ts";
+import { ensureSpawnedBrowser, spawnedBrowserNames } from "./spawned-browser.ts";
 import { ensureLavapipe } from "./vulkan.ts";
+
+const projects = ["node", "lavapipe", "swiftshader", "chromium", "firefox", "webkit"];
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
   options: {
-    project: { type: "string", multiple: true, default: ["node", "lavapipe", "swiftshader", "chromium"] },
+    project: { type: "string", multiple: true, default: [...projects] },
     testNamePattern: { type: "string", short: "t" },
     update: { type: "boolean", short: "u", default: false },
   },
@@ -56,6 +59,7 @@ function prepare(): boolean {
     // Chromium brings SwiftShader along.
     if (values.project.some((project) => project === "chromium" || project === "swiftshader")) ensureChromium();
     if (values.project.includes("lavapipe")) ensureLavapipe();
+    for (const name of spawnedBrowserNames) if (values.project.includes(name)) ensureSpawnedBrowser(name);
     if (filters.length === 0 || filters.some((filter) => filter.includes("documentation")))
       generateDocumentationTests();
     return true;

@@ -307,6 +307,8 @@ define(Symbol.toPrimitive, function (this: MLXArray, hint: string): string {
   if (hint !== "number") return format(this);
   throw new ArgumentError("MLXArray", "JavaScript's operators do not work on arrays; use methods or mx.expr");
 });
+// Where engines have no `using` yet, compilers agree on this other symbol.
+define(Symbol.dispose ?? Symbol.for("Symbol.dispose"), MLXArray.prototype.dispose);
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 define(inspect, function (this: MLXArray): string {
   return format(this);

@@ -121,9 +121,7 @@ export class MLXArray implements Aval {
   }
 
   /** Disposes the array at the end of a `using` block. */
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
+  declare [Symbol.dispose]: () => void;
 
   /** Frees the memory of a disposed array that no pending computation needs; returns the arrays that lose a user by that. */
   releaseIfUnused(): readonly MLXArray[] {

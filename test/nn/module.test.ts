@@ -170,14 +170,15 @@ describe("a module", () => {
 });
 
 describe("an error inside a module", () => {
-  it("says which modules were called, from the innermost out, in the message and the stack", () => {
+  it("says which modules were called, from the innermost out", () => {
     const model = new nn.Sequential(new nn.Linear(2, 3), nn.relu, new nn.Linear(4, 1));
     const error = errorOf(() => model(mx.zeros([5, 2])));
     expect(error).toBeInstanceOf(mx.ShapeError);
     expect(error.message).toBe(
       "matmul: inner lengths differ: [5, 3] has 3, [4, 1] has 4\n  in Linear(4 → 1)\n  in Sequential()",
     );
-    expect(error.stack).toContain("in Linear(4 → 1)");
+    // Only V8 writes the message into the stack, and prints that.
+    if (error.stack?.includes("inner lengths")) expect(error.stack).toContain("in Linear(4 → 1)");
   });
 
   it("names the size that a layer cannot have", () => {

@@ -97,7 +97,8 @@ export class SharedArena implements ArenaSharing, TableMemory {
     this.#backend = backend;
     this.member = joined?.member ?? 0;
     this.#directory = (joined?.directory ?? arena.reserve(directory.words * 4)) / 4;
-    this.#words = new Int32Array(arena.memory.buffer);
+    // The arena's own view is never the shorter one, then: WebKit's `buffer` follows growth elsewhere at once.
+    this.#words = new Int32Array(arena.bytes().buffer);
     if (!joined) this.#words.fill(0, this.#directory, this.#directory + directory.words);
     const reserved = { memory: arena.memory, maximumPages: arena.maximumByteLength / PAGE };
     const place = (list: number, chunkCount: number, entryWords: number): SharedTable =>
@@ -271,7 +272,7 @@ export class SharedArena implements ArenaSharing, TableMemory {
     if (end > this.#words.length) {
       arena.memory.grow(0); // the engine then notices growth elsewhere
       arena.refresh();
-      this.#words = new Int32Array(arena.memory.buffer);
+      this.#words = new Int32Array(arena.bytes().buffer);
     }
     return this.#words;
   }
