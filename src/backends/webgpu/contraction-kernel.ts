@@ -1,6 +1,7 @@
 /** Products on the GPU: the schedule decides which code serves. */
 import { asLoops } from "../../compiler/loop-nest.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
+import { emitMatrices } from "./contraction-matrix.ts";
 import type { ContractionSchedule } from "./contraction-schedule.ts";
 import { contractionSchedule } from "./contraction-schedule.ts";
 import { emitTiles } from "./contraction-tile.ts";
@@ -21,6 +22,8 @@ export function emitContraction(
   switch (schedule.kind) {
     case "loop":
       return emitLoops(asLoops(kernel), target);
+    case "matrix":
+      return emitMatrices(kernel, target, schedule);
     case "tile":
       return emitTiles(kernel, target, schedule);
   }

@@ -1,4 +1,5 @@
 /** How the GPU computes a product: tiles, who computes what of a tile, and into how many parts long sums are cut. */
+import type { Expr } from "../../ir/expr.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
 import type { GpuTarget } from "./kernel-code.ts";
 
@@ -21,13 +22,19 @@ export interface TileSchedule {
   readonly slices: number;
 }
 
+/** A product of 16-bit floats by the matrix operations of subgroups, in tiles of 128 × 128. */
+export interface MatrixSchedule {
+  readonly kind: "matrix";
+  readonly slices: number;
+}
+
 /** A small product, or one with a single row or column, as a loop nest. */
 export interface LoopSchedule {
   readonly kind: "loop";
 }
 
 /** How a product is computed. */
-export type ContractionSchedule = TileSchedule | LoopSchedule;
+export type ContractionSchedule = TileSchedule | MatrixSchedule | LoopSchedule;
 
 /** Lengths of a product. */
 export interface ProductShape {
@@ -98,12 +105,37 @@ export function contractionSchedule(kernel: ContractionKernel, target: GpuTarget
   const shape = shapeOf(kernel);
   const { batch, m, n, k } = shape;
   if (m === 1 || n === 1 || (batch * m * n * k <= fewMultiplications && k <= fewProducts)) return { kind: "loop" };
+  const canSlice = kernel.slots.length < target.storageBuffers;
+  if (isForMatrices(kernel, target)) {
+    const tiles = batch * Math.ceil(m / 128) * Math.ceil(n / 128);
+    return { kind: "matrix", slices: canSlice ? slicesFor(tiles, shape) : 1 };
+  }
   const tilesOf = ({ rows, columns }: Tile): number => batch * Math.ceil(m / rows) * Math.ceil(n / columns);
   const fits = (tile: Tile): boolean => m > tile.rows / 2 && n > tile.columns / 2;
   if (fits(large) && tilesOf(large) >= busy.large) return { ...large, slices: 1 };
   if (fits(medium) && tilesOf(medium) >= busy.medium) return { ...medium, slices: 1 };
-  const canSlice = kernel.slots.length < target.storageBuffers;
   return { ...small, slices: canSlice ? slicesFor(tilesOf(small), shape) : 1 };
+}
+
+/** Rows and columns, and products per result, from which matrix operations pay. */
+const leastForMatrices = 64;
+/** Bytes of workgroup memory that they take at most. */
+const matrixBytes = 20 * 1024;
+
+/** Whether both operands hold 16-bit floats, and the target multiplies 16 × 16 of them in subgroups of 32. */
+function isForMatrices({ left, right, m, n, k }: ContractionKernel, target: GpuTarget): boolean {
+  const { matrixTiles, subgroups, hasF16, workgroupBytes } = target;
+  if (!matrixTiles.some((tile) => tile.m === 16 && tile.n === 16 && tile.k === 16)) return false;
+  if (subgroups?.min !== 32 || subgroups.max !== 32 || !hasF16 || workgroupBytes < matrixBytes) return false;
+  if (halfOperand(left) === null || halfOperand(right) === null) return false;
+  return [m, n, k].every(({ length }) => length >= leastForMatrices);
+}
+
+/** The float16 expression that `expr` is, or is converted from without a loss; null if it is none. */
+export function halfOperand(expr: Expr): Expr | null {
+  if (expr.dtype === "float16") return expr;
+  const [source] = expr.args;
+  return expr.op === "cast" && expr.dtype === "float32" && source?.dtype === "float16" ? source : null;
 }
 
 /** The lengths of `kernel`, batch axes as one. */
@@ -121,6 +153,8 @@ export function printSchedule(schedule: ContractionSchedule): string {
   switch (schedule.kind) {
     case "loop":
       return "loop";
+    case "matrix":
+      return `matrix, slices ${schedule.slices}`;
     case "tile": {
       const { rows, columns, depth, threadRows, threadColumns, teams, stages, unrolled, slices } = schedule;
       const parts = `teams ${teams}, stages ${stages}, unrolled ${unrolled}, slices ${slices}`;

@@ -1,6 +1,6 @@
 /** One shader of a product while it is written: the expressions of the kernel, and the stores that follow the sums. */
 import type { Axis, Expr } from "../../ir/expr.ts";
-import { Expressions } from "../../ir/expr.ts";
+import { affineOf, argOf, Expressions } from "../../ir/expr.ts";
 import type { ContractionKernel, Store } from "../../ir/kernel.ts";
 import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
 import { WgslEmitter } from "./wgsl-expression.ts";
@@ -57,6 +57,22 @@ export class ProductShader {
   /** The text of `expr` as an operand of the sums. */
   operand(expr: Expr, lanes: Lanes): string {
     return this.em.text(this.e.cast(expr, "float32"), lanes);
+  }
+
+  /** The text of four elements of `expr`, which holds float16, as vec4<f16>. */
+  halves(expr: Expr): string {
+    const { em, e, memory, lane, shader } = this;
+    const first = expr.op === "load" ? alignedFirst(e, argOf(expr, 0), lane, 4) : null;
+    if (first !== null && expr.op === "load") return memory.loadHalves(expr.slot, em.text(first, 1));
+    shader.enable("f16");
+    return `vec4<f16>(${em.text(expr, 4)})`;
+  }
+
+  /** The text of the bits of eight elements as vec4u, if `expr` is a load of float16 whose four lanes begin an aligned eight; or null. */
+  eight(expr: Expr): string | null {
+    const { em, e, memory, lane } = this;
+    const first = expr.op === "load" ? alignedFirst(e, argOf(expr, 0), lane, 8) : null;
+    return first !== null && expr.op === "load" ? memory.loadEight(expr.slot, em.text(first, 1)) : null;
   }
 
   /** Makes `place`, an i32, the position over all batch axes. */
@@ -127,4 +143,20 @@ export class ProductShader {
     };
     return this.#spelled;
   }
+}
+
+/** The position of the first of four lanes, if the others follow it one by one and it is a multiple of `unit`; null if not. */
+function alignedFirst(e: Expressions, index: Expr, lane: Axis, unit: 4 | 8): Expr | null {
+  const { terms, offset } = affineOf(index);
+  const own = e.axis(lane);
+  const isAligned = [...terms].every(([atom, coefficient]) =>
+    atom === own ? coefficient === 1 : coefficient % unit === 0 && !reads(atom, lane),
+  );
+  return isAligned && terms.has(own) && offset % unit === 0
+    ? e.substitute(index, new Map([[lane.id, e.index(0)]]))
+    : null;
+}
+
+function reads(expr: Expr, axis: Axis): boolean {
+  return expr.op === "axis" ? expr.axis.id === axis.id : expr.args.some((arg) => reads(arg, axis));
 }

@@ -9,16 +9,20 @@ import { registerOf, typeName } from "./wgsl-types.ts";
 export interface Usage {
   load: boolean;
   loadFour: boolean;
+  /** Four float16 elements in registers of their own type, or the bits of eight. */
+  loadHalves: boolean;
+  loadEight: boolean;
   store: boolean;
   storeFour: boolean;
 }
 
-/** The type of the elements of a buffer as WGSL declares it: vectors if it is read and written by fours. */
-export function storageElement(dtype: Dtype, { loadFour, store, storeFour }: Usage): string {
+/** The type of the elements of a buffer as WGSL declares it: vectors if it is read and written by fours or eights. */
+export function storageElement(dtype: Dtype, { loadFour, loadHalves, loadEight, store, storeFour }: Usage): string {
   const bytes = byteLengthOf(dtype);
   if (bytes < 4 && store) return "atomic<u32>";
   if (bytes === 1) return "u32";
-  const isWide = !store && (loadFour || storeFour);
+  if (loadEight && !storeFour) return "vec4u";
+  const isWide = !store && (loadFour || loadHalves || storeFour);
   if (bytes === 2) return isWide ? "vec2u" : "u32";
   const register = registerOf(dtype);
   return typeName(register, isWide ? 4 : 1);
@@ -58,10 +62,10 @@ export class ElementAccess {
       case 2: {
         const [low, high] = [this.#wordAt(buffer, p), this.#wordAt(buffer, `${p} + 2`)];
         if (this.#dtype === "float16") {
-          const pairs = this.#isWide ? ["x", "y"].map((half) => `${buffer}[${p} >> 2u].${half}`) : [low, high];
+          const pairs = this.#isPair ? ["x", "y"].map((half) => `${buffer}[${p} >> 2u].${half}`) : [low, high];
           return `vec4f(${pairs.map((pair) => `unpack2x16float(${pair})`).join(", ")})`;
         }
-        const words = this.#isWide ? `${buffer}[${p} >> 2u].xxyy` : `vec4u(${low}, ${low}, ${high}, ${high})`;
+        const words = this.#isPair ? `${buffer}[${p} >> 2u].xxyy` : `vec4u(${low}, ${low}, ${high}, ${high})`;
         return fromBits(this.#shader, this.#dtype, `((${words} >> vec4u(0u, 16u, 0u, 16u)) & vec4u(0xffffu))`, 4);
       }
       default: {
@@ -69,6 +73,19 @@ export class ElementAccess {
         return fromBits(this.#shader, this.#dtype, bytes, 4);
       }
     }
+  }
+
+  /** Four float16 elements from `p` on, a multiple of four, in their own type. */
+  loadHalves(buffer: string, p: string): string {
+    if (this.#isPair) return `bitcast<vec4<f16>>(${buffer}[${p} >> 2u])`;
+    return `bitcast<vec4<f16>>(vec2u(${this.#wordAt(buffer, p)}, ${this.#wordAt(buffer, `${p} + 2`)}))`;
+  }
+
+  /** The bits of eight elements of 16 bits from `p` on, a multiple of eight. */
+  loadEight(buffer: string, p: string): string {
+    if (this.#isWide && !this.#isPair) return `${buffer}[${p} >> 3u]`;
+    const words = [0, 2, 4, 6].map((offset) => this.#wordAt(buffer, `${p} + ${offset}`));
+    return `vec4u(${words.join(", ")})`;
   }
 
   /** A word that others may write parts of at the same time changes by two atomic steps. */
@@ -103,6 +120,10 @@ export class ElementAccess {
     return this.#element.startsWith("vec");
   }
 
+  get #isPair(): boolean {
+    return this.#element === "vec2u";
+  }
+
   get #isAtomic(): boolean {
     return this.#element.startsWith("atomic");
   }
@@ -117,7 +138,8 @@ export class ElementAccess {
 
   #wordAt(buffer: string, p: string): string {
     if (this.#isAtomic) return `atomicLoad(&${buffer}[${this.#word(p)}])`;
-    return this.#isWide ? `${buffer}[(${p}) >> 2u][((${p}) >> 1u) & 1]` : `${buffer}[${this.#word(p)}]`;
+    if (!this.#isWide) return `${buffer}[${this.#word(p)}]`;
+    return this.#isPair ? `${buffer}[(${p}) >> 2u][((${p}) >> 1u) & 1]` : `${buffer}[(${p}) >> 3u][((${p}) >> 1u) & 3]`;
   }
 
   #put(buffer: string, p: string, bits: string): string {

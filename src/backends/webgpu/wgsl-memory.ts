@@ -68,6 +68,19 @@ export class ShaderMemory {
     return `load${slot}x4(${position})`;
   }
 
+  /** Four elements of `slot`, which holds float16, as vec4<f16>, from `position` on, a multiple of four. */
+  loadHalves(slot: number, position: string): string {
+    this.#shader.enable("f16");
+    this.#use(slot).loadHalves = true;
+    return `load${slot}halves(${position})`;
+  }
+
+  /** The bits of eight elements of `slot`, which holds 16-bit elements, as vec4u, from `position` on, a multiple of eight. */
+  loadEight(slot: number, position: string): string {
+    this.#use(slot).loadEight = true;
+    return `load${slot}x8(${position})`;
+  }
+
   /** The statement that writes an element; of one position at most once in a dispatch. */
   store(slot: number, position: string, value: string): string {
     this.#use(slot).store = true;
@@ -149,7 +162,7 @@ export class ShaderMemory {
   #use(slot: number): Usage {
     let usage = this.#usage.get(slot);
     if (!usage) {
-      usage = { load: false, loadFour: false, store: false, storeFour: false };
+      usage = { load: false, loadFour: false, loadHalves: false, loadEight: false, store: false, storeFour: false };
       this.#usage.set(slot, usage);
     }
     return usage;
@@ -195,6 +208,14 @@ export class ShaderMemory {
     };
     if (usage.load) reading(`load${slot}`, 1, (buffer, p) => access.load(buffer, p));
     if (usage.loadFour) reading(`load${slot}x4`, 4, (buffer, p) => access.loadFour(buffer, p));
+    if (usage.loadHalves) {
+      const lines = inWindows(windows, (buffer, p) => `return ${access.loadHalves(buffer, p)};`);
+      this.#shader.declare(`fn load${slot}halves(p: i32) -> vec4<f16> {\n${lines}\n}`);
+    }
+    if (usage.loadEight) {
+      const lines = inWindows(windows, (buffer, p) => `return ${access.loadEight(buffer, p)};`);
+      this.#shader.declare(`fn load${slot}x8(p: i32) -> vec4u {\n${lines}\n}`);
+    }
     if (usage.store) writing(`store${slot}`, 1, (buffer, p) => access.store(buffer, p));
     if (usage.storeFour) writing(`store${slot}x4`, 4, (buffer, p) => access.storeFour(buffer, p));
   }

@@ -1,0 +1,199 @@
+/**
+ * Products of 16-bit floats by matrix operations: four subgroups of 32 threads have a quarter of a tile of 128 × 128 each, as
+ * 4 × 4 matrices of 16 × 16 sums in float32.
+ */
+import { MLXError } from "../../base/errors.ts";
+import type { Axis, Expr } from "../../ir/expr.ts";
+import type { ContractionKernel } from "../../ir/kernel.ts";
+import type { MatrixSchedule } from "./contraction-schedule.ts";
+import { halfOperand, shapeOf } from "./contraction-schedule.ts";
+import { emitSliceSums, keepPartialSums, partialSums } from "./contraction-slices.ts";
+import { gridOf } from "./grid.ts";
+import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
+import { ProductShader } from "./product-shader.ts";
+import { TilePieces } from "./tile-pieces.ts";
+import type { TilePlace } from "./tile-place.ts";
+import { tilePlace } from "./tile-place.ts";
+
+/** Rows and columns of a tile, and products per tile. */
+const lines = 128;
+const depth = 32;
+const threads = 128;
+/** Rows and columns of a subgroup's part, and of one matrix. */
+const part = 64;
+const side = 16;
+const perPart = part / side;
+/** Halves of an element of workgroup memory, 16 bytes that a thread writes at once. */
+const unit = 8;
+/** Halves that keep rows in workgroup memory on different banks. */
+const padding = 8;
+/** Matrices of results, side by side, that a subgroup has in workgroup memory at a time; floats of a row there, and of an element. */
+const together = 2;
+const resultStride = together * side + 4;
+const perElement = 4;
+/** Elements of workgroup memory that hold the results of a subgroup. */
+const resultSize = (side * resultStride) / perElement;
+
+/** The code of a product by matrix operations. */
+export function emitMatrices(kernel: ContractionKernel, target: GpuTarget, schedule: MatrixSchedule): GpuKernelCode {
+  const { slices } = schedule;
+  const first = new MatrixEmitter(kernel, target, slices).emit();
+  if (slices === 1) return { dispatches: [first], scratchBytes: [] };
+  return {
+    dispatches: [first, emitSliceSums(kernel, target, slices)],
+    scratchBytes: [partialSums(kernel, slices).byteLength],
+  };
+}
+
+/** One operand: the pieces that threads bring, and how they lie in workgroup memory. */
+interface Operand {
+  readonly name: "left" | "right";
+  readonly pieces: TilePieces;
+  /** Halves from one row of workgroup memory to the next; a row runs the way pieces do. */
+  readonly stride: number;
+  /** Names of the elements to which pieces go. */
+  readonly targets: readonly string[];
+}
+
+class MatrixEmitter {
+  readonly #product: ProductShader;
+  readonly #slices: number;
+
+  constructor(kernel: ContractionKernel, target: GpuTarget, slices: number) {
+    this.#product = new ProductShader(kernel, target);
+    this.#slices = slices;
+  }
+
+  emit(): GpuDispatch {
+    const { shader, em, kernel, target } = this.#product;
+    for (const feature of ["f16", "subgroups", "chromium_experimental_subgroup_matrix"]) shader.enable(feature);
+    // What a subgroup has follows from the place of its threads, which nobody can tell to be the same in all of them.
+    shader.declare("diagnostic(off, chromium.subgroup_matrix_uniformity);");
+    const { batch, k } = shapeOf(kernel);
+    const tiles = { rows: Math.ceil(kernel.m.length / lines), columns: Math.ceil(kernel.n.length / lines) };
+    const grid = gridOf(shader, target, tiles.rows * tiles.columns * batch * this.#slices);
+    const place = tilePlace(shader, grid.place, tiles, batch, this.#slices);
+    this.#product.bindBatch(place.batch);
+    const row0 = shader.let("row", `${place.row} * ${lines}`);
+    const column0 = shader.let("column", `${place.column} * ${lines}`);
+    const own = shader.let("own", "i32(thread)");
+    const subgroup = shader.let("subgroup", `${own} / 32`);
+    const row = shader.let("row", `(${subgroup} / 2) * ${part}`);
+    const column = shader.let("column", `(${subgroup} % 2) * ${part}`);
+    const rounds = Math.ceil(k / (depth * this.#slices));
+    const mayLeave = k !== rounds * depth * this.#slices;
+    const left = this.#operand("left", kernel.left, kernel.m, row0, own, mayLeave);
+    const right = this.#operand("right", kernel.right, kernel.n, column0, own, mayLeave);
+    const begin = shader.let("begin", this.#slices === 1 ? "0" : `${place.slice} * ${rounds * depth}`);
+    const load = (at: string): void => {
+      left.pieces.load(at);
+      right.pieces.load(at);
+    };
+    for (let i = 0; i < perPart; i++) {
+      for (let j = 0; j < perPart; j++) shader.line(`var sum${i}_${j}: subgroup_matrix_result<f32, ${side}, ${side}>;`);
+    }
+    load(begin);
+    em.block(`for (var turn = 0; turn < ${rounds}; turn++)`, () => {
+      this.#store(left);
+      this.#store(right);
+      shader.line("workgroupBarrier();");
+      // Without the condition drivers put off these loads until their values are stored, and wait for them there.
+      em.block(`if (turn + 1 < ${rounds})`, () => load(shader.let("k", `${begin} + (turn + 1) * ${depth}`)));
+      for (let inner = 0; inner < depth; inner += side) this.#multiply(left, right, inner, row, column);
+      shader.line("workgroupBarrier();");
+    });
+    this.#finish(
+      own,
+      subgroup,
+      shader.let("row", `${row0} + ${row}`),
+      shader.let("column", `${column0} + ${column}`),
+      place,
+    );
+    return this.#product.dispatch(threads, grid.workgroups);
+  }
+
+  #operand(name: "left" | "right", expr: Expr, line: Axis, origin: string, thread: string, mayLeave: boolean): Operand {
+    const { shader } = this.#product;
+    const half = halfOperand(expr);
+    if (!half) throw new MLXError("codegen", "an operand holds no 16-bit floats");
+    const source = { name, expr: half, line, lines, depth, origin, threads, thread, mayLeave };
+    const pieces = new TilePieces(this.#product, source, unit);
+    const stride = padding + (pieces.runsAlongDepth ? depth : lines);
+    const rows = pieces.runsAlongDepth ? lines : depth;
+    const elements = (rows * stride) / unit;
+    // The left tile's memory serves for the results too.
+    const size = name === "left" ? Math.max(elements, (threads / 32) * resultSize) : elements;
+    shader.declare(`var<workgroup> ${name}_tile: array<vec4u, ${size}>;`);
+    const targets = pieces.pieces.map((piece) =>
+      shader.let(
+        "at",
+        pieces.runsAlongDepth
+          ? `(${piece.line} * ${stride} + ${piece.depth}) / ${unit}`
+          : `(${piece.depth} * ${stride} + ${piece.line}) / ${unit}`,
+      ),
+    );
+    return { name, pieces, stride, targets };
+  }
+
+  /** Puts the registers into workgroup memory. */
+  #store({ name, pieces, targets }: Operand): void {
+    for (const [k, { register }] of pieces.pieces.entries()) {
+      this.#product.shader.line(`${name}_tile[${targets[k]}] = ${register};`);
+    }
+  }
+
+  /** Adds the products of sixteen columns of the left tile with as many rows of the right. */
+  #multiply(left: Operand, right: Operand, inner: number, row: string, column: string): void {
+    const { shader } = this.#product;
+    const matrix = (operand: Operand, first: string): string => {
+      const along = operand.pieces.runsAlongDepth;
+      // Rows of workgroup memory are rows of the left matrix if they run along the depth, and columns of the right.
+      const order = along === (operand.name === "left") ? "row_major" : "col_major";
+      const at = along ? `${first} * ${operand.stride} + ${inner}` : `${inner * operand.stride} + ${first}`;
+      const type = `subgroup_matrix_${operand.name}<f16, ${side}, ${side}>`;
+      return `subgroupMatrixLoad<${type}, ${order}>(&${operand.name}_tile, u32((${at}) / ${unit}), ${operand.stride / unit}u)`;
+    };
+    shader.block("", () => {
+      const rows = Array.from({ length: perPart }, (_, i) => shader.let("a", matrix(left, `(${row} + ${i * side})`)));
+      for (let j = 0; j < perPart; j++) {
+        const four = shader.let("b", matrix(right, `(${column} + ${j * side})`));
+        for (const [i, a] of rows.entries()) {
+          shader.line(`sum${i}_${j} = subgroupMatrixMultiplyAccumulate(${a}, ${four}, sum${i}_${j});`);
+        }
+      }
+    });
+  }
+
+  /** Matrices of sums go through workgroup memory, where threads find four columns of a row as vectors. */
+  #finish(own: string, subgroup: string, row0: string, column0: string, place: TilePlace): void {
+    const { shader, em } = this.#product;
+    const perRow = (together * side) / perElement;
+    const stride = resultStride / perElement;
+    const base = shader.let("base", `${subgroup} * ${resultSize}`);
+    for (let i = 0; i < perPart; i++) {
+      for (let j = 0; j < perPart; j += together) {
+        for (let k = 0; k < together; k++) {
+          const at = `u32(${base} + ${(k * side) / perElement})`;
+          shader.line(`subgroupMatrixStore<row_major>(&left_tile, ${at}, sum${i}_${j + k}, ${stride}u);`);
+        }
+        shader.line("workgroupBarrier();");
+        em.block(`for (var four = ${own} % 32; four < ${side * perRow}; four += 32)`, () => {
+          const row = shader.let("row", `${row0} + ${i * side} + four / ${perRow}`);
+          const quad = shader.let("quad", `${column0} / 4 + ${(j * side) / 4} + four % ${perRow}`);
+          const at = `${base} + (four / ${perRow}) * ${stride} + four % ${perRow}`;
+          this.#keep(row, quad, shader.let("sums", `bitcast<vec4f>(left_tile[${at}])`), place);
+        });
+        shader.line("workgroupBarrier();");
+      }
+    }
+  }
+
+  #keep(row: string, quad: string, sums: string, place: TilePlace): void {
+    const { m, n } = this.#product.kernel;
+    if (this.#slices > 1) keepPartialSums(this.#product, this.#slices, { ...place, row, quad }, sums);
+    else {
+      const leaves = { mayLeaveRows: m.length % lines !== 0, mayLeaveColumns: n.length % lines !== 0 };
+      this.#product.storeFour({ row, quad, ...leaves }, sums);
+    }
+  }
+}
