@@ -5,11 +5,10 @@ import * as mx from "mlx-ts";
 import { runCommand, wholeNumber } from "../common/command.ts";
 import { compareDevices, describeComparison, devices, selectDevice } from "../common/devices.ts";
 import { runArticle } from "./article.ts";
-import { readRecording } from "./ecg/beats.ts";
 import { runHeart } from "./ecg/experiment.ts";
+import { readRecording, readSensorNetwork } from "./files.ts";
 import { writeReport } from "./report/report.ts";
 import { runSensors } from "./sensors/experiment.ts";
-import { readSensorNetwork } from "./sensors/network.ts";
 import { describeArticle, describeHeart, describeSensors } from "./summary.ts";
 
 const besides = (name: string): string => fileURLToPath(new URL(name, import.meta.url));

@@ -37,8 +37,8 @@ export function describeSensors({ detectors, motes }: SensorResult): string {
   const toLine = (name: string, cells: readonly string[]): string =>
     `  ${name.padEnd(nameLength)}  ${cells.map((cell, c) => cell.padStart((detectorColumns[c] ?? "").length)).join("  ")}`;
   const alarms = motes.map(({ network, mote, flags }) => {
-    const runs = runsOf(flags.subarray(mote.half)).length;
-    const labelled = runsOf(mote.labels.subarray(mote.half)).length;
+    const runs = runsOf(flags.subarray(mote.trainingLength)).length;
+    const labelled = runsOf(mote.labels.subarray(mote.trainingLength)).length;
     const where = `${network}, mote ${mote.id} (${mote.isIndoor ? "indoor" : "outdoor"})`;
     return runs === 0 && labelled === 0
       ? []

@@ -32,11 +32,26 @@ export interface EpochEnd {
 
 /** Trains the plan's model as its events are asked for: not asking pauses it, `break` ends it. */
 export async function* train<M extends nn.Module>(plan: TrainingPlan<M>): AsyncGenerator<EpochEnd, void, undefined> {
+  for await (const event of training.train(trainOptions(plan))) {
+    if (event.kind === "epoch") {
+      yield { epoch: event.epoch, epochs: plan.epochs, loss: event.loss, samples: samplesPerEpoch(plan) };
+    }
+  }
+}
+
+/** Samples that a pass of the plan's training sees: those that do not fill a batch sit out. */
+export function samplesPerEpoch<M extends nn.Module>({ inputs, batchSize }: TrainingPlan<M>): number {
+  const sampleCount = inputs.shape[0] ?? 0;
+  return sampleCount - (sampleCount % Math.min(batchSize, sampleCount));
+}
+
+/** The plan as `mlx-ts/train` takes it. A batch is the places of its samples. */
+export function trainOptions<M extends nn.Module>(plan: TrainingPlan<M>): training.TrainOptions<M, mx.MLXArray> {
   const { model, inputs, targets, epochs } = plan;
   const sampleCount = inputs.shape[0] ?? 0;
   const batchSize = Math.min(plan.batchSize, sampleCount);
-  const batches = Math.floor(sampleCount / batchSize);
-  /** The samples that do not fill a batch sit out; they are others in each pass. */
+  const batches = samplesPerEpoch(plan) / batchSize;
+  /** The samples that sit out are others in each pass. */
   async function* shuffled(): AsyncGenerator<mx.MLXArray> {
     // JavaScript reads the order: the CPU draws it, wherever the training runs.
     const drawn = mx.withDevice("cpu", () => mx.random.permutation(sampleCount));
@@ -45,16 +60,11 @@ export async function* train<M extends nn.Module>(plan: TrainingPlan<M>): AsyncG
       yield mx.array(order.subarray(batch * batchSize, (batch + 1) * batchSize));
     }
   }
-  const events = training.train({
+  return {
     model,
     optimizer: new optim.Adam({ learningRate: optim.cosineDecay(plan.learningRate, epochs * batches) }),
     loss: (m: M, rows: mx.MLXArray) => plan.lossOf(m, mx.take(inputs, rows, 0), mx.take(targets, rows, 0)),
     batches: shuffled,
     epochs,
-  });
-  for await (const event of events) {
-    if (event.kind === "epoch") {
-      yield { epoch: event.epoch, epochs, loss: event.loss, samples: batches * batchSize };
-    }
-  }
+  };
 }

@@ -1,11 +1,16 @@
 /** A convolutional autoencoder of heartbeats: what it cannot draw again after a narrow waist is unlike what it learned. */
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
+import type { TrainingPlan } from "../training.ts";
 import { type Beat, beatLength } from "./beats.ts";
 
 const waistSize = 6;
 const waistLength = beatLength / 8;
 const waistChannels = 16;
+
+const epochs = 60;
+const batchSize = 32;
+const learningRate = 3e-3;
 
 /** Beats to beats, through `waistSize` numbers. */
 export class BeatAutoencoder extends nn.Module {
@@ -36,6 +41,20 @@ export function stackBeats(beats: readonly Beat[]): mx.MLXArray {
   const all = new Float32Array(beats.length * beatLength);
   for (const [row, { values }] of beats.entries()) all.set(values, row * beatLength);
   return mx.fromTypedArray(all, [beats.length, beatLength, 1]);
+}
+
+/** How an autoencoder learns beats. */
+export function autoencoderPlan(autoencoder: BeatAutoencoder, beats: readonly Beat[]): TrainingPlan<BeatAutoencoder> {
+  const inputs = stackBeats(beats);
+  return {
+    model: autoencoder,
+    lossOf: (model, given, wanted) => nn.losses.mseLoss(model(given), wanted),
+    inputs,
+    targets: inputs,
+    batchSize,
+    epochs,
+    learningRate,
+  };
 }
 
 /** What the autoencoder draws of each beat, and how far that lies from the beat: root mean square, in millivolts. */

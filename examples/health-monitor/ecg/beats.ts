@@ -1,7 +1,5 @@
 /** From an electrocardiogram to its single beats. Times are in samples of the recording. */
-
 import { UserError } from "../../common/command.ts";
-import { readColumns } from "../csv.ts";
 import { medianOf } from "../medians.ts";
 
 /** Samples per second of the recordings of the MIT-BIH database. */
@@ -12,6 +10,9 @@ export const beatLength = 128;
 
 const samplesBeforePeak = 90;
 const samplesPerValue = 2;
+
+/** Of the typical beats, one in so many stays unseen. */
+const unseenShare = 5;
 
 /** What a recording must last at least, so that there are beats to learn from. */
 const minimumSeconds = 60;
@@ -26,14 +27,8 @@ export interface Beat {
   readonly widthMilliseconds: number;
 }
 
-/**
- * Reads a recording from a CSV file with the column count, the converter's values of the MIT-BIH database.
- *
- * @returns millivolts
- * @throws {UserError} naming file, row and remedy
- */
-export async function readRecording(path: string): Promise<Float64Array> {
-  const [counts = new Float64Array(0)] = await readColumns(path, ["count"]);
+/** Millivolts of the converter's values of the MIT-BIH database. @throws {UserError} if the recording at `path` is short */
+export function millivoltsOf(path: string, counts: Float64Array): Float64Array {
   const needed = minimumSeconds * sampleRate;
   if (counts.length < needed) {
     throw new UserError(
@@ -44,31 +39,39 @@ export async function readRecording(path: string): Promise<Float64Array> {
   return counts.map((count) => (count - 1024) / 200);
 }
 
-/** The beats of a recording, in order; those cut off at its ends are left out. */
-export function segmentBeats(millivolts: Float64Array): readonly Beat[] {
+/** The beats of a recording, in order; those cut off at its ends are left out. `least` is the height of the least peak. */
+export function segmentBeats(millivolts: Float64Array, least?: number): readonly Beat[] {
   const raised = subtractBaseline(millivolts);
   const end = millivolts.length - (samplesPerValue * beatLength - samplesBeforePeak);
-  return findPeaks(raised)
+  return findPeaks(raised, least)
     .filter((peak) => peak >= samplesBeforePeak && peak < end)
     .map((peak) => ({ peak, values: cutBeat(raised, peak), widthMilliseconds: widthAt(raised, peak) }));
 }
 
 /**
- * The peaks of R waves: maxima within 0.2 s on either side that reach half the usual height. The usual height is the median
- * of the greatest values of all stretches of two seconds, in each of which a living heart beats.
+ * Half the usual height of R waves: the usual height is the median of the greatest values of all stretches of two seconds, in
+ * each of which a living heart beats.
  *
  * @param raised millivolts above the baseline
  */
-export function findPeaks(raised: Float64Array): readonly number[] {
+export function leastPeak(raised: Float64Array): number {
   const stretch = 2 * sampleRate;
   const heights = Array.from({ length: Math.floor(raised.length / stretch) }, (_, k) =>
     raised.subarray(k * stretch, (k + 1) * stretch).reduce((a, b) => Math.max(a, b), 0),
   );
-  const threshold = medianOf(Float64Array.from(heights)) / 2;
+  return medianOf(Float64Array.from(heights)) / 2;
+}
+
+/**
+ * The peaks of R waves: maxima within 0.2 s on either side that reach `least`.
+ *
+ * @param raised millivolts above the baseline
+ */
+export function findPeaks(raised: Float64Array, least: number = leastPeak(raised)): readonly number[] {
   const reach = Math.round(0.2 * sampleRate);
   const peaks: number[] = [];
   for (const [index, value] of raised.entries()) {
-    if (value < threshold) continue;
+    if (value < least) continue;
     const before = raised.subarray(Math.max(0, index - reach), index);
     const after = raised.subarray(index + 1, index + 1 + reach);
     if (before.every((other) => other < value) && after.every((other) => other <= value)) peaks.push(index);
@@ -128,4 +131,17 @@ export function typicalBeats(beats: readonly Beat[]): readonly number[] {
     .sort((a, b) => (distances[a] ?? 0) - (distances[b] ?? 0))
     .slice(0, Math.ceil(beats.length / 2))
     .sort((a, b) => a - b);
+}
+
+/** Positions in `beats` of typical ones: those to train on, and every fifth, which stays unseen and tells what error is usual. */
+export function splitTypicalBeats(beats: readonly Beat[]): {
+  readonly seen: readonly number[];
+  readonly unseen: readonly number[];
+} {
+  const typical = typicalBeats(beats);
+  const isUnseen = (index: number): boolean => index % unseenShare === unseenShare - 1;
+  return {
+    seen: typical.filter((_, index) => !isUnseen(index)),
+    unseen: typical.filter((_, index) => isUnseen(index)),
+  };
 }

@@ -1,10 +1,9 @@
 /** The heart part of the example: learn typical beats, rank all beats by how badly they are redrawn. */
-import * as nn from "mlx-ts/nn";
 import { medianOf } from "../medians.ts";
 import { showTraining } from "../progress.ts";
 import { train } from "../training.ts";
-import { BeatAutoencoder, redrawBeats, stackBeats } from "./autoencoder.ts";
-import { type Beat, segmentBeats, typicalBeats } from "./beats.ts";
+import { autoencoderPlan, BeatAutoencoder, redrawBeats } from "./autoencoder.ts";
+import { type Beat, segmentBeats, splitTypicalBeats } from "./beats.ts";
 
 /** A beat as the autoencoder sees it. */
 export interface JudgedBeat extends Beat {
@@ -31,35 +30,19 @@ export interface HeartResult {
   readonly losses: readonly number[];
 }
 
-const epochs = 60;
-const batchSize = 32;
-const learningRate = 3e-3;
-
 /** Beats with this many times the median error of typical beats unseen in training are abnormal. */
-const abnormalFactor = 3;
-
-/** Of the typical beats, every fifth stays unseen. */
-const unseenShare = 5;
+export const abnormalFactor = 3;
 
 /** Trains on the typical beats of a recording and judges all of them. */
 export async function runHeart(millivolts: Float64Array): Promise<HeartResult> {
   const beats = segmentBeats(millivolts);
-  const typical = typicalBeats(beats);
-  const seen = typical.filter((_, index) => index % unseenShare !== unseenShare - 1);
-  const unseen = typical.filter((_, index) => index % unseenShare === unseenShare - 1);
-
+  const { seen, unseen } = splitTypicalBeats(beats);
   const autoencoder = new BeatAutoencoder();
-  const inputs = stackBeats(seen.flatMap((index) => beats[index] ?? []));
-  const events = train({
-    model: autoencoder,
-    lossOf: (model, given, wanted) => nn.losses.mseLoss(model(given), wanted),
-    inputs,
-    targets: inputs,
-    batchSize,
-    epochs,
-    learningRate,
-  });
-  const losses = await showTraining("ECG autoencoder", "beats", events);
+  const plan = autoencoderPlan(
+    autoencoder,
+    seen.flatMap((index) => beats[index] ?? []),
+  );
+  const losses = await showTraining("ECG autoencoder", "beats", train(plan));
 
   const { drawings, errors } = await redrawBeats(autoencoder, beats);
   const threshold = abnormalFactor * medianOf(Float64Array.from(unseen, (index) => errors[index] ?? 0));

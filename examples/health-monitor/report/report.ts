@@ -160,12 +160,12 @@ function toMote({ network, mote, levels, flags }: MoteResult): unknown {
   const [humidity, temperature] = mote.channels;
   return {
     title: `${network}, mote ${mote.id}, ${mote.isIndoor ? "indoor" : "outdoor"}`,
-    first: mote.half,
-    humidity: rounded(humidity.subarray(mote.half), 2),
-    temperature: rounded(temperature.subarray(mote.half), 2),
-    levels: rounded(levels.subarray(mote.half), 3),
-    events: runsOf(mote.labels.subarray(mote.half)),
-    alarms: runsOf(flags.subarray(mote.half)),
+    first: mote.trainingLength,
+    humidity: rounded(humidity.subarray(mote.trainingLength), 2),
+    temperature: rounded(temperature.subarray(mote.trainingLength), 2),
+    levels: rounded(levels.subarray(mote.trainingLength), 3),
+    events: runsOf(mote.labels.subarray(mote.trainingLength)),
+    alarms: runsOf(flags.subarray(mote.trainingLength)),
   };
 }
 

@@ -6,7 +6,7 @@
  * the disturbances in the training half that nobody labelled hardly move a median.
  */
 import { medianOf } from "../medians.ts";
-import { hasLabelWithin, type Mote } from "./network.ts";
+import { hasLabelWithin, type Series } from "./series.ts";
 
 /** How many times the usual error an error must be. */
 export const alarmFactor = 10;
@@ -21,20 +21,32 @@ export interface ForecastErrors {
   readonly reach: number;
 }
 
-/**
- * How alarming each reading is: its error in units of the threshold, so that above 1 is an alarm.
- *
- * @param averaged how many errors, the reading's own and those before it, the error of a reading is the mean of
- */
-export function alarmLevels(mote: Mote, errors: ForecastErrors, averaged = 1): Float64Array {
-  const units = errors.channels.map((channel) => usualError(mote, channel, errors.reach));
-  const combined = Float64Array.from({ length: mote.length }, (_, index) => {
-    const inUnits = errors.channels.map((channel, c) => (channel[index] ?? 0) / (units[c] ?? 1));
-    return inUnits.reduce((sum, error) => sum + error, 0) / inUnits.length;
-  });
-  const sustained = trailingMeans(combined, averaged);
-  const threshold = alarmFactor * usualError(mote, sustained, errors.reach + averaged - 1);
-  return sustained.map((error) => error / threshold);
+/** What a sensor's training readings say about which errors are usual: plain data, kept beside the forecaster. */
+export interface AlarmRule {
+  /** The median error of each channel. */
+  readonly units: readonly number[];
+  /** How many errors, the reading's own and those before it, the error of a reading is the mean of. */
+  readonly averaged: number;
+  /** An error above it, in the above units, is an alarm. */
+  readonly threshold: number;
+}
+
+/** The rule that the errors of the training readings give. */
+export function learnAlarm(series: Series, errors: ForecastErrors, averaged = 1): AlarmRule {
+  const units = errors.channels.map((channel) => usualError(series, channel, errors.reach));
+  const sustained = trailingMeans(combinedErrors(errors, units), averaged);
+  const threshold = alarmFactor * usualError(series, sustained, errors.reach + averaged - 1);
+  return { units, averaged, threshold };
+}
+
+/** How alarming each reading is: its error in units of the threshold, so that above 1 is an alarm. */
+export function levelsOf(errors: ForecastErrors, { units, averaged, threshold }: AlarmRule): Float64Array {
+  return trailingMeans(combinedErrors(errors, units), averaged).map((error) => error / threshold);
+}
+
+/** How alarming each reading is, by the rule that the same errors give. */
+export function alarmLevels(series: Series, errors: ForecastErrors, averaged = 1): Float64Array {
+  return levelsOf(errors, learnAlarm(series, errors, averaged));
 }
 
 /** 1 for each level above 1. */
@@ -50,11 +62,19 @@ export function trailingMeans(values: Float64Array, count: number): Float64Array
   });
 }
 
+/** The mean error of the channels, each in its own unit. */
+function combinedErrors({ channels }: ForecastErrors, units: readonly number[]): Float64Array {
+  return Float64Array.from(channels[0] ?? [], (_, index) => {
+    const inUnits = channels.map((channel, c) => (channel[index] ?? 0) / (units[c] ?? 1));
+    return inUnits.reduce((sum, error) => sum + error, 0) / inUnits.length;
+  });
+}
+
 /** The median over the training readings whose errors depend on no labelled reading. */
-function usualError(mote: Mote, errors: Float64Array, reach: number): number {
-  const training = errors.subarray(0, mote.half);
+function usualError(series: Series, errors: Float64Array, reach: number): number {
+  const training = errors.subarray(0, series.trainingLength);
   const usual = medianOf(
-    training.filter((_, index) => index >= reach && !hasLabelWithin(mote, index - reach, index + 1)),
+    training.filter((_, index) => index >= reach && !hasLabelWithin(series, index - reach, index + 1)),
   );
   // A sensor that never moved is forecast without error: its first step is an alarm, and its rest is none.
   return Math.max(usual, Number.EPSILON);

@@ -1,6 +1,6 @@
 /** What the network is compared with: limits on the values themselves, and a linear forecast. */
 import type { ForecastErrors } from "./alarm.ts";
-import { hasLabelWithin, type Mote } from "./network.ts";
+import { hasLabelWithin, type Series } from "./series.ts";
 
 /** Earlier readings that the linear forecast of a channel looks at. */
 export const autoregressionOrder = 8;
@@ -9,17 +9,17 @@ export const autoregressionOrder = 8;
  * Each reading's distance from the channel's mean over training, in units of `limit` standard deviations of training, the
  * greater of the channels: above 1 is an alarm.
  */
-export function deviationLevels(mote: Mote, limit: number): Float64Array {
-  const statistics = mote.channels.map((values) => {
-    const training = values.subarray(0, mote.half).filter((_, index) => mote.labels[index] === 0);
+export function deviationLevels(series: Series, limit: number): Float64Array {
+  const statistics = series.channels.map((values) => {
+    const training = values.subarray(0, series.trainingLength).filter((_, index) => series.labels[index] === 0);
     const mean = training.reduce((sum, value) => sum + value, 0) / training.length;
     const variance = training.reduce((sum, value) => sum + (value - mean) ** 2, 0) / training.length;
     return { mean, deviation: Math.max(Math.sqrt(variance), Number.EPSILON) };
   });
-  return Float64Array.from({ length: mote.length }, (_, index) =>
+  return Float64Array.from({ length: series.length }, (_, index) =>
     Math.max(
       ...statistics.map(({ mean, deviation }, c) => {
-        const value = mote.channels[c]?.[index] ?? mean;
+        const value = series.channels[c]?.[index] ?? mean;
         return Math.abs(value - mean) / (limit * deviation);
       }),
     ),
@@ -27,11 +27,11 @@ export function deviationLevels(mote: Mote, limit: number): Float64Array {
 }
 
 /** Errors of a linear forecast of each channel from its last `autoregressionOrder` readings, by least squares. */
-export function autoregressionErrors(mote: Mote): ForecastErrors {
-  return { channels: mote.channels.map((values) => errorsOfChannel(mote, values)), reach: autoregressionOrder };
+export function autoregressionErrors(series: Series): ForecastErrors {
+  return { channels: series.channels.map((values) => errorsOfChannel(series, values)), reach: autoregressionOrder };
 }
 
-function errorsOfChannel(mote: Mote, values: Float64Array): Float64Array {
+function errorsOfChannel(series: Series, values: Float64Array): Float64Array {
   const order = autoregressionOrder;
   const size = order + 1;
   // Centred on the first reading, so that the normal equations stay well conditioned. The last term is the constant.
@@ -39,8 +39,8 @@ function errorsOfChannel(mote: Mote, values: Float64Array): Float64Array {
   const termsAt = (index: number): readonly number[] =>
     Array.from({ length: size }, (_, k) => (k < order ? (values[index - 1 - k] ?? 0) - origin : 1));
   const normal = Array.from({ length: size }, () => new Array<number>(size + 1).fill(0));
-  for (let index = order; index < mote.half; index++) {
-    if (hasLabelWithin(mote, index - order, index + 1)) continue;
+  for (let index = order; index < series.trainingLength; index++) {
+    if (hasLabelWithin(series, index - order, index + 1)) continue;
     const terms = [...termsAt(index), (values[index] ?? 0) - origin];
     for (const [r, row] of normal.entries()) {
       for (const [c, term] of terms.entries()) row[c] = (row[c] ?? 0) + (terms[r] ?? 0) * term;

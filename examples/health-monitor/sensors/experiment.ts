@@ -1,13 +1,12 @@
 /** The sensor part of the example: train a forecaster for each network, compare its alarms and those of the baselines with the labels. */
-import * as mx from "mlx-ts";
-import * as nn from "mlx-ts/nn";
 import { showTraining } from "../progress.ts";
 import { train } from "../training.ts";
 import { alarmLevels, averagedReadings, type ForecastErrors, flagLevels } from "./alarm.ts";
 import { autoregressionErrors, autoregressionOrder, deviationLevels } from "./baselines.ts";
-import { Forecaster, forecastErrors, stepUnits, trainingWindows } from "./forecaster.ts";
+import { Forecaster, forecastErrors, forecasterPlan, trainingWindows } from "./forecaster.ts";
 import { type Counts, countAgreement, poolCounts } from "./metrics.ts";
 import type { Mote, SensorNetwork } from "./network.ts";
+import { learnUnits } from "./scaler.ts";
 
 /** A way to raise alarms, and how its alarms in the second halves of all motes agree with the labels. */
 export interface DetectorResult {
@@ -34,16 +33,12 @@ export interface SensorResult {
   readonly losses: readonly { readonly name: string; readonly values: readonly number[] }[];
 }
 
-const epochs = 20;
-const batchSize = 256;
-const learningRate = 3e-3;
-
 /** Trains and evaluates on the given networks. */
 export async function runSensors(networks: readonly SensorNetwork[]): Promise<SensorResult> {
   const losses: { name: string; values: readonly number[] }[] = [];
   const forecasts: { network: string; mote: Mote; errors: ForecastErrors }[] = [];
   for (const network of networks) {
-    const units = stepUnits(network);
+    const units = await learnUnits(network.motes);
     const { forecaster, values } = await trainForecaster(network, units);
     losses.push({ name: network.name, values });
     for (const mote of network.motes) {
@@ -61,7 +56,7 @@ export async function runSensors(networks: readonly SensorNetwork[]): Promise<Se
     name,
     counts: poolCounts(
       levelled.map(({ mote, levels }) =>
-        countAgreement(flagLevels(levels).subarray(mote.half), mote.labels.subarray(mote.half)),
+        countAgreement(flagLevels(levels).subarray(mote.trainingLength), mote.labels.subarray(mote.trainingLength)),
       ),
     ),
   });
@@ -87,17 +82,7 @@ async function trainForecaster(
   network: SensorNetwork,
   units: readonly number[],
 ): Promise<{ forecaster: Forecaster; values: readonly number[] }> {
-  const windows = trainingWindows(network, units);
   const forecaster = new Forecaster();
-  const events = train({
-    model: forecaster,
-    // The Huber loss follows the many quiet readings; squares would follow the few gusts.
-    lossOf: (model, inputs, targets) => nn.losses.huberLoss(model(inputs), targets, { reduction: "mean" }),
-    inputs: mx.fromTypedArray(windows.inputs, [windows.count, windows.inputs.length / windows.count]),
-    targets: mx.fromTypedArray(windows.targets, [windows.count, windows.targets.length / windows.count]),
-    batchSize,
-    epochs,
-    learningRate,
-  });
-  return { forecaster, values: await showTraining(network.name, "readings", events) };
+  const plan = forecasterPlan(forecaster, trainingWindows(network.motes, units));
+  return { forecaster, values: await showTraining(network.name, "readings", train(plan)) };
 }

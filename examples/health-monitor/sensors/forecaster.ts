@@ -1,20 +1,33 @@
-/** A network that forecasts the next reading of every mote of a sensor network from the minute and more before it. */
+/** A network that forecasts the next reading of all channels of a sensor from the minute and more before it. */
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
+import type { TrainingPlan } from "../training.ts";
 import type { ForecastErrors } from "./alarm.ts";
-import { hasLabelWithin, type Mote, type SensorNetwork } from "./network.ts";
+import { hasLabelWithin, type Series } from "./series.ts";
 
 /** Earlier readings that a forecast looks at: 80 seconds. */
 export const windowLength = 16;
 
-const channelCount = 2;
 const hiddenSize = 32;
+const epochs = 20;
+const batchSize = 256;
+const learningRate = 3e-3;
 
-/** The change to the next reading of both channels, from a window of both channels relative to its last reading. */
+/** Windows that are forecast at once at most, and at least: a new number of them is a new plan, so that few are used. */
+const mostAtOnce = 65_536;
+const fewestAtOnce = 64;
+
+/** The change to the next reading of all channels, from a window of all channels relative to its last reading. */
 export class Forecaster extends nn.Module {
-  first: nn.Linear = new nn.Linear(channelCount * windowLength, hiddenSize);
+  first: nn.Linear;
   second: nn.Linear = new nn.Linear(hiddenSize, hiddenSize);
-  last: nn.Linear = new nn.Linear(hiddenSize, channelCount);
+  last: nn.Linear;
+
+  constructor(channelCount = 2) {
+    super();
+    this.first = new nn.Linear(channelCount * windowLength, hiddenSize);
+    this.last = new nn.Linear(hiddenSize, channelCount);
+  }
 
   /** [windows, channels · windowLength] → [windows, channels]. */
   forward(windows: mx.MLXArray): mx.MLXArray {
@@ -31,34 +44,14 @@ export interface Windows {
   readonly targets: Float32Array;
 }
 
-/**
- * The unit of each channel over a network: the root mean square of the steps from reading to reading in the training halves,
- * labelled readings left out.
- */
-export function stepUnits({ motes }: SensorNetwork): readonly number[] {
-  return Array.from({ length: channelCount }, (_, c) => {
-    let sum = 0;
-    let count = 0;
-    for (const mote of motes) {
-      const values = mote.channels[c] ?? new Float64Array(0);
-      for (let index = 1; index < mote.half; index++) {
-        if (hasLabelWithin(mote, index - 1, index + 1)) continue;
-        sum += ((values[index] ?? 0) - (values[index - 1] ?? 0)) ** 2;
-        count++;
-      }
-    }
-    // Readings that never move have no unit of their own.
-    return Math.sqrt(sum / count) || 1;
-  });
-}
-
-/** The windows before the given readings of a mote, each of which has at least `windowLength` readings before it. */
-export function windowsBefore(mote: Mote, readings: readonly number[], units: readonly number[]): Windows {
+/** The windows before the given readings, each of which has at least `windowLength` readings before it. */
+export function windowsBefore({ channels }: Series, readings: readonly number[], units: readonly number[]): Windows {
+  const channelCount = channels.length;
   const rowLength = channelCount * windowLength;
   const inputs = new Float32Array(readings.length * rowLength);
   const targets = new Float32Array(readings.length * channelCount);
   for (const [row, reading] of readings.entries()) {
-    for (const [c, values] of mote.channels.entries()) {
+    for (const [c, values] of channels.entries()) {
       const unit = units[c] ?? 1;
       const last = values[reading - 1] ?? 0;
       for (let k = 0; k < windowLength; k++) {
@@ -71,16 +64,16 @@ export function windowsBefore(mote: Mote, readings: readonly number[], units: re
   return { count: readings.length, inputs, targets };
 }
 
-/** The readings of a mote's first half that neither are labelled nor have a labelled one in their window. */
-export function trainingReadings(mote: Mote): readonly number[] {
-  return readingsFrom(windowLength, mote.half).filter(
-    (reading) => !hasLabelWithin(mote, reading - windowLength, reading + 1),
+/** The training readings that neither are labelled nor have a labelled one in their window. */
+export function trainingReadings(series: Series): readonly number[] {
+  return readingsFrom(windowLength, series.trainingLength).filter(
+    (reading) => !hasLabelWithin(series, reading - windowLength, reading + 1),
   );
 }
 
-/** The training windows of all motes of a network, one below the other. */
-export function trainingWindows(network: SensorNetwork, units: readonly number[]): Windows {
-  const parts = network.motes.map((mote) => windowsBefore(mote, trainingReadings(mote), units));
+/** The training windows of some series, one below the other. */
+export function trainingWindows(all: readonly Series[], units: readonly number[]): Windows {
+  const parts = all.map((series) => windowsBefore(series, trainingReadings(series), units));
   return {
     count: parts.reduce((sum, { count }) => sum + count, 0),
     inputs: joined(parts.map(({ inputs }) => inputs)),
@@ -88,22 +81,54 @@ export function trainingWindows(network: SensorNetwork, units: readonly number[]
   };
 }
 
-/** The absolute errors of a trained forecaster at every reading of a mote. */
+/** How a forecaster learns from windows. */
+export function forecasterPlan(forecaster: Forecaster, windows: Windows): TrainingPlan<Forecaster> {
+  return {
+    model: forecaster,
+    // The Huber loss follows the many quiet readings; squares would follow the few gusts.
+    lossOf: (model, inputs, targets) => nn.losses.huberLoss(model(inputs), targets, { reduction: "mean" }),
+    ...toArrays(windows, windows.count),
+    batchSize,
+    epochs,
+    learningRate,
+  };
+}
+
+/**
+ * The absolute errors of a trained forecaster at the readings from `start` to before `end`; 0 at those that have too few
+ * readings before them.
+ */
 export async function forecastErrors(
   forecaster: Forecaster,
-  mote: Mote,
+  series: Series,
   units: readonly number[],
+  { start = 0, end = series.length }: { readonly start?: number; readonly end?: number } = {},
 ): Promise<ForecastErrors> {
-  const windows = windowsBefore(mote, readingsFrom(windowLength, mote.length), units);
-  const inputs = mx.fromTypedArray(windows.inputs, [windows.count, channelCount * windowLength]);
-  const targets = mx.fromTypedArray(windows.targets, [windows.count, channelCount]);
-  const errors = await forecaster(inputs).sub(targets).abs().data();
-  const channels = Array.from({ length: channelCount }, (_, c) =>
-    Float64Array.from({ length: mote.length }, (_, index) =>
-      index < windowLength ? 0 : Number(errors[(index - windowLength) * channelCount + c] ?? 0),
-    ),
-  );
+  const channels = series.channels.map(() => new Float64Array(end - start));
+  for (let first = Math.max(start, windowLength); first < end; first += mostAtOnce) {
+    const readings = readingsFrom(first, Math.min(end, first + mostAtOnce));
+    const windows = windowsBefore(series, readings, units);
+    const rows = Math.max(fewestAtOnce, 2 ** Math.ceil(Math.log2(windows.count)));
+    const { inputs, targets } = toArrays(windows, rows);
+    const errors = await forecaster(inputs).sub(targets).abs().data();
+    for (const [c, channel] of channels.entries()) {
+      for (let row = 0; row < windows.count; row++) {
+        channel[first - start + row] = Number(errors[row * channels.length + c] ?? 0);
+      }
+    }
+  }
   return { channels, reach: windowLength };
+}
+
+/** Windows as arrays of `rows` rows; those beyond the windows are 0. */
+function toArrays({ count, inputs, targets }: Windows, rows: number): { inputs: mx.MLXArray; targets: mx.MLXArray } {
+  const toArray = (values: Float32Array): mx.MLXArray => {
+    const rowLength = values.length / count;
+    const padded = rows === count ? values : new Float32Array(rows * rowLength);
+    if (padded !== values) padded.set(values);
+    return mx.fromTypedArray(padded, [rows, rowLength]);
+  };
+  return { inputs: toArray(inputs), targets: toArray(targets) };
 }
 
 function readingsFrom(start: number, end: number): readonly number[] {

@@ -1,19 +1,13 @@
 /** A sensor network: what each of its motes measured, and which readings people labelled. */
-import { basename } from "node:path";
 import { UserError } from "../../common/command.ts";
-import { readColumns } from "../csv.ts";
+import type { Series } from "./series.ts";
 
 /** One mote's recording. The first half is for training, the second for testing. */
-export interface Mote {
+export interface Mote extends Series {
   readonly id: number;
   readonly isIndoor: boolean;
   /** Humidity in percent and temperature in °C, one value a reading each. */
   readonly channels: readonly [humidity: Float64Array, temperature: Float64Array];
-  /** 1 for a reading that belongs to a labelled event. */
-  readonly labels: Uint8Array;
-  readonly length: number;
-  /** The first reading of the second half. */
-  readonly half: number;
 }
 
 /** The motes of one file. */
@@ -25,17 +19,14 @@ export interface SensorNetwork {
 /** Readings that a mote must have at least: half of them train a model that looks back over minutes. */
 const minimumLength = 400;
 
+/** The columns that a network is made of. */
+export const networkColumns: readonly string[] = ["mote_id", "indoor", "humidity", "temperature", "label"];
+
 /**
- * Reads a network from a CSV file with the columns mote_id, indoor, humidity, temperature and label.
+ * The motes in columns of the above names, in the order of their first readings.
  *
  * @throws {UserError} naming file, row and remedy
  */
-export async function readSensorNetwork(path: string): Promise<SensorNetwork> {
-  const columns = await readColumns(path, ["mote_id", "indoor", "humidity", "temperature", "label"]);
-  return { name: basename(path, ".csv"), motes: groupByMote(path, columns) };
-}
-
-/** The motes in columns of the above names, in the order of their first readings. */
 export function groupByMote(path: string, columns: readonly Float64Array[]): readonly Mote[] {
   const [ids = empty, indoor = empty, humidity = empty, temperature = empty, labels = empty] = columns;
   const rowsById = new Map<number, number[]>();
@@ -60,14 +51,9 @@ export function groupByMote(path: string, columns: readonly Float64Array[]): rea
       channels: [pick(humidity), pick(temperature)],
       labels: Uint8Array.from(pick(labels)),
       length: rows.length,
-      half: Math.floor(rows.length / 2),
+      trainingLength: Math.floor(rows.length / 2),
     };
   });
-}
-
-/** Whether a reading of a labelled event lies in the readings from `start` to before `end`. */
-export function hasLabelWithin(mote: Mote, start: number, end: number): boolean {
-  return mote.labels.subarray(Math.max(0, start), end).includes(1);
 }
 
 const empty = new Float64Array(0);

@@ -19,7 +19,7 @@ function moteOf(humidity: Float64Array, labelled: readonly number[] = []): Mote 
   const labels = new Uint8Array(humidity.length);
   for (const index of labelled) labels[index] = 1;
   const { length } = humidity;
-  return { id: 1, isIndoor: true, channels: [humidity, humidity.slice()], labels, length, half: length / 2 };
+  return { id: 1, isIndoor: true, channels: [humidity, humidity.slice()], labels, length, trainingLength: length / 2 };
 }
 
 const wave = Float64Array.from({ length: 400 }, (_, k) => 40 + Math.sin(k / 7) + 0.01 * (k % 3));

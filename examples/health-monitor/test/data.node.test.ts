@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../common/command.ts";
 import { parseColumns } from "../csv.ts";
-import { findPeaks, readRecording, sampleRate, segmentBeats } from "../ecg/beats.ts";
-import { readSensorNetwork } from "../sensors/network.ts";
+import { findPeaks, sampleRate, segmentBeats } from "../ecg/beats.ts";
+import { readRecording, readSensorNetwork } from "../files.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 

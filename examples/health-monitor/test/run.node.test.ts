@@ -6,12 +6,11 @@ import { fileURLToPath } from "node:url";
 import * as mx from "mlx-ts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type ArticleResult, runArticle } from "../article.ts";
-import { readRecording } from "../ecg/beats.ts";
 import { type HeartResult, runHeart } from "../ecg/experiment.ts";
+import { readRecording, readSensorNetwork } from "../files.ts";
 import { writeReport } from "../report/report.ts";
 import { runSensors, type SensorResult } from "../sensors/experiment.ts";
 import { type Counts, f1Of } from "../sensors/metrics.ts";
-import { readSensorNetwork } from "../sensors/network.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
