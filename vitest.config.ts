@@ -31,6 +31,9 @@ const crossOriginIsolation = {
 /** Tests of the GPU backend; in Node they run once per software driver. */
 const gpuTests = "test/webgpu/**/*.test.ts";
 
+/** Tests of whole pages: in Node, they build and serve one and drive it in a browser. */
+const pageTests = "examples/*/test/**/*.page.test.ts";
+
 const gpuProject = (name: keyof typeof vulkanDrivers): TestProjectInlineConfiguration => ({
   extends: true,
   test: { name, environment: "node", include: [gpuTests], env: { VK_ICD_FILENAMES: vulkanDrivers[name] } },
@@ -71,8 +74,12 @@ const config: ViteUserConfig = defineConfig({
           name: "node",
           environment: "node",
           include: ["{test,packages/*/test,examples/*/test}/**/*.test.ts"],
-          exclude: [gpuTests],
+          exclude: [gpuTests, pageTests],
         },
+      },
+      {
+        extends: true,
+        test: { name: "pages", environment: "node", include: [pageTests], hookTimeout: 60_000, testTimeout: 60_000 },
       },
       gpuProject("lavapipe"),
       gpuProject("swiftshader"),

@@ -1,7 +1,7 @@
 /**
  * `npm test`: runs every test in Node, on software GPUs and in Chromium and prints `N passed, N failed` last.
  *
- * Arguments: file-name filters, `--project node|lavapipe|swiftshader|chromium|firefox|webkit`, `-t <pattern of test names>`, `--update` (snapshots).
+ * Arguments: file-name filters, `--project node|pages|lavapipe|swiftshader|chromium|firefox|webkit`, `-t <pattern of test names>`, `--update` (snapshots).
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ import { rootPath } from "./root.ts";
 import { ensureSpawnedBrowser, spawnedBrowserNames } from "./spawned-browser.ts";
 import { ensureLavapipe } from "./vulkan.ts";
 
-const projects = ["node", "lavapipe", "swiftshader", "chromium", "firefox", "webkit"];
+const projects = ["node", "pages", "lavapipe", "swiftshader", "chromium", "firefox", "webkit"];
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
@@ -57,7 +57,7 @@ function describeCounts({ passed, failed, skipped }: Counts): string {
 function prepare(): boolean {
   try {
     // Chromium brings SwiftShader along.
-    if (values.project.some((project) => project === "chromium" || project === "swiftshader")) ensureChromium();
+    if (values.project.some((project) => ["chromium", "pages", "swiftshader"].includes(project))) ensureChromium();
     if (values.project.includes("lavapipe")) ensureLavapipe();
     for (const name of spawnedBrowserNames) if (values.project.includes(name)) ensureSpawnedBrowser(name);
     if (filters.length === 0 || filters.some((filter) => filter.includes("documentation")))

@@ -57,6 +57,11 @@ export class TableReader {
     return this.#length;
   }
 
+  /** The row being read. */
+  get row(): number {
+    return Math.max(1, this.#row);
+  }
+
   /** Reads on. @throws {UserError} for a missing column, a missing value, or a value that is no number */
   push(text: string): void {
     const lines = (this.#rest + text).split("\n");

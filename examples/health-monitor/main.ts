@@ -1,4 +1,4 @@
-/** `npm start`: the health monitor learns from a real heart and real sensors, prints what it found, and writes a report. */
+/** `npm start`: the health monitor learns from real recordings, prints what it found, writes a report, and serves the app. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as mx from "mlx-ts";
@@ -20,7 +20,9 @@ const usage = `npm start -- [options]
   --seed NUMBER   of the random numbers
   --device ${devices.join("|")}
                   where to compute
-  --compare       trains on every device, and compares the losses of every pass`;
+  --compare       trains on every device, and compares the losses of every pass
+  --no-serve      ends after the report; otherwise the app is served to this machine
+  --port NUMBER   where the app is served, or the next port that is free`;
 
 await runCommand(usage, async () => {
   const startMilliseconds = performance.now();
@@ -36,11 +38,14 @@ await runCommand(usage, async () => {
       seed: { type: "string", default: "0" },
       device: { type: "string", default: "cpu" },
       compare: { type: "boolean", default: false },
+      "no-serve": { type: "boolean", default: false },
+      port: { type: "string", default: "4873" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return console.log(usage);
   const seed = wholeNumber("seed", values.seed, 0);
+  const port = wholeNumber("port", values.port, 0);
   await selectDevice(values.device);
   // All files first: what is wrong with one shows before anything is trained.
   const networks = await Promise.all(values.sensors.map(readSensorNetwork));
@@ -70,4 +75,16 @@ await runCommand(usage, async () => {
   const seconds = (performance.now() - startMilliseconds) / 1000;
   await writeReport(values.report, { article, sensors, heart, seconds });
   console.log(`\nDone in ${seconds.toFixed(1)} s. Open the report: ${values.report}`);
+  if (!values["no-serve"]) await serveApp(port);
 });
+
+/** Serves the app until the user has enough of it. Its bundler is loaded for nothing else. */
+async function serveApp(port: number): Promise<void> {
+  const { servePage } = await import("./web/serve.ts");
+  const page = await servePage(port);
+  console.log(`The app, with your own data, live: ${page.address}   Ctrl-C ends it.`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+  await page.close();
+}

@@ -8,6 +8,9 @@ const waistSize = 6;
 const waistLength = beatLength / 8;
 const waistChannels = 16;
 
+/** Beats with this many times the median error of typical beats unseen in training are abnormal. */
+export const abnormalFactor = 3;
+
 const epochs = 60;
 const batchSize = 32;
 const learningRate = 3e-3;

@@ -2,7 +2,7 @@
 import { medianOf } from "../medians.ts";
 import { showTraining } from "../progress.ts";
 import { train } from "../training.ts";
-import { autoencoderPlan, BeatAutoencoder, redrawBeats } from "./autoencoder.ts";
+import { abnormalFactor, autoencoderPlan, BeatAutoencoder, redrawBeats } from "./autoencoder.ts";
 import { type Beat, segmentBeats, splitTypicalBeats } from "./beats.ts";
 
 /** A beat as the autoencoder sees it. */
@@ -29,9 +29,6 @@ export interface HeartResult {
   readonly wideAmongFirst: number;
   readonly losses: readonly number[];
 }
-
-/** Beats with this many times the median error of typical beats unseen in training are abnormal. */
-export const abnormalFactor = 3;
 
 /** Trains on the typical beats of a recording and judges all of them. */
 export async function runHeart(millivolts: Float64Array): Promise<HeartResult> {

@@ -1,0 +1,114 @@
+/** What the app promises, in a headless browser. */
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { readSensorNetwork } from "../files.ts";
+import { runsOf } from "../sensors/metrics.ts";
+import { type Driver, learn, openApp, openCsv, picturesOf, startDriver } from "./page-driver.ts";
+
+/** A quiet sensor with one jump, as CSV. */
+function tableOf(rows: number, jumpAt: number): string {
+  const lines = Array.from({ length: rows }, (_, row) => {
+    const value = 20 + Math.sin(row / 9) + 0.05 * Math.sin(row * 1.7) + (row >= jumpAt && row < jumpAt + 12 ? 5 : 0);
+    return value.toFixed(3);
+  });
+  return `pressure\n${lines.join("\n")}\n`;
+}
+
+describe("the app", () => {
+  let driver: Driver;
+  let page: Page;
+  const outside: string[] = [];
+
+  beforeAll(async () => {
+    driver = await startDriver();
+  }, 60_000);
+  afterAll(() => driver.close());
+
+  beforeEach(async () => {
+    const context = await driver.browser.newContext();
+    page = await context.newPage();
+    page.on("request", (request) => {
+      if (!request.url().startsWith(driver.address) && !/^(blob|data):/.test(request.url()))
+        outside.push(request.url());
+    });
+    await openApp(page, driver.address);
+    return () => context.close();
+  });
+
+  it("shares memory with its threads, and asks nobody else for anything", async () => {
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    await learn(page, 2);
+    expect(outside).toEqual([]);
+  });
+
+  it("keeps drawing the stream while it learns", async () => {
+    await page.getByLabel("Passes").fill("10000");
+    await page.getByRole("button", { name: "Learn" }).click();
+    await page.getByText(/^Pass [2-9]/).waitFor();
+    const before = await picturesOf(page);
+    await expect.poll(() => picturesOf(page), { timeout: 20_000 }).toBeGreaterThan(before + 30);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByRole("button", { name: "Learn anew" }).waitFor();
+  });
+
+  it("marks the labelled event of a sensor and no other", async () => {
+    await page.getByRole("button", { name: "Single-hop network" }).click();
+    await page.getByRole("heading", { name: "Single-hop network" }).waitFor();
+    await learn(page, 20);
+    const rows = page.locator("#alarm-rows tr");
+    await expect.poll(() => rows.count()).toBe(1);
+    expect(await rows.first().locator("td").last().textContent()).toBe("yes");
+    const { motes } = await readSensorNetwork(fileURLToPath(new URL("../data/single-hop.csv", import.meta.url)));
+    const [event] = runsOf(motes[0]?.labels ?? new Uint8Array(0));
+    const [hours = 0, minutes = 0, seconds = 0] = (await rows.first().locator("button").innerText())
+      .split(":")
+      .map(Number);
+    const reading = (3600 * hours + 60 * minutes + seconds) / 5;
+    expect(reading).toBeGreaterThanOrEqual(event?.start ?? Number.NaN);
+    expect(reading).toBeLessThan(event?.end ?? Number.NaN);
+  });
+
+  it("learns from a table of the user, and marks where it jumps", async () => {
+    await openCsv(page, "mine.csv", tableOf(2000, 1500));
+    await page.getByRole("heading", { name: "mine.csv" }).waitFor();
+    await learn(page, 20);
+    const times = await page.locator("#alarm-rows button").allInnerTexts();
+    expect(times.length).toBeGreaterThan(0);
+    for (const time of times) {
+      const [minutes = 0, seconds = 0] = time.split(":").map(Number);
+      expect(Math.abs(60 * minutes + seconds - 1506)).toBeLessThan(40);
+    }
+  });
+
+  it.each([
+    ["a missing value", "a,b\n1,2\n3,\n", "mine.csv, row 3: b is missing; fill it in or delete the row"],
+    [
+      "text",
+      `a\n${"1\n".repeat(300)}two\n`,
+      'mine.csv, row 302: a is "two", not a number; correct it or delete the row',
+    ],
+    [
+      "too few rows",
+      "a\n1\n2\n",
+      "mine.csv, row 3: ends after 2 readings; record at least 240, half of them to learn from",
+    ],
+    [
+      "no numbers",
+      "a,b\nx,y\nz,w\n",
+      "mine.csv: no column of numbers; give each sensor a column with one reading in every row",
+    ],
+  ])("says in one line what is wrong with a table that has %s, and lives", async (_, content, message) => {
+    await openCsv(page, "mine.csv", content);
+    await expect.poll(() => page.locator("#notice-text").textContent()).toBe(message);
+    const before = await picturesOf(page);
+    await expect.poll(() => picturesOf(page)).toBeGreaterThan(before);
+    expect(await page.getByRole("heading", { level: 2 }).first().textContent()).toBe("Heart");
+  });
+
+  it("leaves broken rows out when it is told to", async () => {
+    await openCsv(page, "mine.csv", `${tableOf(600, 500)}\nbroken\n`);
+    await page.getByRole("button", { name: "Leave such rows out" }).click();
+    await expect.poll(() => page.locator("#source-remark").textContent()).toContain("2 rows were left out");
+  });
+});

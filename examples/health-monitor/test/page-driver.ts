@@ -1,0 +1,56 @@
+/** The app as its tests drive it: built, served, and open in a headless browser. */
+import { type Browser, chromium, type Page } from "playwright";
+import { chromiumArguments, chromiumPath } from "../../../tools/chromium.ts";
+import { type ServedPage, servePage } from "../web/serve.ts";
+
+/** The served app and a browser for it. */
+export interface Driver {
+  readonly browser: Browser;
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Builds and serves the app, and starts a browser. */
+export async function startDriver(): Promise<Driver> {
+  const served: ServedPage = await servePage(0);
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: [...chromiumArguments] });
+  return {
+    browser,
+    address: served.address,
+    async close() {
+      await browser.close();
+      await served.close();
+    },
+  };
+}
+
+/** Opens the app, and waits for its first recording. Pictures of the trace are counted in `data-pictures` of the canvas. */
+export async function openApp(page: Page, address: string): Promise<void> {
+  await page.addInitScript(() => {
+    const { clearRect } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.clearRect = function (...rectangle) {
+      const { dataset } = this.canvas;
+      dataset.pictures = String(Number(dataset.pictures ?? 0) + 1);
+      clearRect.apply(this, rectangle);
+    };
+  });
+  await page.goto(address);
+  await page.locator("#loading").waitFor({ state: "hidden" });
+}
+
+/** Pictures of the trace that have been drawn so far. */
+export async function picturesOf(page: Page): Promise<number> {
+  return Number(await page.locator("#trace").getAttribute("data-pictures"));
+}
+
+/** Has the app learn in `passes` passes; returns when it has learned. */
+export async function learn(page: Page, passes: number): Promise<void> {
+  await page.getByLabel("Passes").fill(String(passes));
+  await page.getByRole("button", { name: /^Learn/ }).click();
+  await page.getByRole("button", { name: "Learn anew" }).waitFor();
+}
+
+/** Opens a CSV file with this content, as if the user had chosen it. */
+export async function openCsv(page: Page, name: string, content: string | Buffer): Promise<void> {
+  await page.locator("#file").setInputFiles({ name, mimeType: "text/csv", buffer: Buffer.from(content) });
+}

@@ -1,0 +1,26 @@
+/** The page: its state, its session, and the panels that show them. */
+import { element } from "./elements.ts";
+import { showAlarms } from "./panels/alarm-panel.ts";
+import { showLearning } from "./panels/learn-panel.ts";
+import { showMonitor } from "./panels/monitor-panel.ts";
+import { showSources } from "./panels/source-panel.ts";
+import { Session } from "./session.ts";
+import { State } from "./state.ts";
+
+const state = new State();
+const session = new Session(state);
+showSources(state, session);
+const monitor = showMonitor(state, session);
+showLearning(state, session);
+showAlarms(state, session);
+
+const { documentElement } = document;
+const isDark = matchMedia("(prefers-color-scheme: dark)");
+element("theme", HTMLButtonElement).addEventListener("click", () => {
+  const { theme = isDark.matches ? "dark" : "light" } = documentElement.dataset;
+  documentElement.dataset.theme = theme === "dark" ? "light" : "dark";
+  monitor.refreshPalette();
+});
+isDark.addEventListener("change", () => monitor.refreshPalette());
+
+void session.openRecording("ecg-208");

@@ -1,0 +1,44 @@
+/** How the page is built: from the sources of mlx-ts, and served so that WebAssembly threads are real. */
+import { fileURLToPath } from "node:url";
+import type { InlineConfig } from "vite";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+const source = (entry: string): string => fileURLToPath(new URL(`../../../src/${entry}`, import.meta.url));
+
+/** Under these headers a page may share memory with its workers. */
+const headers = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  // Nothing is sent anywhere: the page may ask its own server only. The engine's threads start from blobs.
+  "Content-Security-Policy":
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'",
+};
+
+/** Modules of Node are named in mlx-ts, and loaded only in Node; Rolldown knows no pure objects, only pure calls. */
+const rolldownOptions = { external: [/^node:/], checks: { invalidAnnotation: false } };
+
+const config: InlineConfig = {
+  configFile: false,
+  root,
+  logLevel: "warn",
+  resolve: {
+    alias: [
+      { find: /^mlx-ts$/, replacement: source("index.ts") },
+      { find: /^mlx-ts\/(nn|optimizers|train|worker)$/, replacement: source("$1/index.ts") },
+    ],
+  },
+  worker: { format: "es", rolldownOptions },
+  appType: "mpa",
+  build: {
+    rolldownOptions,
+    outDir: "dist",
+    target: "es2022",
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 2000,
+    assetsInlineLimit: 0,
+  },
+  preview: { host: "127.0.0.1", headers },
+};
+
+export default config;
