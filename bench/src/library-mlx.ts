@@ -103,7 +103,7 @@ async function trainingStep<M extends nn.Module>(
       optimizer.update(model, gradients);
       return loss;
     },
-    { inputs: [model, optimizer], outputs: [model, optimizer] },
+    { inputs: [model, optimizer], outputs: [model, optimizer], donate: true },
   );
   await mx.evaluate(model, optimizer, x, targets);
   return {

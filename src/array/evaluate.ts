@@ -1,7 +1,5 @@
 /** Computing arrays. */
 
-import { DisposedError } from "../base/errors.ts";
-import { formatShape } from "../base/shape.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { mayUseGpu } from "../graph/placement.ts";
@@ -57,8 +55,7 @@ async function compute(roots: readonly MLXArray[]): Promise<void> {
 }
 
 function addRoot(roots: Set<MLXArray>, array: MLXArray): void {
-  if (array.isDisposed)
-    throw new DisposedError("evaluate", `array(${array.dtype} ${formatShape(array.shape)}) was disposed`);
+  array.requireKept("evaluate");
   if (!array.isEvaluated) roots.add(array);
 }
 

@@ -8,9 +8,11 @@ import { DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { checkShape, formatShape, sizeOf } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { apply } from "../graph/primitive.ts";
 import { castTo } from "../primitives/cast.ts";
 import { stack } from "../primitives/joining.ts";
 import { constant, fromAllocation } from "../primitives/leaf.ts";
+import { identity } from "../primitives/views.ts";
 import { currentRuntime } from "./device.ts";
 
 /** What `array` takes: numbers, booleans, bigints, nested lists of them or of arrays, and typed arrays. */
@@ -18,9 +20,10 @@ export type ArrayData = Scalar | MLXArray | ArrayBufferView | readonly ArrayData
 
 /**
  * An array of the given elements. Numbers become float32, booleans bool, bigints int64; typed arrays keep their type
- * (a `Uint8ClampedArray` is uint8). `dtype` says otherwise.
+ * (a `Uint8ClampedArray` is uint8). `dtype` says otherwise. Of an array it makes another one on the same memory, which outlives
+ * the first.
  *
- * @param data a number, nested lists of equal lengths, or a typed array
+ * @param data a number, nested lists of equal lengths, a typed array, or an array
  * @throws {ShapeError} if nested lists have different lengths
  * @throws {DtypeError} for data that is no number, boolean or bigint
  * @example
@@ -29,7 +32,8 @@ export type ArrayData = Scalar | MLXArray | ArrayBufferView | readonly ArrayData
  */
 export function array(data: ArrayData, dtype?: Dtype): MLXArray {
   if (dtype !== undefined) requireDtype("array", dtype);
-  if (data instanceof MLXArray) return dtype ? castTo(data, dtype) : data;
+  if (data instanceof MLXArray)
+    return dtype === undefined || dtype === data.dtype ? another(data) : castTo(data, dtype);
   if (ArrayBuffer.isView(data)) return fromTypedArray(data, undefined, dtype);
   if (!Array.isArray(data)) return scalar(data, dtype);
   if (containsArrays(data)) {
@@ -41,6 +45,14 @@ export function array(data: ArrayData, dtype?: Dtype): MLXArray {
   flatten(data, shape, 0, flat);
   const chosen = dtype ?? dtypeOf(flat);
   return upload(elementsOf(chosen, flat), shape, chosen);
+}
+
+/** An array with the elements of `x`, on the same memory once there is any: it stays when `x` is disposed, or donated. */
+export function another(x: MLXArray): MLXArray {
+  x.requireKept("array");
+  if (!x.allocation) return x.isEvaluated ? apply(x.primitive, [], x.params) : identity(x);
+  x.allocation.retain();
+  return fromAllocation(x.allocation, { shape: x.shape, dtype: x.dtype });
 }
 
 /**

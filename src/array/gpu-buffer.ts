@@ -1,6 +1,6 @@
 /** The buffers behind arrays, for programs that go on with WebGPU where arrays end. */
 import type { GpuBuffer } from "../backends/webgpu/gpu-api.ts";
-import { DeviceError, DisposedError } from "../base/errors.ts";
+import { DeviceError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { withDevice } from "../graph/placement.ts";
 import { identity } from "../primitives/views.ts";
@@ -24,12 +24,15 @@ export interface GpuElements {
  */
 export async function bufferOf(x: MLXArray): Promise<GpuElements> {
   await evaluate(x);
-  if (x.isDisposed) throw new DisposedError("bufferOf", `array(${x.dtype} [${x.shape}]) was disposed`);
   const { backend } = await gpuRuntime();
   const allocation = x.allocation ?? (await allocationOf(x));
   const resident = await residentIn(backend, allocation);
   const { GpuAllocation } = await import("../backends/webgpu/gpu-allocation.ts");
-  if (resident instanceof GpuAllocation) return { buffer: resident.pooled.buffer, byteLength: x.nbytes };
+  x.requireKept("bufferOf");
+  if (resident instanceof GpuAllocation) {
+    x.isLent = true;
+    return { buffer: resident.pooled.buffer, byteLength: x.nbytes };
+  }
   throw new DeviceError("bufferOf", "the GPU was replaced by another backend");
 }
 

@@ -46,7 +46,7 @@ import { ArrayAt, at, get } from "./array-at.ts";
 import { format } from "./format.ts";
 import type { IndexItem } from "./index-items.ts";
 import type { NestedList } from "./reading.ts";
-import { copyElements, item, tolist, viewElements } from "./reading.ts";
+import { copyElements, item, lendElements, tolist } from "./reading.ts";
 
 /** The function `F` as a method: its first argument is the array. */
 export type Method<F> = F extends (x: never, ...rest: infer R) => infer Q ? (...rest: R) => Q : never;
@@ -295,7 +295,7 @@ define("data", function (this: MLXArray): Promise<TypedArray> {
   return copyElements(this);
 });
 define("view", function (this: MLXArray, dtype?: Dtype): unknown {
-  return dtype === undefined ? viewElements(this) : view(this, dtype);
+  return dtype === undefined ? lendElements(this) : view(this, dtype);
 });
 define("toString", function (this: MLXArray): string {
   return format(this);

@@ -1,6 +1,6 @@
 /** NumPy's files: npy holds one array, npz several in a zip archive. Source: numpy.org, "NPY format". */
 
-import type { Dtype } from "../base/dtype.ts";
+import type { Dtype, TypedArray } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf, isDtype, kindOf } from "../base/dtype.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
@@ -13,7 +13,7 @@ import { evaluate } from "./evaluate.ts";
 import type { FileSource } from "./files.ts";
 import { nameOfSource, readBytes, writeBytes } from "./files.ts";
 import { fromTypedArray } from "./from-data.ts";
-import { viewElements } from "./reading.ts";
+import { withElements } from "./reading.ts";
 import type { NamedArrays } from "./safetensors.ts";
 import { unzip, zip } from "./zip.ts";
 
@@ -39,8 +39,11 @@ export async function saveNpy(x: ArrayLike, options: SaveOptions = {}): Promise<
   return bytes;
 }
 
-async function npyBytes(x: MLXArray): Promise<Uint8Array> {
-  const elements = await viewElements(x);
+function npyBytes(x: MLXArray): Promise<Uint8Array> {
+  return withElements(x, (elements) => npyOf(x, elements));
+}
+
+function npyOf(x: MLXArray, elements: TypedArray): Uint8Array {
   const shape = x.shape.length === 1 ? `${x.shape[0]},` : x.shape.join(", ");
   const text = `{'descr': '${descriptionOf(x.dtype)}', 'fortran_order': False, 'shape': (${shape}), }`;
   const start = Math.ceil((10 + text.length + 1) / 64) * 64;

@@ -1,7 +1,7 @@
 /** Where computations run: the backend in use and the plans it has prepared. */
 
 import { elementsOf } from "../base/elements.ts";
-import { DisposedError, MLXError, OutOfMemoryError } from "../base/errors.ts";
+import { MLXError, OutOfMemoryError } from "../base/errors.ts";
 import { MissingPart } from "../base/part.ts";
 import { formatShape } from "../base/shape.ts";
 import type { PlanOptions } from "../compiler/fuse.ts";
@@ -9,6 +9,7 @@ import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { opening } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
 import { fromAllocation } from "../primitives/leaf.ts";
 import { residentIn } from "./residence.ts";
@@ -116,7 +117,7 @@ export class Runtime {
   #prepareTrace(trace: Trace): Prepared {
     const none = noMemory(this.backend);
     const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
-    const roots = trace.instantiate(inputs);
+    const roots = opening(() => trace.instantiate(inputs));
     trace.forget();
     const program = new Program(roots, (call) => this.backend.overrides(call));
     const planned = planProgram(program, { inputs, constants: [] }, this.#planOptions);
@@ -183,9 +184,10 @@ export class Runtime {
   #allocationOf(array: MLXArray | undefined): Allocation {
     // A disposed array keeps its memory until the computations that were pending then are done.
     if (array?.allocation) return array.allocation;
-    if (array?.isDisposed)
-      throw new DisposedError("evaluate", `an input, array(${array.dtype} ${formatShape(array.shape)}), was disposed`);
-    if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "an input has no memory");
+    if (array?.primitive.lowering.kind !== "constant") {
+      array?.requireKept("evaluate");
+      throw new MLXError("evaluate", "an input has no memory");
+    }
     array.allocation = this.backend.upload(elementsOf(array.dtype, [array.primitive.lowering.value(array.params)]));
     return array.allocation;
   }
@@ -224,7 +226,8 @@ function pickRoots(
 function settleAll(roots: readonly MLXArray[], allocations: readonly Allocation[]): void {
   roots.forEach((root, k) => {
     const allocation = allocations[k];
-    if (allocation && !root.isEvaluated && !root.isDisposed) root.settle(allocation);
+    // One that was disposed, but is read by a pending computation, is not computed again for it.
+    if (allocation && !root.isEvaluated && (!root.isDisposed || root.pendingUses > 0)) root.settle(allocation);
     else allocation?.release();
   });
 }

@@ -10,7 +10,7 @@ import { evaluate } from "./evaluate.ts";
 import type { FileSource } from "./files.ts";
 import { nameOfSource, readBytes, writeBytes } from "./files.ts";
 import { fromTypedArray } from "./from-data.ts";
-import { viewElements } from "./reading.ts";
+import { withElements } from "./reading.ts";
 
 /** Arrays by name. */
 export interface NamedArrays {
@@ -89,11 +89,14 @@ export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetens
   new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true);
   bytes.set(text, 8);
   let position = start;
-  for (const [, array] of ordered) {
-    const elements = await viewElements(array);
-    bytes.set(new Uint8Array(elements.buffer, elements.byteOffset, array.nbytes), position);
+  const reads = ordered.map(([, array]) => {
+    const place = position;
     position += array.nbytes;
-  }
+    return withElements(array, ({ buffer, byteOffset }) => {
+      bytes.set(new Uint8Array(buffer, byteOffset, array.nbytes), place);
+    });
+  });
+  await Promise.all(reads);
   if (options.path !== undefined) await writeBytes(options.path, bytes);
   return bytes;
 }

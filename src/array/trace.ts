@@ -1,5 +1,5 @@
 /** A function recorded once as a graph on placeholders, and the row that stands for one result of one call of it. */
-import { MLXArray } from "../graph/mlx-array.ts";
+import { isOpening, MLXArray } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { defaultDevice, mayUseGpu, placedOn } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
@@ -14,14 +14,22 @@ export class Trace {
   readonly outputs: readonly MLXArray[];
   /** Where all of it runs, or null if parts run on different devices. */
   readonly device: Device | null;
+  /** For each output which placeholder it is; -1 for those that are computed. */
+  readonly passed: readonly number[];
   /** The leaves besides the placeholders. */
   readonly captures: readonly MLXArray[];
-  #last: { readonly inputs: readonly MLXArray[]; readonly outputs: readonly MLXArray[] } | null = null;
+  /** The last instantiation; those for a plan are not those of a graph. */
+  #last: {
+    readonly inputs: readonly MLXArray[];
+    readonly outputs: readonly MLXArray[];
+    readonly isOpening: boolean;
+  } | null = null;
 
   constructor(placeholders: readonly MLXArray[], outputs: readonly MLXArray[]) {
     this.placeholders = placeholders;
     this.outputs = outputs;
     this.device = deviceOf(outputs);
+    this.passed = outputs.map((output) => placeholders.indexOf(output));
     const given = new Set(placeholders);
     const order = topologicalOrder(outputs, (vertex) => vertex.isEvaluated);
     this.captures = order.filter((vertex) => vertex.isEvaluated && !given.has(vertex));
@@ -30,8 +38,9 @@ export class Trace {
   /** The results for other inputs, as a graph; asking again with the same inputs gives the same vertices. */
   instantiate(inputs: readonly MLXArray[]): readonly MLXArray[] {
     const last = this.#last;
-    if (last && last.inputs.length === inputs.length && last.inputs.every((input, k) => input === inputs[k]))
-      return last.outputs;
+    if (last && last.isOpening === isOpening() && last.inputs.length === inputs.length) {
+      if (last.inputs.every((input, k) => input === inputs[k])) return last.outputs;
+    }
     const replaced = new Map<MLXArray, MLXArray>();
     this.placeholders.forEach((placeholder, k) => {
       replaced.set(placeholder, inputs[k] ?? placeholder);
@@ -45,7 +54,7 @@ export class Trace {
       );
     }
     const outputs = this.outputs.map((output) => replaced.get(output) ?? output);
-    this.#last = { inputs, outputs };
+    this.#last = { inputs, outputs, isOpening: isOpening() };
     return outputs;
   }
 
@@ -92,11 +101,14 @@ export const callRow: Primitive<CallParams> = /* @__PURE__ */ {
 
 const siblings = new WeakMap<readonly MLXArray[], readonly MLXArray[]>();
 
-/** All results of a call of `trace`. */
+/** All results of a call of `trace`; an argument that it returns is that argument. */
 export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly MLXArray[] {
   if (trace.device === null) return trace.instantiate(inputs);
   const outputs = placedOn(trace.device, () =>
-    trace.outputs.map((output, index) => new MLXArray(callRow, inputs, { trace, index }, output)),
+    trace.outputs.map((output, index) => {
+      const argument = inputs[trace.passed[index] ?? -1];
+      return argument ?? new MLXArray(callRow, inputs, { trace, index }, output);
+    }),
   );
   siblings.set(inputs, outputs);
   return outputs;

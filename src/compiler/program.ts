@@ -3,6 +3,7 @@
 import { MLXError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { opening } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { ScalarValue } from "../ir/expr.ts";
@@ -46,13 +47,15 @@ export class Program {
     const known = new Map<string, MLXArray>();
     const vertices: MLXArray[] = [];
     const inputs: MLXArray[] = [];
-    for (const root of roots) this.#collect(root, known, vertices, inputs);
-    this.roots = roots.map((root) => {
-      const resolved = this.resolve(root);
-      if (resolved.primitive.lowering.kind !== "constant") return resolved;
-      const stored = identity(resolved);
-      this.#collect(stored, known, vertices, inputs);
-      return this.resolve(stored);
+    this.roots = opening(() => {
+      for (const root of roots) this.#collect(root, known, vertices, inputs);
+      return roots.map((root) => {
+        const resolved = this.resolve(root);
+        if (resolved.primitive.lowering.kind !== "constant") return resolved;
+        const stored = identity(resolved);
+        this.#collect(stored, known, vertices, inputs);
+        return this.resolve(stored);
+      });
     });
     const live = this.#live(vertices);
     this.vertices = vertices.filter((vertex) => live.has(vertex));

@@ -19,6 +19,28 @@ let nextId = 1;
 /** Receives every array that is made, while `tidy` runs. */
 let creations: MLXArray[] | null = null;
 
+/** Whether definitions are being opened for a plan. */
+let opens = false;
+
+/**
+ * Runs `body`, which opens definitions for a plan: the vertices it makes are never computed themselves, so they count as
+ * nobody's users, and may read what was disposed after the computation that is planned was asked for.
+ */
+export function opening<T>(body: () => T): T {
+  const outer = opens;
+  opens = true;
+  try {
+    return body();
+  } finally {
+    opens = outer;
+  }
+}
+
+/** Whether definitions are being opened for a plan. */
+export function isOpening(): boolean {
+  return opens;
+}
+
 /** Runs `body` and returns its result with the arrays it made. */
 export function recordCreations<T>(body: () => T): { readonly result: T; readonly created: readonly MLXArray[] } {
   const outer = creations;
@@ -55,6 +77,10 @@ export class MLXArray implements Aval {
   /** How many arrays that are not yet evaluated are computed from this one. */
   pendingUses = 0;
   isDisposed = false;
+  /** Whether something else looks at the memory of the elements, so that it must not be reused before the collector says so. */
+  isLent = false;
+  /** Whether a compiled function took the elements' memory over. */
+  #isDonated = false;
   #isIdle = false;
 
   constructor(primitive: Primitive, inputs: readonly MLXArray[], params: unknown, aval: Aval) {
@@ -65,12 +91,9 @@ export class MLXArray implements Aval {
     this.dtype = aval.dtype;
     this.device = defaultDevice() === "cpu" ? "cpu" : placementOf(primitive, inputs, aval);
     creations?.push(this);
+    if (opens) return;
     for (const input of inputs) {
-      if (input.isDisposed)
-        throw new DisposedError(
-          primitive.name,
-          `its operand array(${input.dtype} ${formatShape(input.shape)}) was disposed; use it before dispose(), or keep it`,
-        );
+      input.requireKept(primitive.name);
       input.pendingUses++;
       if (input.#isIdle) input.#wake();
     }
@@ -120,6 +143,22 @@ export class MLXArray implements Aval {
     rest(this.releaseIfUnused());
   }
 
+  /** Lets a compiled function have the memory, unless something else looks at it. */
+  donate(): void {
+    if (this.isLent || this.isDisposed) return;
+    this.#isDonated = true;
+    this.dispose();
+  }
+
+  /** @throws {DisposedError} if the array was disposed, naming what was asked of it */
+  requireKept(operation: string): void {
+    if (!this.isDisposed) return;
+    const remedy = this.#isDonated
+      ? "its memory went to a compiled function that replaced it (donate: true); read it before that call, keep array(x) of it, or do not donate"
+      : "it was disposed; use it before dispose(), or keep it";
+    throw new DisposedError(operation, `array(${this.dtype} ${formatShape(this.shape)}) is gone: ${remedy}`);
+  }
+
   /** Disposes the array at the end of a `using` block. */
   declare [Symbol.dispose]: () => void;
 
@@ -146,12 +185,7 @@ export class MLXArray implements Aval {
     for (let array = stack.pop(); array; array = stack.pop()) {
       array.#isIdle = false;
       for (const input of array.inputs) {
-        if (input.isDisposed && input.pendingUses === 0) {
-          throw new DisposedError(
-            array.primitive.name,
-            `its operand array(${input.dtype} ${formatShape(input.shape)}) was disposed`,
-          );
-        }
+        if (input.pendingUses === 0) input.requireKept(array.primitive.name);
         input.pendingUses++;
         if (input.#isIdle) stack.push(input);
       }

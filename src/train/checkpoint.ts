@@ -1,5 +1,6 @@
 /** Checkpoints: everything that a training needs to go on exactly as if it had not stopped. */
 import type { FileSource } from "../array/files.ts";
+import { another } from "../array/from-data.ts";
 import { state as randomState } from "../array/random.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import { FormatError } from "../base/errors.ts";
@@ -9,7 +10,7 @@ import type { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
 import type { TrainPosition } from "./events.ts";
 
-/** The state of a training between two steps. Arrays are immutable, so that taking one costs nothing. */
+/** The state of a training between two steps. Its arrays share the memory of the model's, and outlive them. */
 export interface Checkpoint {
   /** Parameters as `model.…`, the optimizer's state as `optimizer.…`, the random state as `random.key` and `random.epochKey`. */
   readonly arrays: { readonly [name: string]: MLXArray };
@@ -24,11 +25,14 @@ export function takeCheckpoint(
   optimizer: Optimizer,
   progress: { readonly position: TrainPosition; readonly lossSum: number; readonly epochKey: MLXArray },
 ): Checkpoint {
-  const arrays: Record<string, MLXArray> = { "random.key": randomState.key, "random.epochKey": progress.epochKey };
+  const arrays: Record<string, MLXArray> = {
+    "random.key": another(randomState.key),
+    "random.epochKey": another(progress.epochKey),
+  };
   for (const [path, leaf] of treeFlatten(model.parameters())) {
-    if (leaf instanceof MLXArray) arrays[`model.${path}`] = leaf;
+    if (leaf instanceof MLXArray) arrays[`model.${path}`] = another(leaf);
   }
-  for (const [name, array] of Object.entries(optimizer.flatState())) arrays[`optimizer.${name}`] = array;
+  for (const [name, array] of Object.entries(optimizer.flatState())) arrays[`optimizer.${name}`] = another(array);
   return { arrays, position: progress.position, lossSum: progress.lossSum };
 }
 

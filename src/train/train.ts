@@ -1,10 +1,11 @@
 /** Training as an async iterator of events. */
 import { evaluate } from "../array/evaluate.ts";
+import { another } from "../array/from-data.ts";
 import { memory } from "../array/lifetime.ts";
 import { state as randomState } from "../array/random.ts";
 import { item } from "../array/reading.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { treeFlatten } from "../base/tree.ts";
+import { replaceLeaves, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
@@ -53,6 +54,12 @@ export interface TrainOptions<M extends Module, B> {
   readonly resume?: Checkpoint;
   /** Whether to record a step once and run its finished plan; true unless given. */
   readonly compiled?: boolean;
+  /**
+   * Whether a compiled step takes over the arrays of the step before (parameters, the optimizer's and the random state), so
+   * that their memory is used again at once; true unless given. Arrays from before the training stay, and so does what an event
+   * handler keeps with `array(x)`; checkpoints do so.
+   */
+  readonly donate?: boolean;
   /** What to report besides; nothing is computed for it unless it is asked for. */
   readonly watch?: WatchOptions<M>;
   /** Pauses, resumes and ends the training, and sets its learning rate, from outside of the loop. */
@@ -84,11 +91,12 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
   optimizer.init(model.trainableParameters());
   // Only a step whose inputs are all known runs from its recorded plan: pending ones would join it and be planned with it.
   await evaluate(model, optimizer, randomState);
+  for (const tree of [model, optimizer, randomState]) replaceLeaves(tree, own, []);
   const updater = new Updater(options);
   const started = performance.now();
   let { step, epoch, batch }: TrainPosition = resume?.position ?? { step: 0, epoch: 0, batch: 0 };
   let lossSum = resume?.lossSum ?? 0;
-  let epochKey = resume ? arrayOf(resume, "random.epochKey") : randomState.key;
+  let epochKey = resume ? arrayOf(resume, "random.epochKey") : another(randomState.key);
   const take = async (): Promise<TrainEvent> => {
     const position = { step, epoch, batch };
     const taken = takeCheckpoint(model, optimizer, { position, lossSum, epochKey });
@@ -111,13 +119,13 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
     const epochStarted = performance.now();
     // The batches of a resumed epoch are drawn as they were, those already seen are passed over.
     let toSkip = batch;
-    if (toSkip > 0) randomState.key = epochKey;
-    else epochKey = randomState.key;
+    if (toSkip > 0) randomState.key = another(epochKey);
+    else epochKey = another(randomState.key);
     let asked = performance.now();
     for await (const data of untilAborted(batchesOf(options.batches, epoch), signal)) {
       if (toSkip > 0) {
         toSkip--;
-        if (toSkip === 0 && resume) randomState.key = arrayOf(resume, "random.key");
+        if (toSkip === 0 && resume) randomState.key = another(arrayOf(resume, "random.key"));
         continue;
       }
       if (control?.state === "paused") {
@@ -185,11 +193,16 @@ export async function* train<M extends Module, B>(options: TrainOptions<M, B>): 
     yield { kind: "epoch", step, epoch, batch, loss: lossSum / batch, milliseconds: performance.now() - epochStarted };
     batch = 0;
     lossSum = 0;
-    epochKey = randomState.key;
+    epochKey = another(randomState.key);
     if (checkpoint.everyEpochs && epoch % checkpoint.everyEpochs === 0) yield await take();
   }
   const reason = hasEnded() ? "aborted" : "finished";
   yield { kind: "end", step, epoch, batch, reason, milliseconds: performance.now() - started };
+}
+
+/** Another array in place of one that somebody else may hold. */
+function own(leaf: unknown): unknown {
+  return leaf instanceof MLXArray ? another(leaf) : leaf;
 }
 
 function limitOf(name: string, value: number): number {

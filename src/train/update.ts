@@ -19,6 +19,7 @@ export interface UpdateOptions<M extends Module, B> {
   readonly loss: (model: M, batch: B) => MLXArray | readonly [MLXArray, Metrics];
   readonly clipNorm?: number;
   readonly compiled?: boolean;
+  readonly donate?: boolean;
   readonly watch?: { readonly gradientNorm?: boolean };
 }
 
@@ -45,12 +46,12 @@ export class Updater<M extends Module, B> {
 
   /** Changes the parameters (in the graph; nothing is computed). `isRecorded` is false for an update that shows its graph. */
   update(batch: B, wanted: { readonly keepsGradients: boolean; readonly isRecorded: boolean }): Update {
-    const { compiled = true, model, optimizer } = this.#options;
+    const { compiled = true, donate = true, model, optimizer } = this.#options;
     if (!compiled || !wanted.isRecorded) return this.#step(wanted.keepsGradients)(batch);
     let step = this.#recorded.get(wanted.keepsGradients);
     if (!step) {
       const state = [model, optimizer, randomState];
-      step = compile(this.#step(wanted.keepsGradients), { inputs: state, outputs: state });
+      step = compile(this.#step(wanted.keepsGradients), { inputs: state, outputs: state, donate });
       this.#recorded.set(wanted.keepsGradients, step);
     }
     return step(batch);

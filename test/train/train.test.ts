@@ -217,6 +217,23 @@ describe("train", () => {
     expect(events.filter(({ kind }) => kind === "checkpoint")).toHaveLength(1);
   });
 
+  it("leaves arrays from before it alone; those of its own steps are gone after the next, unless kept", async () => {
+    const given = options();
+    const before = given.model.last.weight;
+    const values = await before.tolist();
+    const seen: mx.MLXArray[] = [];
+    let kept: mx.MLXArray | null = null;
+    for await (const { kind } of train(given)) {
+      if (kind !== "step") continue;
+      seen.push(given.model.last.weight);
+      kept ??= mx.array(given.model.last.weight);
+    }
+    expect(await before.tolist()).toEqual(values);
+    expect(await seen.at(-1)?.tolist()).toEqual(await given.model.last.weight.tolist());
+    expect(await kept?.tolist()).not.toEqual(values);
+    await expect(seen[0]?.tolist()).rejects.toThrow(/keep array\(x\) of it/);
+  });
+
   it("bounds gradients", async () => {
     const bounded = { ...options(), optimizer: new optim.SGD({ learningRate: 1 }), clipNorm: 1e-3, steps: 1 };
     const before = bounded.model.last.weight;
