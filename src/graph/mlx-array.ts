@@ -153,10 +153,9 @@ export class MLXArray implements Aval {
   /** @throws {DisposedError} if the array was disposed, naming what was asked of it */
   requireKept(operation: string): void {
     if (!this.isDisposed) return;
-    const remedy = this.#isDonated
-      ? "its memory went to a compiled function that replaced it (donate: true); read it before that call, keep array(x) of it, or do not donate"
-      : "it was disposed; use it before dispose(), or keep it";
-    throw new DisposedError(operation, `array(${this.dtype} ${formatShape(this.shape)}) is gone: ${remedy}`);
+    const how = this.#isDonated ? "donated to a compiled function (donate: true)" : "disposed";
+    const what = `array(${this.dtype} ${formatShape(this.shape)})`;
+    throw new DisposedError(operation, `${what} was ${how}; use it before that, or keep array(x) of it`);
   }
 
   /** Disposes the array at the end of a `using` block. */
