@@ -147,6 +147,9 @@ export class Accumulator {
         joined.#take(0, value, at === undefined ? 0 : this.#ops.keep(() => f.get(at, at).shuffle(...pattern)));
       }
     });
+    // Through a scalar: an engine that makes wide vectors then need not follow the lanes back into the loop.
+    for (const register of is64 ? [] : [...joined.values, ...joined.#marks])
+      f.get(register).lane("i32x4.extract_lane", 0).op("i32x4.splat").set(register);
     return joined;
   }
 

@@ -30,6 +30,8 @@ type ImportFunction = (name: string, type: FunctionType) => number;
 export class FunctionBuilder {
   /** The function's type. */
   readonly type: FunctionType;
+  /** The instructions without immediates that {@link op} wrote. */
+  readonly instructions: Set<OpName> = new Set();
   readonly #code = new ByteWriter();
   readonly #localTypes: ValueType[];
   readonly #free = new Map<ValueType, number[]>();
@@ -112,6 +114,7 @@ export class FunctionBuilder {
 
   /** Writes an instruction that has no immediates. */
   op(name: OpName): this {
+    this.instructions.add(name);
     this.#opcode(opcodeOf(name).opcode);
     return this;
   }
@@ -387,6 +390,11 @@ export class ModuleBuilder {
     const handle = this.#functions.push({ name, typeIndex: this.#typeIndex(type), builder, isExported }) - 1;
     body(builder);
     return handle;
+  }
+
+  /** The instructions without immediates of all functions. */
+  get instructions(): ReadonlySet<OpName> {
+    return new Set(this.#functions.flatMap(({ builder }) => [...builder.instructions]));
   }
 
   /** The module's bytes. */

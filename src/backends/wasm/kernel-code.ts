@@ -9,6 +9,7 @@ import type { CompileOptions } from "./engine-features.ts";
 import { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { LaneParts, Target } from "./lane-ops.ts";
+import type { OpName } from "./opcodes.ts";
 import type { ScratchSlot } from "./scratch-slots.ts";
 
 /** Emitters that are loaded when first needed. */
@@ -19,6 +20,8 @@ export interface KernelParts extends LaneParts {
   readonly loopMemory: Part<Pick<typeof import("./loop-memory.ts"), "emitPasses" | "keepValues">>;
   /** Composites as one kernel: attention, products with packed weights. */
   readonly composites: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
+  /** Whether a loop of these instructions may be compiled for wide vectors. */
+  readonly wideLoops: Part<(instructions: ReadonlySet<OpName>) => boolean>;
 }
 
 /** What kernels are compiled for. */
@@ -35,6 +38,8 @@ export interface KernelCode {
   /** Bytes of scratch memory, at an address that is a multiple of 64. */
   readonly scratchBytes: number;
   readonly layout: ArgumentLayout;
+  /** What the module is made of, if it gains from wide vectors. */
+  readonly instructions?: ReadonlySet<OpName>;
   /** The module whose functions this one imports, if it needs one. */
   readonly library?: KernelLibrary;
 }

@@ -85,7 +85,7 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
     once("s", 1);
   }
   const scratchBytes = scratchBase + (keeping?.byteLength ?? 0);
-  return { bytes: module.build(), phases, scratchBytes, layout };
+  return { bytes: module.build(), phases, scratchBytes, layout, instructions: module.instructions };
 }
 
 /** Whether there may be something to keep: values of several expensive functions, or results of a large matrix's columns. */

@@ -5,7 +5,7 @@ import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
-import { engineFeatures } from "./engine-features.ts";
+import { canWiden, engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
 import { parallelWork, WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
@@ -20,6 +20,7 @@ export const cpuParts: KernelParts & { readonly threads: Part<(host: CrewHost) =
   products: /* @__PURE__ */ new Part("products", () => import("./contraction-part.ts")),
   loopMemory: /* @__PURE__ */ new Part("scratch memory of loops", () => import("./loop-memory-part.ts")),
   composites: /* @__PURE__ */ new Part("composites", () => import("./composites-part.ts")),
+  wideLoops: /* @__PURE__ */ new Part("wide vectors", () => import("./wide-loops-part.ts")),
   math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
   types: /* @__PURE__ */ new Part("integers, bool and half floats", () => import("./lane-types-part.ts")),
   threads: /* @__PURE__ */ new Part("threads", () => import("./pool-crew-part.ts")),
@@ -170,7 +171,10 @@ export class WasmBackend implements Backend {
     const code = emitKernel(kernel, target);
     const work = code.phases.reduce((sum, phase) => sum + phase.work, 0);
     const library = code.library && this.#library(code.library, target);
-    const options = { optimize: work > longWork, ...(library ? { library } : {}) };
+    const optimize = work > longWork;
+    const widen =
+      optimize && canWiden() && code.instructions !== undefined && cpuParts.wideLoops.get()(code.instructions);
+    const options = { optimize, widen, ...(library ? { library } : {}) };
     const compiled: CompiledKernel = {
       code,
       kernel: this.pool.register(kernel.label, code.bytes, options),

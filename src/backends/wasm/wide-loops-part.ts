@@ -1,0 +1,5 @@
+/** Provides the choice of loops that are compiled for wide vectors. */
+import { cpuParts } from "./wasm-backend.ts";
+import { mayWiden } from "./wide-loops.ts";
+
+cpuParts.wideLoops.provide(mayWiden);

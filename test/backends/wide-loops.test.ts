@@ -1,0 +1,30 @@
+/** Loops that are long enough to be compiled for wide vectors, where the engine has them, give the bits of short ones. */
+import * as mx from "mlx-ts";
+import { describe, expect, it } from "vitest";
+
+const [rows, columns] = [64, 4096];
+
+function numbers(): mx.MLXArray {
+  const data = Float32Array.from({ length: rows * columns }, (_, k) => Math.sin(k * k * 0.61) * 2 ** ((k % 11) - 5));
+  return mx.fromTypedArray(data, [rows, columns]);
+}
+
+const functions: Readonly<Record<string, (x: mx.MLXArray) => mx.MLXArray>> = {
+  softmax: (x) => mx.softmax(mx.tanh(mx.exp(mx.sin(x))), -1),
+  "a chain of functions": (x) => mx.sqrt(mx.sin(mx.log(mx.exp(mx.tanh(x)).add(1))).add(2)),
+  "functions chosen by comparisons": (x) => mx.where(mx.greater(mx.cos(x), mx.sin(x)), mx.erf(mx.exp(x)), mx.tanh(x)),
+  "a layer normalization of functions": (x) => mx.fast.layerNorm(mx.tanh(mx.exp(mx.sin(mx.cos(x))))),
+};
+
+describe("a long loop", () => {
+  it.each(Object.keys(functions))("over %s gives the bits of short loops over its rows", async (name) => {
+    const compute = functions[name] ?? ((x: mx.MLXArray) => x);
+    const x = numbers();
+    await mx.evaluate(x);
+    const whole = new Uint32Array((await compute(x).data()).slice().buffer);
+    for (const row of [0, rows - 8]) {
+      const part = await compute(x.get(`${row}:${row + 8}`)).data();
+      expect(new Uint32Array(part.slice().buffer)).toEqual(whole.slice(row * columns, (row + 8) * columns));
+    }
+  });
+});
