@@ -81,6 +81,41 @@ describe("the app", () => {
     }
   });
 
+  it("has everything again after a reload", async () => {
+    await page.getByRole("button", { name: "Multi-hop network" }).click();
+    await page.getByRole("heading", { name: "Multi-hop network" }).waitFor();
+    await page.getByLabel("Sensor").selectOption("2");
+    await learn(page, 20);
+    const alarms = await page.locator("#alarm-count").textContent();
+    await page.locator("#seek").evaluate((seek: HTMLInputElement) => {
+      seek.value = "9000";
+      seek.dispatchEvent(new Event("input"));
+    });
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.waitForTimeout(500); // the browser writes the settings
+    await openApp(page, driver.address);
+    await page.getByRole("heading", { name: "Multi-hop network" }).waitFor();
+    await page.getByRole("button", { name: "Learn anew" }).waitFor();
+    await expect.poll(() => page.locator("#alarm-count").textContent()).toBe(alarms);
+    expect(await page.getByLabel("Sensor").inputValue()).toBe("2");
+    await expect.poll(() => page.locator("#clock").textContent()).toMatch(/^2:/);
+  });
+
+  it("goes on with a learning that the page was closed on, and keeps the user's table", async () => {
+    await openCsv(page, "mine.csv", tableOf(2000, 1500));
+    await page.getByRole("heading", { name: "mine.csv" }).waitFor();
+    await page.getByLabel("Passes").fill("500");
+    await page.getByRole("button", { name: "Learn" }).click();
+    await page.waitForTimeout(2000); // longer than between two checkpoints
+    await openApp(page, driver.address);
+    await page.getByRole("heading", { name: "mine.csv" }).waitFor();
+    await page.getByRole("button", { name: /^Go on after pass/ }).click();
+    await page.getByText(/^Pass \d+ of 500/).waitFor();
+    expect(await page.locator("#learn-figures").textContent()).not.toMatch(/^Pass 1 of/);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByRole("button", { name: /^Go on after pass/ }).waitFor();
+  });
+
   it.each([
     ["a missing value", "a,b\n1,2\n3,\n", "mine.csv, row 3: b is missing; fill it in or delete the row"],
     [

@@ -32,6 +32,11 @@ export function choice(value: string, text: string): HTMLOptionElement {
   return made;
 }
 
+/** What an error says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Offers a file to be saved. */
 export function saveFile(name: string, content: BlobPart, type: string): void {
   const address = URL.createObjectURL(new Blob([content], { type }));

@@ -1,5 +1,8 @@
 /** The page: its state, its session, and the panels that show them. */
+import type { Analyst } from "./analysis/analyst.ts";
+import { connect } from "./analysis/remote.ts";
 import { element } from "./elements.ts";
+import { Learning } from "./learning.ts";
 import { showAlarms } from "./panels/alarm-panel.ts";
 import { showLearning } from "./panels/learn-panel.ts";
 import { showMonitor } from "./panels/monitor-panel.ts";
@@ -8,10 +11,13 @@ import { Session } from "./session.ts";
 import { State } from "./state.ts";
 
 const state = new State();
-const session = new Session(state);
+const worker = new Worker(new URL("./analysis/analyst-worker.ts", import.meta.url), { type: "module" });
+const analyst = connect<Analyst>(worker);
+const session = new Session(state, analyst);
+const learning = new Learning(state, analyst, session.judging);
 showSources(state, session);
 const monitor = showMonitor(state, session);
-showLearning(state, session);
+showLearning(state, learning, session);
 showAlarms(state, session);
 
 const { documentElement } = document;
@@ -23,4 +29,5 @@ element("theme", HTMLButtonElement).addEventListener("click", () => {
 });
 isDark.addEventListener("change", () => monitor.refreshPalette());
 
-void session.openRecording("ecg-208");
+addEventListener("pagehide", () => session.keepSettings());
+void session.restore();

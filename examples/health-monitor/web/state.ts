@@ -1,14 +1,23 @@
 /** What the page knows, as signals that its panels follow. What changes with every picture is not among them. */
+import { TrainingMonitor } from "@mlx-ts/monitor";
 import { type Signal, signal } from "@preact/signals-core";
 import type { Alarm } from "./alarms.ts";
-import type { DeviceName, ModelInfo } from "./analysis/analyst.ts";
+import type { DeviceName } from "./analysis/analyst.ts";
+import type { LearnedModel, UnfinishedTraining } from "./analysis/library.ts";
+import type { Keeping } from "./analysis/store.ts";
 import type { Source } from "./sources/source.ts";
 
-/** Something that the user should know, and may do about it. */
+/** Something that the user may do about a notice. */
+export interface NoticeAction {
+  readonly text: string;
+  readonly run: () => void;
+}
+
+/** Something that the user should know. */
 export interface Notice {
   readonly kind: "error" | "info";
   readonly text: string;
-  readonly actions: readonly { readonly text: string; readonly run: () => void }[];
+  readonly actions: readonly NoticeAction[];
 }
 
 /** A source that is being opened. */
@@ -19,39 +28,6 @@ export interface Loading {
   readonly cancel: (() => void) | null;
 }
 
-/** How far the learning is. */
-export interface Learning {
-  readonly status: "idle" | "running" | "paused";
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly step: number;
-  readonly loss: number;
-  readonly samplesPerSecond: number;
-  /** The mean loss of each pass. */
-  readonly losses: readonly number[];
-}
-
-/** A model that has learned. */
-export interface LearnedModel extends ModelInfo {
-  readonly epochs: number;
-  readonly loss: number;
-  readonly device: DeviceName;
-  readonly seconds: number;
-  /** Milliseconds since 1970. */
-  readonly learnedAt: number;
-}
-
-/** Before anything is learned. */
-export const noLearning: Learning = {
-  status: "idle",
-  epoch: 0,
-  epochs: 0,
-  step: 0,
-  loss: Number.NaN,
-  samplesPerSecond: 0,
-  losses: [],
-};
-
 /** All signals of the page. */
 export class State {
   readonly source: Signal<Source | null> = signal(null);
@@ -60,13 +36,21 @@ export class State {
   readonly isPlaying: Signal<boolean> = signal(true);
   readonly speed: Signal<number> = signal(1);
   readonly windowSeconds: Signal<number> = signal(10);
-  readonly loading: Signal<Loading | null> = signal(null);
+  readonly loading: Signal<Loading | null> = signal({ text: "Opening…", share: null, cancel: null });
   readonly notice: Signal<Notice | null> = signal(null);
   readonly device: Signal<DeviceName> = signal("cpu");
   /** What the GPU is called, or why there is none. */
   readonly deviceRemark: Signal<string> = signal("");
-  readonly learning: Signal<Learning> = signal(noLearning);
+  /** Watches the latest training. */
+  readonly monitor: Signal<TrainingMonitor> = signal(new TrainingMonitor());
+  readonly isLearning: Signal<boolean> = signal(false);
+  readonly isHeld: Signal<boolean> = signal(false);
   readonly model: Signal<LearnedModel | null> = signal(null);
+  /** A training of the open source that can go on. */
+  readonly unfinished: Signal<UnfinishedTraining | null> = signal(null);
+  /** Everything that was learned, the latest first. */
+  readonly history: Signal<readonly LearnedModel[]> = signal([]);
+  readonly keeping: Signal<Keeping> = signal("kept");
   /** Alarms of the shown track. */
   readonly alarms: Signal<readonly Alarm[]> = signal([]);
 }

@@ -5,6 +5,8 @@ import type { InlineConfig } from "vite";
 const root = fileURLToPath(new URL(".", import.meta.url));
 const source = (entry: string): string => fileURLToPath(new URL(`../../../src/${entry}`, import.meta.url));
 
+const packageSource = fileURLToPath(new URL("../../../packages/$1/src/index.ts", import.meta.url));
+
 /** Under these headers a page may share memory with its workers. */
 const headers = {
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -26,6 +28,7 @@ const config: InlineConfig = {
     alias: [
       { find: /^mlx-ts$/, replacement: source("index.ts") },
       { find: /^mlx-ts\/(nn|optimizers|train|worker)$/, replacement: source("$1/index.ts") },
+      { find: /^@mlx-ts\/([a-z]+)$/, replacement: packageSource },
     ],
   },
   worker: { format: "es", rolldownOptions },

@@ -1,73 +1,102 @@
-/** The analyst: lives in a worker, opens sources, learns what is usual in them and judges their readings. */
+/** The analyst: lives in a worker, opens sources, learns what is usual in them, judges their readings, and keeps it all. */
 import * as mx from "mlx-ts";
-import type { TrainEvent } from "mlx-ts/train";
+import { type Checkpoint, type RunEvent, TrainingControl } from "mlx-ts/train";
 import { loadRecording, type RecordingName } from "../sources/recordings.ts";
 import type { Source } from "../sources/source.ts";
-import { readTableFile } from "../sources/table-file.ts";
+import { readTableFile, type TableProgress } from "../sources/table-file.ts";
 import type { Detector, Judgement } from "./detector.ts";
 import { HeartDetector } from "./heart-detector.ts";
+import { type LearnedModel, Library, type Settings, type UnfinishedTraining } from "./library.ts";
 import { SensorDetector } from "./sensor-detector.ts";
+import type { Keeping } from "./store.ts";
 
 /** Where the analyst computes. */
 export type DeviceName = "cpu" | "gpu";
 
-/** What is known about a model. */
-export interface ModelInfo {
-  readonly name: string;
-  readonly parameterCount: number;
-  readonly sampleCount: number;
+/** A source, with what was learned from it before. */
+export interface Opened {
+  readonly source: Source;
+  readonly model: LearnedModel | null;
+  readonly unfinished: UnfinishedTraining | null;
 }
 
-/** What happens while the analyst learns: the training's own events, without arrays, and each new calibration. */
-export type LearnEvent = Exclude<TrainEvent, { kind: "checkpoint" }> | { readonly kind: "calibrated" };
+/** What happens while the analyst learns: the training's own events, without arrays, and what comes of them. */
+export type LearnEvent =
+  | RunEvent
+  /** Readings are judged anew from now on. */
+  | { readonly kind: "calibrated" }
+  | { readonly kind: "learned"; readonly model: LearnedModel }
+  /** The training was stopped, and can go on from here. */
+  | { readonly kind: "unfinished"; readonly unfinished: UnfinishedTraining };
+
+/** How to learn. */
+export interface LearnRequest {
+  readonly epochs: number;
+  readonly seed: number;
+  /** Whether to go on with the unfinished training of the source. */
+  readonly goesOn: boolean;
+}
+
+/** What was kept from the last time. */
+export interface Memories {
+  readonly keeping: Keeping;
+  readonly settings: Settings | null;
+  readonly history: readonly LearnedModel[];
+}
 
 /** How long the analyst may work before it looks at its messages. */
 const patienceMilliseconds = 12;
 
+/** Checkpoints are kept about this often, and when the training ends. */
+const millisecondsBetweenCheckpoints = 1000;
+
 /** Opens sources, learns and judges, one source at a time. */
 export class Analyst {
+  #library: Library | null = null;
   #source: Source | null = null;
   #detector: Detector | null = null;
-  #stopping = new AbortController();
+  #control = new TrainingControl();
   #opening = new AbortController();
-  #gate: { readonly opened: Promise<void>; readonly open: () => void } | null = null;
+
+  /** What was kept from the last time. */
+  async remember(): Promise<Memories> {
+    const library = await this.#openLibrary();
+    return { keeping: library.keeping, settings: await library.settings(), history: await library.history() };
+  }
+
+  /** Keeps what the user has chosen. */
+  async keepSettings(settings: Settings): Promise<void> {
+    await (await this.#openLibrary()).keepSettings(settings);
+  }
+
+  /** Forgets everything that was kept. */
+  async forget(): Promise<void> {
+    await (await this.#openLibrary()).clear();
+  }
 
   /** Opens a recording of the page. */
-  async openRecording(name: RecordingName): Promise<Source> {
+  async openRecording(name: RecordingName): Promise<Opened> {
     return this.#take(await loadRecording(name));
   }
 
+  /** Opens the user's last table; null if none was kept. */
+  async openKept(): Promise<Opened | null> {
+    const source = await (await this.#openLibrary()).table();
+    return source && this.#take(source);
+  }
+
   /** Opens a table of the user. @throws {UserError} naming file, row and remedy */
-  async *openFile(
-    file: File,
-    leavesOutBrokenRows: boolean,
-  ): AsyncGenerator<{ readonly share: number; readonly rows: number } | Source, void, void> {
-    const progress: { share: number; rows: number }[] = [];
-    let wake = (): void => {};
+  async *openFile(file: File, leavesOutBrokenRows: boolean): AsyncGenerator<TableProgress | Opened, void, void> {
     this.#opening = new AbortController();
-    const reading = readTableFile(file, {
-      leavesOutBrokenRows,
-      signal: this.#opening.signal,
-      onProgress: (report) => {
-        progress.push(report);
-        wake();
-      },
-    });
-    let isRead = false;
-    const finish = (): void => {
-      isRead = true;
-      wake();
-    };
-    reading.then(finish, finish);
-    while (!isRead) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        if (isRead) resolve();
-      });
-      const latest = progress.splice(0).at(-1);
-      if (latest) yield latest;
+    const { signal } = this.#opening;
+    for await (const report of readTableFile(file, { leavesOutBrokenRows, signal })) {
+      if (!("key" in report)) yield report;
+      else {
+        yield await this.#take(report);
+        await (await this.#openLibrary()).keepTable(report);
+      }
+      await nextTask();
     }
-    yield this.#take(await reading);
   }
 
   /** Gives up the table that is being read. */
@@ -75,7 +104,7 @@ export class Analyst {
     this.#opening.abort();
   }
 
-  /** Computes on a device from now on. @throws {DeviceError} if there is none */
+  /** Computes on a device from now on. Returns what the device is called. @throws {DeviceError} if there is none */
   async setDevice(device: DeviceName): Promise<string> {
     if (device === "gpu") {
       const { description, vendor, architecture } = await mx.gpu.info();
@@ -87,51 +116,79 @@ export class Analyst {
   }
 
   /** Learns what is usual in the open source, from its training readings. */
-  async *learn(epochs: number, seed: number): AsyncGenerator<readonly LearnEvent[], void, void> {
-    const source = this.#openSource();
+  async *learn({ epochs, seed, goesOn }: LearnRequest): AsyncGenerator<readonly LearnEvent[], void, void> {
+    const source = this.#source;
+    if (!source) throw new Error("learn: no source is open");
+    const library = await this.#openLibrary();
+    const resume = goesOn ? await library.checkpoint(source.key) : null;
     mx.random.seed(seed);
     const detector = await detectorOf(source);
-    this.#stopping = new AbortController();
+    const control = new TrainingControl();
+    this.#control = control;
+    const started = performance.now();
     let batch: LearnEvent[] = [];
-    let rested = performance.now();
-    for await (const event of detector.learn({ epochs, signal: this.#stopping.signal })) {
-      if (event.kind === "checkpoint") continue;
+    let [rested, kept] = [started, started];
+    let loss = Number.NaN;
+    let latest: { readonly checkpoint: Checkpoint; readonly epoch: number } | null = null;
+    const options = { epochs, control, checkpoint: { everyEpochs: 1 }, ...(resume && { resume }) };
+    for await (const event of detector.learn(options)) {
+      if (event.kind === "checkpoint") {
+        latest = event;
+        if (performance.now() - kept < millisecondsBetweenCheckpoints) continue;
+        await library.keepCheckpoint(source.key, event.checkpoint, { epoch: event.epoch, epochs, seed });
+        kept = performance.now();
+        continue;
+      }
       batch.push(event);
       if (event.kind === "epoch") {
+        loss = event.loss;
         await detector.calibrate();
         this.#detector = detector;
         batch.push({ kind: "calibrated" });
       }
-      if (performance.now() - rested > patienceMilliseconds || event.kind === "end") {
-        yield batch;
-        batch = [];
-        await nextTask();
-        await this.#gate?.opened;
-        rested = performance.now();
-      }
+      if (event.kind === "end") {
+        if (event.epoch > 0) batch.push(await this.#conclude(library, source, detector, event.epoch, loss, started));
+        if (event.reason === "finished") await library.dropCheckpoint(source.key);
+        else if (latest)
+          await library.keepCheckpoint(source.key, latest.checkpoint, { epoch: latest.epoch, epochs, seed });
+        const unfinished = await library.unfinished(source.key);
+        if (unfinished) batch.push({ kind: "unfinished", unfinished });
+      } else if (performance.now() - rested < patienceMilliseconds) continue;
+      yield batch;
+      batch = [];
+      await nextTask();
+      rested = performance.now();
     }
   }
 
-  /** Holds the training. */
-  pause(): void {
-    if (this.#gate) return;
-    let open = (): void => {};
-    const opened = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    this.#gate = { opened, open };
-  }
-
-  /** Lets the training go on. */
-  resume(): void {
-    this.#gate?.open();
-    this.#gate = null;
+  async #conclude(
+    library: Library,
+    source: Source,
+    detector: Detector,
+    epochs: number,
+    loss: number,
+    started: number,
+  ): Promise<LearnEvent> {
+    const { modelName: name, parameterCount, sampleCount } = detector;
+    const seconds = (performance.now() - started) / 1000;
+    const model: LearnedModel = {
+      name,
+      parameterCount,
+      sampleCount,
+      epochs,
+      loss,
+      device: mx.defaultDevice(),
+      seconds,
+      learnedAt: Date.now(),
+      sourceTitle: source.title,
+    };
+    await library.keepModel(source.key, await detector.save(), model);
+    return { kind: "learned", model };
   }
 
   /** Ends the training after the step in progress. */
   stop(): void {
-    this.#stopping.abort();
-    this.resume();
+    this.#control.stop();
   }
 
   /** Judges readings of a track with what has been learned so far; null before anything has. */
@@ -139,28 +196,28 @@ export class Analyst {
     return this.#detector ? this.#detector.judge(track, start, end) : null;
   }
 
-  /** The model's name and size. */
-  describe(): ModelInfo | null {
-    if (!this.#detector) return null;
-    const { modelName: name, parameterCount, sampleCount } = this.#detector;
-    return { name, parameterCount, sampleCount };
-  }
-
   /** The learned model as a safetensors file. */
   async save(): Promise<Uint8Array | null> {
     return this.#detector ? this.#detector.save() : null;
   }
 
-  #take(source: Source): Source {
+  async #take(source: Source): Promise<Opened> {
     this.stop();
     this.#source = source;
     this.#detector = null;
-    return source;
+    const library = await this.#openLibrary();
+    const kept = await library.model(source.key);
+    if (kept) {
+      const detector = await detectorOf(source);
+      await detector.load(kept.bytes);
+      this.#detector = detector;
+    }
+    return { source, model: kept?.info ?? null, unfinished: await library.unfinished(source.key) };
   }
 
-  #openSource(): Source {
-    if (!this.#source) throw new Error("learn: no source is open");
-    return this.#source;
+  async #openLibrary(): Promise<Library> {
+    this.#library ??= await Library.open();
+    return this.#library;
   }
 }
 

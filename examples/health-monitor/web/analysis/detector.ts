@@ -23,7 +23,7 @@ export interface Judgement {
 }
 
 /** How a training may be told to run. */
-export type LearnOptions = Pick<TrainOptions<never, never>, "resume" | "signal" | "checkpoint"> & {
+export type LearnOptions = Pick<TrainOptions<never, never>, "resume" | "control" | "checkpoint"> & {
   readonly epochs: number;
 };
 

@@ -1,10 +1,10 @@
 /** Calls the methods of an object in a worker: promises for values, async iterables for generators. */
 
-/** From the page. */
+/** From the page: a call, or the wish for the next item of one. */
 interface Call {
   readonly id: number;
-  readonly method: string;
-  readonly values: readonly unknown[];
+  readonly method?: string;
+  readonly values?: readonly unknown[];
 }
 
 /** From the worker. */
@@ -19,20 +19,26 @@ interface Port {
   postMessage(message: Answer): void;
 }
 
-/** Answers calls of the page with the methods of `target`. */
+/** Answers calls of the page with the methods of `target`. A generator goes on when the page asks for its next item. */
 export function serve(target: object, port: Port): void {
-  port.addEventListener("message", async ({ data }: MessageEvent<Call>) => {
-    const { id, method, values } = data;
-    const answer = (message: Answer): void => port.postMessage(message);
+  const waiting = new Map<number, () => void>();
+  port.addEventListener("message", async ({ data: { id, method, values = [] } }) => {
+    if (method === undefined) return waiting.get(id)?.();
     try {
       const called: unknown = Reflect.apply(Reflect.get(target, method), target, values);
       if (isAsyncIterable(called)) {
-        for await (const value of called) answer({ id, kind: "item", value });
-        answer({ id, kind: "done", value: undefined });
-      } else answer({ id, kind: "done", value: await called });
+        for await (const value of called) {
+          const asked = new Promise<void>((resolve) => waiting.set(id, resolve));
+          port.postMessage({ id, kind: "item", value });
+          await asked;
+        }
+        port.postMessage({ id, kind: "done", value: undefined });
+      } else port.postMessage({ id, kind: "done", value: await called });
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error));
-      answer({ id, kind: "failed", name, message });
+      port.postMessage({ id, kind: "failed", name, message });
+    } finally {
+      waiting.delete(id);
     }
   });
 }
@@ -70,10 +76,14 @@ export function connect<T>(worker: Worker): Remote<T> {
 class Replies implements PromiseLike<unknown>, AsyncIterable<unknown> {
   readonly #items: unknown[] = [];
   readonly #value: Promise<unknown>;
+  readonly #worker: Worker;
+  readonly #id: number;
   #isDone = false;
   #wake = (): void => {};
 
   constructor(worker: Worker, id: number) {
+    this.#worker = worker;
+    this.#id = id;
     this.#value = new Promise((resolve, reject) => {
       const listen = ({ data }: MessageEvent<Answer>): void => {
         if (data.id !== id) return;
@@ -102,7 +112,10 @@ class Replies implements PromiseLike<unknown>, AsyncIterable<unknown> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, void> {
     for (;;) {
-      while (this.#items.length > 0) yield this.#items.shift();
+      while (this.#items.length > 0) {
+        yield this.#items.shift();
+        this.#worker.postMessage({ id: this.#id } satisfies Call);
+      }
       if (this.#isDone) break;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

@@ -58,7 +58,8 @@ export class SensorDetector implements Detector {
     const { units } = this.#calibration;
     const rules: AlarmRule[] = [];
     for (const series of this.#series) {
-      const training = { ...series, length: series.trainingLength };
+      const { channels, labels, trainingLength } = series;
+      const training = { channels, labels, length: trainingLength, trainingLength };
       rules.push(learnAlarm(training, await forecastErrors(this.#forecaster, training, units), averagedReadings));
     }
     this.#calibration = { units, rules };

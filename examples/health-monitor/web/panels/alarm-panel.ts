@@ -26,7 +26,7 @@ export function showAlarms(state: State, session: Session): void {
     const source = state.source.value;
     const track = source?.tracks[state.track.value];
     if (!source || !track) return;
-    const isLearning = state.learning.value.status !== "idle";
+    const isLearning = state.isLearning.value;
     table.hidden = alarms.length === 0;
     empty.hidden = alarms.length > 0;
     empty.textContent = state.model.value
@@ -57,10 +57,9 @@ function worst(alarms: readonly Alarm[]): readonly Alarm[] {
 function rowOf(alarm: Alarm, source: Source, track: Track, session: Session): HTMLTableRowElement {
   const { secondsPerReading } = source;
   const time = button(formatClock(alarm.peak * secondsPerReading, source.kind === "heart" ? 1 : 0), () => {
-    session.setPlaying(false);
-    const margin = (0.25 * session.windowSeconds) / secondsPerReading;
-    session.playback.seek(Math.max(alarm.end + margin, session.windowSeconds / secondsPerReading));
+    session.showAlarm(alarm);
   });
+  time.className = "jump";
   time.title = "Show it in the trace";
   const lasts = (alarm.end - alarm.start) * secondsPerReading;
   const shape = make("canvas");

@@ -1,20 +1,28 @@
-/** Learning: its controls, how far it is, and what has been learned. */
+/** Learning: its controls, how far it is, what has been learned, and what is kept. */
 import { effect } from "@preact/signals-core";
+import type { LearnedModel } from "../analysis/library.ts";
 import { element, make, saveFile } from "../elements.ts";
-import { paces, type Session } from "../session.ts";
-import type { LearnedModel, State } from "../state.ts";
+import type { Learning } from "../learning.ts";
+import { paces } from "../paces.ts";
+import type { Session } from "../session.ts";
+import type { State } from "../state.ts";
+
+/** Models of the past that are listed. */
+const listedModels = 8;
 
 /** Lets the user have the page learn. */
-export function showLearning(state: State, session: Session): void {
-  followControls(state, session);
-  followDevice(state, session);
+export function showLearning(state: State, learning: Learning, session: Session): void {
+  followControls(state, learning);
+  followDevice(state, learning);
   followProgress(state);
+  followHistory(state, session);
   const facts = element("facts", HTMLDListElement);
   const weights = element("save-weights", HTMLButtonElement);
   const remark = element("learn-remark", HTMLParagraphElement);
   weights.addEventListener("click", async () => {
-    const bytes = await session.weights();
-    if (bytes) saveFile(`${state.source.value?.key ?? "model"}.safetensors`, bytes, "application/octet-stream");
+    const bytes = await learning.weights();
+    const { title = "model" } = state.source.value ?? {};
+    if (bytes) saveFile(`${title.replace(/\W+/g, "-")}.safetensors`, bytes, "application/octet-stream");
   });
   effect(() => {
     const model = state.model.value;
@@ -29,26 +37,32 @@ export function showLearning(state: State, session: Session): void {
   });
 }
 
-function followControls(state: State, session: Session): void {
+function followControls(state: State, learning: Learning): void {
   const learn = element("learn", HTMLButtonElement);
+  const goOn = element("go-on", HTMLButtonElement);
   const hold = element("hold", HTMLButtonElement);
   const stop = element("stop", HTMLButtonElement);
   const passes = element("passes", HTMLInputElement);
   learn.addEventListener("click", () => {
-    if (passes.reportValidity()) void session.learn(passes.valueAsNumber);
+    if (passes.reportValidity()) void learning.learn(passes.valueAsNumber);
   });
-  hold.addEventListener("click", () => void session.hold(state.learning.value.status === "running"));
-  stop.addEventListener("click", () => void session.stop());
+  goOn.addEventListener("click", () => {
+    if (state.unfinished.value) void learning.learn(state.unfinished.value.epochs, true);
+  });
+  hold.addEventListener("click", () => learning.hold(!state.isHeld.value));
+  stop.addEventListener("click", () => void learning.stop());
   effect(() => {
-    const { status } = state.learning.value;
-    const isIdle = status === "idle";
-    learn.hidden = !isIdle;
+    const isLearning = state.isLearning.value;
+    const unfinished = state.unfinished.value;
+    learn.hidden = isLearning;
     learn.disabled = state.source.value === null;
     learn.textContent = state.model.value ? "Learn anew" : "Learn";
-    hold.hidden = isIdle;
-    stop.hidden = isIdle;
-    hold.textContent = status === "paused" ? "Go on" : "Pause";
-    passes.disabled = !isIdle;
+    goOn.hidden = isLearning || unfinished === null;
+    goOn.textContent = unfinished ? `Go on after pass ${unfinished.epoch} of ${unfinished.epochs}` : "";
+    hold.hidden = !isLearning;
+    stop.hidden = !isLearning;
+    hold.textContent = state.isHeld.value ? "Go on" : "Pause";
+    passes.disabled = isLearning;
   });
   effect(() => {
     const source = state.source.value;
@@ -56,16 +70,16 @@ function followControls(state: State, session: Session): void {
   });
 }
 
-function followDevice(state: State, session: Session): void {
+function followDevice(state: State, learning: Learning): void {
   const remark = element("device-remark", HTMLParagraphElement);
   const inputs = [...document.querySelectorAll<HTMLInputElement>("input[name=device]")];
   for (const input of inputs) {
-    input.addEventListener("change", () => void session.setDevice(input.value === "gpu" ? "gpu" : "cpu"));
+    input.addEventListener("change", () => void learning.setDevice(input.value === "gpu" ? "gpu" : "cpu"));
   }
   effect(() => {
     for (const input of inputs) {
       input.checked = input.value === state.device.value;
-      input.disabled = state.learning.value.status !== "idle";
+      input.disabled = state.isLearning.value;
     }
     remark.textContent = state.deviceRemark.value;
     remark.hidden = state.deviceRemark.value === "";
@@ -77,13 +91,49 @@ function followProgress(state: State): void {
   const bar = element("learn-progress", HTMLProgressElement);
   const figures = element("learn-figures", HTMLParagraphElement);
   effect(() => {
-    const { status, epoch, epochs, loss, samplesPerSecond } = state.learning.value;
-    box.hidden = status === "idle";
-    bar.value = epochs > 0 ? epoch / epochs : 0;
-    const rate = Math.round(samplesPerSecond).toLocaleString("en");
+    const monitor = state.monitor.value;
+    const { start } = monitor.state.value;
+    box.hidden = !state.isLearning.value;
+    bar.value = monitor.progress.value ?? 0;
+    const loss = monitor.smoothedLoss.value;
+    const epochs = start?.epochs ?? 0;
+    const pass = Math.min(monitor.position.value.epoch + 1, epochs);
+    const rate = Math.round(monitor.throughput.value).toLocaleString("en");
     figures.textContent = Number.isFinite(loss)
-      ? `Pass ${Math.min(epoch + 1, epochs)} of ${epochs} · loss ${loss.toPrecision(3)} · ${rate} samples/s`
+      ? `Pass ${pass} of ${epochs} · loss ${loss.toPrecision(3)} · ${rate} samples/s`
       : "Preparing…";
+  });
+}
+
+function followHistory(state: State, session: Session): void {
+  const list = element("history", HTMLOListElement);
+  const section = element("history-section", HTMLDetailsElement);
+  const keeping = element("keeping", HTMLParagraphElement);
+  const forget = element("forget", HTMLButtonElement);
+  forget.addEventListener("click", () => void session.forget());
+  effect(() => {
+    const models = state.history.value;
+    section.hidden = models.length === 0;
+    list.replaceChildren(
+      ...models
+        .slice(0, listedModels)
+        .map((model) =>
+          make(
+            "li",
+            make("span", `${model.sourceTitle}, ${model.epochs} passes, loss ${model.loss.toPrecision(3)}`),
+            make("time", formatTime(model.learnedAt)),
+          ),
+        ),
+    );
+  });
+  effect(() => {
+    const texts = {
+      kept: "Models, history and your last table are kept in this browser.",
+      "other tab": "Another tab keeps what it learns; this one forgets when it is closed.",
+      unavailable: "This browser has no private file system: what is learned is forgotten when the page is closed.",
+    };
+    keeping.textContent = texts[state.keeping.value];
+    forget.hidden = state.keeping.value !== "kept";
   });
 }
 
@@ -93,7 +143,11 @@ function factsOf(model: LearnedModel): readonly HTMLElement[] {
     ["Learned from", `${model.sampleCount.toLocaleString("en")} samples, ${model.epochs} passes`],
     ["Loss", model.loss.toPrecision(3)],
     ["Took", `${model.seconds.toFixed(1)} s on the ${model.device.toUpperCase()}`],
-    ["Learned", new Date(model.learnedAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
+    ["Learned", formatTime(model.learnedAt)],
   ];
   return rows.map(([term, value]) => make("div", make("dt", term), make("dd", value)));
+}
+
+function formatTime(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -1,8 +1,9 @@
 /** The moving trace with its figures, its place in the recording, and its controls. */
 import { effect, untracked } from "@preact/signals-core";
 import { choice, element, make } from "../elements.ts";
+import { paces } from "../paces.ts";
 import { formatClock } from "../playback.ts";
-import { paces, type Session } from "../session.ts";
+import type { Session } from "../session.ts";
 import type { State } from "../state.ts";
 import { Overview } from "../trace/overview.ts";
 import { TraceView } from "../trace/trace-view.ts";
@@ -120,6 +121,7 @@ function followTransport(state: State, session: Session): void {
     state.windowSeconds.value = Number(window.value);
   });
   seek.addEventListener("input", () => session.playback.seek(Number(seek.value) / session.playback.secondsPerReading));
+  seek.addEventListener("change", () => session.keepSettings());
   track.addEventListener("change", () => session.showTrack(Number(track.value)));
   addEventListener("keydown", (event) => {
     if (event.key !== " " || event.target !== document.body) return;
@@ -141,6 +143,7 @@ function followTransport(state: State, session: Session): void {
     seek.step = String(untracked(() => state.windowSeconds.value) / 10);
     trackField.hidden = source.tracks.length < 2;
     track.replaceChildren(...source.tracks.map(({ name }, index) => choice(String(index), name)));
+    track.value = String(state.track.value);
     labelKey.hidden = !source.tracks.some(({ isLabelled }) => isLabelled);
   });
 }

@@ -13,6 +13,11 @@ const addresses: Readonly<Record<RecordingName, string>> = {
   "multi-hop": new URL("../../data/multi-hop.csv", import.meta.url).href,
 };
 
+/** Whether a name is that of a recording. */
+export function isRecordingName(name: string): name is RecordingName {
+  return Object.hasOwn(addresses, name);
+}
+
 /** Seconds between the readings of the sensor networks. */
 const networkSeconds = 5;
 

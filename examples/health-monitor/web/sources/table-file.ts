@@ -8,8 +8,12 @@ export interface TableFileOptions {
   /** Whether rows with missing or broken values are left out; otherwise the first of them is refused. */
   readonly leavesOutBrokenRows: boolean;
   readonly signal?: AbortSignal;
-  /** Told now and then how much has been read. */
-  readonly onProgress: (progress: { readonly share: number; readonly rows: number }) => void;
+}
+
+/** How much of a file has been read. */
+export interface TableProgress {
+  readonly share: number;
+  readonly rows: number;
 }
 
 /** Values kept at most: 256 MiB of them. */
@@ -20,8 +24,11 @@ const mostChannels = 8;
 
 const millisecondsBetweenReports = 100;
 
-/** Reads a CSV file as a source of one track. @throws {UserError} naming file, row and remedy */
-export async function readTableFile(file: File, options: TableFileOptions): Promise<Source> {
+/** Reads a CSV file as a source of one track, which comes last; until then, says how far it is. @throws {UserError} */
+export async function* readTableFile(
+  file: File,
+  options: TableFileOptions,
+): AsyncGenerator<TableProgress | Source, void, void> {
   const reader = new TableReader(file.name, { valueLimit, leavesOutBrokenRows: options.leavesOutBrokenRows });
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let bytes = 0;
@@ -39,11 +46,11 @@ export async function readTableFile(file: File, options: TableFileOptions): Prom
     bytes += chunk.byteLength;
     if (performance.now() - reported < millisecondsBetweenReports) continue;
     reported = performance.now();
-    options.onProgress({ share: bytes / file.size, rows: reader.length });
+    yield { share: bytes / file.size, rows: reader.length };
   }
   reader.push(decode());
   const { names, columns, rowsLeftOut } = reader.finish();
-  return tableSource(file.name, names, columns, rowsLeftOut);
+  yield tableSource(file.name, names, columns, rowsLeftOut);
 }
 
 /** Columns of numbers as a source. @throws {UserError} if there are too few rows or too many columns */
@@ -67,7 +74,7 @@ export function tableSource(
   }
   const leftOut = rowsLeftOut > 0 ? ` ${rowsLeftOut.toLocaleString("en")} rows were left out.` : "";
   return {
-    key: `table ${name}`,
+    key: `table ${JSON.stringify([name, length, names])}`,
     title: name,
     kind: "table",
     remark: `${length.toLocaleString("en")} readings of your own.${leftOut}`,

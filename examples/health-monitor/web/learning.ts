@@ -1,0 +1,98 @@
+/** Has the analyst learn, and tells the state how far it is. */
+import { TrainingMonitor } from "@mlx-ts/monitor";
+import type { Analyst, DeviceName, LearnEvent } from "./analysis/analyst.ts";
+import type { Remote } from "./analysis/remote.ts";
+import { messageOf } from "./elements.ts";
+import type { Judging } from "./judging.ts";
+import type { State } from "./state.ts";
+
+/** The learning of one page. */
+export class Learning {
+  readonly #state: State;
+  readonly #analyst: Remote<Analyst>;
+  readonly #judging: Judging;
+  #release = (): void => {};
+
+  constructor(state: State, analyst: Remote<Analyst>, judging: Judging) {
+    this.#state = state;
+    this.#analyst = analyst;
+    this.#judging = judging;
+  }
+
+  /** Learns what is normal in the open source, from the start or from where it was stopped. */
+  async learn(epochs: number, goesOn = false): Promise<void> {
+    const { isLearning, isHeld, notice, monitor, unfinished } = this.#state;
+    const watched = new TrainingMonitor();
+    monitor.value = watched;
+    isLearning.value = true;
+    notice.value = null;
+    unfinished.value = null;
+    try {
+      for await (const events of this.#analyst.learn({ epochs, seed: 0, goesOn })) {
+        for (const event of events) this.#follow(watched, event);
+        await this.#whileHeld();
+      }
+      await this.#judging.judgeAll();
+    } catch (error) {
+      watched.fail(error);
+      notice.value = { kind: "error", text: messageOf(error), actions: [] };
+    } finally {
+      isLearning.value = false;
+      isHeld.value = false;
+    }
+  }
+
+  #follow(monitor: TrainingMonitor, event: LearnEvent): void {
+    const { model, history, unfinished } = this.#state;
+    if (event.kind === "calibrated") this.#judging.renew();
+    else if (event.kind === "learned") {
+      model.value = event.model;
+      history.value = [event.model, ...history.value];
+    } else if (event.kind === "unfinished") unfinished.value = event.unfinished;
+    else monitor.push(event);
+  }
+
+  /** The analyst goes on when it is asked for more: not asking holds it. */
+  async #whileHeld(): Promise<void> {
+    const { isHeld, monitor } = this.#state;
+    if (!isHeld.value) return;
+    const position = monitor.value.position.value;
+    monitor.value.push({ kind: "pause", ...position });
+    await new Promise<void>((resolve) => {
+      this.#release = resolve;
+    });
+    monitor.value.push({ kind: "resume", ...position });
+  }
+
+  /** Holds the learning, or lets it go on. */
+  hold(isHeld: boolean): void {
+    this.#state.isHeld.value = isHeld;
+    if (!isHeld) this.#release();
+  }
+
+  /** Ends the learning after the step in progress. */
+  async stop(): Promise<void> {
+    const stopped = this.#analyst.stop();
+    this.hold(false);
+    await stopped;
+  }
+
+  /** Computes on a device from now on; says so where there is none. */
+  async setDevice(device: DeviceName): Promise<void> {
+    const { device: chosen, deviceRemark } = this.#state;
+    chosen.value = device;
+    deviceRemark.value = device === "gpu" ? "Looking for a GPU…" : "";
+    try {
+      deviceRemark.value = await this.#analyst.setDevice(device);
+    } catch (error) {
+      chosen.value = "cpu";
+      deviceRemark.value = `No GPU: ${messageOf(error)}`;
+    }
+  }
+
+  /** The learned weights as a file; null before anything is learned. */
+  async weights(): Promise<Uint8Array<ArrayBuffer> | null> {
+    const bytes = await this.#analyst.save();
+    return bytes && new Uint8Array(bytes);
+  }
+}
