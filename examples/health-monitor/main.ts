@@ -80,7 +80,8 @@ await runCommand(usage, async () => {
 
 /** Serves the app until the user has enough of it. Its bundler is loaded for nothing else. */
 async function serveApp(port: number): Promise<void> {
-  const { servePage } = await import("./web/serve.ts");
+  const { buildPage, servePage } = await import("./web/serve.ts");
+  await buildPage();
   const page = await servePage(port);
   console.log(`The app, with your own data, live: ${page.address}   Ctrl-C ends it.`);
   await new Promise<void>((resolve) => {

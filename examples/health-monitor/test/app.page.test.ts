@@ -4,6 +4,7 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readSensorNetwork } from "../files.ts";
 import { runsOf } from "../sensors/metrics.ts";
+import { servePage } from "../web/serve.ts";
 import { type Driver, learn, openApp, openCsv, picturesOf, startDriver } from "./page-driver.ts";
 
 /** A quiet sensor with one jump, as CSV. */
@@ -114,6 +115,18 @@ describe("the app", () => {
     expect(await page.locator("#learn-figures").textContent()).not.toMatch(/^Pass 1 of/);
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("button", { name: /^Go on after pass/ }).waitFor();
+  });
+
+  it("works when its server is gone", async () => {
+    const served = await servePage(0);
+    await openApp(page, served.address);
+    await page.getByText("works offline").waitFor();
+    await served.close();
+    await openApp(page, served.address);
+    await page.getByRole("button", { name: "Single-hop network" }).click();
+    await page.getByRole("heading", { name: "Single-hop network" }).waitFor();
+    await learn(page, 5);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 /** The app as its tests drive it: built, served, and open in a headless browser. */
 import { type Browser, chromium, type Page } from "playwright";
 import { chromiumArguments, chromiumPath } from "../../../tools/chromium.ts";
-import { type ServedPage, servePage } from "../web/serve.ts";
+import { buildPage, type ServedPage, servePage } from "../web/serve.ts";
 
 /** The served app and a browser for it. */
 export interface Driver {
@@ -12,6 +12,7 @@ export interface Driver {
 
 /** Builds and serves the app, and starts a browser. */
 export async function startDriver(): Promise<Driver> {
+  await buildPage();
   const served: ServedPage = await servePage(0);
   const browser = await chromium.launch({ executablePath: chromiumPath, args: [...chromiumArguments] });
   return {

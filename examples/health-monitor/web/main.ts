@@ -3,6 +3,7 @@ import type { Analyst } from "./analysis/analyst.ts";
 import { connect } from "./analysis/remote.ts";
 import { element } from "./elements.ts";
 import { Learning } from "./learning.ts";
+import { workOffline } from "./offline.ts";
 import { showAlarms } from "./panels/alarm-panel.ts";
 import { showLearning } from "./panels/learn-panel.ts";
 import { showMonitor } from "./panels/monitor-panel.ts";
@@ -31,3 +32,4 @@ isDark.addEventListener("change", () => monitor.refreshPalette());
 
 addEventListener("pagehide", () => session.keepSettings());
 void session.restore();
+workOffline(state);

@@ -8,9 +8,13 @@ export interface ServedPage {
   close(): Promise<void>;
 }
 
-/** Builds the page and serves it on 127.0.0.1, on `port` or the next one that is free. */
-export async function servePage(port = 4873): Promise<ServedPage> {
+/** Builds the page. */
+export async function buildPage(): Promise<void> {
   await build(config);
+}
+
+/** Serves the built page on 127.0.0.1, on `port` or the next one that is free; 0 takes any. */
+export async function servePage(port: number): Promise<ServedPage> {
   const server = await preview({ ...config, preview: { ...config.preview, port } });
   const [address = ""] = server.resolvedUrls?.local ?? [];
   return { address, close: () => server.close() };

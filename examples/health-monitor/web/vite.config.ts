@@ -1,6 +1,7 @@
 /** How the page is built: from the sources of mlx-ts, and served so that WebAssembly threads are real. */
 import { fileURLToPath } from "node:url";
 import type { InlineConfig } from "vite";
+import { offline } from "./offline-plugin.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const source = (entry: string): string => fileURLToPath(new URL(`../../../src/${entry}`, import.meta.url));
@@ -31,6 +32,7 @@ const config: InlineConfig = {
       { find: /^@mlx-ts\/([a-z]+)$/, replacement: packageSource },
     ],
   },
+  plugins: [offline()],
   worker: { format: "es", rolldownOptions },
   appType: "mpa",
   build: {
