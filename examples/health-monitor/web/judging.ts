@@ -1,8 +1,7 @@
 /** Has the analyst judge what passes, and keeps the alarms of all tracks. */
 import type { Alarm } from "./alarms.ts";
 import { AlarmTrack } from "./alarms.ts";
-import type { Analyst } from "./analysis/analyst.ts";
-import type { Remote } from "./analysis/remote.ts";
+import type { RemoteAnalyst } from "./analysis/remote-analyst.ts";
 import type { Source } from "./sources/source.ts";
 
 /** Readings judged in one message at most. */
@@ -10,7 +9,7 @@ const judgedAtOnce = 8192;
 
 /** The alarms of the open source, as far as its readings have been judged. */
 export class Judging {
-  readonly #analyst: Pick<Remote<Analyst>, "judge">;
+  readonly #analyst: Pick<RemoteAnalyst, "judge">;
   readonly #onAlarms: (track: number, alarms: readonly Alarm[]) => void;
   #tracks: readonly AlarmTrack[] = [];
   /** Counts sources and calibrations: a judgement by an earlier one is dropped. */
@@ -19,7 +18,7 @@ export class Judging {
   #isJudging = false;
 
   /** `onAlarms` is told all alarms of a track whenever they change. */
-  constructor(analyst: Pick<Remote<Analyst>, "judge">, onAlarms: (track: number, alarms: readonly Alarm[]) => void) {
+  constructor(analyst: Pick<RemoteAnalyst, "judge">, onAlarms: (track: number, alarms: readonly Alarm[]) => void) {
     this.#analyst = analyst;
     this.#onAlarms = onAlarms;
   }

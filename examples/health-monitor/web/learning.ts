@@ -1,7 +1,7 @@
 /** Has the analyst learn, and tells the state how far it is. */
 import { TrainingMonitor } from "@mlx-ts/monitor";
-import type { Analyst, DeviceName, LearnEvent } from "./analysis/analyst.ts";
-import type { Remote } from "./analysis/remote.ts";
+import type { DeviceName, LearnEvent } from "./analysis/analyst.ts";
+import type { RemoteAnalyst } from "./analysis/remote-analyst.ts";
 import { messageOf } from "./elements.ts";
 import type { Judging } from "./judging.ts";
 import type { State } from "./state.ts";
@@ -9,11 +9,11 @@ import type { State } from "./state.ts";
 /** The learning of one page. */
 export class Learning {
   readonly #state: State;
-  readonly #analyst: Remote<Analyst>;
+  readonly #analyst: RemoteAnalyst;
   readonly #judging: Judging;
   #release = (): void => {};
 
-  constructor(state: State, analyst: Remote<Analyst>, judging: Judging) {
+  constructor(state: State, analyst: RemoteAnalyst, judging: Judging) {
     this.#state = state;
     this.#analyst = analyst;
     this.#judging = judging;

@@ -1,6 +1,5 @@
 /** The page: its state, its session, and the panels that show them. */
-import type { Analyst } from "./analysis/analyst.ts";
-import { connect } from "./analysis/remote.ts";
+import { startAnalyst } from "./analysis/remote-analyst.ts";
 import { element } from "./elements.ts";
 import { Learning } from "./learning.ts";
 import { workOffline } from "./offline.ts";
@@ -12,8 +11,7 @@ import { Session } from "./session.ts";
 import { State } from "./state.ts";
 
 const state = new State();
-const worker = new Worker(new URL("./analysis/analyst-worker.ts", import.meta.url), { type: "module" });
-const analyst = connect<Analyst>(worker);
+const analyst = await startAnalyst();
 const session = new Session(state, analyst);
 const learning = new Learning(state, analyst, session.judging);
 showSources(state, session);
@@ -30,6 +28,11 @@ element("theme", HTMLButtonElement).addEventListener("click", () => {
 });
 isDark.addEventListener("change", () => monitor.refreshPalette());
 
+void analyst.ended.then((failure) => {
+  if (!failure) return;
+  const reload = { text: "Reload", run: () => location.reload() };
+  state.notice.value = { kind: "error", text: `${failure.message}. What was kept is still there.`, actions: [reload] };
+});
 addEventListener("pagehide", () => session.keepSettings());
 void session.restore();
 workOffline(state);

@@ -2,8 +2,8 @@
 import { type Signal, signal } from "@preact/signals-core";
 import { runsOf } from "../sensors/metrics.ts";
 import type { Alarm } from "./alarms.ts";
-import type { Analyst, Opened } from "./analysis/analyst.ts";
-import type { Remote } from "./analysis/remote.ts";
+import type { Opened } from "./analysis/analyst.ts";
+import type { RemoteAnalyst } from "./analysis/remote-analyst.ts";
 import { messageOf } from "./elements.ts";
 import { Judging } from "./judging.ts";
 import { paces } from "./paces.ts";
@@ -29,10 +29,10 @@ export class Session {
   /** Null while nothing is open. */
   readonly shown: Signal<Shown | null> = signal(null);
   readonly #state: State;
-  readonly #analyst: Remote<Analyst>;
+  readonly #analyst: RemoteAnalyst;
   #settingsKeptAt = 0;
 
-  constructor(state: State, analyst: Remote<Analyst>) {
+  constructor(state: State, analyst: RemoteAnalyst) {
     this.#state = state;
     this.#analyst = analyst;
     this.judging = new Judging(analyst, (track, alarms) => {
@@ -62,9 +62,10 @@ export class Session {
 
   /** Opens a table of the user. */
   async openFile(file: File, leavesOutBrokenRows = false): Promise<void> {
-    const cancel = (): void => void this.#analyst.cancelOpening();
+    const cancelling = new AbortController();
+    const cancel = (): void => cancelling.abort();
     const load = async (): Promise<null> => {
-      for await (const report of this.#analyst.openFile(file, leavesOutBrokenRows)) {
+      for await (const report of this.#analyst.openFile(file, leavesOutBrokenRows, cancelling.signal)) {
         if ("source" in report) this.#take(report);
         else {
           const text = `Reading ${file.name}: ${report.rows.toLocaleString("en")} rows`;

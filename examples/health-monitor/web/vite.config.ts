@@ -6,7 +6,7 @@ import { offline } from "./offline-plugin.ts";
 const root = fileURLToPath(new URL(".", import.meta.url));
 const source = (entry: string): string => fileURLToPath(new URL(`../../../src/${entry}`, import.meta.url));
 
-const packageSource = fileURLToPath(new URL("../../../packages/$1/src/index.ts", import.meta.url));
+const packageSource = fileURLToPath(new URL("../../../packages/$1/src", import.meta.url));
 
 /** Under these headers a page may share memory with its workers. */
 const headers = {
@@ -29,7 +29,8 @@ const config: InlineConfig = {
     alias: [
       { find: /^mlx-ts$/, replacement: source("index.ts") },
       { find: /^mlx-ts\/(nn|optimizers|train|worker)$/, replacement: source("$1/index.ts") },
-      { find: /^@mlx-ts\/([a-z]+)$/, replacement: packageSource },
+      { find: /^@mlx-ts\/([a-z]+)$/, replacement: `${packageSource}/index.ts` },
+      { find: /^@mlx-ts\/([a-z]+)\/([a-z-]+)$/, replacement: `${packageSource}/$2.ts` },
     ],
   },
   plugins: [offline()],

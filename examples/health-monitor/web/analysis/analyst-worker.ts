@@ -1,5 +1,5 @@
 /** The worker that the analyst lives in. */
+import { expose } from "@mlx-ts/actor";
 import { Analyst } from "./analyst.ts";
-import { serve } from "./remote.ts";
 
-serve(new Analyst(), self);
+expose(Analyst);

@@ -44,7 +44,7 @@ export interface Memories {
   readonly history: readonly LearnedModel[];
 }
 
-/** How long the analyst may work before it looks at its messages. */
+/** How long the analyst works before it lets other calls in. */
 const patienceMilliseconds = 12;
 
 /** Checkpoints are kept about this often, and when the training ends. */
@@ -56,7 +56,6 @@ export class Analyst {
   #source: Source | null = null;
   #detector: Detector | null = null;
   #control = new TrainingControl();
-  #opening = new AbortController();
 
   /** What was kept from the last time. */
   async remember(): Promise<Memories> {
@@ -86,22 +85,18 @@ export class Analyst {
   }
 
   /** Opens a table of the user. @throws {UserError} naming file, row and remedy */
-  async *openFile(file: File, leavesOutBrokenRows: boolean): AsyncGenerator<TableProgress | Opened, void, void> {
-    this.#opening = new AbortController();
-    const { signal } = this.#opening;
+  async *openFile(
+    file: File,
+    leavesOutBrokenRows: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<TableProgress | Opened, void, void> {
     for await (const report of readTableFile(file, { leavesOutBrokenRows, signal })) {
       if (!("key" in report)) yield report;
       else {
         yield await this.#take(report);
         await (await this.#openLibrary()).keepTable(report);
       }
-      await nextTask();
     }
-  }
-
-  /** Gives up the table that is being read. */
-  cancelOpening(): void {
-    this.#opening.abort();
   }
 
   /** Computes on a device from now on. Returns what the device is called. @throws {DeviceError} if there is none */
@@ -156,7 +151,6 @@ export class Analyst {
       } else if (performance.now() - rested < patienceMilliseconds) continue;
       yield batch;
       batch = [];
-      await nextTask();
       rested = performance.now();
     }
   }
@@ -225,16 +219,4 @@ async function detectorOf({ kind, tracks }: Source): Promise<Detector> {
   const [first] = tracks;
   if (kind === "heart" && first) return new HeartDetector(first);
   return SensorDetector.create(tracks);
-}
-
-/** Lets messages in. A timer would wait four milliseconds. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }
