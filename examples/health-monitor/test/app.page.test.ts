@@ -46,7 +46,10 @@ describe("the app", () => {
   it("keeps drawing the stream while it learns", async () => {
     await page.getByLabel("Passes").fill("10000");
     await page.getByRole("button", { name: "Learn" }).click();
-    await page.getByText(/^Pass [2-9]/).waitFor();
+    await page
+      .getByText(/epoch [2-9]/)
+      .first()
+      .waitFor();
     const before = await picturesOf(page);
     await expect.poll(() => picturesOf(page), { timeout: 20_000 }).toBeGreaterThan(before + 30);
     await page.getByRole("button", { name: "Stop" }).click();
@@ -92,7 +95,7 @@ describe("the app", () => {
       seek.value = "9000";
       seek.dispatchEvent(new Event("input"));
     });
-    await page.getByRole("button", { name: "Pause" }).click();
+    await page.locator("#play").click();
     await page.waitForTimeout(500); // the browser writes the settings
     await openApp(page, driver.address);
     await page.getByRole("heading", { name: "Multi-hop network" }).waitFor();
@@ -111,8 +114,9 @@ describe("the app", () => {
     await openApp(page, driver.address);
     await page.getByRole("heading", { name: "mine.csv" }).waitFor();
     await page.getByRole("button", { name: /^Go on after pass/ }).click();
-    await page.getByText(/^Pass \d+ of 500/).waitFor();
-    expect(await page.locator("#learn-figures").textContent()).not.toMatch(/^Pass 1 of/);
+    const place = page.locator("#dashboard .place");
+    await expect.poll(() => place.textContent()).toMatch(/epoch \d+ of 500/);
+    expect(await place.textContent()).not.toMatch(/epoch 1 of/);
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("button", { name: /^Go on after pass/ }).waitFor();
   });

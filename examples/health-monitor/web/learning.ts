@@ -1,5 +1,6 @@
 /** Has the analyst learn, and tells the state how far it is. */
 import { TrainingMonitor } from "@mlx-ts/monitor";
+import type { ControlCommand } from "mlx-ts/train";
 import type { DeviceName, LearnEvent } from "./analysis/analyst.ts";
 import type { RemoteAnalyst } from "./analysis/remote-analyst.ts";
 import { messageOf } from "./elements.ts";
@@ -11,6 +12,7 @@ export class Learning {
   readonly #state: State;
   readonly #analyst: RemoteAnalyst;
   readonly #judging: Judging;
+  #isHeld = false;
   #release = (): void => {};
 
   constructor(state: State, analyst: RemoteAnalyst, judging: Judging) {
@@ -21,7 +23,7 @@ export class Learning {
 
   /** Learns what is normal in the open source, from the start or from where it was stopped. */
   async learn(epochs: number, goesOn = false): Promise<void> {
-    const { isLearning, isHeld, notice, monitor, unfinished } = this.#state;
+    const { isLearning, notice, monitor, unfinished } = this.#state;
     const watched = new TrainingMonitor();
     monitor.value = watched;
     isLearning.value = true;
@@ -38,7 +40,7 @@ export class Learning {
       notice.value = { kind: "error", text: messageOf(error), actions: [] };
     } finally {
       isLearning.value = false;
-      isHeld.value = false;
+      this.#isHeld = false;
     }
   }
 
@@ -54,8 +56,8 @@ export class Learning {
 
   /** The analyst goes on when it is asked for more: not asking holds it. */
   async #whileHeld(): Promise<void> {
-    const { isHeld, monitor } = this.#state;
-    if (!isHeld.value) return;
+    const { monitor } = this.#state;
+    if (!this.#isHeld) return;
     const position = monitor.value.position.value;
     monitor.value.push({ kind: "pause", ...position });
     await new Promise<void>((resolve) => {
@@ -64,17 +66,19 @@ export class Learning {
     monitor.value.push({ kind: "resume", ...position });
   }
 
-  /** Holds the learning, or lets it go on. */
-  hold(isHeld: boolean): void {
-    this.#state.isHeld.value = isHeld;
-    if (!isHeld) this.#release();
+  /** Does what the dashboard is told: holds the learning, lets it go on, ends it, or sets its learning rate. */
+  async apply(command: ControlCommand): Promise<void> {
+    if (command.kind === "pause") this.#isHeld = true;
+    else {
+      const applied = command.kind === "resume" ? null : this.#analyst.control(command);
+      if (command.kind !== "learningRate") this.#goOn();
+      await applied;
+    }
   }
 
-  /** Ends the learning after the step in progress. */
-  async stop(): Promise<void> {
-    const stopped = this.#analyst.stop();
-    this.hold(false);
-    await stopped;
+  #goOn(): void {
+    this.#isHeld = false;
+    this.#release();
   }
 
   /** Computes on a device from now on; says so where there is none. */

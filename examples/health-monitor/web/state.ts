@@ -44,7 +44,6 @@ export class State {
   /** Watches the latest training. */
   readonly monitor: Signal<TrainingMonitor> = signal(new TrainingMonitor());
   readonly isLearning: Signal<boolean> = signal(false);
-  readonly isHeld: Signal<boolean> = signal(false);
   readonly model: Signal<LearnedModel | null> = signal(null);
   /** A training of the open source that can go on. */
   readonly unfinished: Signal<UnfinishedTraining | null> = signal(null);

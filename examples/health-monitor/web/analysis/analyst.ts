@@ -1,6 +1,6 @@
 /** The analyst: lives in a worker, opens sources, learns what is usual in them, judges their readings, and keeps it all. */
 import * as mx from "mlx-ts";
-import { type Checkpoint, type RunEvent, TrainingControl } from "mlx-ts/train";
+import { type Checkpoint, type ControlCommand, type RunEvent, TrainingControl } from "mlx-ts/train";
 import { loadRecording, type RecordingName } from "../sources/recordings.ts";
 import type { Source } from "../sources/source.ts";
 import { readTableFile, type TableProgress } from "../sources/table-file.ts";
@@ -43,6 +43,9 @@ export interface Memories {
   readonly settings: Settings | null;
   readonly history: readonly LearnedModel[];
 }
+
+/** What the dashboard shows beside the losses. */
+const watch = { gradientNorm: true, histograms: { everySteps: 100 }, kernels: true };
 
 /** How long the analyst works before it lets other calls in. */
 const patienceMilliseconds = 12;
@@ -125,7 +128,7 @@ export class Analyst {
     let [rested, kept] = [started, started];
     let loss = Number.NaN;
     let latest: { readonly checkpoint: Checkpoint; readonly epoch: number } | null = null;
-    const options = { epochs, control, checkpoint: { everyEpochs: 1 }, ...(resume && { resume }) };
+    const options = { epochs, control, checkpoint: { everyEpochs: 1 }, watch, ...(resume && { resume }) };
     for await (const event of detector.learn(options)) {
       if (event.kind === "checkpoint") {
         latest = event;
@@ -180,9 +183,9 @@ export class Analyst {
     return { kind: "learned", model };
   }
 
-  /** Ends the training after the step in progress. */
-  stop(): void {
-    this.#control.stop();
+  /** Ends the training after the step in progress, or changes its learning rate. To hold it, ask for no more events. */
+  control(command: ControlCommand): void {
+    this.#control.apply(command);
   }
 
   /** Judges readings of a track with what has been learned so far; null before anything has. */
@@ -196,7 +199,7 @@ export class Analyst {
   }
 
   async #take(source: Source): Promise<Opened> {
-    this.stop();
+    this.#control.stop();
     this.#source = source;
     this.#detector = null;
     const library = await this.#openLibrary();

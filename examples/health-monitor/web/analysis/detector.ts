@@ -1,4 +1,5 @@
 /** What every detector of the page does: it learns what is usual in a recording, and judges any stretch of it. */
+import type * as nn from "mlx-ts/nn";
 import type { TrainEvent, TrainOptions } from "mlx-ts/train";
 
 /** A heartbeat as the autoencoder sees it. */
@@ -23,7 +24,7 @@ export interface Judgement {
 }
 
 /** How a training may be told to run. */
-export type LearnOptions = Pick<TrainOptions<never, never>, "resume" | "control" | "checkpoint"> & {
+export type LearnOptions = Pick<TrainOptions<nn.Module, never>, "resume" | "control" | "checkpoint" | "watch"> & {
   readonly epochs: number;
 };
 

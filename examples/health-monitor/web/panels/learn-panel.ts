@@ -1,5 +1,7 @@
 /** Learning: its controls, how far it is, what has been learned, and what is kept. */
-import { effect } from "@preact/signals-core";
+
+import { defineTrainingMonitor, type TrainingMonitorElement } from "@mlx-ts/studio";
+import { effect, untracked } from "@preact/signals-core";
 import type { LearnedModel } from "../analysis/library.ts";
 import { element, make, saveFile } from "../elements.ts";
 import type { Learning } from "../learning.ts";
@@ -14,7 +16,7 @@ const listedModels = 8;
 export function showLearning(state: State, learning: Learning, session: Session): void {
   followControls(state, learning);
   followDevice(state, learning);
-  followProgress(state);
+  followTraining(state, learning);
   followHistory(state, session);
   const facts = element("facts", HTMLDListElement);
   const weights = element("save-weights", HTMLButtonElement);
@@ -40,8 +42,6 @@ export function showLearning(state: State, learning: Learning, session: Session)
 function followControls(state: State, learning: Learning): void {
   const learn = element("learn", HTMLButtonElement);
   const goOn = element("go-on", HTMLButtonElement);
-  const hold = element("hold", HTMLButtonElement);
-  const stop = element("stop", HTMLButtonElement);
   const passes = element("passes", HTMLInputElement);
   learn.addEventListener("click", () => {
     if (passes.reportValidity()) void learning.learn(passes.valueAsNumber);
@@ -49,8 +49,6 @@ function followControls(state: State, learning: Learning): void {
   goOn.addEventListener("click", () => {
     if (state.unfinished.value) void learning.learn(state.unfinished.value.epochs, true);
   });
-  hold.addEventListener("click", () => learning.hold(!state.isHeld.value));
-  stop.addEventListener("click", () => void learning.stop());
   effect(() => {
     const isLearning = state.isLearning.value;
     const unfinished = state.unfinished.value;
@@ -59,9 +57,6 @@ function followControls(state: State, learning: Learning): void {
     learn.textContent = state.model.value ? "Learn anew" : "Learn";
     goOn.hidden = isLearning || unfinished === null;
     goOn.textContent = unfinished ? `Go on after pass ${unfinished.epoch} of ${unfinished.epochs}` : "";
-    hold.hidden = !isLearning;
-    stop.hidden = !isLearning;
-    hold.textContent = state.isHeld.value ? "Go on" : "Pause";
     passes.disabled = isLearning;
   });
   effect(() => {
@@ -86,23 +81,33 @@ function followDevice(state: State, learning: Learning): void {
   });
 }
 
-function followProgress(state: State): void {
-  const box = element("progress", HTMLDivElement);
-  const bar = element("learn-progress", HTMLProgressElement);
-  const figures = element("learn-figures", HTMLParagraphElement);
+/** The dashboard beside the controls, and what is inside the training for those who want to know. */
+function followTraining(state: State, learning: Learning): void {
+  defineTrainingMonitor();
+  const dashboard = element("dashboard", HTMLElement);
+  const inside = element("inside", HTMLDetailsElement);
+  const insideMonitor = element("inside-monitor", HTMLElement);
+  if (!isTrainingMonitor(dashboard) || !isTrainingMonitor(insideMonitor)) throw new Error("the page has no dashboard");
+  dashboard.controls = learning;
+  // Parts that nobody sees follow nothing.
+  const showInside = (): void => {
+    insideMonitor.monitor = inside.open ? state.monitor.value : null;
+  };
+  inside.addEventListener("toggle", showInside);
   effect(() => {
     const monitor = state.monitor.value;
-    const { start } = monitor.state.value;
-    box.hidden = !state.isLearning.value;
-    bar.value = monitor.progress.value ?? 0;
-    const loss = monitor.smoothedLoss.value;
-    const epochs = start?.epochs ?? 0;
-    const pass = Math.min(monitor.position.value.epoch + 1, epochs);
-    const rate = Math.round(monitor.throughput.value).toLocaleString("en");
-    figures.textContent = Number.isFinite(loss)
-      ? `Pass ${pass} of ${epochs} · loss ${loss.toPrecision(3)} · ${rate} samples/s`
-      : "Preparing…";
+    const isUnknown = monitor.status.value === "waiting" && !state.isLearning.value;
+    dashboard.hidden = isUnknown;
+    inside.hidden = isUnknown;
   });
+  effect(() => {
+    dashboard.monitor = state.monitor.value;
+    untracked(showInside);
+  });
+}
+
+function isTrainingMonitor(found: HTMLElement): found is TrainingMonitorElement {
+  return "monitor" in found && "controls" in found;
 }
 
 function followHistory(state: State, session: Session): void {
