@@ -1,6 +1,6 @@
-/** `npm run build`: compiles src to dist/, with declarations and source maps, and then each package likewise. */
+/** `npm run build`: compiles src to dist/, with declarations and source maps, and then each package likewise, with its page if it has one. */
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { listPackages, rootPath } from "./root.ts";
 
@@ -13,6 +13,18 @@ function compile(folder: string): boolean {
   const { status } = spawnSync(process.execPath, [compiler, "-p", join(folder, "tsconfig.build.json")], {
     cwd: rootPath,
     stdio: "inherit",
+  });
+  return status === 0 && buildPage(folder);
+}
+
+/** Bundles the page of a package that has one. */
+function buildPage(folder: string): boolean {
+  const configuration = join(rootPath, folder, "vite.config.ts");
+  if (folder === "" || !existsSync(configuration)) return true;
+  const bundler = join(rootPath, "node_modules/vite/bin/vite.js");
+  const { status } = spawnSync(process.execPath, [bundler, "build", "--config", configuration], {
+    cwd: join(rootPath, folder),
+    stdio: ["ignore", "ignore", "inherit"],
   });
   return status === 0;
 }

@@ -37,6 +37,7 @@ const nodeFiles: ReadonlySet<string> = new Set([
   "src/backends/wasm/pool.ts",
   "src/array/files.ts",
   "src/train/checkpoint.ts",
+  "src/train/run-files.ts",
 ]);
 
 const bannedFileNames: ReadonlySet<string> = new Set(["utils.ts", "helpers.ts", "types.ts"]);

@@ -71,8 +71,13 @@ export function extensionOf(path: string | URL): string {
   return /\.([^./\\]+)$/.exec(text)?.[1]?.toLowerCase() ?? "";
 }
 
-/** In a page or its workers, which have no files, everything is an address. */
+/** Whether this is a page or one of its workers, which have no files by path. */
+export function inBrowser(): boolean {
+  return "document" in globalThis || "importScripts" in globalThis;
+}
+
+/** In a browser everything is an address. */
 function isAddress(source: string | URL): boolean {
-  if ("document" in globalThis || "importScripts" in globalThis) return true;
+  if (inBrowser()) return true;
   return /^https?:/.test(source instanceof URL ? source.href : source);
 }

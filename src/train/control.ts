@@ -1,5 +1,6 @@
 /** Pausing, resuming and ending a training from outside of its loop, and changing its learning rate. */
 import { ArgumentError } from "../base/errors.ts";
+import { isPlainObject } from "../base/tree.ts";
 
 /** What a control asks of its training. */
 export type ControlState = "running" | "paused" | "stopped";
@@ -105,4 +106,19 @@ export class TrainingControl {
   #wake(): void {
     for (const wake of [...this.#waiting]) wake();
   }
+}
+
+/** The command in a line of JSON, or null if there is none that a control would take. */
+export function readCommand(line: string): ControlCommand | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  if (!isPlainObject(parsed)) return null;
+  const { kind, learningRate } = parsed;
+  if (kind === "pause" || kind === "resume" || kind === "stop") return { kind };
+  const isRate = typeof learningRate === "number" && learningRate >= 0 && Number.isFinite(learningRate);
+  return kind === "learningRate" && isRate ? { kind, learningRate } : null;
 }

@@ -134,8 +134,17 @@ export type TrainEvent =
   | ResumeEvent
   | EndEvent;
 
+/** A training has failed: written to its log, where nobody sees the error that was thrown. */
+export interface FailureEvent extends TrainPosition {
+  readonly kind: "failure";
+  readonly message: string;
+}
+
 /**
  * What happens, without arrays: what can be written to a file or sent anywhere. Every `TrainEvent` is one; the arrays of a
  * checkpoint are left out.
  */
-export type RunEvent = Exclude<TrainEvent, CheckpointEvent> | (TrainPosition & { readonly kind: "checkpoint" });
+export type RunEvent =
+  | Exclude<TrainEvent, CheckpointEvent>
+  | (TrainPosition & { readonly kind: "checkpoint" })
+  | FailureEvent;

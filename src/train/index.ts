@@ -3,11 +3,12 @@ export type { Batches, BatchSource } from "./batches.ts";
 export type { Checkpoint } from "./checkpoint.ts";
 export { loadCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 export type { ControlCommand, ControlState } from "./control.ts";
-export { TrainingControl } from "./control.ts";
+export { readCommand, TrainingControl } from "./control.ts";
 export type {
   CheckpointEvent,
   EndEvent,
   EpochEvent,
+  FailureEvent,
   HistogramsEvent,
   KernelsEvent,
   PauseEvent,
@@ -24,6 +25,9 @@ export type {
 } from "./events.ts";
 export type { Histogram } from "./histograms.ts";
 export { histogramOf } from "./histograms.ts";
+export type { RunDirectory } from "./run-files.ts";
+export { commandsFile, eventsFile, readRunEvents, runEventOf, writeRunEvent } from "./run-lines.ts";
+export type { LogOptions } from "./run-log.ts";
 export type { CheckpointOptions, TrainOptions } from "./train.ts";
 export { train } from "./train.ts";
 export type { Metrics } from "./update.ts";

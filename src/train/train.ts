@@ -13,8 +13,10 @@ import type { BatchSource } from "./batches.ts";
 import { batchesOf, untilAborted } from "./batches.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { arrayOf, restoreCheckpoint, saveCheckpoint, takeCheckpoint } from "./checkpoint.ts";
-import type { TrainingControl } from "./control.ts";
+import { TrainingControl } from "./control.ts";
 import type { TrainEvent, TrainPosition } from "./events.ts";
+import type { RunDirectory } from "./run-files.ts";
+import type { LogOptions } from "./run-log.ts";
 import type { Metrics } from "./update.ts";
 import { Updater } from "./update.ts";
 import type { WatchOptions } from "./watching.ts";
@@ -64,13 +66,18 @@ export interface TrainOptions<M extends Module, B> {
   readonly watch?: WatchOptions<M>;
   /** Pauses, resumes and ends the training, and sets its learning rate, from outside of the loop. */
   readonly control?: TrainingControl;
+  /**
+   * Where events are written as they come, for TensorBoard and as JSON lines: the path of a directory in Node, Deno and Bun, a
+   * `FileSystemDirectoryHandle` in a browser. The studio shows it, and sends commands there.
+   */
+  readonly log?: RunDirectory | LogOptions;
 }
 
 /**
  * Trains a model; what happens comes as events, and nothing happens that is not asked for: a loop that stops asking pauses
  * the training, `break` ends it. Parameters and the optimizer's state are up to date at every event.
  *
- * @throws {ArgumentError} if `epochs` or `steps` is negative
+ * @throws {ArgumentError} if `epochs` or `steps` is negative, or `log` is a path in a browser
  * @example
  * const model = new nn.Linear(1, 1);
  * const batches = [{ x: array([[1], [2]]), y: array([[3], [5]]) }];
@@ -80,7 +87,20 @@ export interface TrainOptions<M extends Module, B> {
  *   if (event.kind === "end") event.step; // 200
  * }
  */
-export async function* train<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
+export function train<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
+  return options.log === undefined ? trainEvents(options) : logEvents(options, options.log);
+}
+
+async function* logEvents<M extends Module, B>(
+  options: TrainOptions<M, B>,
+  target: RunDirectory | LogOptions,
+): AsyncGenerator<TrainEvent, void, void> {
+  const { control = new TrainingControl() } = options;
+  const { logged } = await import("./run-log.ts");
+  yield* logged(trainEvents({ ...options, control }), target, control);
+}
+
+async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
   const { model, optimizer, signal, checkpoint = {}, resume, watch = {}, control } = options;
   const stepLimit = limitOf("steps", options.steps ?? Number.POSITIVE_INFINITY);
   const epochLimit = limitOf("epochs", options.epochs ?? (options.steps === undefined ? 1 : Number.POSITIVE_INFINITY));

@@ -106,6 +106,8 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
       return { ...state, status: "paused" };
     case "resume":
       return { ...state, status: "running" };
+    case "failure":
+      return { ...state, status: "failed", error: event.message };
     case "end":
       return { ...state, status: event.reason };
     default:

@@ -97,7 +97,7 @@ export class TrainingMonitor {
     this.#state = stateAfter(this.#state, event);
     if (event.kind === "start") for (const history of this.#histories.values()) history.truncate(event.step);
     if (event.kind === "step") this.#record(event);
-    if (event.kind === "end") this.flush();
+    if (event.kind === "end" || event.kind === "failure") this.flush();
     else this.#request();
   }
 

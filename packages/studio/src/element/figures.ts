@@ -24,7 +24,7 @@ export function makeFigures({ monitor }: PanelContext): Panel {
       },
     },
     {
-      title: "Samples per second",
+      title: "Samples/s",
       read: () => formatCount(monitor.throughput.value),
       detail: () => {
         const step = monitor.state.value.step;

@@ -166,7 +166,8 @@ export class LineChart {
       return;
     }
     const values = this.#lines.flatMap(({ label }, k) => {
-      const value = this.#data[3 * k + 1]?.[row];
+      const column = this.#data[3 * k + 1] ?? [];
+      const value = this.#row === null ? lastValue(column) : column[row];
       if (typeof value !== "number") return [];
       return this.#lines.length > 1 ? `${label} ${this.#options.format(value)}` : this.#options.format(value);
     });
@@ -215,4 +216,9 @@ export class LineChart {
 
 function formatCountTick(step: number | null): string {
   return step === null || !Number.isInteger(step) ? "" : formatTick(step);
+}
+
+/** The latest value of a line, which may have ended before others. */
+function lastValue(column: readonly (number | null | undefined)[]): number | undefined {
+  return column.findLast((value) => typeof value === "number") ?? undefined;
 }
