@@ -80,7 +80,8 @@ async function mlpForward(): Promise<Prepared> {
   return computing(() => forward(x));
 }
 
-async function mlpStep(): Promise<Prepared> {
+/** The Adam step of the perceptron. */
+export async function mlpStep(): Promise<Prepared> {
   const model = new Mlp();
   const optimizer = new optim.Adam({ learningRate: 1e-3 });
   const x = random([mlpBatch, 784]);
@@ -108,7 +109,9 @@ async function trainingStep<M extends nn.Module>(
   await mx.evaluate(model, optimizer, x, targets);
   return {
     async run() {
-      await mx.evaluate(step(x, targets), model, optimizer);
+      const loss = step(x, targets);
+      await mx.evaluate(loss, model, optimizer);
+      loss.dispose();
     },
   };
 }
@@ -151,7 +154,8 @@ async function gptForward(): Promise<Prepared> {
   return computing(() => forward(x));
 }
 
-async function gptGradient(): Promise<Prepared> {
+/** Value and gradient of the GPT. */
+export async function gptGradient(): Promise<Prepared> {
   const model = new Gpt();
   const x = random([1, gpt.tokens, gpt.width]);
   const targets = oneHot(gpt.tokens, gpt.vocabulary).expandDims(0);
@@ -160,8 +164,9 @@ async function gptGradient(): Promise<Prepared> {
   const step = mx.compile((a: mx.MLXArray) => lossAndGradients(model, a));
   return {
     async run() {
-      const [loss, gradients] = step(x);
-      await mx.evaluate(loss, gradients);
+      const results = step(x);
+      await mx.evaluate(results);
+      for (const [, result] of mx.treeFlatten(results)) if (result instanceof mx.MLXArray) result.dispose();
     },
   };
 }

@@ -1,6 +1,8 @@
 /** compile: a function recorded once per form of its arguments, then run from its finished plan. */
 
 import { requireFunction } from "../base/describe.ts";
+import type { Dtype } from "../base/dtype.ts";
+import type { Shape } from "../base/shape.ts";
 import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
 import { identityOf } from "../compiler/program.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -38,12 +40,21 @@ interface Recording {
   /** The result with outputs of the trace in it. */
   readonly result: unknown;
   readonly resultCount: number;
+  /** Whether the places of `outputs` are those of `inputs`, one by one. */
+  readonly replacesInputs: boolean;
 }
 
 interface Place {
   readonly branch: unknown;
   readonly key: string;
   readonly array: MLXArray;
+}
+
+/** What a recording depends on of a place. Holds no array. */
+interface Form {
+  readonly key: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
 }
 
 /**
@@ -75,12 +86,19 @@ export function compile<A extends readonly unknown[], R>(
   const recordings = new Map<string, Recording>();
   const lastingTrees = inputTrees.filter((tree) => !outputTrees.includes(tree));
   const limit = shapeless ? shapelessTraceLimit : traceLimit;
+  /** The state of the last call; that of the next one is mostly of the same form. */
+  let form: readonly Form[] = [];
+  let formKey = "";
   return (...args: A): R => {
     const argumentArrays: MLXArray[] = [];
     let key = `${defaultDevice()};`;
     for (const arg of args) key += describe(arg, argumentArrays);
-    const places = inputTrees.flatMap((tree) => placesIn(tree));
-    for (const { key: name, array } of places) key += `!${name}${array.dtype}${array.shape}`;
+    const places = placesOf(inputTrees);
+    if (!isSameForm(places, form)) {
+      form = places.map(({ key: name, array: { dtype, shape } }) => ({ key: name, dtype, shape }));
+      formKey = places.map(({ key: name, array }) => `!${name}${array.dtype}${array.shape}`).join("");
+    }
+    key += formKey;
     let recording = recordings.get(key);
     if (recording) recordings.delete(key);
     else recording = record(fn, args, argumentArrays, places, outputTrees);
@@ -91,15 +109,14 @@ export function compile<A extends readonly unknown[], R>(
     }
     const inputs = [...argumentArrays, ...places.map(({ array }) => array)];
     const outputs = callTrace(recording.trace, inputs);
+    const replaced = recording.replacesInputs ? places : placesOf(outputTrees);
     let next = recording.resultCount;
-    for (const tree of outputTrees) {
-      for (const { branch, key: name } of placesIn(tree)) {
-        const output = outputs[next++];
-        if (output) assignChild(branch, name, output);
-      }
+    for (const { branch, key: name } of replaced) {
+      const output = outputs[next++];
+      if (output) assignChild(branch, name, output);
     }
     if (donate) {
-      const lasting = lastingTrees.flatMap((tree) => placesIn(tree)).map(({ array }) => array);
+      const lasting = placesOf(lastingTrees).map(({ array }) => array);
       const kept = new Set([...argumentArrays, ...outputs, ...lasting, ...recording.trace.captures]);
       for (const { array } of places) if (!kept.has(array) && array.primitive !== placeholderRow) array.donate();
     }
@@ -135,8 +152,12 @@ function record<A extends readonly unknown[], R>(
       undo,
     );
     const resultCount = outputs.length;
-    for (const tree of outputTrees) outputs.push(...placesIn(tree).map(({ array }) => array));
-    return { trace: new Trace([...stands, ...stateStands], outputs), result, resultCount };
+    const replaced = placesOf(outputTrees);
+    outputs.push(...replaced.map(({ array }) => array));
+    const replacesInputs =
+      replaced.length === places.length &&
+      replaced.every(({ branch, key }, k) => branch === places[k]?.branch && key === places[k]?.key);
+    return { trace: new Trace([...stands, ...stateStands], outputs), result, resultCount, replacesInputs };
   } finally {
     for (const step of undo.reverse()) step();
   }
@@ -158,11 +179,27 @@ function describe(value: unknown, arrays: MLXArray[]): string {
   return `${text}}`;
 }
 
-/** The places of all arrays in a tree of branches. */
-function placesIn(tree: unknown): Place[] {
-  return (childrenOf(tree) ?? []).flatMap(([key, child]): Place[] =>
-    child instanceof MLXArray ? [{ branch: tree, key, array: child }] : placesIn(child),
-  );
+/** Appends the places of all arrays in a tree of branches. */
+function findPlaces(tree: unknown, found: Place[]): void {
+  for (const [key, child] of childrenOf(tree) ?? []) {
+    if (child instanceof MLXArray) found.push({ branch: tree, key, array: child });
+    else findPlaces(child, found);
+  }
+}
+
+function placesOf(trees: readonly unknown[]): Place[] {
+  const found: Place[] = [];
+  for (const tree of trees) findPlaces(tree, found);
+  return found;
+}
+
+/** Whether both have the same names, and arrays of the same kind: then one key stands for both. */
+function isSameForm(places: readonly Place[], forms: readonly Form[]): boolean {
+  if (places.length !== forms.length) return false;
+  return places.every(({ key, array: { dtype, shape } }, k) => {
+    const form = forms[k];
+    return form?.key === key && form.dtype === dtype && form.shape === shape;
+  });
 }
 
 /** The tree with its arrays replaced: plain objects and lists are copied, modules changed in place until undone. */
@@ -172,7 +209,7 @@ function replaceArrays(tree: unknown, replace: (array: MLXArray) => unknown, und
   if (isPlainObject(tree))
     return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, replaceArrays(item, replace, undo)]));
   if (isTreeNode(tree)) {
-    for (const { branch, key, array } of placesIn(tree)) {
+    for (const { branch, key, array } of placesOf([tree])) {
       assignChild(branch, key, replace(array));
       undo.push(() => assignChild(branch, key, array));
     }

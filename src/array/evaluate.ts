@@ -1,6 +1,6 @@
 /** Computing arrays. */
 
-import { treeFlatten } from "../base/tree.ts";
+import { childrenOf } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { mayUseGpu } from "../graph/placement.ts";
 import { ArrayReference } from "../primitives/operands.ts";
@@ -59,11 +59,10 @@ function addRoot(roots: Set<MLXArray>, array: MLXArray): void {
   if (!array.isEvaluated) roots.add(array);
 }
 
-/** The arrays in a tree. */
-export function leavesOf(tree: unknown): MLXArray[] {
-  if (tree instanceof MLXArray) return [tree];
-  return treeFlatten(tree).flatMap(([, leaf]) => {
-    if (leaf instanceof ArrayReference) return [leaf.get()];
-    return leaf instanceof MLXArray ? [leaf] : [];
-  });
+/** The arrays in a tree, appended to `found`. */
+export function leavesOf(tree: unknown, found: MLXArray[] = []): MLXArray[] {
+  if (tree instanceof MLXArray) found.push(tree);
+  else if (tree instanceof ArrayReference) found.push(tree.get());
+  else for (const [, child] of childrenOf(tree) ?? []) leavesOf(child, found);
+  return found;
 }

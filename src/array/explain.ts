@@ -39,7 +39,7 @@ export interface Explanation {
  * explain(softmax(x, -1)).kernels.length; // 1
  */
 export function explain(...trees: readonly unknown[]): Explanation {
-  const roots = trees.flatMap(leavesOf).filter((array) => !array.isEvaluated);
+  const roots = trees.flatMap((tree) => leavesOf(tree)).filter((array) => !array.isEvaluated);
   const steps = roots.length === 0 ? [] : runtimeFor(roots).plan(roots).steps;
   const kernels = steps.map(({ kernel }) => explainKernel(kernel));
   const total = (key: "bytes" | "flops"): number => kernels.reduce((sum, kernel) => sum + kernel[key], 0);
@@ -101,7 +101,10 @@ function loopFlops(loop: Loop, outer: number, ready: Set<Expr>): number {
 
 /** The pending graph behind the given arrays in the DOT language of Graphviz: one node per operation, inputs as boxes. */
 export function toDot(...trees: readonly unknown[]): string {
-  const order = topologicalOrder(trees.flatMap(leavesOf), (array) => array.isEvaluated);
+  const order = topologicalOrder(
+    trees.flatMap((tree) => leavesOf(tree)),
+    (array) => array.isEvaluated,
+  );
   const lines = order.flatMap((array) => {
     const label = `${array.primitive.name}\\n${array.dtype} ${formatShape(array.shape)}`;
     const shape = array.isEvaluated ? "box" : "ellipse";

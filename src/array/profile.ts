@@ -38,7 +38,7 @@ const mostRuns = 200;
  * kernel?.heldBytes; // 16384
  */
 export async function profile(...trees: readonly unknown[]): Promise<readonly ProfiledKernel[]> {
-  const roots = trees.flatMap(leavesOf).filter((array) => !array.isEvaluated);
+  const roots = trees.flatMap((tree) => leavesOf(tree)).filter((array) => !array.isEvaluated);
   if (roots.length === 0) return [];
   const runtime = runtimeFor(roots);
   const { plan, inputs, constants } = await bind(runtime, roots);

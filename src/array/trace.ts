@@ -104,10 +104,11 @@ const siblings = new WeakMap<readonly MLXArray[], readonly MLXArray[]>();
 /** All results of a call of `trace`; an argument that it returns is that argument. */
 export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly MLXArray[] {
   if (trace.device === null) return trace.instantiate(inputs);
+  const crew = { count: 0 };
   const outputs = placedOn(trace.device, () =>
     trace.outputs.map((output, index) => {
       const argument = inputs[trace.passed[index] ?? -1];
-      return argument ?? new MLXArray(callRow, inputs, { trace, index }, output);
+      return argument ?? new MLXArray(callRow, inputs, { trace, index }, output, crew);
     }),
   );
   siblings.set(inputs, outputs);

@@ -19,6 +19,11 @@ let nextId = 1;
 /** Receives every array that is made, while `tidy` runs. */
 let creations: MLXArray[] | null = null;
 
+/** Arrays computed together from the same inputs, which they count as one user of; `count` of them do so now. */
+export interface Siblings {
+  count: number;
+}
+
 /** Whether definitions are being opened for a plan. */
 let opens = false;
 
@@ -82,16 +87,25 @@ export class MLXArray implements Aval {
   /** Whether a compiled function took the elements' memory over. */
   #isDonated = false;
   #isIdle = false;
+  readonly #siblings: Siblings | null;
 
-  constructor(primitive: Primitive, inputs: readonly MLXArray[], params: unknown, aval: Aval) {
+  constructor(
+    primitive: Primitive,
+    inputs: readonly MLXArray[],
+    params: unknown,
+    aval: Aval,
+    siblings: Siblings | null = null,
+  ) {
+    const isCounted = siblings !== null && siblings.count++ > 0;
     this.primitive = primitive;
     this.inputs = inputs;
     this.params = params;
     this.shape = aval.shape;
     this.dtype = aval.dtype;
-    this.device = defaultDevice() === "cpu" ? "cpu" : placementOf(primitive, inputs, aval);
+    this.device = defaultDevice() === "cpu" ? "cpu" : placementOf(primitive, isCounted ? [] : inputs, aval);
+    this.#siblings = siblings;
     creations?.push(this);
-    if (opens) return;
+    if (opens || isCounted) return;
     for (const input of inputs) {
       input.requireKept(primitive.name);
       input.pendingUses++;
@@ -129,8 +143,13 @@ export class MLXArray implements Aval {
     this.allocation = allocation;
     const inputs = this.inputs;
     this.inputs = [];
-    if (!this.#isIdle) rest(inputs);
+    if (!this.#isIdle) rest(this.#left(inputs));
     this.#isIdle = false;
+  }
+
+  /** What loses a user when this array is one no more. */
+  #left(inputs: readonly MLXArray[]): readonly MLXArray[] {
+    return this.#siblings && --this.#siblings.count > 0 ? [] : inputs;
   }
 
   /**
@@ -168,14 +187,14 @@ export class MLXArray implements Aval {
     this.allocation = null;
     const inputs = this.inputs;
     this.inputs = [];
-    return this.#isIdle ? [] : inputs;
+    return this.#isIdle ? [] : this.#left(inputs);
   }
 
   /** An array that was never computed itself, and whose users are all done, no longer counts as a user of its inputs. */
   idle(): readonly MLXArray[] {
     if (this.isEvaluated || this.#isIdle) return [];
     this.#isIdle = true;
-    return this.inputs;
+    return this.#left(this.inputs);
   }
 
   /** An idle array is used again. */
@@ -183,6 +202,7 @@ export class MLXArray implements Aval {
     const stack: MLXArray[] = [this];
     for (let array = stack.pop(); array; array = stack.pop()) {
       array.#isIdle = false;
+      if (array.#siblings && array.#siblings.count++ > 0) continue;
       for (const input of array.inputs) {
         if (input.pendingUses === 0) input.requireKept(array.primitive.name);
         input.pendingUses++;
@@ -194,6 +214,7 @@ export class MLXArray implements Aval {
 
 /** Counts one use less of each array, and lets those without any rest, or go if they were disposed. */
 function rest(arrays: readonly MLXArray[]): void {
+  if (arrays.length === 0) return;
   const stack = [...arrays];
   for (let array = stack.pop(); array; array = stack.pop()) {
     array.pendingUses--;

@@ -10,14 +10,17 @@ const fullPressure = 64 * 1024 * 1024;
 /** Resizable buffers are mapped, where plain ones are often cleared, page by page. Engines without them pass over the options. */
 const MappedBuffer: new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer = ArrayBuffer;
 
+/** Buffers of released handles that are kept for the next ones. */
+const spareLimit = 16;
+
 /** What all handles together tell the collector. */
-const pressure: { unseen: number; spare: ArrayBuffer | null } = { unseen: 0, spare: null };
+const pressure: { unseen: number; readonly spares: ArrayBuffer[] } = { unseen: 0, spares: [] };
 
 /**
  * A counted handle on a block. The block returns when the last holder releases it, or when the handle itself is collected:
  * then `registry` is told `held`. So that the collector sees how much is at stake and comes in time, an untouched `ArrayBuffer`
  * hangs on some handles: one for every few megabytes handed out, because making one takes longer than a small kernel. Its pages
- * are never touched and cost no memory. The buffer of a handle that was released, rather than collected, serves the next one.
+ * are never touched and cost no memory. The buffer of a handle that was released, rather than collected, serves another one.
  */
 export abstract class CountedAllocation<Held> implements Allocation {
   readonly backend: Backend;
@@ -61,8 +64,8 @@ export abstract class CountedAllocation<Held> implements Allocation {
   release(): void {
     if (this.#holders === 0 || --this.#holders > 0) return;
     this.#registry.unregister(this);
-    if (this.#pressure) pressure.spare = this.#pressure;
-    else pressure.unseen = Math.max(0, pressure.unseen - this.#weight);
+    if (!this.#pressure) pressure.unseen = Math.max(0, pressure.unseen - this.#weight);
+    else if (pressure.spares.length < spareLimit) pressure.spares.push(this.#pressure);
     this.#pressure = null;
     if (this.copies) for (const copy of this.copies.values()) releaseCopy(copy);
     this.copies = null;
@@ -71,11 +74,10 @@ export abstract class CountedAllocation<Held> implements Allocation {
 }
 
 function takePressure(): ArrayBuffer {
-  const byteLength = Math.floor(pressure.unseen);
-  const { spare } = pressure;
-  pressure.unseen = 0;
-  pressure.spare = null;
-  return spare && spare.byteLength >= byteLength ? spare : new MappedBuffer(byteLength, { maxByteLength: byteLength });
+  const spare = pressure.spares.pop();
+  const byteLength = spare?.byteLength ?? Math.floor(pressure.unseen);
+  pressure.unseen = Math.max(0, pressure.unseen - byteLength);
+  return spare ?? new MappedBuffer(byteLength, { maxByteLength: byteLength });
 }
 
 function releaseCopy(copy: Allocation | Promise<Allocation>): void {

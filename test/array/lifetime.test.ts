@@ -45,6 +45,26 @@ describe("dispose", () => {
     expect(before - mx.memory.active).toBeGreaterThanOrEqual(390_000);
   });
 
+  it("waits for all results of a compiled call, which read the array together", async () => {
+    const both = mx.compile((a: mx.MLXArray) => [a.add(1), a.mul(2), a.sum()] as const);
+    const x = await computed(100_000);
+    const before = mx.memory.active;
+    const [more, twice, total] = both(x);
+    x.dispose();
+    more.dispose();
+    total.dispose();
+    expect(mx.memory.active).toBe(before);
+    expect((await twice.data())[0]).toBe(4);
+    expect(mx.memory.active).toBeLessThanOrEqual(before);
+
+    const y = await computed(100_000);
+    const held = mx.memory.active;
+    const pending = both(y);
+    y.dispose();
+    for (const result of pending) result.dispose();
+    expect(held - mx.memory.active).toBeGreaterThanOrEqual(400_000);
+  });
+
   it("frees the inputs of a pending array that will never be computed", async () => {
     const x = await computed(100_000);
     const y = x.add(1);

@@ -12,8 +12,6 @@ const storageUsage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.
 /** A buffer of the GPU with its place in the pool. */
 export interface PooledBuffer {
   readonly buffer: GpuBuffer;
-  /** Tells buffers apart in keys. */
-  readonly id: number;
   readonly byteLength: number;
   /** The device had no memory for it: it is never handed out again. */
   isBroken: boolean;
@@ -24,7 +22,6 @@ export class BufferPool {
   readonly #device: GpuDevice;
   readonly #free = new Map<number, PooledBuffer[]>();
   readonly #largest: number;
-  #nextId = 0;
   #active = 0;
   #peak = 0;
   #cached = 0;
@@ -108,7 +105,7 @@ export class BufferPool {
   #create(size: number): PooledBuffer {
     this.#device.pushErrorScope("out-of-memory");
     const buffer = this.#device.createBuffer({ size, usage: storageUsage });
-    const pooled: PooledBuffer = { buffer, id: this.#nextId++, byteLength: size, isBroken: false };
+    const pooled: PooledBuffer = { buffer, byteLength: size, isBroken: false };
     const check = this.#device.popErrorScope().then((error) => {
       if (!error) return;
       pooled.isBroken = true;

@@ -15,6 +15,12 @@ import { argumentBits } from "./wgsl-types.ts";
 /** Bind groups kept per dispatch: the steps of a training loop go through a few sets of buffers again and again. */
 const groupLimit = 16;
 
+/** A bind group, and the buffers it is of, one for each binding. */
+interface BindGroup {
+  readonly buffers: readonly (PooledBuffer | null)[];
+  readonly group: object;
+}
+
 /** What a run holds besides its inputs. */
 interface Held {
   readonly outputs: readonly GpuAllocation[];
@@ -29,7 +35,7 @@ export class GpuExecutable implements Executable {
   readonly #bound: BoundPlan;
   readonly #uniform: GpuBuffer | null;
   readonly #uniformWords: Uint32Array<ArrayBuffer>;
-  readonly #groups: readonly Map<string, object>[];
+  readonly #groups: readonly BindGroup[][];
   #pipelines: readonly Pipeline[] | null = null;
   #hasRun = false;
 
@@ -38,7 +44,7 @@ export class GpuExecutable implements Executable {
     this.#plan = plan;
     this.#bound = bindPlan(plan, codes);
     const { launches, uniformBytes } = this.#bound;
-    this.#groups = launches.map(() => new Map());
+    this.#groups = launches.map(() => []);
     this.#uniformWords = new Uint32Array(uniformBytes / 4);
     const usage = bufferUsage.uniform | bufferUsage.copyTarget;
     this.#uniform = uniformBytes === 0 ? null : backend.device.createBuffer({ size: uniformBytes, usage });
@@ -162,28 +168,24 @@ export class GpuExecutable implements Executable {
   }
 
   #groupOf(place: number, { sources }: Launch, { layout }: Pipeline, memory: Memory): object {
-    const groups = this.#groups[place];
-    let key = "";
-    for (const source of sources) if (source.kind !== "uniform") key += `${bufferOf(source, memory).id},`;
-    const known = groups?.get(key);
-    if (known) return known;
+    const groups = this.#groups[place] ?? [];
+    for (const known of groups) {
+      if (known.buffers.every((buffer, k) => buffer === bufferOf(sources[k], memory))) return known.group;
+    }
     const group = this.#backend.device.createBindGroup({
       layout,
       entries: sources.map((source, binding) => ({ binding, resource: this.#resourceOf(source, memory) })),
     });
-    groups?.set(key, group);
-    if (groups && groups.size > groupLimit) {
-      const [oldest] = groups.keys();
-      if (oldest !== undefined) groups.delete(oldest);
-    }
+    groups.push({ buffers: sources.map((source) => bufferOf(source, memory)), group });
+    if (groups.length > groupLimit) groups.shift();
     return group;
   }
 
   #resourceOf(source: Source, memory: Memory): { buffer: GpuBuffer; offset: number; size: number } {
     const { offset, byteLength: size } = source;
-    if (source.kind !== "uniform") return { buffer: bufferOf(source, memory).buffer, offset, size };
-    if (!this.#uniform) throw new MLXError("evaluate", "a kernel has constants that its plan lacks");
-    return { buffer: this.#uniform, offset, size };
+    const buffer = source.kind === "uniform" ? this.#uniform : bufferOf(source, memory)?.buffer;
+    if (!buffer) throw new MLXError("evaluate", "a kernel is bound to memory that its plan lacks");
+    return { buffer, offset, size };
   }
 }
 
@@ -193,11 +195,11 @@ interface Memory {
   readonly scratch: readonly PooledBuffer[];
 }
 
-function bufferOf(source: Exclude<Source, { kind: "uniform" }>, memory: Memory): PooledBuffer {
-  const list = source.kind === "input" ? memory.inputs : source.kind === "output" ? memory.outputs : memory.scratch;
-  const buffer = list[source.index];
-  if (!buffer) throw new MLXError("evaluate", "a kernel is bound to a buffer that its plan lacks");
-  return buffer;
+/** The buffer behind a binding; null for constants, which lie in the plan's own. */
+function bufferOf(source: Source | undefined, { inputs, outputs, scratch }: Memory): PooledBuffer | null {
+  if (!source || source.kind === "uniform") return null;
+  const list = source.kind === "input" ? inputs : source.kind === "output" ? outputs : scratch;
+  return list[source.index] ?? null;
 }
 
 function pooledOf(allocation: Allocation): PooledBuffer {

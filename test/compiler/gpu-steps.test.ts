@@ -1,0 +1,48 @@
+/** What a compiled training step costs on the GPU besides its arithmetic: dispatches, and what is made anew at every run. */
+import * as mx from "mlx-ts";
+import { afterEach, describe, expect, it } from "vitest";
+import { gptGradient, gptStep, mlpStep } from "../../bench/src/library-mlx.ts";
+import { setGpu } from "../../src/array/device.ts";
+import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+import type { Asked } from "../setup/idle-device.ts";
+import { idleDevice } from "../setup/idle-device.ts";
+
+afterEach(() => {
+  mx.setDefaultDevice("cpu");
+  setGpu(null);
+});
+
+/** What runs of a step ask the device for, once it has run a few times. */
+async function askedBy(prepare: () => Promise<{ run(): Promise<void> }>, runs: number): Promise<Asked> {
+  const { open, asked } = idleDevice();
+  setGpu(new WebGpuBackend(open));
+  mx.setDefaultDevice("gpu");
+  const { run } = await prepare();
+  for (let k = 0; k < 8; k++) await run();
+  const before = { ...asked };
+  for (let k = 0; k < runs; k++) await run();
+  return {
+    buffers: asked.buffers - before.buffers,
+    bindGroups: asked.bindGroups - before.bindGroups,
+    pipelines: asked.pipelines - before.pipelines,
+    dispatches: asked.dispatches - before.dispatches,
+    submissions: asked.submissions - before.submissions,
+    writes: asked.writes - before.writes,
+  };
+}
+
+const nothingNew = { buffers: 0, bindGroups: 0, pipelines: 0, writes: 0 };
+
+describe("a run on the GPU makes no buffer, bind group or pipeline anew, writes no constant, and dispatches", () => {
+  it("14 times for an Adam step of a perceptron", async () => {
+    expect(await askedBy(mlpStep, 4)).toEqual({ ...nothingNew, dispatches: 4 * 14, submissions: 4 });
+  });
+
+  it("188 times for an AdamW step of a GPT of 4 layers", { timeout: 60_000 }, async () => {
+    expect(await askedBy(gptStep, 4)).toEqual({ ...nothingNew, dispatches: 4 * 188, submissions: 4 });
+  });
+
+  it("187 times for its value and gradient", { timeout: 60_000 }, async () => {
+    expect(await askedBy(gptGradient, 4)).toEqual({ ...nothingNew, dispatches: 4 * 187, submissions: 4 });
+  });
+});
