@@ -4,12 +4,12 @@ import { admitWorker, openArrays, releaseWorker, shareArrays, type WorkerTicket 
 import { type AnyWorker, type WorkerEnd, withWorkers, workerEnd } from "./endpoint.ts";
 import { decodeError, type ErrorClass, encodeError, WorkerError } from "./errors.ts";
 import { type ActorHost, type Answer, mapData, type SignalHandle } from "./protocol.ts";
-import type { Actor, ExposableClass, SendableParameters } from "./remote.ts";
+import type { Actor, ExposableClass, SendableConstructorParameters } from "./remote.ts";
 
 /** How an actor is started. */
 export interface ActorOptions<C extends ExposableClass> {
   /** The arguments of the constructor. */
-  readonly parameters?: SendableParameters<ConstructorParameters<C>>;
+  readonly parameters?: SendableConstructorParameters<C>;
   /** Threads that compute for the actor; as many as the hardware has, up to 8, unless given. */
   readonly threads?: number;
   /** Classes of errors, beside those of JavaScript and of mlx-ts, that arrive as what they are. */
@@ -37,7 +37,7 @@ export async function actor<C extends ExposableClass>(
 ): Promise<Actor<C>> {
   const connection = new Connection(await withWorkers(start), options.errors ?? []);
   await connection.start(options.parameters ?? [], options.threads ?? null);
-  return remoteObject(connection);
+  return remoteObject<C>(connection);
 }
 
 /** What a call gave: a value, or a stream with what is to be done when it ends. */

@@ -6,35 +6,49 @@ import { decodeError, type EncodedError, encodeError, WorkerError } from "./erro
 import { type ActorHost, type Answer, isSignalHandle, mapData, type StartMessage } from "./protocol.ts";
 import type { ExposableClass } from "./remote.ts";
 
+/** How a class is exposed. */
+export interface ExposeOptions {
+  /** Methods that run at once, also while others are under way; so do the steps of the streams that they give. */
+  readonly concurrent?: readonly string[];
+}
+
 /**
  * Lets `actor` start objects of this class in the worker that runs this file. An object with a method `dispose` (or
  * `Symbol.asyncDispose`) is disposed when its actor is.
  *
  * @throws {Error} if the file runs in no worker
  */
-export function expose(exposed: ExposableClass): void {
-  exposeHost(new Host(exposed), ownerEndpoint());
+export function expose(exposed: ExposableClass, options: ExposeOptions = {}): void {
+  exposeHost(new Host(exposed, new Set(options.concurrent)), ownerEndpoint());
 }
 
 /** A generator, or the like, that a method gave. */
 type Steps = Iterator<unknown> | AsyncIterator<unknown>;
 
+interface OpenStream {
+  readonly steps: Steps;
+  readonly signals: readonly number[];
+  readonly isConcurrent: boolean;
+}
+
 /** Objects of one class, and their calls. */
 class Host implements ActorHost {
   readonly #exposed: ExposableClass;
+  readonly #concurrent: ReadonlySet<string>;
   #object: object | null = null;
   /** Calls, and steps of streams, run one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
-  readonly #streams = new Map<number, { readonly steps: Steps; readonly signals: readonly number[] }>();
+  readonly #streams = new Map<number, OpenStream>();
   #nextStream = 1;
   readonly #signals = new Map<number, AbortController>();
 
-  constructor(exposed: ExposableClass) {
+  constructor(exposed: ExposableClass, concurrent: ReadonlySet<string>) {
     this.#exposed = exposed;
+    this.#concurrent = concurrent;
   }
 
   start({ ticket, threads, parameters, lock }: StartMessage): Promise<Answer> {
-    return this.#answer(async () => {
+    return this.#answer(false, async () => {
       joinMemory(ticket, threads === null ? {} : { threads });
       const isHeld = await holdLock(lock);
       this.#object = Reflect.construct(this.#exposed, listOf(openArrays(parameters)));
@@ -50,7 +64,8 @@ class Host implements ActorHost {
     } catch (error) {
       return Promise.resolve({ kind: "error", error: encodeError(error) });
     }
-    return this.#answer(async () => {
+    const isConcurrent = this.#concurrent.has(method);
+    return this.#answer(isConcurrent, async () => {
       let isStream = false;
       try {
         const result: unknown = await Reflect.apply(this.#methodNamed(method), this.#object, opened);
@@ -58,7 +73,7 @@ class Host implements ActorHost {
         if (!steps) return await valueAnswer(result);
         isStream = true;
         const stream = this.#nextStream++;
-        this.#streams.set(stream, { steps, signals });
+        this.#streams.set(stream, { steps, signals, isConcurrent });
         return { kind: "stream", stream };
       } finally {
         if (!isStream) this.#forget(signals);
@@ -67,9 +82,9 @@ class Host implements ActorHost {
   }
 
   next(stream: number): Promise<Answer> {
-    return this.#answer(async () => {
-      const open = this.#streams.get(stream);
-      if (!open) return { kind: "end" };
+    const open = this.#streams.get(stream);
+    if (!open) return Promise.resolve({ kind: "end" });
+    return this.#answer(open.isConcurrent, async () => {
       let isOver = true;
       try {
         const { done, value } = await open.steps.next();
@@ -83,10 +98,8 @@ class Host implements ActorHost {
   }
 
   async leave(stream: number): Promise<void> {
-    await this.#inTurn(async () => {
-      const open = this.#end(stream);
-      await open?.return?.();
-    });
+    const open = this.#streams.get(stream);
+    if (open) await this.#inTurn(open.isConcurrent, async () => void (await this.#end(stream)?.return?.()));
   }
 
   abort(signal: number, reason: EncodedError): void {
@@ -94,26 +107,27 @@ class Host implements ActorHost {
   }
 
   async close(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#inTurn(false, async () => {
       try {
-        for (const stream of [...this.#streams.keys()]) await this.#end(stream)?.return?.();
         await disposeOf(this.#object);
+        for (const stream of [...this.#streams.keys()]) await this.#end(stream)?.return?.();
       } finally {
         await leaveMemory();
       }
     });
   }
 
-  /** Runs `body` when everything before is done. */
-  #inTurn<T>(body: () => Promise<T>): Promise<T> {
+  /** Runs `body` when everything before is done, or at once. */
+  #inTurn<T>(isConcurrent: boolean, body: () => Promise<T>): Promise<T> {
+    if (isConcurrent) return body();
     const done = this.#queue.then(body);
     this.#queue = done.catch(() => undefined);
     return done;
   }
 
-  async #answer(body: () => Promise<Answer>): Promise<Answer> {
+  async #answer(isConcurrent: boolean, body: () => Promise<Answer>): Promise<Answer> {
     try {
-      return await this.#inTurn(body);
+      return await this.#inTurn(isConcurrent, body);
     } catch (error) {
       return { kind: "error", error: encodeError(error) };
     }

@@ -4,7 +4,11 @@ export { actor } from "./actor.ts";
 export type { AnyWorker, NodeWorkerLike } from "./endpoint.ts";
 export type { ErrorClass } from "./errors.ts";
 export { WorkerError } from "./errors.ts";
+export type { ExposeOptions } from "./expose.ts";
 export { expose } from "./expose.ts";
+export { ModelServer } from "./model-server.ts";
+export type { RunOptions, TrainerOptions, TrainerSetup } from "./model-trainer.ts";
+export { ModelTrainer } from "./model-trainer.ts";
 export type {
   Actor,
   ActorLife,
@@ -12,5 +16,8 @@ export type {
   RemoteMethod,
   RemoteMethods,
   RemoteStream,
+  SendableConstructorParameters,
   SendableParameters,
 } from "./remote.ts";
+export { exposeTrainer } from "./trainer-host.ts";
+export type { Weights, WeightsVersion } from "./weights.ts";

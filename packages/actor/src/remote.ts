@@ -2,7 +2,17 @@
 import type { Sendable } from "mlx-ts/worker";
 
 /** A class that can be exposed. */
-export type ExposableClass = new (...parameters: never[]) => object;
+export type ExposableClass = new (...parameters: never) => object;
+
+/** The objects of a class; `InstanceType` does not see through a class with unknown parameters. */
+type ObjectOf<C> = C extends new (...parameters: never) => infer T ? T : never;
+
+/** What the constructor of a class takes, if it can be sent. */
+export type SendableConstructorParameters<C> = C extends new (
+  ...parameters: infer P
+) => object
+  ? SendableParameters<P>
+  : never;
 
 /** The events of a stream: ask for the next, or leave early; the worker goes on only when asked. */
 export interface RemoteStream<E> extends AsyncIterableIterator<E> {
@@ -40,4 +50,4 @@ export interface ActorLife {
 }
 
 /** An object in a worker, as seen from another thread. */
-export type Actor<C extends ExposableClass> = RemoteMethods<InstanceType<C>> & ActorLife;
+export type Actor<C extends ExposableClass> = RemoteMethods<ObjectOf<C>> & ActorLife;

@@ -1,0 +1,69 @@
+/** Predicts on this thread with the newest weights of a training elsewhere. */
+import { evaluate, treeUnflatten } from "mlx-ts";
+import type { Module } from "mlx-ts/nn";
+import type { ModelTrainer, TrainerSetup } from "./model-trainer.ts";
+import type { Weights } from "./weights.ts";
+
+/**
+ * Predicts with the newest weights of a training that runs in a worker. Every prediction sees one version of all weights,
+ * from its beginning to its end, and no weight is copied: the model here points at the arrays that the training computed.
+ */
+export class ModelServer<M extends Module, A extends readonly unknown[], R> {
+  readonly #trainer: Pick<ModelTrainer<TrainerSetup>, "weights">;
+  readonly #model: M;
+  readonly #predict: (model: M, ...parameters: A) => R | Promise<R>;
+  #inUse: Weights | null = null;
+  /** Predictions run one after the other: so the weights change between them only. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param model of the same structure as the one that is trained; its own weights are replaced
+   * @param predict what to compute, in evaluation mode
+   */
+  constructor(
+    trainer: Pick<ModelTrainer<TrainerSetup>, "weights">,
+    model: M,
+    predict: (model: M, ...parameters: A) => R | Promise<R>,
+  ) {
+    this.#trainer = trainer;
+    this.#model = model;
+    this.#predict = predict;
+  }
+
+  /** The steps that the weights of the last prediction have behind them; -1 before the first. */
+  get version(): number {
+    return this.#inUse?.version ?? -1;
+  }
+
+  /** What the model makes of its arguments, computed. */
+  predict(...parameters: A): Promise<R> {
+    const done = this.#queue.then(async () => {
+      this.#takeNewest();
+      const result = await this.#predict(this.#model, ...parameters);
+      await evaluate(result);
+      return result;
+    });
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Lets go of the weights. */
+  dispose(): void {
+    this.#inUse?.release();
+    this.#inUse = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #takeNewest(): void {
+    const { weights } = this.#trainer;
+    if (weights === this.#inUse) return;
+    const replaced = this.#inUse;
+    this.#inUse = weights.retain();
+    this.#model.update(Object(treeUnflatten(Object.entries(weights.parameters))));
+    this.#model.eval();
+    replaced?.release();
+  }
+}

@@ -1,0 +1,5 @@
+/** Trains the line model in a worker. */
+import { exposeTrainer } from "@mlx-ts/actor";
+import { lineTraining } from "./line-model.ts";
+
+exposeTrainer(lineTraining);
