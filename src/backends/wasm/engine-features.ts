@@ -203,7 +203,7 @@ function compileWithFlags(bytes: Uint8Array<ArrayBuffer>, wanted: readonly Flag[
       for (const { on } of usable) setFlag(on);
       return new WebAssembly.Module(bytes);
     } catch (error) {
-      if (!(error instanceof WebAssembly.CompileError) || attempt === 2) throw error;
+      if (!(error instanceof WebAssembly.CompileError) || attempt === 30) throw error;
     } finally {
       for (const { off } of usable) setFlag(off);
     }

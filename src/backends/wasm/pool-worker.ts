@@ -165,14 +165,20 @@ function runWorker(
         if (start.flags.length === 0) throw error;
       }
       // Usually the engine knows the module from the owner's compilation and asks for no flags. Flags belong to the
-      // process, so one worker at a time sets them.
+      // process, so one worker at a time sets them; threads of other pools may still set them back.
       const v8 = call(property(globalThis, "process"), "getBuiltinModule", "node:v8");
       const words = new Int32Array(start.memory.buffer);
       const lock = (start.control >>> 2) + layout.compileLock;
       while (Atomics.compareExchange(words, lock, 0, 1) !== 0) Atomics.wait(words, lock, 1, 1);
       try {
-        for (const flag of start.flags) call(v8, "setFlagsFromString", flag);
-        return new WebAssembly.Module(bytes);
+        for (let attempt = 0; ; attempt++) {
+          try {
+            for (const flag of start.flags) call(v8, "setFlagsFromString", flag);
+            return new WebAssembly.Module(bytes);
+          } catch (error) {
+            if (attempt === 30) throw error;
+          }
+        }
       } finally {
         for (const flag of start.flags) call(v8, "setFlagsFromString", flag.replace("--", "--no-"));
         Atomics.store(words, lock, 0);
