@@ -176,7 +176,7 @@ function runWorker(
             for (const flag of start.flags) call(v8, "setFlagsFromString", flag);
             return new WebAssembly.Module(bytes);
           } catch (error) {
-            if (attempt === 30) throw error;
+            if (attempt === 2) throw error;
           }
         }
       } finally {

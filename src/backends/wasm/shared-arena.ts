@@ -16,6 +16,7 @@ import { ArgumentError, DisposedError, OutOfMemoryError } from "../../base/error
 import type { WasmAllocation } from "./allocation.ts";
 import type { ArenaSharing } from "./arena.ts";
 import { PAGE } from "./arena.ts";
+import { type EngineFeatures, engineFeatures } from "./engine-features.ts";
 import { chunkBytes, chunkLimit, MemoryParts } from "./memory-parts.ts";
 import { chunkWords, SharedTable, type TableMemory } from "./shared-table.ts";
 import type { WasmBackend } from "./wasm-backend.ts";
@@ -53,6 +54,8 @@ export interface MemberTicket {
   /** Byte address of the directory. */
   readonly directory: number;
   readonly member: number;
+  /** What the engine can do: see `assumeEngine`. */
+  readonly engine: Pick<EngineFeatures, "relaxedSimd" | "fusedMultiplyAdd" | "flags">;
 }
 
 /** A block on its way to another thread: plain data. */
@@ -131,7 +134,13 @@ export class SharedArena implements ArenaSharing, TableMemory {
       const starter = this.#memberWord(number, member.starter);
       if (Atomics.compareExchange(this.#words, starter, 0, this.member + 1) !== 0) continue;
       const { memory, maximumByteLength } = this.#backend.arena;
-      return { memory, maximumPages: maximumByteLength / PAGE, directory: this.#directory * 4, member: number };
+      return {
+        memory,
+        maximumPages: maximumByteLength / PAGE,
+        directory: this.#directory * 4,
+        member: number,
+        engine: engineFeatures(),
+      };
     }
     throw new ArgumentError("worker", `at most ${memberLimit} threads can share a memory; end some first`);
   }
