@@ -106,11 +106,18 @@ describe("attention in blocks", () => {
   });
 
   it("with more workgroup memory than the floor", async () => {
-    await check({ ...plain, queries: 66, features: 24 }, [{ ...floorTarget, workgroupBytes: 32 * 1024 }]);
+    await check({ ...plain, queries: 66, features: 40 }, [{ ...floorTarget, workgroupBytes: 32 * 1024 }]);
   });
 
   it("with the device's own limits, of one head", async () => {
     await check({ ...plain, leading: [1], keyHeads: 1 }, [...(await testTargets())]);
+  });
+
+  it("with rows in registers, shared by as many threads as the device lets", async () => {
+    await check({ ...plain, queries: 35, keys: 41, features: 24, valueFeatures: 64 }, [...(await testTargets())]);
+    await check({ ...plain, queries: 150, keys: 9, features: 64, valueFeatures: 40 }, [
+      (await testTargets())[1] ?? floorTarget,
+    ]);
   });
 
   it("causal, with more keys than queries and with fewer", async () => {

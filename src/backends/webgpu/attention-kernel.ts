@@ -1,11 +1,14 @@
 /**
- * Attention as one kernel: a workgroup takes a block of queries past all blocks of keys, keeping for each query the greatest
- * score so far, the sum of weights relative to it, and the weighted values. Source: Dao et al. 2022, algorithm 1.
+ * Attention as one kernel: with rows in registers where that is possible. Otherwise a workgroup takes a block of queries past all
+ * blocks of keys, keeping for each query the greatest score so far, the sum of weights relative to it, and the weighted values.
+ * Source: Dao et al. 2022, algorithm 1.
  */
 import { MLXError } from "../../base/errors.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { Attention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
+import { emitForward } from "./attention-forward.ts";
+import { lanesFor } from "./attention-lanes.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
@@ -32,6 +35,8 @@ const lowest = floatLiteral(-3.4028234663852886e38);
 export function emitAttention(kernel: CompositeKernel, target: GpuTarget): GpuKernelCode {
   const attention = attentionOf(kernel.call);
   if (!attention) throw new MLXError(kernel.call.name, "is none that the GPU computes whole");
+  const lanes = lanesFor(attention, target, attention.heads * attention.queries);
+  if (lanes) return emitForward(kernel, target, attention, lanes);
   return new AttentionEmitter(kernel, target, attention).emit();
 }
 
