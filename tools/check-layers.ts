@@ -18,6 +18,7 @@ const layers: readonly (readonly string[])[] = [
   ["array"],
   ["nn", "optimizers"],
   ["train", "webgpu", "worker"],
+  ["command"],
 ];
 
 /** The only files that re-export, one for each public entry; nothing in src imports them. */
@@ -38,6 +39,7 @@ const nodeFiles: ReadonlySet<string> = new Set([
   "src/array/files.ts",
   "src/train/checkpoint.ts",
   "src/train/run-files.ts",
+  "src/command/mlx-ts.ts",
 ]);
 
 const bannedFileNames: ReadonlySet<string> = new Set(["utils.ts", "helpers.ts", "types.ts"]);

@@ -1,5 +1,5 @@
 /**
- * Turns the documentation into tests: every `@example` in src and in packages, and every ```ts block of README.md becomes a test of
+ * Turns the documentation into tests: every `@example` in src and in packages, and every ```ts block of README.md and of some pages of docs becomes a test of
  * `test/.generated/documentation.test.ts`. CONTRIBUTING.md says how an example states what it expects.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +14,10 @@ export const generatedPath = "test/.generated/documentation.test.ts";
 
 const entryPath = "src/index.ts";
 
-/** The namespaces that every docstring's example sees; a README block writes its own imports. */
+/** The Markdown files whose blocks run. */
+const documents = ["README.md", "docs/live-training.md"];
+
+/** The namespaces that every docstring's example sees; a block in a Markdown file writes its own imports. */
 const namespaces: readonly (readonly [name: string, module: string, path: string])[] = [
   ["mx", "mlx-ts", entryPath],
   ["nn", "mlx-ts/nn", "src/nn/index.ts"],
@@ -35,8 +38,9 @@ export function generateDocumentationTests(): void {
   const examples = folders
     .flatMap(listTypeScriptFiles)
     .flatMap((path) => findDocstringExamples(path, readFileSync(join(rootPath, path), "utf8")));
-  const readmePath = "README.md";
-  examples.push(...findMarkdownExamples(readmePath, readFileSync(join(rootPath, readmePath), "utf8")));
+  for (const path of documents) {
+    examples.push(...findMarkdownExamples(path, readFileSync(join(rootPath, path), "utf8")));
+  }
 
   const generated = join(rootPath, generatedPath);
   mkdirSync(dirname(generated), { recursive: true });
@@ -66,7 +70,7 @@ function assemble(examples: readonly Example[]): string {
     ].join("\n");
   });
   return [
-    "/** Generated from the docstrings of src and from README.md by tools/documentation-tests.ts. */",
+    "/** Generated from the docstrings of src and packages, README.md and docs by tools/documentation-tests.ts. */",
     'import { it } from "vitest";',
     'import { runExample } from "../setup/documentation.ts";',
     ...imports.lines(),

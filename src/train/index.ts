@@ -25,6 +25,8 @@ export type {
 } from "./events.ts";
 export type { Histogram } from "./histograms.ts";
 export { histogramOf } from "./histograms.ts";
+export type { ProgressOptions, ProgressOutput } from "./progress.ts";
+export { withProgress } from "./progress.ts";
 export type { RunDirectory } from "./run-files.ts";
 export { commandsFile, eventsFile, readRunEvents, runEventOf, writeRunEvent } from "./run-lines.ts";
 export type { LogOptions } from "./run-log.ts";
