@@ -32,7 +32,7 @@ const crossOriginIsolation = {
 const gpuTests = "test/webgpu/**/*.test.ts";
 
 /** Tests of whole pages: in Node, they build and serve one and drive it in a browser. */
-const pageTests = "examples/*/test/**/*.page.test.ts";
+const pageTests = "{examples,packages}/*/test/**/*.page.test.ts";
 
 const gpuProject = (name: keyof typeof vulkanDrivers): TestProjectInlineConfiguration => ({
   extends: true,
@@ -91,7 +91,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "chromium",
           include: ["{test,packages/*/test}/**/*.test.ts"],
-          exclude: ["**/*.node.test.ts"],
+          exclude: ["**/*.node.test.ts", pageTests],
           browser: {
             enabled: true,
             headless: true,

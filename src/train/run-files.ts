@@ -65,6 +65,9 @@ function handleFiles(directory: FileSystemDirectoryHandle): RunFiles {
     read: async (name, offset) => new Uint8Array(await (await fileOf(name)).slice(offset).arrayBuffer()),
     async append(name, bytes) {
       const handle = await directory.getFileHandle(name, { create: true });
+      if (!("createWritable" in handle)) {
+        throw new ArgumentError("train", "log: this browser cannot write to the private files of a page");
+      }
       const { size } = await handle.getFile();
       const stream = await handle.createWritable({ keepExistingData: true });
       await stream.write({ type: "write", position: size, data: new Uint8Array(bytes) });

@@ -12,6 +12,8 @@ export interface StudioOptions {
   readonly directory: string;
   /** 4747 unless given; 0 takes a free one. */
   readonly port?: number;
+  /** The folder of the built page; the one that the package brings unless given. */
+  readonly page?: string;
 }
 
 /** A studio that runs. */
@@ -23,7 +25,7 @@ export interface Studio {
 
 const host = "127.0.0.1";
 /** What was built of `src/app`. */
-const pageFolder = fileURLToPath(new URL("../page", import.meta.url));
+const builtPage = fileURLToPath(new URL("../page", import.meta.url));
 const commandBytes = 1000;
 
 const contentTypes: ReadonlyMap<string, string> = new Map([
@@ -50,9 +52,9 @@ class Refusal extends Error {
  *
  * @throws {Error} if the port is taken
  */
-export async function startStudio({ directory, port = 4747 }: StudioOptions): Promise<Studio> {
+export async function startStudio({ directory, port = 4747, page = builtPage }: StudioOptions): Promise<Studio> {
   const server = createServer((request, response) => {
-    answer(directory, request, response).catch((error: unknown) => refuse(response, error));
+    answer({ directory, page }, request, response).catch((error: unknown) => refuse(response, error));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -70,7 +72,11 @@ export async function startStudio({ directory, port = 4747 }: StudioOptions): Pr
   };
 }
 
-async function answer(directory: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  { directory, page }: Required<Omit<StudioOptions, "port">>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const own = `http://${request.headers.host ?? ""}`;
   // A page elsewhere may have its name point here, and a form may be sent from anywhere.
   if (!/^http:\/\/(127\.0\.0\.1|localhost)(:\d+)?$/.test(own))
@@ -93,7 +99,7 @@ async function answer(directory: string, request: IncomingMessage, response: Ser
   } else if (url.pathname === "/api/runs" && request.method === "GET") {
     send(response, 200, "application/json", JSON.stringify({ directory, runs: await listRuns(directory) }));
   } else if (request.method === "GET") {
-    await sendPage(response, url.pathname);
+    await sendPage(response, page, url.pathname);
   } else throw new Refusal(405, "the studio does not know what that is");
 }
 
@@ -115,12 +121,12 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-async function sendPage(response: ServerResponse, path: string): Promise<void> {
+async function sendPage(response: ServerResponse, folder: string, path: string): Promise<void> {
   const file = normalize(path === "/" ? "/index.html" : path);
   const type = contentTypes.get(extname(file));
   if (type === undefined || file.includes("..")) throw new Refusal(404, "there is no such page");
   try {
-    send(response, 200, type, await readFile(join(pageFolder, file)));
+    send(response, 200, type, await readFile(join(folder, file)));
   } catch {
     throw new Refusal(404, "there is no such page");
   }
