@@ -156,7 +156,9 @@ describe.skipIf(typeof document === "undefined")("<mlx-training-monitor>", () =>
       { name: "yours", monitor: monitorOf(startEvent(), stepEvent(2), stepEvent(3, { loss: 0.125 })) },
     ];
     expect(find(element, "div", ".legend").textContent).toBe("mineyours");
-    expect(find(element, "output").textContent).toBe("mine 0.2500  yours 0.1250");
+    const chart = find(element, "div", "[role=slider]");
+    expect(chart.getAttribute("aria-valuetext")).toBe("step 3: mine 0.2500, yours 0.1250");
+    expect([...find(element, "output").children].map(({ textContent }) => textContent)).toEqual(["0.2500", "0.1250"]);
   });
 
   it("shows the panels that are asked for, in their order", () => {

@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import { type ChartLine, columnsOf } from "./chart-data.ts";
 import { formatCount, formatTick } from "./format.ts";
 import { make, makeButton, setAttributes, setText } from "./make.ts";
-import { faint, type Palette } from "./palette.ts";
+import { faint, type Palette, seriesCount } from "./palette.ts";
 
 /** What a chart is. */
 export interface ChartOptions {
@@ -38,11 +38,15 @@ export class LineChart {
   readonly #plotPlace = make("div", { class: "plot", role: "slider", tabindex: 0, "aria-valuemin": 0 });
   readonly #reading = make("output", { class: "reading" });
   readonly #resize: ResizeObserver;
+  readonly #sight: IntersectionObserver;
   readonly #endPalette: () => void;
   #lines: readonly ChartLine[] = [];
   #data: ReturnType<typeof columnsOf> = [[]];
   #plot: uPlot | null = null;
   #isLogarithmic = false;
+  /** A chart that nobody sees is not drawn. */
+  #isInSight = true;
+  #isStale = false;
   #row: number | null = null;
 
   constructor(options: ChartOptions) {
@@ -57,6 +61,11 @@ export class LineChart {
     this.element = make("figure", { class: "chart" }, caption, this.#plotPlace);
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(this.#plotPlace);
+    this.#sight = new IntersectionObserver((entries) => {
+      this.#isInSight = entries.at(-1)?.isIntersecting ?? true;
+      if (this.#isInSight && this.#isStale) this.#draw();
+    });
+    this.#sight.observe(this.#plotPlace);
     this.#endPalette = options.palette.onChange(() => this.#plot?.redraw(false));
   }
 
@@ -66,14 +75,21 @@ export class LineChart {
       lines.length === this.#lines.length && lines.every(({ colour }, k) => colour === this.#lines[k]?.colour);
     this.#lines = lines;
     this.#data = columnsOf(lines, this.#isLogarithmic);
-    if (isSameForm && this.#plot) this.#plot.setData(this.#data);
-    else this.#build();
+    if (!isSameForm || !this.#plot) this.#build();
+    else if (this.#isInSight) this.#draw();
+    else this.#isStale = true;
     this.#read();
+  }
+
+  #draw(): void {
+    this.#isStale = false;
+    this.#plot?.setData(this.#data);
   }
 
   /** Lets go of what the chart observes. */
   dispose(): void {
     this.#resize.disconnect();
+    this.#sight.disconnect();
     this.#endPalette();
     this.#plot?.destroy();
     this.#plot = null;
@@ -165,20 +181,30 @@ export class LineChart {
       setAttributes(this.#plotPlace, { "aria-valuenow": 0, "aria-valuetext": "no values yet" });
       return;
     }
-    const values = this.#lines.flatMap(({ label }, k) => {
+    const values = this.#lines.flatMap(({ label, colour }, k) => {
       const column = this.#data[3 * k + 1] ?? [];
       const value = this.#row === null ? lastValue(column) : column[row];
-      if (typeof value !== "number") return [];
-      return this.#lines.length > 1 ? `${label} ${this.#options.format(value)}` : this.#options.format(value);
+      return typeof value === "number" ? [{ label, colour, text: this.#options.format(value) }] : [];
     });
-    const place = this.#row === null ? "" : `step ${formatCount(step)}  `;
-    setText(this.#reading, `${place}${values.join("  ")}`);
+    this.#showReading(this.#row === null ? "" : `step ${formatCount(step)}`, values);
+    const isAlone = this.#lines.length === 1;
+    const told = values.map(({ label, text }) => (isAlone ? text : `${label} ${text}`));
     setAttributes(this.#plotPlace, {
       "aria-valuemin": steps[0] ?? 0,
       "aria-valuemax": steps.at(-1) ?? 0,
       "aria-valuenow": step,
-      "aria-valuetext": `step ${formatCount(step)}: ${values.join(", ") || "no value"}`,
+      "aria-valuetext": `step ${formatCount(step)}: ${told.join(", ") || "no value"}`,
     });
+  }
+
+  /** Values beside the title; of several lines, each in its line's colour. */
+  #showReading(place: string, values: readonly { readonly colour: number; readonly text: string }[]): void {
+    const parts = values.map(({ colour, text }) => {
+      const part = make("span", {}, text);
+      if (this.#lines.length > 1) part.style.color = `var(--series-${(colour % seriesCount) + 1})`;
+      return part;
+    });
+    this.#reading.replaceChildren(...(place === "" ? [] : [make("span", {}, place)]), ...parts);
   }
 
   #onKey(event: KeyboardEvent): void {

@@ -103,6 +103,7 @@ const charts = `
 .chart h3 { font-size: 13px; font-weight: 600; white-space: nowrap; }
 .reading { color: var(--muted); font-size: 12.5px; margin-inline-start: auto; white-space: pre; overflow: hidden;
   text-overflow: ellipsis; }
+output.reading span + span { margin-inline-start: 1.2ch; }
 .plot { position: relative; min-width: 0; border-radius: 4px; }
 .uplot { width: min-content; }
 .u-wrap { position: relative; user-select: none; }
