@@ -1,6 +1,6 @@
 /** What the example says of a judged network, in the terminal and in its report. */
 
-import { figure, type GrayImage, paragraph, plot, type Report, section, table } from "../common/report.ts";
+import { figure, type GrayImage, paragraph, plot, type Report, section, table } from "../common/html.ts";
 import { classNames, type LabelledImages, side } from "./dataset.ts";
 import type { Judgement } from "./training.ts";
 

@@ -3,8 +3,9 @@ import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { positiveNumber, UserError, wholeNumber } from "../command.ts";
 import { compareDevices, describeComparison } from "../devices.ts";
+import { figure, paragraph, plot, section, table } from "../html.ts";
 import { progressBar, RunningMean } from "../progress.ts";
-import { figure, paragraph, plot, section, table, toPage, writeReport } from "../report.ts";
+import { toPage, writeReport } from "../report.ts";
 
 describe("a comparison of devices", () => {
   const runs = (...curves: readonly (readonly number[])[]): (() => Promise<readonly number[]>) => {

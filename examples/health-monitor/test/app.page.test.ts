@@ -1,11 +1,14 @@
 /** What the app promises, in a headless browser. */
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import * as mx from "mlx-ts";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readSensorNetwork } from "../files.ts";
 import { runsOf } from "../sensors/metrics.ts";
 import { servePage } from "../web/serve.ts";
-import { type Driver, learn, openApp, openCsv, picturesOf, startDriver } from "./page-driver.ts";
+import { fewestToLearn } from "../web/sources/source.ts";
+import { type Driver, fakeStrap, learn, openApp, openCsv, picturesOf, startDriver } from "./page-driver.ts";
 
 /** A quiet sensor with one jump, as CSV. */
 function tableOf(rows: number, jumpAt: number): string {
@@ -133,34 +136,89 @@ describe("the app", () => {
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
   });
 
-  it.each([
-    ["a missing value", "a,b\n1,2\n3,\n", "mine.csv, row 3: b is missing; fill it in or delete the row"],
-    [
-      "text",
-      `a\n${"1\n".repeat(300)}two\n`,
-      'mine.csv, row 302: a is "two", not a number; correct it or delete the row',
-    ],
-    [
-      "too few rows",
-      "a\n1\n2\n",
-      "mine.csv, row 3: ends after 2 readings; record at least 240, half of them to learn from",
-    ],
-    [
-      "no numbers",
-      "a,b\nx,y\nz,w\n",
-      "mine.csv: no column of numbers; give each sensor a column with one reading in every row",
-    ],
-  ])("says in one line what is wrong with a table that has %s, and lives", async (_, content, message) => {
-    await openCsv(page, "mine.csv", content);
-    await expect.poll(() => page.locator("#notice-text").textContent()).toBe(message);
+  it("says in one line what is wrong with a table, and lives", async () => {
+    const mistakes: readonly (readonly [string, string])[] = [
+      ["a,b\n1,2\n3,\n", "mine.csv, row 3: b is missing; fill it in or delete the row"],
+      [`a\n${"1\n".repeat(300)}two\n`, 'mine.csv, row 302: a is "two", not a number; correct it or delete the row'],
+      ["a\n1\n2\n", "mine.csv, row 3: ends after 2 readings; record at least 240, half of them to learn from"],
+      ["a,b\nx,y\nz,w\n", "mine.csv: no column of numbers; give each sensor a column with one reading in every row"],
+      ["", "mine.csv: no column of numbers; give each sensor a column with one reading in every row"],
+      ["\u0000\u0001\u0002", "mine.csv: holds no text; save the table as CSV"],
+      [`a\n${"1".repeat(150_000)}`, "mine.csv, row 1: longer than 100,000 characters; save a table as CSV"],
+    ];
+    for (const [content, message] of mistakes) {
+      await openCsv(page, "mine.csv", content);
+      await expect.poll(() => page.locator("#notice-text").textContent()).toBe(message);
+    }
+    await openCsv(page, "mine.csv", Buffer.from([97, 10, 0xff, 0xfe, 0xfd]));
+    await expect.poll(() => page.locator("#notice-text").textContent()).toContain("is no text in UTF-8");
     const before = await picturesOf(page);
     await expect.poll(() => picturesOf(page)).toBeGreaterThan(before);
-    expect(await page.getByRole("heading", { level: 2 }).first().textContent()).toBe("Heart");
+    expect(await page.locator("#source-title").textContent()).toBe("Heart");
+  });
+
+  it("reads 200 MB as a stream while it draws, and can be told to stop", async () => {
+    // Long rows, so that the test takes seconds; their text is read and passed over.
+    const choose = (): Promise<void> =>
+      page.evaluate(() => {
+        const row = `${"measured by the sensor in the cellar, ".repeat(3)}20.5\n`;
+        const part = new Blob([row.repeat(10_000)]);
+        const parts = Array.from({ length: Math.ceil(2e8 / part.size) }, () => part);
+        const files = new DataTransfer();
+        files.items.add(new File(["where,what,who,value\n", ...parts], "large.csv"));
+        const input = document.querySelector<HTMLInputElement>("#file");
+        if (input) input.files = files.files;
+        input?.dispatchEvent(new Event("change"));
+      });
+    await choose();
+    await page.getByText(/Reading large.csv: [\d,]+ rows/).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.locator("#loading").waitFor({ state: "hidden" });
+    expect(await page.locator("#source-title").textContent()).toBe("Heart");
+
+    await choose();
+    const before = await picturesOf(page);
+    await page.getByRole("heading", { name: "large.csv" }).waitFor();
+    expect(await picturesOf(page)).toBeGreaterThan(before + 10);
+    expect(await page.locator("#source-remark").textContent()).toBe("1,690,000 readings of your own.");
   });
 
   it("leaves broken rows out when it is told to", async () => {
     await openCsv(page, "mine.csv", `${tableOf(600, 500)}\nbroken\n`);
     await page.getByRole("button", { name: "Leave such rows out" }).click();
     await expect.poll(() => page.locator("#source-remark").textContent()).toContain("2 rows were left out");
+  });
+
+  it("saves weights that load, and a report that loads nothing", async () => {
+    await page.getByRole("button", { name: "Single-hop network" }).click();
+    await page.getByRole("heading", { name: "Single-hop network" }).waitFor();
+    await learn(page, 20);
+    const save = async (name: string): Promise<string> => {
+      const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name }).click()]);
+      return download.path();
+    };
+    const { arrays, metadata } = await mx.loadSafetensors(await readFile(await save("Save weights")));
+    expect(arrays["first.weight"]?.shape).toEqual([32, 32]);
+    expect(JSON.parse(metadata.calibration ?? "{}").rules.length).toBe(4);
+    const report = await readFile(await save("Save report"), "utf8");
+    expect(report).not.toMatch(/<(script|link|img)\b|@import|url\(/);
+    expect(report).toContain("<h2>Mote 4, outdoor</h2>");
+    expect(report).toMatch(/<td>1 of 1<\/td>/);
+  });
+
+  it("shows what a heart-rate strap measures, and learns from it", async () => {
+    await page.evaluate(fakeStrap, fewestToLearn + 20);
+    await page.getByRole("button", { name: "Heart-rate strap" }).click();
+    await page.getByRole("heading", { name: "Test strap" }).waitFor();
+    await expect.poll(() => page.locator("#readout").textContent()).toMatch(/Heart rate[67]\d/);
+    await expect.poll(() => page.getByRole("button", { name: "Learn" }).isEnabled()).toBe(true);
+    await learn(page, 5);
+    await page.getByText("The strap is out of reach.").waitFor();
+  });
+
+  it("says so where there is no Bluetooth", async () => {
+    await page.evaluate(() => Object.defineProperty(navigator, "bluetooth", { value: undefined, configurable: true }));
+    await page.getByRole("button", { name: "Heart-rate strap" }).click();
+    await page.getByText("This browser has no Web Bluetooth").waitFor();
   });
 });

@@ -55,3 +55,29 @@ export async function learn(page: Page, passes: number): Promise<void> {
 export async function openCsv(page: Page, name: string, content: string | Buffer): Promise<void> {
   await page.locator("#file").setInputFiles({ name, mimeType: "text/csv", buffer: Buffer.from(content) });
 }
+
+/** In the page: a strap in the place of Web Bluetooth, which notifies `count` times in quick succession and is gone. */
+export function fakeStrap(count: number): void {
+  const characteristic = Object.assign(new EventTarget(), {
+    value: new DataView(new ArrayBuffer(0)),
+    async startNotifications() {
+      for (let k = 0; k < count; k++) {
+        setTimeout(
+          () => {
+            characteristic.value = new DataView(Uint8Array.of(0, 70 + Math.round(4 * Math.sin(k / 5))).buffer);
+            characteristic.dispatchEvent(new Event("characteristicvaluechanged"));
+          },
+          300 + 5 * k,
+        );
+      }
+      setTimeout(() => device.dispatchEvent(new Event("gattserverdisconnected")), 4000);
+    },
+  });
+  const service = { getCharacteristic: async () => characteristic };
+  const server = { getPrimaryService: async () => service };
+  const device = Object.assign(new EventTarget(), {
+    name: "Test strap",
+    gatt: { connect: async () => server, disconnect: () => {} },
+  });
+  Object.defineProperty(navigator, "bluetooth", { value: { requestDevice: async () => device }, configurable: true });
+}

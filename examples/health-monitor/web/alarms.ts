@@ -23,17 +23,20 @@ export class AlarmTrack {
   levels: Float32Array;
   /** The beats that were judged, in order. */
   beats: BeatVerdict[] = [];
+  length: number;
   #judged: Uint8Array;
   /** In order of time. */
   alarms: Alarm[] = [];
 
   constructor(length: number) {
+    this.length = length;
     this.levels = new Float32Array(length).fill(Number.NaN);
     this.#judged = new Uint8Array(length);
   }
 
   /** Makes room for further readings. */
   grow(length: number): void {
+    this.length = length;
     if (length <= this.levels.length) return;
     const capacity = Math.max(length, 2 * this.levels.length);
     const [levels, judged] = [new Float32Array(capacity).fill(Number.NaN), new Uint8Array(capacity)];

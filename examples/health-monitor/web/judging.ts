@@ -1,5 +1,4 @@
 /** Has the analyst judge what passes, and keeps the alarms of all tracks. */
-import type { Alarm } from "./alarms.ts";
 import { AlarmTrack } from "./alarms.ts";
 import type { RemoteAnalyst } from "./analysis/remote-analyst.ts";
 import type { Source } from "./sources/source.ts";
@@ -10,15 +9,15 @@ const judgedAtOnce = 8192;
 /** The alarms of the open source, as far as its readings have been judged. */
 export class Judging {
   readonly #analyst: Pick<RemoteAnalyst, "judge">;
-  readonly #onAlarms: (track: number, alarms: readonly Alarm[]) => void;
+  readonly #onAlarms: (track: number) => void;
   #tracks: readonly AlarmTrack[] = [];
   /** Counts sources and calibrations: a judgement by an earlier one is dropped. */
   #generation = 0;
   #hasModel = false;
   #isJudging = false;
 
-  /** `onAlarms` is told all alarms of a track whenever they change. */
-  constructor(analyst: Pick<RemoteAnalyst, "judge">, onAlarms: (track: number, alarms: readonly Alarm[]) => void) {
+  /** `onAlarms` is told of a track whenever its alarms change. */
+  constructor(analyst: Pick<RemoteAnalyst, "judge">, onAlarms: (track: number) => void) {
     this.#analyst = analyst;
     this.#onAlarms = onAlarms;
   }
@@ -46,7 +45,7 @@ export class Judging {
     this.#hasModel = true;
     for (const [index, track] of this.#tracks.entries()) {
       track.clear();
-      this.#onAlarms(index, []);
+      this.#onAlarms(index);
     }
   }
 
@@ -70,10 +69,14 @@ export class Judging {
   /** Judges all tracks from beginning to end; an earlier model's judging gives way to a later one's. */
   async judgeAll(): Promise<void> {
     const generation = this.#generation;
-    for (const [index, { levels }] of this.#tracks.entries()) {
-      for (let start = 0; start < levels.length; start += judgedAtOnce) {
-        await this.#judge(index, start, Math.min(levels.length, start + judgedAtOnce));
+    if (!this.#hasModel) return;
+    for (const [index, track] of this.#tracks.entries()) {
+      let start = track.firstUnjudged(0, track.length);
+      while (start < track.length) {
+        const end = Math.min(track.length, start + judgedAtOnce);
+        await this.#judge(index, start, end);
         if (generation !== this.#generation) return;
+        start = track.firstUnjudged(end, track.length);
       }
     }
   }
@@ -84,6 +87,6 @@ export class Judging {
     const track = this.#tracks[index];
     if (!judgement || !track || generation !== this.#generation) return;
     track.add(judgement);
-    this.#onAlarms(index, [...track.alarms]);
+    this.#onAlarms(index);
   }
 }

@@ -5,6 +5,7 @@ import type { DeviceName, LearnEvent } from "./analysis/analyst.ts";
 import type { RemoteAnalyst } from "./analysis/remote-analyst.ts";
 import { messageOf } from "./elements.ts";
 import type { Judging } from "./judging.ts";
+import { GrowingTrack } from "./sources/growing-track.ts";
 import type { State } from "./state.ts";
 
 /** The learning of one page. */
@@ -23,6 +24,8 @@ export class Learning {
 
   /** Learns what is normal in the open source, from the start or from where it was stopped. */
   async learn(epochs: number, goesOn = false): Promise<void> {
+    const [track] = this.#state.source.value?.tracks ?? [];
+    if (track instanceof GrowingTrack) track.trainingLength = track.length;
     const { isLearning, notice, monitor, unfinished } = this.#state;
     const watched = new TrainingMonitor();
     monitor.value = watched;
@@ -34,7 +37,9 @@ export class Learning {
         for (const event of events) this.#follow(watched, event);
         await this.#whileHeld();
       }
-      await this.#judging.judgeAll();
+      this.#judging.judgeAll().catch((error: unknown) => {
+        notice.value = { kind: "error", text: messageOf(error), actions: [] };
+      });
     } catch (error) {
       watched.fail(error);
       notice.value = { kind: "error", text: messageOf(error), actions: [] };

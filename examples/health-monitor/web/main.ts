@@ -9,12 +9,13 @@ import { showMonitor } from "./panels/monitor-panel.ts";
 import { showSources } from "./panels/source-panel.ts";
 import { Session } from "./session.ts";
 import { State } from "./state.ts";
+import { StrapSession } from "./strap-session.ts";
 
 const state = new State();
 const analyst = await startAnalyst();
 const session = new Session(state, analyst);
 const learning = new Learning(state, analyst, session.judging);
-showSources(state, session);
+showSources(state, session, new StrapSession(state, session, analyst));
 const monitor = showMonitor(state, session);
 showLearning(state, learning, session);
 showAlarms(state, session);

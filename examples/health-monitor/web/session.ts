@@ -8,7 +8,9 @@ import { messageOf } from "./elements.ts";
 import { Judging } from "./judging.ts";
 import { paces } from "./paces.ts";
 import { Playback } from "./playback.ts";
+import type { GrowingTrack } from "./sources/growing-track.ts";
 import { isRecordingName, type RecordingName } from "./sources/recordings.ts";
+import type { Source } from "./sources/source.ts";
 import type { NoticeAction, State } from "./state.ts";
 import type { OverviewContent } from "./trace/overview.ts";
 import { Pyramid } from "./trace/pyramid.ts";
@@ -21,6 +23,8 @@ export interface Shown {
 }
 
 const millisecondsBetweenSettings = 1500;
+/** A list that changes with every reading cannot be read. */
+const millisecondsBetweenAlarms = 200;
 
 /** One user's session with the page. */
 export class Session {
@@ -31,12 +35,14 @@ export class Session {
   readonly #state: State;
   readonly #analyst: RemoteAnalyst;
   #settingsKeptAt = 0;
+  #areAlarmsStale = false;
+  #alarmsShownAt = 0;
 
   constructor(state: State, analyst: RemoteAnalyst) {
     this.#state = state;
     this.#analyst = analyst;
-    this.judging = new Judging(analyst, (track, alarms) => {
-      if (track === state.track.value) state.alarms.value = alarms;
+    this.judging = new Judging(analyst, (track) => {
+      if (track === state.track.value) this.#areAlarmsStale = true;
     });
   }
 
@@ -79,6 +85,22 @@ export class Session {
     await this.#open(`Reading ${file.name}…`, load, remedies);
   }
 
+  /** Shows a sensor that goes on measuring; `append` takes its readings. */
+  openLive(source: Source): void {
+    this.#take({ source, model: null, unfinished: null });
+    this.playback.isLive = true;
+  }
+
+  /** Takes in a reading of the live sensor. */
+  append(track: GrowingTrack, values: readonly number[]): void {
+    track.append(values);
+    this.judging.track(0)?.grow(track.length);
+    const shown = this.shown.value;
+    for (const [c, pyramid] of shown?.trace.pyramids.entries() ?? []) pyramid.append(values[c] ?? Number.NaN);
+    this.playback.length = track.length;
+    this.#state.readings.value = track.length;
+  }
+
   /** Opens what `load` gives, unless that does so itself. */
   async #open(
     text: string,
@@ -111,6 +133,7 @@ export class Session {
     state.windowSeconds.value = pace.windowSeconds;
     state.loading.value = null;
     state.source.value = source;
+    this.playback.isLive = false;
     this.playback.position = pace.windowSeconds / source.secondsPerReading;
     this.showTrack(0);
     this.setPlaying(true);
@@ -123,18 +146,18 @@ export class Session {
     const track = source?.tracks[index];
     const alarms = this.judging.track(index);
     if (!source || !track || !alarms) return;
-    const pyramids = track.channels.map((values) => new Pyramid(values));
+    const pyramids = track.channels.map((values, c) => new Pyramid(values, track.extents?.[c]));
     this.playback.length = track.length;
     this.playback.secondsPerReading = source.secondsPerReading;
     this.playback.seek(this.playback.position);
     const labels = runsOf(track.labels);
     const { channels, secondsPerReading } = source;
-    const { length, trainingLength } = track;
     this.#state.track.value = index;
+    this.#state.readings.value = track.length;
     this.#state.alarms.value = [...alarms.alarms];
     this.shown.value = {
       trace: { channels, pyramids, alarms, labels, secondsPerReading },
-      overview: { pyramids, alarms, labels, length, trainingLength },
+      overview: { pyramids, alarms, labels, track },
     };
   }
 
@@ -161,7 +184,16 @@ export class Session {
     const position = Math.floor(this.playback.position);
     const start = Math.max(0, Math.floor(position - windowSeconds.value / this.playback.secondsPerReading));
     this.judging.judgePassed(track.value, start, position).catch((error: unknown) => this.#report(error));
+    this.#showNewAlarms();
     if (performance.now() - this.#settingsKeptAt > millisecondsBetweenSettings) this.keepSettings();
+  }
+
+  #showNewAlarms(): void {
+    const now = performance.now();
+    if (!this.#areAlarmsStale || now - this.#alarmsShownAt < millisecondsBetweenAlarms) return;
+    this.#areAlarmsStale = false;
+    this.#alarmsShownAt = now;
+    this.#state.alarms.value = [...(this.judging.track(this.#state.track.value)?.alarms ?? [])];
   }
 
   /** Keeps what the user watches, for the next time. */

@@ -50,6 +50,8 @@ export class State {
   /** Everything that was learned, the latest first. */
   readonly history: Signal<readonly LearnedModel[]> = signal([]);
   readonly keeping: Signal<Keeping> = signal("kept");
+  /** Readings of the shown track so far. */
+  readonly readings: Signal<number> = signal(0);
   /** Alarms of the shown track. */
   readonly alarms: Signal<readonly Alarm[]> = signal([]);
 }

@@ -1,8 +1,10 @@
 /** The analyst: lives in a worker, opens sources, learns what is usual in them, judges their readings, and keeps it all. */
 import * as mx from "mlx-ts";
 import { type Checkpoint, type ControlCommand, type RunEvent, TrainingControl } from "mlx-ts/train";
+import type { GrowingTrack } from "../sources/growing-track.ts";
 import { loadRecording, type RecordingName } from "../sources/recordings.ts";
 import type { Source } from "../sources/source.ts";
+import { strapSource } from "../sources/strap-source.ts";
 import { readTableFile, type TableProgress } from "../sources/table-file.ts";
 import type { Detector, Judgement } from "./detector.ts";
 import { HeartDetector } from "./heart-detector.ts";
@@ -50,6 +52,9 @@ const watch = { gradientNorm: true, histograms: { everySteps: 100 }, kernels: tr
 /** How long the analyst works before it lets other calls in. */
 const patienceMilliseconds = 12;
 
+/** How often the recording of a strap is kept. */
+const readingsBetweenKeeping = 20;
+
 /** Checkpoints are kept about this often, and when the training ends. */
 const millisecondsBetweenCheckpoints = 1000;
 
@@ -57,6 +62,7 @@ const millisecondsBetweenCheckpoints = 1000;
 export class Analyst {
   #library: Library | null = null;
   #source: Source | null = null;
+  #growing: GrowingTrack | null = null;
   #detector: Detector | null = null;
   #control = new TrainingControl();
 
@@ -85,6 +91,22 @@ export class Analyst {
   async openKept(): Promise<Opened | null> {
     const source = await (await this.#openLibrary()).table();
     return source && this.#take(source);
+  }
+
+  /** Opens a strap that begins to measure, and forgets the recording of the one before. */
+  async openStrap(name: string): Promise<void> {
+    const { source, track } = strapSource(name);
+    await this.#take(source);
+    this.#detector = null; // what was learned of the last time's heart rate is not about today
+    this.#growing = track;
+  }
+
+  /** Takes in readings of the strap, one value for each channel. */
+  async append(readings: readonly (readonly number[])[]): Promise<void> {
+    const [source, track] = [this.#source, this.#growing];
+    if (!source || !track) return;
+    for (const reading of readings) track.append(reading);
+    if (track.length % readingsBetweenKeeping < readings.length) await (await this.#openLibrary()).keepTable(source);
   }
 
   /** Opens a table of the user. @throws {UserError} naming file, row and remedy */
@@ -117,10 +139,11 @@ export class Analyst {
   async *learn({ epochs, seed, goesOn }: LearnRequest): AsyncGenerator<readonly LearnEvent[], void, void> {
     const source = this.#source;
     if (!source) throw new Error("learn: no source is open");
+    if (this.#growing) this.#growing.trainingLength = this.#growing.length;
     const library = await this.#openLibrary();
     const resume = goesOn ? await library.checkpoint(source.key) : null;
     mx.random.seed(seed);
-    const detector = await detectorOf(source);
+    const detector = detectorOf(source);
     const control = new TrainingControl();
     this.#control = control;
     const started = performance.now();
@@ -201,11 +224,12 @@ export class Analyst {
   async #take(source: Source): Promise<Opened> {
     this.#control.stop();
     this.#source = source;
+    this.#growing = null;
     this.#detector = null;
     const library = await this.#openLibrary();
     const kept = await library.model(source.key);
     if (kept) {
-      const detector = await detectorOf(source);
+      const detector = detectorOf(source);
       await detector.load(kept.bytes);
       this.#detector = detector;
     }
@@ -218,8 +242,7 @@ export class Analyst {
   }
 }
 
-async function detectorOf({ kind, tracks }: Source): Promise<Detector> {
+function detectorOf({ kind, tracks }: Source): Detector {
   const [first] = tracks;
-  if (kind === "heart" && first) return new HeartDetector(first);
-  return SensorDetector.create(tracks);
+  return kind === "heart" && first ? new HeartDetector(first) : new SensorDetector(tracks);
 }

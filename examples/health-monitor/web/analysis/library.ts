@@ -1,6 +1,7 @@
 /** What the page keeps, by meaning: models and unfinished trainings of each source, the user's last table, history, settings. */
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "mlx-ts/train";
-import { type ChannelInfo, type Source, type SourceKind, sharedCopy } from "../sources/source.ts";
+import { type ChannelInfo, type Source, type SourceKind, sharedCopy, sharedZeros } from "../sources/source.ts";
+import { extentsOf } from "../trace/pyramid.ts";
 import { type Keeping, Store } from "./store.ts";
 
 /** A model that has learned, as it is shown. */
@@ -128,7 +129,9 @@ export class Library {
     const channels = table.channels.map((_, c) => values.subarray(c * length, (c + 1) * length));
     const trainingLength = Math.floor(length / 2);
     const labels = new Uint8Array(length);
-    return { ...source, tracks: [{ name: table.title, channels, labels, isLabelled: false, length, trainingLength }] };
+    const extents = channels.map((each) => extentsOf(each, sharedZeros));
+    const track = { name: table.title, channels, labels, isLabelled: false, extents, length, trainingLength };
+    return { ...source, tracks: [track] };
   }
 
   /** Keeps a table of the user in place of the one before. @throws {DOMException} if there is too little room */
@@ -136,7 +139,8 @@ export class Library {
     if (!track) return;
     await this.#store.remove("table.json");
     await this.#store.write("table.bin", track.channels);
-    await this.#store.write("table.json", JSON.stringify({ ...source, length: track.length } satisfies KeptTable));
+    const table: KeptTable = { ...source, length: track.length };
+    await this.#store.write("table.json", JSON.stringify(table));
   }
 
   /** Forgets everything. */

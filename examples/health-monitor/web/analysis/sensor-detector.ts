@@ -1,12 +1,15 @@
 /** Detects readings that a forecaster of the sensor does not expect. */
 import * as train from "mlx-ts/train";
 import { type AlarmRule, averagedReadings, learnAlarm, levelsOf } from "../../sensors/alarm.ts";
-import { Forecaster, forecastErrors, forecasterPlan, trainingWindows, type Windows } from "../../sensors/forecaster.ts";
+import { Forecaster, forecastErrors, forecasterPlan, trainingWindows } from "../../sensors/forecaster.ts";
 import { learnUnits } from "../../sensors/scaler.ts";
 import type { Series } from "../../sensors/series.ts";
 import { trainOptions } from "../../training.ts";
 import type { Detector, Judgement, LearnOptions } from "./detector.ts";
 import { countParameters, loadModel, saveModel } from "./model-file.ts";
+
+/** Readings of each series that train at most, the latest ones: enough to know a sensor, and soon seen. */
+const mostTrainingReadings = 100_000;
 
 /** What is learned beside the weights. */
 interface Calibration {
@@ -20,20 +23,13 @@ interface Calibration {
 export class SensorDetector implements Detector {
   readonly modelName = "Forecaster";
   readonly #series: readonly Series[];
-  readonly #windows: Windows;
   readonly #forecaster: Forecaster;
-  #calibration: Calibration;
+  #sampleCount = 0;
+  #calibration: Calibration = { units: [], rules: [] };
 
-  private constructor(series: readonly Series[], units: readonly number[]) {
+  constructor(series: readonly Series[]) {
     this.#series = series;
-    this.#calibration = { units, rules: [] };
-    this.#windows = trainingWindows(series, units);
-    this.#forecaster = new Forecaster(units.length);
-  }
-
-  /** A detector that knows the units of its channels, and nothing else yet. */
-  static async create(series: readonly Series[]): Promise<SensorDetector> {
-    return new SensorDetector(series, await learnUnits(series));
+    this.#forecaster = new Forecaster(series[0]?.channels.length);
   }
 
   get parameterCount(): number {
@@ -41,7 +37,7 @@ export class SensorDetector implements Detector {
   }
 
   get sampleCount(): number {
-    return this.#windows.count;
+    return this.#sampleCount;
   }
 
   /** The learned unit of each channel. */
@@ -49,17 +45,20 @@ export class SensorDetector implements Detector {
     return this.#calibration.units;
   }
 
-  learn({ epochs, ...options }: LearnOptions): AsyncGenerator<train.TrainEvent, void, void> {
-    const plan = { ...forecasterPlan(this.#forecaster, this.#windows), epochs };
-    return train.train({ ...trainOptions(plan), ...options });
+  async *learn({ epochs, ...options }: LearnOptions): AsyncGenerator<train.TrainEvent, void, void> {
+    const series = this.#series.map(recentTraining);
+    const units = await learnUnits(series);
+    this.#calibration = { units, rules: [] };
+    const windows = trainingWindows(series, units);
+    this.#sampleCount = windows.count;
+    const plan = { ...forecasterPlan(this.#forecaster, windows), epochs };
+    yield* train.train({ ...trainOptions(plan), ...options });
   }
 
   async calibrate(): Promise<void> {
     const { units } = this.#calibration;
     const rules: AlarmRule[] = [];
-    for (const series of this.#series) {
-      const { channels, labels, trainingLength } = series;
-      const training = { channels, labels, length: trainingLength, trainingLength };
+    for (const training of this.#series.map(recentTraining)) {
       rules.push(learnAlarm(training, await forecastErrors(this.#forecaster, training, units), averagedReadings));
     }
     this.#calibration = { units, rules };
@@ -82,6 +81,18 @@ export class SensorDetector implements Detector {
   async load(bytes: Uint8Array): Promise<void> {
     this.#calibration = await loadModel(this.modelName, this.#forecaster, bytes, isCalibration);
   }
+}
+
+/** The latest training readings of a series, as a series of its own. */
+function recentTraining({ channels, labels, trainingLength }: Series): Series {
+  const first = Math.max(0, trainingLength - mostTrainingReadings);
+  const length = trainingLength - first;
+  return {
+    channels: channels.map((values) => values.subarray(first, trainingLength)),
+    labels: labels.subarray(first, trainingLength),
+    length,
+    trainingLength: length,
+  };
 }
 
 function isCalibration(value: unknown): value is Calibration {

@@ -7,7 +7,18 @@ import { element, make, saveFile } from "../elements.ts";
 import type { Learning } from "../learning.ts";
 import { paces } from "../paces.ts";
 import type { Session } from "../session.ts";
+import { fewestToLearn, type SourceKind } from "../sources/source.ts";
 import type { State } from "../state.ts";
+
+const forecast = "A network learns to forecast the next reading";
+
+/** How each kind of source is learned. */
+const remarks: Readonly<Record<SourceKind, string>> = {
+  heart: "An autoencoder learns the usual beats of the first half. A beat that it cannot draw again raises an alarm.",
+  network: `${forecast} from the first half of all sensors. Readings that come otherwise raise an alarm.`,
+  table: `${forecast} from the first half. Readings that come otherwise raise an alarm.`,
+  strap: `${forecast} from all there are now. Readings that come otherwise raise an alarm.`,
+};
 
 /** Models of the past that are listed. */
 const listedModels = 8;
@@ -26,16 +37,27 @@ export function showLearning(state: State, learning: Learning, session: Session)
     const { title = "model" } = state.source.value ?? {};
     if (bytes) saveFile(`${title.replace(/\W+/g, "-")}.safetensors`, bytes, "application/octet-stream");
   });
+  const report = element("save-report", HTMLButtonElement);
+  report.addEventListener("click", async () => {
+    const [source, model] = [state.source.value, state.model.value];
+    if (!source || !model) return;
+    // All of the recording, not only what has been played.
+    await session.judging.judgeAll();
+    const { reportOf } = await import("../report/report.ts");
+    const page = reportOf({ source, model, tracks: session.judging.tracks, madeAt: new Date() });
+    saveFile(`${source.title.replace(/\W+/g, "-")}-report.html`, page, "text/html");
+  });
   effect(() => {
     const model = state.model.value;
     weights.disabled = model === null;
+    report.disabled = model === null;
     facts.replaceChildren(...(model ? factsOf(model) : []));
   });
   effect(() => {
-    remark.textContent =
-      state.source.value?.kind === "heart"
-        ? "An autoencoder learns the usual beats of the first half. A beat that it cannot draw again raises an alarm."
-        : "A network learns to forecast the next reading from the first half. Readings that come otherwise raise an alarm.";
+    const kind = state.source.value?.kind;
+    if (kind === "strap" && state.readings.value < fewestToLearn) {
+      remark.textContent = `Two minutes of readings are needed first: ${state.readings.value} of ${fewestToLearn}.`;
+    } else if (kind) remark.textContent = remarks[kind];
   });
 }
 
@@ -53,7 +75,7 @@ function followControls(state: State, learning: Learning): void {
     const isLearning = state.isLearning.value;
     const unfinished = state.unfinished.value;
     learn.hidden = isLearning;
-    learn.disabled = state.source.value === null;
+    learn.disabled = state.readings.value < fewestToLearn;
     learn.textContent = state.model.value ? "Learn anew" : "Learn";
     goOn.hidden = isLearning || unfinished === null;
     goOn.textContent = unfinished ? `Go on after pass ${unfinished.epoch} of ${unfinished.epochs}` : "";

@@ -26,6 +26,7 @@ export function showMonitor(state: State, session: Session): { refreshPalette():
   });
   effect(() => {
     state.alarms.value;
+    state.readings.value;
     isOverviewStale = true;
   });
   let before = performance.now();

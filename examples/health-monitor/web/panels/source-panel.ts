@@ -4,6 +4,7 @@ import { button, element } from "../elements.ts";
 import type { Session } from "../session.ts";
 import type { RecordingName } from "../sources/recordings.ts";
 import type { State } from "../state.ts";
+import type { StrapSession } from "../strap-session.ts";
 
 const recordings: readonly { readonly name: RecordingName; readonly title: string }[] = [
   { name: "ecg-208", title: "Heart" },
@@ -12,7 +13,7 @@ const recordings: readonly { readonly name: RecordingName; readonly title: strin
 ];
 
 /** Lets the user choose what to watch. */
-export function showSources(state: State, session: Session): void {
+export function showSources(state: State, session: Session, straps: StrapSession): void {
   const row = element("recordings", HTMLFieldSetElement);
   const buttons = recordings.map(({ name, title }) => {
     const made = button(title, () => void session.openRecording(name));
@@ -28,10 +29,13 @@ export function showSources(state: State, session: Session): void {
     // The same file may be chosen again, once it is mended.
     file.value = "";
   });
+  const strap = element("strap", HTMLButtonElement);
+  strap.addEventListener("click", () => void straps.connect());
   acceptDrops(session);
   effect(() => {
     const key = state.source.value?.key;
     for (const { name, made } of buttons) made.ariaPressed = String(name === key);
+    strap.ariaPressed = String(state.source.value?.kind === "strap");
     openFile.ariaPressed = String(state.source.value?.kind === "table");
   });
   showLoading(state);

@@ -1,5 +1,6 @@
 /** What the page shows and the detectors judge: readings of one or more sensors that measure the same, as plain data. */
 import type { Series } from "../../sensors/series.ts";
+import type { ExtentLevels } from "../trace/pyramid.ts";
 
 /** What kind of readings a source gives, which decides how they are judged and shown. */
 export type SourceKind = "heart" | "network" | "table" | "strap";
@@ -18,6 +19,8 @@ export interface Track extends Series {
   readonly name: string;
   /** Whether events in it were labelled by people. */
   readonly isLabelled: boolean;
+  /** The extents of each channel, if they are known; otherwise whoever draws finds them. */
+  readonly extents?: readonly ExtentLevels[];
 }
 
 /** A recording, or a sensor that goes on measuring. */
@@ -36,11 +39,16 @@ export interface Source {
 /** Readings that a detector needs at least before it can learn. */
 export const fewestToLearn = 120;
 
+/** Zeros in memory that the page and its worker share, where the page may share memory. */
+export function sharedZeros(length: number): Float64Array {
+  const byteLength = length * Float64Array.BYTES_PER_ELEMENT;
+  const { crossOriginIsolated } = globalThis;
+  return new Float64Array(crossOriginIsolated ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength));
+}
+
 /** A copy of `values` in memory that the page and its worker share, where the page may share memory. */
 export function sharedCopy(values: Float64Array): Float64Array {
-  const { crossOriginIsolated } = globalThis;
-  const memory = crossOriginIsolated ? new SharedArrayBuffer(values.byteLength) : new ArrayBuffer(values.byteLength);
-  const copy = new Float64Array(memory);
+  const copy = sharedZeros(values.length);
   copy.set(values);
   return copy;
 }

@@ -1,7 +1,8 @@
 /** A table that the user drops onto the page, read as a stream: a file of any size never stands in memory as text. */
 import { UserError } from "../../../common/command.ts";
 import { TableReader } from "../../csv.ts";
-import { fewestToLearn, type Source, sharedCopy } from "./source.ts";
+import { extentsOf } from "../trace/pyramid.ts";
+import { fewestToLearn, type Source, sharedCopy, sharedZeros } from "./source.ts";
 
 /** How a file is read. */
 export interface TableFileOptions {
@@ -73,6 +74,7 @@ export function tableSource(
     );
   }
   const leftOut = rowsLeftOut > 0 ? ` ${rowsLeftOut.toLocaleString("en")} rows were left out.` : "";
+  const channels = columns.map(sharedCopy);
   return {
     key: `table ${JSON.stringify([name, length, names])}`,
     title: name,
@@ -87,7 +89,8 @@ export function tableSource(
     tracks: [
       {
         name,
-        channels: columns.map(sharedCopy),
+        channels,
+        extents: channels.map((values) => extentsOf(values, sharedZeros)),
         labels: new Uint8Array(length),
         isLabelled: false,
         length,

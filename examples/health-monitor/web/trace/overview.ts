@@ -1,6 +1,7 @@
 /** Draws a whole track as a strip: what trains, what was labelled, what raised an alarm. */
 import type { Run } from "../../sensors/metrics.ts";
 import type { AlarmTrack } from "../alarms.ts";
+import type { Track } from "../sources/source.ts";
 import { type Palette, readPalette } from "./palette.ts";
 import type { Pyramid } from "./pyramid.ts";
 import { Surface } from "./surface.ts";
@@ -10,8 +11,7 @@ export interface OverviewContent {
   readonly pyramids: readonly Pyramid[];
   readonly alarms: AlarmTrack;
   readonly labels: readonly Run[];
-  readonly length: number;
-  readonly trainingLength: number;
+  readonly track: Pick<Track, "length" | "trainingLength">;
 }
 
 /** A strip on a canvas. */
@@ -32,7 +32,7 @@ export class Overview {
   }
 
   /** Draws all of it. */
-  draw({ pyramids, alarms, labels, length, trainingLength }: OverviewContent): void {
+  draw({ pyramids, alarms, labels, track: { length, trainingLength } }: OverviewContent): void {
     const { context, width, height } = this.#surface;
     this.#surface.clear();
     const toX = (reading: number): number => (reading / length) * width;

@@ -9,17 +9,40 @@ export interface Extent {
   readonly greatest: number;
 }
 
+/** The extents of neighbouring values, as plain data: one entry for every eight of the level below. */
+export interface ExtentLevel {
+  readonly least: Float64Array;
+  readonly greatest: Float64Array;
+}
+
+/** The levels of a series, the finest first. */
+export type ExtentLevels = readonly ExtentLevel[];
+
+/** The levels of `values`; `allocate` makes their arrays. */
+export function extentsOf(values: Float64Array, allocate: (length: number) => Float64Array): ExtentLevels {
+  const levels: ExtentLevel[] = [];
+  let below: ExtentLevel = { least: values, greatest: values };
+  while (below.least.length > branching) {
+    const entries = Math.ceil(below.least.length / branching);
+    const level = { least: allocate(entries), greatest: allocate(entries) };
+    fillLevel(level, below, 0, entries, below.least.length);
+    levels.push(level);
+    below = level;
+  }
+  return levels;
+}
+
 /** Values that may grow at the end, and their extents at every level. */
 export class Pyramid {
   #values: Float64Array;
   #length: number;
-  readonly #levels: { least: Float64Array; greatest: Float64Array }[] = [];
+  readonly #levels: ExtentLevel[];
 
-  /** Begins with `values`, which are not copied. */
-  constructor(values: Float64Array) {
+  /** Begins with `values` and their levels, which are not copied. */
+  constructor(values: Float64Array, levels: ExtentLevels = extentsOf(values, (length) => new Float64Array(length))) {
     this.#values = values;
     this.#length = values.length;
-    this.#extend(0);
+    this.#levels = [...levels];
   }
 
   get length(): number {
@@ -36,7 +59,7 @@ export class Pyramid {
     if (this.#length === this.#values.length) this.#values = doubled(this.#values);
     this.#values[this.#length] = value;
     this.#length++;
-    this.#extend(this.#length - 1);
+    this.#extend();
   }
 
   /** The extent of the readings from `start` to before `end`. */
@@ -63,38 +86,38 @@ export class Pyramid {
     return { least, greatest };
   }
 
-  /** Brings all levels up to date with the values from `from` on. */
-  #extend(from: number): void {
-    let below = { least: this.#values, greatest: this.#values };
+  /** Brings all levels up to date with the last value. */
+  #extend(): void {
+    let below: ExtentLevel = { least: this.#values, greatest: this.#values };
     let count = this.#length;
-    let first = from;
-    for (let level = 0; count > branching; level++) {
+    for (let index = 0; count > branching; index++) {
       const entries = Math.ceil(count / branching);
-      const known = this.#levels[level];
+      let level = this.#levels[index] ?? { least: new Float64Array(0), greatest: new Float64Array(0) };
       // A level that has just begun covers everything before, too.
-      first = known ? Math.floor(first / branching) : 0;
-      const current = known ?? { least: new Float64Array(entries), greatest: new Float64Array(entries) };
-      this.#levels[level] = current;
-      if (entries > current.least.length) {
-        current.least = doubled(current.least);
-        current.greatest = doubled(current.greatest);
-      }
-      for (let entry = first; entry < entries; entry++) {
-        let least = Number.POSITIVE_INFINITY;
-        let greatest = Number.NEGATIVE_INFINITY;
-        const end = Math.min((entry + 1) * branching, count);
-        for (let k = entry * branching; k < end; k++) {
-          const low = below.least[k] ?? Number.NaN;
-          const high = below.greatest[k] ?? Number.NaN;
-          if (low < least) least = low;
-          if (high > greatest) greatest = high;
-        }
-        current.least[entry] = least;
-        current.greatest[entry] = greatest;
-      }
-      below = current;
+      const first = level.least.length === 0 ? 0 : entries - 1;
+      if (entries > level.least.length) level = { least: doubled(level.least), greatest: doubled(level.greatest) };
+      this.#levels[index] = level;
+      fillLevel(level, below, first, entries, count);
+      below = level;
       count = entries;
     }
+  }
+}
+
+/** Finds the entries from `first` to before `end` of a level above the first `count` of the level below. */
+function fillLevel(level: ExtentLevel, below: ExtentLevel, first: number, end: number, count: number): void {
+  for (let entry = first; entry < end; entry++) {
+    let least = Number.POSITIVE_INFINITY;
+    let greatest = Number.NEGATIVE_INFINITY;
+    const stop = Math.min((entry + 1) * branching, count);
+    for (let k = entry * branching; k < stop; k++) {
+      const low = below.least[k] ?? Number.NaN;
+      const high = below.greatest[k] ?? Number.NaN;
+      if (low < least) least = low;
+      if (high > greatest) greatest = high;
+    }
+    level.least[entry] = least;
+    level.greatest[entry] = greatest;
   }
 }
 
