@@ -12,6 +12,7 @@ import { ensureChromium } from "./chromium.ts";
 import { type Counts, countsFileVariable } from "./count-reporter.ts";
 import { generateDocumentationTests } from "./documentation-tests.ts";
 import { rootPath } from "./root.ts";
+import { ensureRuntimes } from "./runtimes.ts";
 import { ensureSpawnedBrowser, spawnedBrowserNames } from "./spawned-browser.ts";
 import { ensureLavapipe } from "./vulkan.ts";
 
@@ -60,6 +61,11 @@ function prepare(): boolean {
     if (values.project.some((project) => ["chromium", "pages", "swiftshader"].includes(project))) ensureChromium();
     if (values.project.includes("lavapipe")) ensureLavapipe();
     for (const name of spawnedBrowserNames) if (values.project.includes(name)) ensureSpawnedBrowser(name);
+    if (
+      values.project.includes("node") &&
+      (filters.length === 0 || filters.some((filter) => filter.includes("runtimes")))
+    )
+      ensureRuntimes();
     if (filters.length === 0 || filters.some((filter) => filter.includes("documentation")))
       generateDocumentationTests();
     return true;

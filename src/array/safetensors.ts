@@ -6,6 +6,7 @@ import { ArgumentError, FormatError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { asArray } from "../primitives/operands.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileSource } from "./files.ts";
 import { nameOfSource, readBytes, writeBytes } from "./files.ts";
@@ -70,12 +71,15 @@ export interface SaveSafetensorsOptions {
  * metadata.format; // "mlx"
  */
 export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<Uint8Array> {
+  if (!isPlainObject(arrays))
+    throw new ArgumentError("saveSafetensors", "takes arrays by name, as in saveSafetensors({ a, b }, { path })");
   if (Object.hasOwn(arrays, "__metadata__")) {
     throw new ArgumentError("saveSafetensors", "no array can be called __metadata__; give it another name");
   }
-  await evaluate(arrays);
+  const named = Object.entries(arrays).map(([name, array]) => [name, asArray("saveSafetensors", array)] as const);
+  await evaluate(named);
   // The widest elements come first, so that every array lies aligned.
-  const ordered = Object.entries(arrays).sort(([, a], [, b]) => byteLengthOf(b.dtype) - byteLengthOf(a.dtype));
+  const ordered = named.sort(([, a], [, b]) => byteLengthOf(b.dtype) - byteLengthOf(a.dtype));
   const header: [string, unknown][] = options.metadata ? [["__metadata__", options.metadata]] : [];
   let end = 0;
   for (const [name, { dtype, shape, nbytes }] of ordered) {

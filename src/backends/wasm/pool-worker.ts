@@ -32,13 +32,18 @@ export interface WorkerHandle {
   ended(): Promise<void>;
 }
 
-/** Starts a worker: a Web Worker where there are any, else a thread of Node; undefined if there are none. */
+/**
+ * Starts a Web Worker where there are any, else a thread of Node; undefined if there are neither. Outside of browsers a Web
+ * Worker must be able not to keep the process alive: Bun's is, Deno's is not, but Deno has Node's threads too.
+ */
 export function startPoolWorker(
   source: WorkerSource,
   start: WorkerStart,
   events: WorkerEvents,
 ): WorkerHandle | undefined {
-  return typeof Worker === "function" ? startWebWorker(source, start, events) : startNodeWorker(source, start, events);
+  const hasWebWorkers = typeof Worker === "function";
+  const thread = hasWebWorkers && "unref" in Worker.prototype ? undefined : startNodeWorker(source, start, events);
+  return thread ?? (hasWebWorkers ? startWebWorker(source, start, events) : undefined);
 }
 
 /** The program text that all workers of a pool run. */
