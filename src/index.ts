@@ -39,7 +39,7 @@ export {
   uint64,
   unsignedinteger,
 } from "./array/constants.ts";
-export { sliceUpdate } from "./array/dynamic-slice.ts";
+export { slice, sliceUpdate } from "./array/dynamic-slice.ts";
 export { evaluate, synchronize } from "./array/evaluate.ts";
 export type { ExplainedKernel, Explanation } from "./array/explain.ts";
 export { explain, toDot } from "./array/explain.ts";
@@ -50,7 +50,6 @@ export { array, fromTypedArray } from "./array/from-data.ts";
 export type { GpuInfo } from "./array/gpu.ts";
 export { gpu } from "./array/gpu.ts";
 export type { IndexItem, Slice } from "./array/index-items.ts";
-export { slice } from "./array/index-items.ts";
 export type { IndexUpdate } from "./array/indexing.ts";
 export { memory, tidy } from "./array/lifetime.ts";
 export { load, loadArray, loadArrays } from "./array/load.ts";
@@ -86,25 +85,18 @@ export { MLXArray } from "./graph/mlx-array.ts";
 export type { Device, DeviceOptions, WideFallback } from "./graph/placement.ts";
 export { defaultDevice, setDefaultDevice, withDevice } from "./graph/placement.ts";
 export {
-  abs,
   add,
   conj,
   conjugate,
   degrees,
   divide,
-  divmod,
-  floorDivide,
   imag,
-  maximum,
-  minimum,
   multiply,
   negative,
   positive,
   radians,
   real,
   reciprocal,
-  remainder,
-  sign,
   square,
   subtract,
 } from "./primitives/arithmetic.ts";
@@ -159,6 +151,7 @@ export {
 } from "./primitives/creation.ts";
 export type { DiagonalPlace, TraceOptions } from "./primitives/diagonals.ts";
 export { diag, diagonal, trace, tril, triu } from "./primitives/diagonals.ts";
+export { divmod, floorDivide, remainder } from "./primitives/division.ts";
 export { einsum, einsumPath } from "./primitives/einsum.ts";
 export {
   erf,
@@ -176,10 +169,10 @@ export {
   sigmoid,
   sqrt,
 } from "./primitives/exponential.ts";
-export { all, any, argMax, argMin, max, min, pickAxes } from "./primitives/extrema.ts";
+export { all, any, argMax, argMin, max, min } from "./primitives/extrema.ts";
 export * as fast from "./primitives/fast.ts";
 export { take, takeAlongAxis } from "./primitives/gather.ts";
-export { concat, concatenate, repeat, roll, split, stack, tile, unstack } from "./primitives/joining.ts";
+export { concat, concatenate, roll, split, stack, unstack } from "./primitives/joining.ts";
 export {
   bitwiseAnd,
   bitwiseInvert,
@@ -194,6 +187,7 @@ export {
   logicalXor,
   rightShift,
 } from "./primitives/logical.ts";
+export { abs, maximum, minimum, sign } from "./primitives/magnitude.ts";
 export type { ArrayLike, ArrayReference } from "./primitives/operands.ts";
 export type { PadOptions, PadWidth } from "./primitives/padding.ts";
 export { pad } from "./primitives/padding.ts";
@@ -226,8 +220,10 @@ export {
   expandDims,
   flatten,
   matrixTranspose,
+  repeat,
   squeeze,
   swapAxes,
+  tile,
   unflatten,
 } from "./primitives/shaping.ts";
 export { flip } from "./primitives/slicing.ts";

@@ -42,6 +42,12 @@ const nodeFiles: ReadonlySet<string> = new Set([
   "src/command/mlx-ts.ts",
 ]);
 
+/**
+ * What every file called `*-part.ts` imports first, whatever its layer. A bundler makes a chunk of all modules that the same
+ * entries need; as every part needs what a page starts with, that is one chunk instead of a dozen, and 8 % smaller.
+ */
+const startFile = "src/array/methods.ts";
+
 const bannedFileNames: ReadonlySet<string> = new Set(["utils.ts", "helpers.ts", "types.ts"]);
 
 /** The layer rules a file breaks, given its path from the root and its text. */
@@ -67,7 +73,12 @@ export function findLayerViolations(path: string, text: string): readonly Violat
       );
     }
   }
-  for (const { specifier, position, isDynamic } of listImports(sourceFile)) {
+  const imports = listImports(sourceFile);
+  const isPart = fileName.endsWith("-part.ts");
+  if (isPart && targetOf(path, imports[0]?.specifier ?? "") !== startFile)
+    report(0, `a part imports ${startFile} first`);
+  for (const { specifier, position, isDynamic } of imports) {
+    if (isPart && targetOf(path, specifier) === startFile) continue;
     const judge = path.startsWith("packages/") ? judgePackageImport : judgeImport;
     const message = judge(path, specifier, isDynamic);
     if (message !== undefined) report(position, message);
@@ -109,6 +120,10 @@ function listImports(sourceFile: ts.SourceFile): readonly Import[] {
   return imports;
 }
 
+function targetOf(path: string, specifier: string): string {
+  return posix.join(posix.dirname(path), specifier);
+}
+
 function judgeImport(path: string, specifier: string, isDynamic: boolean): string | undefined {
   if (specifier.startsWith("node:")) {
     if (!isDynamic) return `"${specifier}" at load time: browsers load this file too; import it when it is needed`;
@@ -118,7 +133,7 @@ function judgeImport(path: string, specifier: string, isDynamic: boolean): strin
   }
   if (!specifier.startsWith(".")) return `"${specifier}": the root package has no dependency`;
   if (!specifier.endsWith(".ts")) return `"${specifier}": imports of own files end in .ts`;
-  const target = posix.join(posix.dirname(path), specifier);
+  const target = targetOf(path, specifier);
   if (!target.startsWith("src/")) return `"${specifier}" lies outside of src`;
   if (entries.has(path)) return undefined;
   if (entries.has(target)) return `"${specifier}" is a public entry: import from the file itself`;

@@ -1,7 +1,7 @@
-/** Regions whose place is known only when it is computed: reading and replacing them. */
+/** Ranges of positions for an index, and regions whose place is known only when it is computed. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxes } from "../base/shape.ts";
-import type { MLXArray } from "../graph/mlx-array.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
 import { add, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { greaterEqual, less } from "../primitives/comparison.ts";
@@ -12,12 +12,39 @@ import { logicalAnd } from "../primitives/logical.ts";
 import { where } from "../primitives/selection.ts";
 import { sliceAxis } from "../primitives/slicing.ts";
 import { broadcastTo, reshape } from "../primitives/views.ts";
+import type { Slice } from "./index-items.ts";
+
+/**
+ * The positions from `start` up to, not including, `stop` in steps of `step`; `null` leaves an end open. For use in `x.at(…)`.
+ *
+ * Or, as in MLX, the region of an array of shape `size` that begins at `start`, an integer array, along `axes`, and at 0 along
+ * the others: its place may be computed. It must lie within the array; positions beyond it give the nearest element.
+ *
+ * @example
+ * await array([0, 1, 2, 3, 4]).at(slice(1, null, 2)).tolist(); // [1, 3]
+ * await slice(array([0, 1, 2, 3, 4]), array([2], "int32"), [0], [2]).tolist(); // [2, 3]
+ */
+export function slice(start: number | null, stop?: number | null, step?: number | null): Slice;
+export function slice(x: MLXArray, start: MLXArray, axes: readonly number[], size: readonly number[]): MLXArray;
+export function slice(
+  first: MLXArray | number | null,
+  second: MLXArray | number | null = null,
+  third: readonly number[] | number | null = null,
+  size: readonly number[] = [],
+): Slice | MLXArray {
+  if (!(first instanceof MLXArray) && !(second instanceof MLXArray) && (typeof third === "number" || third === null)) {
+    return { start: first, stop: second, step: third };
+  }
+  if (first instanceof MLXArray && second instanceof MLXArray && typeof third === "object" && third)
+    return sliceFrom(first, second, third, size);
+  throw new ArgumentError("slice", "of an array takes the start, an array of integers, the axes, and the size");
+}
 
 /**
  * The region of `x` of shape `size` that begins at `start` along `axes`, and at 0 along the others. It must lie within `x`: a
  * position beyond it gives the nearest element.
  */
-export function sliceFrom(x: MLXArray, start: MLXArray, axes: readonly number[], size: readonly number[]): MLXArray {
+function sliceFrom(x: MLXArray, start: MLXArray, axes: readonly number[], size: readonly number[]): MLXArray {
   const starts = startsOf("slice", x, start, axes);
   checkSize("slice", x, size);
   return size.reduce((part, length, axis) => {

@@ -1,12 +1,17 @@
 /** Computing arrays. */
 
+import { Part } from "../base/part.ts";
 import { childrenOf } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { mayUseGpu } from "../graph/placement.ts";
 import { ArrayReference } from "../primitives/operands.ts";
 import { currentRuntime, openedGpu, pendingState } from "./device.ts";
-import { gpuRuntime } from "./gpu.ts";
-import { stagesOf } from "./stages.ts";
+
+/** What computes on several devices. */
+export const stages: Part<(roots: readonly MLXArray[]) => Promise<void>> = /* @__PURE__ */ new Part(
+  "computing on several devices",
+  () => import("./stages-part.ts"),
+);
 
 /**
  * Computes every array in the arguments (arrays, modules, optimizers, and lists and plain objects of them) in one pass
@@ -46,12 +51,8 @@ export async function synchronize(): Promise<void> {
 /** Computes `roots`, none of which is evaluated, each operation on its device. */
 async function compute(roots: readonly MLXArray[]): Promise<void> {
   if (!mayUseGpu()) return currentRuntime().evaluate(roots);
-  for (const { device, roots: part } of stagesOf(roots)) {
-    const runtime = device === "gpu" ? await gpuRuntime() : currentRuntime();
-    // While other stages ran, somebody else may have computed or disposed some of these.
-    const pending = part.filter((root) => !root.isEvaluated && !root.isDisposed);
-    if (pending.length > 0) await runtime.evaluate(pending);
-  }
+  const computeInStages = await stages.load();
+  await computeInStages(roots);
 }
 
 function addRoot(roots: Set<MLXArray>, array: MLXArray): void {

@@ -1,22 +1,10 @@
 /** What the operators and names of an expression template mean, for arrays and for number literals. */
 import { DtypeError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import {
-  abs,
-  add,
-  divide,
-  floorDivide,
-  maximum,
-  minimum,
-  multiply,
-  negative,
-  remainder,
-  sign,
-  square,
-  subtract,
-} from "../primitives/arithmetic.ts";
+import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
 import { equal, greater, greaterEqual, less, lessEqual, notEqual } from "../primitives/comparison.ts";
 import { matmul } from "../primitives/contraction.ts";
+import { floorDivide, remainder } from "../primitives/division.ts";
 import { erf, exp, expm1, log, log1p, log2, log10, power, rsqrt, sigmoid, sqrt } from "../primitives/exponential.ts";
 import {
   bitwiseAnd,
@@ -27,6 +15,7 @@ import {
   logicalNot,
   rightShift,
 } from "../primitives/logical.ts";
+import { abs, maximum, minimum, sign } from "../primitives/magnitude.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { ceil, floor, round } from "../primitives/rounding.ts";
 import { where } from "../primitives/selection.ts";

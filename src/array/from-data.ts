@@ -10,10 +10,11 @@ import { checkShape, formatShape, sizeOf } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { apply } from "../graph/primitive.ts";
 import { castTo } from "../primitives/cast.ts";
-import { stack } from "../primitives/joining.ts";
 import { constant, fromAllocation } from "../primitives/leaf.ts";
+import { stackedAval } from "../primitives/shape-rules.ts";
 import { identity } from "../primitives/views.ts";
 import { currentRuntime } from "./device.ts";
+import { callLaterOne } from "./later-methods.ts";
 
 /** What `array` takes: numbers, booleans, bigints, nested lists of them or of arrays, and typed arrays. */
 export type ArrayData = Scalar | MLXArray | ArrayBufferView | readonly ArrayData[];
@@ -38,7 +39,7 @@ export function array(data: ArrayData, dtype?: Dtype): MLXArray {
   if (!Array.isArray(data)) return scalar(data, dtype);
   if (containsArrays(data)) {
     const parts = data.map((part: ArrayData) => array(part, dtype));
-    return stack(parts);
+    return callLaterOne("stackAll", stackedAval(parts), parts);
   }
   const shape = shapeOf(data);
   const flat: Scalar[] = [];

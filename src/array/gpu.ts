@@ -1,6 +1,7 @@
 /** The GPU as users see it: whether there is one, what it is, and how a program shares its own device. */
 import type { GpuDevice } from "../backends/webgpu/gpu-api.ts";
 import type { WebGpuBackend } from "../backends/webgpu/webgpu-backend.ts";
+import { webgpu } from "../backends/webgpu/webgpu-loader.ts";
 import { DeviceError } from "../base/errors.ts";
 import { openedGpu, setGpu } from "./device.ts";
 import type { Runtime } from "./runtime.ts";
@@ -34,7 +35,7 @@ export async function gpuRuntime(): Promise<Runtime> {
 }
 
 async function openRuntime(): Promise<Runtime> {
-  const [{ openDevice }, { WebGpuBackend }] = await loadBackend();
+  const { openDevice, WebGpuBackend } = await webgpu.load();
   return runtimeOf(new WebGpuBackend(await openDevice()));
 }
 
@@ -43,11 +44,6 @@ function runtimeOf(backend: WebGpuBackend): Runtime {
   if (!runtime) throw new DeviceError("gpu", "the device was closed while it was opened");
   current = backend;
   return runtime;
-}
-
-/** Loaded when first needed, so that programs for the CPU do not carry it. */
-function loadBackend() {
-  return Promise.all([import("../backends/webgpu/adapter.ts"), import("../backends/webgpu/webgpu-backend.ts")]);
 }
 
 let current: WebGpuBackend | null = null;
@@ -91,7 +87,7 @@ export const gpu: {
     };
   },
   async use(device) {
-    const [{ adoptDevice }, { WebGpuBackend }] = await loadBackend();
+    const { adoptDevice, WebGpuBackend } = await webgpu.load();
     runtimeOf(new WebGpuBackend(adoptDevice(device)));
   },
   close() {

@@ -4,8 +4,7 @@ import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import { checkIndex, checkIndices } from "../primitives/gather.ts";
-import { sliceFrom } from "./dynamic-slice.ts";
+import { checkIndex, checkIndices } from "../primitives/shape-rules.ts";
 import { array } from "./from-data.ts";
 
 /** A range of positions; see `slice`. */
@@ -28,32 +27,6 @@ export type IndexItem =
   | readonly number[]
   | readonly (readonly number[])[]
   | readonly boolean[];
-
-/**
- * The positions from `start` up to, not including, `stop` in steps of `step`; `null` leaves an end open. For use in `x.at(…)`.
- *
- * Or, as in MLX, the region of an array of shape `size` that begins at `start`, an integer array, along `axes`, and at 0 along
- * the others: its place may be computed. It must lie within the array; positions beyond it give the nearest element.
- *
- * @example
- * await array([0, 1, 2, 3, 4]).at(slice(1, null, 2)).tolist(); // [1, 3]
- * await slice(array([0, 1, 2, 3, 4]), array([2], "int32"), [0], [2]).tolist(); // [2, 3]
- */
-export function slice(start: number | null, stop?: number | null, step?: number | null): Slice;
-export function slice(x: MLXArray, start: MLXArray, axes: readonly number[], size: readonly number[]): MLXArray;
-export function slice(
-  first: MLXArray | number | null,
-  second: MLXArray | number | null = null,
-  third: readonly number[] | number | null = null,
-  size: readonly number[] = [],
-): Slice | MLXArray {
-  if (!(first instanceof MLXArray) && !(second instanceof MLXArray) && (typeof third === "number" || third === null)) {
-    return { start: first, stop: second, step: third };
-  }
-  if (first instanceof MLXArray && second instanceof MLXArray && typeof third === "object" && third)
-    return sliceFrom(first, second, third, size);
-  throw new ArgumentError("slice", "of an array takes the start, an array of integers, the axes, and the size");
-}
 
 /** What one part of an index does, axis by axis. */
 export type Selection =

@@ -1,23 +1,20 @@
-/** Parts of arrays by index: how an index is taken apart, read from, and written to. `array-at.ts` is what users see of it. */
+/**
+ * Parts of arrays by index: how an index is taken apart, and what reading and writing there answer at once. `array-at.ts` is
+ * what users see of it, `index-access.ts` does it.
+ */
 import { isFloating } from "../base/dtype.ts";
-import { DtypeError, MLXError, ShapeError } from "../base/errors.ts";
+import { DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { add, divide, maximum, minimum, multiply, negative, reciprocal, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
-import { gatherAt, take } from "../primitives/gather.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
-import { cumsum } from "../primitives/scanning.ts";
-import type { ScatterOp } from "../primitives/scatter.ts";
-import { scatterInto } from "../primitives/scatter.ts";
-import { where } from "../primitives/selection.ts";
 import type { Region } from "../primitives/slicing.ts";
-import { replaceRegion, sliceRegion } from "../primitives/slicing.ts";
-import { broadcastTo, inverseOrder, reshape, transpose } from "../primitives/views.ts";
+import { broadcastTo, reshape } from "../primitives/views.ts";
 import type { IndexItem, Selection } from "./index-items.ts";
 import { selectionsOf } from "./index-items.ts";
+import { callLaterOne } from "./later-methods.ts";
 
 /** How an update combines with what is there. */
 export type IndexUpdate = "set" | "add" | "subtract" | "multiply" | "divide" | "maximum" | "minimum";
@@ -90,10 +87,8 @@ function arraysPlace(selections: readonly Selection[]): number {
 }
 
 /** The elements that a plan selects. */
-export function readAt(x: MLXArray, { region, kept, indices, axes, order, shape }: IndexPlan): MLXArray {
-  const part = reshape(sliceRegion(x, region), kept);
-  const gathered = indices.length > 0 ? transpose(gatherAt(part, indices, { batchRank: 0, axes }), order) : part;
-  return reshape(gathered, shape);
+export function readAt(x: MLXArray, { indices, ...plan }: IndexPlan): MLXArray {
+  return callLaterOne("readAt", { shape: plan.shape, dtype: x.dtype }, [x, plan, ...indices]);
 }
 
 /** The whole of `x` with what `target` selects, by a plan or a mask, combined with `value`. */
@@ -112,32 +107,9 @@ export function updatedAt(
   }
   const operand = castTo(given, x.dtype);
   if ("mask" in target) return updateMasked(x, target.mask, how, operand);
-  const wide = assigned(operand, target.shape);
-  if (wide.size === 0) return x;
-  const { region, kept, indices, axes, order } = target;
-  if (indices.length === 0) {
-    const next = combined(how, sliceRegion(x, region), reshape(wide, region.lengths));
-    return replaceRegion(x, region, next);
-  }
-  const rank = indices[0]?.ndim ?? 0;
-  const positions = indices[0]?.shape ?? [];
-  const others = kept.filter((_, axis) => !axes.includes(axis));
-  const moved = [...positions, ...others];
-  const updates = transpose(
-    reshape(
-      wide,
-      order.map((place) => moved[place] ?? 1),
-    ),
-    inverseOrder(order),
-  );
-  if (updates.ndim !== rank + others.length) throw new MLXError("at", "updates do not fit the index");
-  const part = reshape(sliceRegion(x, region), kept);
-  const [op, scattered] = asScatter(how, updates);
-  return replaceRegion(
-    x,
-    region,
-    reshape(scatterInto(op, part, scattered, indices, { batchRank: 0, axes }), region.lengths),
-  );
+  const { indices, ...plan } = target;
+  const wide = assigned(operand, plan.shape);
+  return wide.size === 0 ? x : callLaterOne("writeAt", x, [x, plan, how, wide, ...indices]);
 }
 
 /** `value` in `shape`; leading axes of length 1 that `shape` does not have are dropped. */
@@ -147,57 +119,23 @@ function assigned(value: MLXArray, shape: Shape): MLXArray {
   return broadcastTo(isSpare ? reshape(value, value.shape.slice(extra)) : value, shape);
 }
 
-function combined(how: IndexUpdate, current: MLXArray, value: MLXArray): MLXArray {
-  switch (how) {
-    case "set":
-      return value;
-    case "add":
-      return add(current, value);
-    case "subtract":
-      return subtract(current, value);
-    case "multiply":
-      return multiply(current, value);
-    case "divide":
-      return divide(current, value);
-    case "maximum":
-      return maximum(current, value);
-    case "minimum":
-      return minimum(current, value);
-  }
-}
-
-function asScatter(how: IndexUpdate, updates: MLXArray): readonly [ScatterOp, MLXArray] {
-  switch (how) {
-    case "subtract":
-      return ["add", negative(updates)];
-    case "divide":
-      return ["multiply", reciprocal(updates)];
-    default:
-      return [how, updates];
-  }
-}
-
 /** Elements where the mask, which covers the leading axes, is true: all take the value, or each the next part of it. */
 function updateMasked(x: MLXArray, mask: MLXArray, how: IndexUpdate, value: MLXArray): MLXArray {
-  const rank = mask.ndim;
-  const rest = x.shape.slice(rank);
-  if (!sameShape(mask.shape, x.shape.slice(0, rank))) {
+  const rest = x.shape.slice(mask.ndim);
+  if (!sameShape(mask.shape, x.shape.slice(0, mask.ndim))) {
     throw new ShapeError(
       "at",
       `the mask ${formatShape(mask.shape)} does not cover leading axes of ${formatShape(x.shape)}`,
     );
   }
-  const isTrue = broadcastTo(reshape(mask, [...mask.shape, ...rest.map(() => 1)]), x.shape);
-  return where(isTrue, combined(how, x, maskedValues(x, mask, value, rest)), x);
+  const isShared = value.ndim <= rest.length;
+  const wide = isShared ? broadcastTo(value, x.shape) : partsOf(value, rest);
+  return callLaterOne("writeMasked", x, [x, mask, how, wide, isShared]);
 }
 
-function maskedValues(x: MLXArray, mask: MLXArray, value: MLXArray, rest: Shape): MLXArray {
-  if (value.ndim <= rest.length) return broadcastTo(value, x.shape);
-  // The n-th true element takes the n-th part of the value.
+/** The parts of a value that one element of a mask takes each, [parts, ...rest]. */
+function partsOf(value: MLXArray, rest: Shape): MLXArray {
   const lead = value.ndim - rest.length;
   const parts = reshape(value, [sizeOf(value.shape.slice(0, lead)), ...value.shape.slice(lead)]);
-  const wide = broadcastTo(parts, [parts.shape[0] ?? 0, ...rest]);
-  if (wide.size === 0) return x;
-  const numbers = cumsum(castTo(reshape(mask, [mask.size]), "int32"), 0, { inclusive: false });
-  return reshape(take(wide, numbers, 0), x.shape);
+  return broadcastTo(parts, [parts.shape[0] ?? 0, ...rest]);
 }

@@ -4,56 +4,23 @@ import { requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import {
-  abs,
-  add,
-  divide,
-  floorDivide,
-  maximum,
-  minimum,
-  multiply,
-  negative,
-  reciprocal,
-  remainder,
-  sign,
-  square,
-  subtract,
-} from "../primitives/arithmetic.ts";
+import { add, divide, multiply, negative, reciprocal, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
-import { allClose, arrayEqual } from "../primitives/closeness.ts";
-import { equal, greater, greaterEqual, isInf, less, lessEqual, notEqual } from "../primitives/comparison.ts";
-import { matmul } from "../primitives/contraction.ts";
 import { view } from "../primitives/conversion.ts";
-import { diag, diagonal, trace, tril, triu } from "../primitives/diagonals.ts";
-import { erf, exp, expm1, log, log1p, log2, log10, power, rsqrt, sigmoid, sqrt } from "../primitives/exponential.ts";
-import { all, any, argMax, argMin, max, min } from "../primitives/extrema.ts";
-import { take, takeAlongAxis } from "../primitives/gather.ts";
-import { repeat, roll, split, tile } from "../primitives/joining.ts";
-import { logicalAnd, logicalNot, logicalOr } from "../primitives/logical.ts";
-import { prod } from "../primitives/products.ts";
 import { sum } from "../primitives/reductions.ts";
-import { ceil, floor, round, trunc } from "../primitives/rounding.ts";
-import { cummax, cummin, cumprod, cumsum, logCumsumExp } from "../primitives/scanning.ts";
-import { putAlongAxis } from "../primitives/scatter.ts";
-import { clip } from "../primitives/selection.ts";
-import { expandDims, flatten, squeeze, swapAxes, unflatten } from "../primitives/shaping.ts";
-import { flip } from "../primitives/slicing.ts";
-import { argSort, sort, topK } from "../primitives/sorting.ts";
-import { logSumExp, mean, softmax, std, variance } from "../primitives/statistics.ts";
-import { cos, sin, tan, tanh } from "../primitives/trigonometry.ts";
+import { expandDims, flatten, repeat, squeeze, swapAxes, tile, unflatten } from "../primitives/shaping.ts";
 import { broadcastTo, moveAxis, reshape, transpose } from "../primitives/views.ts";
 import { ArrayAt, at, get } from "./array-at.ts";
 import { format } from "./format.ts";
 import type { IndexItem } from "./index-items.ts";
+import type { LaterMethods, Method } from "./later-methods.ts";
+import { callLater } from "./later-methods.ts";
+import { methodShapes } from "./method-shapes.ts";
 import type { NestedList } from "./reading.ts";
 import { copyElements, item, lendElements, tolist } from "./reading.ts";
 
-/** The function `F` as a method: its first argument is the array. */
-export type Method<F> = F extends (x: never, ...rest: infer R) => infer Q ? (...rest: R) => Q : never;
-
-/** The methods of arrays that are public functions, too; see the function of the same name. */
-export interface ArrayMethods {
-  abs: Method<typeof abs>;
+/** The methods that are there from the start: what gradients are made of, and what only moves axes. */
+export interface PresentMethods {
   add: Method<typeof add>;
   sub: Method<typeof subtract>;
   subtract: Method<typeof subtract>;
@@ -61,67 +28,11 @@ export interface ArrayMethods {
   multiply: Method<typeof multiply>;
   div: Method<typeof divide>;
   divide: Method<typeof divide>;
-  floorDivide: Method<typeof floorDivide>;
-  remainder: Method<typeof remainder>;
   neg: Method<typeof negative>;
   negative: Method<typeof negative>;
-  pow: Method<typeof power>;
-  power: Method<typeof power>;
-  maximum: Method<typeof maximum>;
-  minimum: Method<typeof minimum>;
   square: Method<typeof square>;
-  sqrt: Method<typeof sqrt>;
-  rsqrt: Method<typeof rsqrt>;
   reciprocal: Method<typeof reciprocal>;
-  sign: Method<typeof sign>;
-  exp: Method<typeof exp>;
-  expm1: Method<typeof expm1>;
-  log: Method<typeof log>;
-  log2: Method<typeof log2>;
-  log10: Method<typeof log10>;
-  log1p: Method<typeof log1p>;
-  sigmoid: Method<typeof sigmoid>;
-  erf: Method<typeof erf>;
-  sin: Method<typeof sin>;
-  cos: Method<typeof cos>;
-  tan: Method<typeof tan>;
-  tanh: Method<typeof tanh>;
-  floor: Method<typeof floor>;
-  ceil: Method<typeof ceil>;
-  round: Method<typeof round>;
-  trunc: Method<typeof trunc>;
-  equal: Method<typeof equal>;
-  notEqual: Method<typeof notEqual>;
-  less: Method<typeof less>;
-  lessEqual: Method<typeof lessEqual>;
-  greater: Method<typeof greater>;
-  greaterEqual: Method<typeof greaterEqual>;
-  logicalAnd: Method<typeof logicalAnd>;
-  logicalOr: Method<typeof logicalOr>;
-  logicalNot: Method<typeof logicalNot>;
-  isInf: Method<typeof isInf>;
-  allClose: Method<typeof allClose>;
-  arrayEqual: Method<typeof arrayEqual>;
-  clip: Method<typeof clip>;
   sum: Method<typeof sum>;
-  prod: Method<typeof prod>;
-  mean: Method<typeof mean>;
-  max: Method<typeof max>;
-  min: Method<typeof min>;
-  variance: Method<typeof variance>;
-  std: Method<typeof std>;
-  any: Method<typeof any>;
-  all: Method<typeof all>;
-  argMax: Method<typeof argMax>;
-  argMin: Method<typeof argMin>;
-  logSumExp: Method<typeof logSumExp>;
-  softmax: Method<typeof softmax>;
-  cumsum: Method<typeof cumsum>;
-  cumprod: Method<typeof cumprod>;
-  cummax: Method<typeof cummax>;
-  cummin: Method<typeof cummin>;
-  logCumsumExp: Method<typeof logCumsumExp>;
-  matmul: Method<typeof matmul>;
   reshape: Method<typeof reshape>;
   flatten: Method<typeof flatten>;
   unflatten: Method<typeof unflatten>;
@@ -131,22 +42,13 @@ export interface ArrayMethods {
   swapAxes: Method<typeof swapAxes>;
   moveAxis: Method<typeof moveAxis>;
   broadcastTo: Method<typeof broadcastTo>;
-  split: Method<typeof split>;
   repeat: Method<typeof repeat>;
   tile: Method<typeof tile>;
-  roll: Method<typeof roll>;
-  flip: Method<typeof flip>;
-  diag: Method<typeof diag>;
-  diagonal: Method<typeof diagonal>;
-  trace: Method<typeof trace>;
-  tril: Method<typeof tril>;
-  triu: Method<typeof triu>;
-  take: Method<typeof take>;
-  takeAlongAxis: Method<typeof takeAlongAxis>;
-  putAlongAxis: Method<typeof putAlongAxis>;
-  sort: Method<typeof sort>;
-  argSort: Method<typeof argSort>;
-  topK: Method<typeof topK>;
+}
+
+/** The methods of arrays that are public functions, too; see the function of the same name. */
+export interface ArrayMethods extends PresentMethods, LaterMethods {
+  pow: LaterMethods["power"];
 }
 
 declare module "../graph/mlx-array.ts" {
@@ -174,8 +76,7 @@ declare module "../graph/mlx-array.ts" {
   }
 }
 
-const methods: Record<keyof ArrayMethods, (x: never, ...rest: never[]) => unknown> = {
-  abs,
+const present: Record<keyof PresentMethods, (x: never, ...rest: never[]) => unknown> = {
   add,
   sub: subtract,
   subtract,
@@ -183,67 +84,11 @@ const methods: Record<keyof ArrayMethods, (x: never, ...rest: never[]) => unknow
   multiply,
   div: divide,
   divide,
-  floorDivide,
-  remainder,
   neg: negative,
   negative,
-  pow: power,
-  power,
-  maximum,
-  minimum,
   square,
-  sqrt,
-  rsqrt,
   reciprocal,
-  sign,
-  exp,
-  expm1,
-  log,
-  log2,
-  log10,
-  log1p,
-  sigmoid,
-  erf,
-  sin,
-  cos,
-  tan,
-  tanh,
-  floor,
-  ceil,
-  round,
-  trunc,
-  equal,
-  notEqual,
-  less,
-  lessEqual,
-  greater,
-  greaterEqual,
-  logicalAnd,
-  logicalOr,
-  logicalNot,
-  isInf,
-  allClose,
-  arrayEqual,
-  clip,
   sum,
-  prod,
-  mean,
-  max,
-  min,
-  variance,
-  std,
-  any,
-  all,
-  argMax,
-  argMin,
-  logSumExp,
-  softmax,
-  cumsum,
-  cumprod,
-  cummax,
-  cummin,
-  logCumsumExp,
-  matmul,
   reshape,
   flatten,
   unflatten,
@@ -253,29 +98,21 @@ const methods: Record<keyof ArrayMethods, (x: never, ...rest: never[]) => unknow
   swapAxes,
   moveAxis,
   broadcastTo,
-  split,
   repeat,
   tile,
-  roll,
-  flip,
-  diag,
-  diagonal,
-  trace,
-  tril,
-  triu,
-  take,
-  takeAlongAxis,
-  putAlongAxis,
-  sort,
-  argSort,
-  topK,
 };
 
-for (const [name, method] of Object.entries(methods)) {
+for (const [name, method] of Object.entries(present)) {
   define(name, function (this: MLXArray, ...rest: unknown[]): unknown {
     return Reflect.apply(method, undefined, [this, ...rest]);
   });
 }
+for (const name of namesOf(methodShapes)) {
+  define(name, function (this: MLXArray, ...rest: unknown[]): unknown {
+    return callLater(name, methodShapes[name], [this, ...rest]);
+  });
+}
+define("pow", MLXArray.prototype.power);
 define("at", function (this: MLXArray, ...items: readonly IndexItem[]): ArrayAt {
   return at(this, ...items);
 });
@@ -326,4 +163,10 @@ Object.defineProperty(MLXArray.prototype, "T", {
 
 function define(name: string | symbol, value: (this: MLXArray, ...args: never[]) => unknown): void {
   Object.defineProperty(MLXArray.prototype, name, { value, configurable: true, writable: true });
+}
+
+function namesOf<T extends object>(table: T): readonly (keyof T & string)[] {
+  const names: (keyof T & string)[] = [];
+  for (const name in table) names.push(name);
+  return names;
 }

@@ -1,7 +1,9 @@
-/** Cuts a graph whose operations are placed on several devices into parts that each run on one. */
+/** Cuts a graph whose operations are placed on several devices into parts that each run on one, and computes them. */
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
+import { currentRuntime } from "./device.ts";
+import { gpuRuntime } from "./gpu.ts";
 import { commonCall } from "./trace.ts";
 
 /** Arrays to compute on one device, once the stages before are computed. */
@@ -43,4 +45,14 @@ export function stagesOf(roots: readonly MLXArray[]): Stage[] {
   for (const cut of cuts) put(cut, depths.get(cut) ?? 0);
   for (const root of roots) if (!cuts.has(root)) put(root, last.get(root.device) ?? deepest);
   return [...parts.values()].sort((a, b) => a.depth - b.depth);
+}
+
+/** Computes `roots`, none of which is evaluated, each operation on its device. */
+export async function computeInStages(roots: readonly MLXArray[]): Promise<void> {
+  for (const { device, roots: part } of stagesOf(roots)) {
+    const runtime = device === "gpu" ? await gpuRuntime() : currentRuntime();
+    // While other stages ran, somebody else may have computed or disposed some of these.
+    const pending = part.filter((root) => !root.isEvaluated && !root.isDisposed);
+    if (pending.length > 0) await runtime.evaluate(pending);
+  }
 }

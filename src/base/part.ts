@@ -18,6 +18,22 @@ export class Part<T> {
     this.#content = content;
   }
 
+  /** What the file provides, or null before it is loaded. */
+  peek(): T | null {
+    return this.#content;
+  }
+
+  /** Begins to load the part, for it will be needed; whoever needs it learns of a failure. */
+  prefetch(): void {
+    this.#load().catch(() => undefined);
+  }
+
+  /** What the file provides, loaded if it is not there. @throws {LoadError} */
+  async load(): Promise<T> {
+    if (this.#content === null) await new MissingPart(this.#name, this.#load).load();
+    return this.get();
+  }
+
   /** What the file provides. @throws {MissingPart} before it is loaded: whoever can wait loads it and tries again */
   get(): T {
     if (this.#content === null) throw new MissingPart(this.#name, this.#load);

@@ -6,7 +6,7 @@ import type { Shape } from "../base/shape.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { Allocation } from "../ir/backend.ts";
 import type { Device } from "./placement.ts";
-import { defaultDevice, placementOf } from "./placement.ts";
+import { deviceFor } from "./placement.ts";
 import type { Primitive } from "./primitive.ts";
 
 /** What is known of an array before it is computed. */
@@ -102,7 +102,7 @@ export class MLXArray implements Aval {
     this.params = params;
     this.shape = aval.shape;
     this.dtype = aval.dtype;
-    this.device = defaultDevice() === "cpu" ? "cpu" : placementOf(primitive, isCounted ? [] : inputs, aval);
+    this.device = deviceFor(primitive, isCounted ? [] : inputs, aval);
     this.#siblings = siblings;
     creations?.push(this);
     if (opens || isCounted) return;

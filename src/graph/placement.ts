@@ -19,6 +19,8 @@ export interface DeviceOptions {
 let current: Device = "cpu";
 let wideFallback: WideFallback = "error";
 let isGpuUsed = false;
+/** What places operations, once a program has named a device. */
+let place: typeof placementOf | null = null;
 
 /** The device on which operations are placed now. */
 export function defaultDevice(): Device {
@@ -41,6 +43,7 @@ export function mayUseGpu(): boolean {
  */
 export function setDefaultDevice(device: Device, options: DeviceOptions = {}): void {
   requireDevice("setDefaultDevice", device);
+  place = placementOf;
   wideFallback = options.wide ?? "error";
   moveTo(device);
 }
@@ -55,6 +58,7 @@ export function setDefaultDevice(device: Device, options: DeviceOptions = {}): v
  */
 export function withDevice<T>(device: Device, body: () => T): T {
   requireDevice("withDevice", device);
+  place = placementOf;
   const result = placedOn(device, body);
   if (result instanceof Promise) {
     throw new ArgumentError(
@@ -79,7 +83,11 @@ export function placedOn<T>(device: Device, body: () => T): T {
 }
 
 /** The device for an operation. @throws {DtypeError} if the GPU is asked for what it cannot compute */
-export function placementOf({ name, lowering }: Primitive, inputs: readonly Aval[], output: Aval): Device {
+export function deviceFor(primitive: Primitive, inputs: readonly Aval[], output: Aval): Device {
+  return place ? place(primitive, inputs, output) : "cpu";
+}
+
+function placementOf({ name, lowering }: Primitive, inputs: readonly Aval[], output: Aval): Device {
   if (current === "cpu" || lowering.kind === "data" || lowering.kind === "constant") return current;
   const wide = [output, ...inputs].find(({ dtype }) => wideDtypes.has(dtype));
   if (!wide) return current;

@@ -99,6 +99,8 @@ export type Derivative<P> =
     }
   /** A composite differentiated through its definition. */
   | { readonly kind: "definition" }
+  /** The same through a definition that may not be loaded yet. */
+  | { readonly kind: "deferred"; define(inputs: readonly MLXArray[]): MLXArray }
   /** No tangent flows: zero where the value is piecewise constant (`isZero`), an error naming `because` otherwise. */
   | { readonly kind: "none"; readonly because: string; readonly isZero?: boolean };
 

@@ -1,23 +1,13 @@
 /** Activation functions. All are elementwise compositions (or softmaxes), which fuse into what surrounds them. */
 import { normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import {
-  abs,
-  add,
-  divide,
-  maximum,
-  minimum,
-  multiply,
-  negative,
-  sign,
-  square,
-  subtract,
-} from "../primitives/arithmetic.ts";
+import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
 import { greater, greaterEqual } from "../primitives/comparison.ts";
 import { floatingArray } from "../primitives/elementwise.ts";
 import { erf, exp, logAddExp, sigmoid } from "../primitives/exponential.ts";
 import { max } from "../primitives/extrema.ts";
 import { split } from "../primitives/joining.ts";
+import { abs, maximum, minimum, sign } from "../primitives/magnitude.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { stopGradient, where } from "../primitives/selection.ts";
 import { logSumExp, softmax as softmaxOver } from "../primitives/statistics.ts";

@@ -1,9 +1,10 @@
 /** Adafactor: second moments of matrices kept as a row and a column. */
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { add, divide, maximum, minimum, multiply, square, subtract } from "../primitives/arithmetic.ts";
+import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { zeros } from "../primitives/creation.ts";
 import { power, rsqrt, sqrt } from "../primitives/exponential.ts";
+import { maximum, minimum } from "../primitives/magnitude.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { mean } from "../primitives/statistics.ts";
 import type { LearningRate, ParameterState } from "./optimizer.ts";

@@ -1,9 +1,10 @@
 /** The family of Adam: steps scaled by running moments of the gradient. */
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { abs, add, divide, maximum, multiply, square, subtract } from "../primitives/arithmetic.ts";
+import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { power, rsqrt, sqrt } from "../primitives/exponential.ts";
+import { abs, maximum } from "../primitives/magnitude.ts";
 import { requireBetas } from "./gradient-descent.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
 import { Optimizer, remembered, zeroState } from "./optimizer.ts";

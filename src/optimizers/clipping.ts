@@ -3,10 +3,11 @@ import { isFloating } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { treeFlatten, treeMap } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import { add, divide, minimum, multiply, square } from "../primitives/arithmetic.ts";
+import { add, divide, multiply, square } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { sqrt } from "../primitives/exponential.ts";
 import { constant } from "../primitives/leaf.ts";
+import { minimum } from "../primitives/magnitude.ts";
 import { sum } from "../primitives/reductions.ts";
 
 /**

@@ -1,7 +1,8 @@
 /** Optimizers that follow the gradient or its sign. */
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { add, multiply, sign, subtract } from "../primitives/arithmetic.ts";
+import { add, multiply, subtract } from "../primitives/arithmetic.ts";
+import { sign } from "../primitives/magnitude.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
 import { Optimizer, remembered, zeroState } from "./optimizer.ts";
 

@@ -1,10 +1,12 @@
 /** Schedules: learning rates as functions of the step. */
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { add, floorDivide, minimum, multiply, subtract } from "../primitives/arithmetic.ts";
+import { add, multiply, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { less } from "../primitives/comparison.ts";
+import { floorDivide } from "../primitives/division.ts";
 import { power } from "../primitives/exponential.ts";
+import { minimum } from "../primitives/magnitude.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
 import { where } from "../primitives/selection.ts";

@@ -1,12 +1,9 @@
 /** Elementwise arithmetic: one row and one public function per operation. */
-import { isFloating, kindOf } from "../base/dtype.ts";
+import { isFloating } from "../base/dtype.ts";
 import { DtypeError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import type { Expr, ExprType } from "../ir/expr.ts";
-import { castTo } from "./cast.ts";
-import { greater, greaterEqual, less, lessEqual } from "./comparison.ts";
 import {
   applyBinary,
   applyFloating,
@@ -144,41 +141,6 @@ export function reciprocal(x: ArrayLike): MLXArray {
   return applyFloating(reciprocalRow, x);
 }
 
-/** Magnitude. Its derivative at 0 is 0. */
-export const absRow: Primitive<null> = /* @__PURE__ */ unaryRow(
-  "abs",
-  (e, x) => (hasSign(x) ? e.unary("abs", x) : x),
-  (x) => sign(x),
-);
-
-/**
- * Magnitude of each element, dtype of `x`. The least integer of its type stays as it is.
- *
- * @example
- * await abs(array([-1.5, 2])).tolist(); // [1.5, 2]
- */
-export function abs(x: ArrayLike): MLXArray {
-  return applyUnary(absRow, x);
-}
-
-/** -1, 0 or 1; 0 for NaN. */
-export const signRow: Primitive<null> = /* @__PURE__ */ unaryRow("sign", (e, x) => {
-  if (x.dtype === "bool") return x;
-  const zero = e.like(x, 0);
-  const nonNegative = e.select(e.lt(zero, x), e.like(x, 1), zero);
-  return hasSign(x) ? e.select(e.lt(x, zero), e.like(x, -1), nonNegative) : nonNegative;
-});
-
-/**
- * -1 for negative elements, 1 for positive ones, 0 for zeros and NaN, dtype of `x`.
- *
- * @example
- * await sign(array([-3, 0, 7])).tolist(); // [-1, 0, 1]
- */
-export function sign(x: ArrayLike): MLXArray {
-  return applyUnary(signRow, x);
-}
-
 /** x². */
 export const squareRow: Primitive<null> = /* @__PURE__ */ unaryRow(
   "square",
@@ -194,97 +156,6 @@ export const squareRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  */
 export function square(x: ArrayLike): MLXArray {
   return applyUnary(squareRow, x);
-}
-
-/** The greater one; NaN if either is. Where they are equal the derivative goes to `b`. */
-export const maximumRow: Primitive<null> = /* @__PURE__ */ binaryRow(
-  "maximum",
-  "max",
-  (a, b) => [castTo(greater(a, b), a.dtype), castTo(lessEqual(a, b), a.dtype)],
-  "or",
-);
-
-/**
- * The greater of `a` and `b`, elementwise, of the broadcast shape and the promoted dtype; NaN if either is NaN.
- *
- * @throws {ShapeError} if the shapes cannot be broadcast
- * @example
- * await maximum(array([1, 5]), 3).tolist(); // [3, 5]
- */
-export function maximum(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(maximumRow, a, b);
-}
-
-/** The lesser one; NaN if either is. Where they are equal the derivative goes to `b`. */
-export const minimumRow: Primitive<null> = /* @__PURE__ */ binaryRow(
-  "minimum",
-  "min",
-  (a, b) => [castTo(less(a, b), a.dtype), castTo(greaterEqual(a, b), a.dtype)],
-  "and",
-);
-
-/**
- * The lesser of `a` and `b`, elementwise, of the broadcast shape and the promoted dtype; NaN if either is NaN.
- *
- * @throws {ShapeError} if the shapes cannot be broadcast
- * @example
- * await minimum(array([1, 5]), 3).tolist(); // [1, 3]
- */
-export function minimum(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(minimumRow, a, b);
-}
-
-/** ⌊a / b⌋. */
-export const floorDivideRow: Primitive<null> = /* @__PURE__ */ binaryRow(
-  "floorDivide",
-  (e, a, b) => {
-    if (isFloat(a.dtype)) return e.unary("floor", e.div(a, b));
-    const quotient = e.binary("quotient", a, b);
-    if (!hasSign(a)) return quotient;
-    const isInexact = e.ne(e.mul(quotient, b), a);
-    const differ = e.lt(e.binary("xor", a, b), e.like(a, 0));
-    return e.select(e.and(isInexact, differ), e.sub(quotient, e.like(a, 1)), quotient);
-  },
-  undefined,
-  "and",
-);
-
-/**
- * The quotient rounded down, elementwise, of the broadcast shape and the promoted dtype: integers stay integers.
- *
- * @throws {ShapeError} if the shapes cannot be broadcast
- * @example
- * await floorDivide(array([7, -7], "int32"), 2).tolist(); // [3, -4]
- */
-export function floorDivide(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(floorDivideRow, a, b);
-}
-
-/** a - b · ⌊a / b⌋. */
-export const remainderRow: Primitive<null> = /* @__PURE__ */ binaryRow(
-  "remainder",
-  (e, a, b) => (a.dtype === "bool" ? e.constant(false, "bool") : e.binary("remainder", a, b)),
-  (a, b) => [filledLike(a, 1), negative(floorDivide(a, b))],
-);
-
-/**
- * What is left after division, elementwise, with the sign of `b`, of the broadcast shape and the promoted dtype.
- *
- * @throws {ShapeError} if the shapes cannot be broadcast
- * @example
- * await remainder(array([7, -7], "int32"), 3).tolist(); // [1, 2]
- */
-export function remainder(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(remainderRow, a, b);
-}
-
-/**
- * The quotient rounded down and the remainder, elementwise: `[floorDivide(a, b), remainder(a, b)]`.
- *
- * @throws {ShapeError} if the shapes cannot be broadcast
- */
-export function divmod(a: ArrayLike, b: ArrayLike): [MLXArray, MLXArray] {
-  return [floorDivide(a, b), remainder(a, b)];
 }
 
 /** `x` in degrees, elementwise; float32 for integers and bool. */
@@ -305,12 +176,4 @@ export function radians(x: ArrayLike): MLXArray {
 function scaled(operation: string, x: ArrayLike, factor: number): MLXArray {
   const array = asArray(operation, x);
   return multiply(array, constant(factor, isFloating(array.dtype) ? array.dtype : "float32"));
-}
-
-function hasSign(x: Expr): boolean {
-  return x.dtype !== "index" && (isFloating(x.dtype) || kindOf(x.dtype) === "signed");
-}
-
-function isFloat(dtype: ExprType): boolean {
-  return dtype !== "index" && isFloating(dtype);
 }

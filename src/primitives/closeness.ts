@@ -1,11 +1,12 @@
 /** Comparing whole arrays, exactly and within tolerances. */
 import { sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { abs, add, multiply, subtract } from "./arithmetic.ts";
+import { add, multiply, subtract } from "./arithmetic.ts";
 import { equal, lessEqual, isFinite as testFinite, isNaN as testNaN } from "./comparison.ts";
 import { all } from "./extrema.ts";
 import { constant } from "./leaf.ts";
 import { logicalAnd, logicalOr } from "./logical.ts";
+import { abs } from "./magnitude.ts";
 import type { ArrayLike } from "./operands.ts";
 import { aligned, asArray } from "./operands.ts";
 

@@ -1,6 +1,5 @@
 /** Products of matrices and vectors: the contraction row and the functions made of it. */
-import { isFloating } from "../base/dtype.ts";
-import { DtypeError, ShapeError } from "../base/errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -12,6 +11,7 @@ import { alignBatch, batchToFront } from "./families.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray, commonDtype, promoted } from "./operands.ts";
 import { sum } from "./reductions.ts";
+import { productDtype, productShape } from "./shape-rules.ts";
 import { broadcastTo, reshape, transpose, transposedOrder } from "./views.ts";
 
 /** [..., M, K] · [..., K, N] → [..., M, N], all leading axes equal. Products are summed in at least float32. */
@@ -86,21 +86,10 @@ function swappedOrder(rank: number): number[] {
  */
 export function matmul(a: ArrayLike, b: ArrayLike): MLXArray {
   const [x, y] = floatingOperands("matmul", [a, b]);
-  if (x.ndim === 0 || y.ndim === 0) throw new ShapeError("matmul", "a scalar is no matrix; use multiply");
+  const shape = productShape(x.shape, y.shape);
   const left = x.ndim === 1 ? reshape(x, [1, x.size]) : x;
   const right = y.ndim === 1 ? reshape(y, [y.size, 1]) : y;
-  const [k, k2] = [left.shape.at(-1), right.shape.at(-2)];
-  if (k !== k2) {
-    throw new ShapeError(
-      "matmul",
-      `inner lengths differ: ${formatShape(x.shape)} has ${k}, ${formatShape(y.shape)} has ${k2}`,
-    );
-  }
   const result = right.ndim === 2 ? rowsTimes(left, right) : batchedProduct(left, right);
-  if (x.ndim > 1 && y.ndim > 1) return result;
-  const shape = [...result.shape];
-  if (y.ndim === 1) shape.splice(-1, 1);
-  if (x.ndim === 1) shape.splice(y.ndim === 1 ? -1 : -2, 1);
   return reshape(result, shape);
 }
 
@@ -113,11 +102,7 @@ function batchedProduct(a: MLXArray, b: MLXArray): MLXArray {
 }
 
 function floatingOperands(operation: string, operands: readonly [ArrayLike, ArrayLike]): [MLXArray, MLXArray] {
-  const dtype = commonDtype(operation, operands);
-  if (!isFloating(dtype)) {
-    throw new DtypeError(operation, `needs a floating-point operand, got ${dtype}; convert one with asType("float32")`);
-  }
-  return pair(operation, promoted(operation, operands, dtype));
+  return pair(operation, promoted(operation, operands, productDtype(operation, operands)));
 }
 
 /**

@@ -1,7 +1,5 @@
 /** Diagonals and triangles of matrices. */
 import type { Dtype } from "../base/dtype.ts";
-import { ShapeError } from "../base/errors.ts";
-import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -13,6 +11,7 @@ import { view } from "./families.ts";
 import { iota } from "./generate.ts";
 import { sum } from "./reductions.ts";
 import { where } from "./selection.ts";
+import { diagonalLength, diagonalMatrixLength, matrixAxes, requireMatrices } from "./shape-rules.ts";
 import { padded } from "./slicing.ts";
 import { broadcastTo, moveAxis, reshape } from "./views.ts";
 
@@ -38,8 +37,7 @@ export const diagonalRow: Primitive<{ readonly offset: number }> = /* @__PURE__ 
   {
     aval({ shape, dtype }, { offset }) {
       const [rows = 0, columns = 0] = shape.slice(-2);
-      const length = Math.min(rows + Math.min(offset, 0), columns - Math.max(offset, 0));
-      return { shape: [...shape.slice(0, -2), Math.max(length, 0)], dtype };
+      return { shape: [...shape.slice(0, -2), diagonalLength(rows, columns, offset)], dtype };
     },
     source({ e, index, params: { offset } }) {
       const position = index.at(-1) ?? e.index(0);
@@ -73,11 +71,8 @@ function ontoDiagonal(x: MLXArray, rows: number, columns: number, offset: number
  * @example
  * await diagonal(array([[1, 2], [3, 4]])).tolist(); // [1, 4]
  */
-export function diagonal(x: MLXArray, { offset = 0, axis1 = 0, axis2 = 1 }: DiagonalPlace = {}): MLXArray {
-  if (x.ndim < 2) throw new ShapeError("diagonal", `needs at least two axes, got ${formatShape(x.shape)}`);
-  const rows = normalizeAxis("diagonal", axis1, x.ndim);
-  const columns = normalizeAxis("diagonal", axis2, x.ndim);
-  if (rows === columns) throw new ShapeError("diagonal", `axis1 and axis2 are both axis ${rows}`);
+export function diagonal(x: MLXArray, { offset = 0, axis1, axis2 }: DiagonalPlace = {}): MLXArray {
+  const [rows, columns] = matrixAxes(x.shape, axis1, axis2);
   const columnsLast = moveAxis(x, columns, -1);
   return apply(diagonalRow, [moveAxis(columnsLast, rows < columns ? rows : rows - 1, -2)], { offset });
 }
@@ -91,8 +86,7 @@ export function diagonal(x: MLXArray, { offset = 0, axis1 = 0, axis2 = 1 }: Diag
  */
 export function diag(x: MLXArray, offset = 0): MLXArray {
   if (x.ndim === 2) return diagonal(x, { offset });
-  if (x.ndim !== 1) throw new ShapeError("diag", `needs a vector or a matrix, got ${formatShape(x.shape)}`);
-  const length = x.size + Math.abs(offset);
+  const length = diagonalMatrixLength(x.shape, offset);
   return ontoDiagonal(x, length, length, offset);
 }
 
@@ -120,7 +114,7 @@ export function triu(x: MLXArray, k = 0): MLXArray {
 }
 
 function isBelow(operation: string, x: MLXArray, k: number): MLXArray {
-  if (x.ndim < 2) throw new ShapeError(operation, `needs at least two axes, got ${formatShape(x.shape)}`);
+  requireMatrices(operation, x.shape);
   const shape = x.shape.slice(-2);
   return lessEqual(iota(shape, 1, "int32"), add(iota(shape, 0, "int32"), k));
 }

@@ -1,6 +1,4 @@
 /** Reductions that pick: greatest and least elements, their positions, any and all. */
-import { ShapeError } from "../base/errors.ts";
-import { formatShape, normalizeAxes } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -10,8 +8,9 @@ import { equal } from "./comparison.ts";
 import { only } from "./families.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
-import type { AxisArgument, AxisOrOptions, ReduceOptions, ReduceParams } from "./reductions.ts";
+import type { AxisOrOptions, ReduceOptions, ReduceParams } from "./reductions.ts";
 import { keepAxes, reduceOver, reduction, splitAxis, spread, sum } from "./reductions.ts";
+import { pickAxes } from "./shape-rules.ts";
 
 /** Elements that equal the extremum share its derivative evenly. */
 const sharedByEquals: Derivative<ReduceParams> = {
@@ -46,20 +45,10 @@ export const anyRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("any", 
 /** Whether every bool over `axes` holds. */
 export const allRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("all", "min", noTruthTangent);
 
-/** `axis` as a list. @throws {ShapeError} if there is nothing to pick from along it */
-export function pickAxes(operation: string, { shape }: MLXArray, axis: AxisArgument): readonly number[] {
-  const axes = normalizeAxes(operation, axis, shape.length);
-  for (const reduced of axes) {
-    if (shape[reduced] === 0)
-      throw new ShapeError(operation, `axis ${reduced} of ${formatShape(shape)} has length 0: nothing to pick from`);
-  }
-  return axes;
-}
-
 function pick(row: Primitive<ReduceParams>, x: ArrayLike, axis: AxisOrOptions, options: ReduceOptions): MLXArray {
   const array = asArray(row.name, x);
   const [axes, rest] = splitAxis(axis, options);
-  return reduceOver(row, array, pickAxes(row.name, array, axes), rest);
+  return reduceOver(row, array, pickAxes(row.name, array.shape, axes), rest);
 }
 
 /**
@@ -90,7 +79,7 @@ function position(
 ): MLXArray {
   const array = asArray(row.name, x);
   const [axis, { keepAxes: isKept }] = splitAxis(axisOrOptions, options);
-  const axes = pickAxes(row.name, array, axis);
+  const axes = pickAxes(row.name, array.shape, axis);
   const result = apply(row, [array], { axes });
   return isKept ? keepAxes(result, array.shape, axes) : result;
 }

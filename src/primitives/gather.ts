@@ -1,16 +1,15 @@
 /** Reading elements by arrays of indices. */
-import { carrierOf, isInteger, kindOf } from "../base/dtype.ts";
-import { DtypeError, ShapeError } from "../base/errors.ts";
+import { kindOf } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
-import { broadcastShapes, formatShape, normalizeAxis } from "../base/shape.ts";
+import { normalizeAxis } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { visibleBytes } from "../ir/allocation.ts";
 import type { Expr, Expressions } from "../ir/expr.ts";
-import { filledLike, knownValue } from "./elementwise.ts";
+import { filledLike } from "./elementwise.ts";
 import { alignBatch, only } from "./families.ts";
 import { scatterInto } from "./scatter.ts";
+import { axesBeside, checkIndex, checkIndices } from "./shape-rules.ts";
 import { sliceAxis } from "./slicing.ts";
 import { broadcastTo, moveAxis, reshape, transpose } from "./views.ts";
 
@@ -86,34 +85,6 @@ function withinAxis(e: Expressions, value: Expr, { dtype }: Aval, length: number
   return e.max(e.min(wrapped, e.index(length - 1)), e.index(0));
 }
 
-/** @throws {DtypeError} for indices that are not integers. @throws {ShapeError} for known ones that are out of range. */
-export function checkIndices(operation: string, indices: MLXArray, shape: Shape, axis: number): void {
-  if (!isInteger(indices.dtype)) {
-    throw new DtypeError(operation, `indices are integers, got ${indices.dtype}; convert them with asType("int32")`);
-  }
-  const length = shape[axis] ?? 1;
-  if (length === 0 && indices.size > 0) {
-    throw new ShapeError(operation, `axis ${axis} of ${formatShape(shape)} has no elements to index`);
-  }
-  const known = knownValue(indices);
-  if (known !== null) checkIndex(operation, Number(known), shape, axis);
-  const bytes = indices.allocation && !indices.isDisposed ? visibleBytes(indices.allocation) : null;
-  if (!bytes) return;
-  const values = new (carrierOf(indices.dtype))(bytes.buffer, bytes.byteOffset, indices.size);
-  for (const value of values) checkIndex(operation, Number(value), shape, axis);
-}
-
-/** @throws {ShapeError} if `index` is no position along `axis`. */
-export function checkIndex(operation: string, index: number, shape: Shape, axis: number): void {
-  const length = shape[axis] ?? 1;
-  if (Number.isInteger(index) && index >= -length && index < length) return;
-  const range = length === 0 ? "it has none" : `from ${-length} to ${length - 1}`;
-  throw new ShapeError(
-    operation,
-    `index ${index} is out of range for axis ${axis} of ${formatShape(shape)}: positions are ${range}`,
-  );
-}
-
 /**
  * The parts of `x` at positions `indices` along `axis`, in the place of that axis; of the flattened array without an axis.
  *
@@ -167,22 +138,15 @@ export function alignedAlongAxis(
   x: MLXArray,
   indices: MLXArray,
   axis: number,
-): { readonly source: MLXArray; readonly positions: MLXArray; readonly along: number } {
-  if (x.ndim !== indices.ndim) {
-    throw new ShapeError(
-      operation,
-      `indices ${formatShape(indices.shape)} need as many axes as the array ${formatShape(x.shape)}`,
-    );
-  }
-  const along = normalizeAxis(operation, axis, x.ndim);
-  checkIndices(operation, indices, x.shape, along);
+): { readonly source: MLXArray; readonly positions: MLXArray; readonly along: number; readonly shared: Shape } {
+  const { along, shared } = axesBeside(operation, x.shape, indices, axis);
   const source = moveAxis(x, along, -1);
   const positions = moveAxis(indices, along, -1);
-  const shared = broadcastShapes(operation, source.shape.slice(0, -1), positions.shape.slice(0, -1));
   return {
     source: broadcastTo(source, [...shared, source.shape.at(-1) ?? 1]),
     positions: broadcastTo(positions, [...shared, positions.shape.at(-1) ?? 1]),
     along,
+    shared,
   };
 }
 

@@ -1,15 +1,15 @@
-/** Putting arrays together and taking them apart: concatenate, stack, split, repeat, tile, roll. */
+/** Putting arrays together and taking them apart: concatenate, stack, split, roll. */
 import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
-import type { Shape } from "../base/shape.ts";
 import { formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { alignBatch, only, view } from "./families.ts";
 import { promoted } from "./operands.ts";
+import { piecesOf, shiftsAlong, stackedAval } from "./shape-rules.ts";
 import { sliceAxis } from "./slicing.ts";
-import { broadcastTo, reshape } from "./views.ts";
+import { reshape } from "./views.ts";
 
 interface AxisParams {
   readonly axis: number;
@@ -148,13 +148,7 @@ export function concatenate(arrays: readonly MLXArray[], axis = 0): MLXArray {
  */
 export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
   const first = firstOf("stack", arrays);
-  for (const { shape } of arrays) {
-    if (sameShape(shape, first.shape)) continue;
-    throw new ShapeError(
-      "stack",
-      `${formatShape(first.shape)} and ${formatShape(shape)} differ; stack needs equal shapes`,
-    );
-  }
+  stackedAval(arrays);
   const at = normalizeAxis("stack", axis, first.ndim + 1);
   const shape = first.shape.toSpliced(at, 0, 1);
   return concatenate(
@@ -174,25 +168,7 @@ export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
  */
 export function split(x: MLXArray, parts: number | readonly number[], axis = 0): MLXArray[] {
   const along = normalizeAxis("split", axis, x.ndim);
-  const length = x.shape[along] ?? 1;
-  const cuts = typeof parts === "number" ? equalCuts(x.shape, along, parts) : parts.map((cut) => clampCut(cut, length));
-  return [0, ...cuts].map((start, k) => sliceAxis(x, along, start, Math.max((cuts[k] ?? length) - start, 0)));
-}
-
-function equalCuts(shape: Shape, axis: number, parts: number): number[] {
-  const length = shape[axis] ?? 1;
-  if (!Number.isInteger(parts) || parts < 1 || length % parts !== 0) {
-    throw new ShapeError(
-      "split",
-      `axis ${axis} of ${formatShape(shape)} does not divide into ${parts} equal parts; give the positions to cut at instead`,
-    );
-  }
-  return Array.from({ length: parts - 1 }, (_, k) => ((k + 1) * length) / parts);
-}
-
-function clampCut(cut: number, length: number): number {
-  if (!Number.isInteger(cut)) throw new ArgumentError("split", `the positions to cut at are whole numbers, got ${cut}`);
-  return Math.min(Math.max(cut < 0 ? cut + length : cut, 0), length);
+  return piecesOf(x.shape, along, parts).map(({ start, length }) => sliceAxis(x, along, start, length));
 }
 
 /**
@@ -207,60 +183,6 @@ export function unstack(x: MLXArray, options: { readonly axis?: number } = {}): 
   const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);
   const rest = x.shape.filter((_, k) => k !== axis);
   return Array.from({ length: x.shape[axis] ?? 0 }, (_, k) => reshape(sliceAxis(x, axis, k, 1), rest));
-}
-
-/**
- * Each element of `x` repeated `count` times along `axis`; along the flattened array unless given.
- *
- * @throws {ArgumentError} for a negative or fractional count
- * @example
- * await repeat(array([1, 2]), 2).tolist(); // [1, 1, 2, 2]
- */
-export function repeat(x: MLXArray, count: number, axis?: number): MLXArray {
-  checkCount("repeat", count);
-  const source = axis === undefined ? reshape(x, [x.size]) : x;
-  const along = normalizeAxis("repeat", axis ?? 0, source.ndim);
-  const { shape } = source;
-  const apart = reshape(source, shape.toSpliced(along + 1, 0, 1));
-  const wide = broadcastTo(apart, shape.toSpliced(along + 1, 0, count));
-  return reshape(wide, shape.with(along, (shape[along] ?? 1) * count));
-}
-
-/**
- * `x` repeated as a whole: `counts[k]` times along axis k, the last count belonging to the last axis.
- *
- * @throws {ArgumentError} for a negative or fractional count
- * @example
- * await tile(array([1, 2]), 2).tolist(); // [1, 2, 1, 2]
- * await tile(array([1, 2]), [2, 1]).tolist(); // [[1, 2], [1, 2]]
- */
-export function tile(x: MLXArray, counts: number | readonly number[]): MLXArray {
-  const given = typeof counts === "number" ? [counts] : counts;
-  for (const count of given) checkCount("tile", count);
-  const rank = Math.max(given.length, x.ndim);
-  const shape = leftFilled(x.shape, rank);
-  const times = leftFilled(given, rank);
-  const apart = reshape(
-    x,
-    shape.flatMap((length) => [1, length]),
-  );
-  const wide = broadcastTo(
-    apart,
-    shape.flatMap((length, k) => [times[k] ?? 1, length]),
-  );
-  return reshape(
-    wide,
-    shape.map((length, k) => length * (times[k] ?? 1)),
-  );
-}
-
-function leftFilled(list: readonly number[], length: number): number[] {
-  return [...new Array<number>(length - list.length).fill(1), ...list];
-}
-
-function checkCount(operation: string, count: number): void {
-  if (Number.isInteger(count) && count >= 0) return;
-  throw new ArgumentError(operation, `counts are whole numbers from 0, got ${count}`);
 }
 
 /** Element i along each axis of the result is element `i - shifts[axis]` of the input, around the end. */
@@ -303,15 +225,7 @@ export function roll(x: MLXArray, shift: number | readonly number[], axis?: numb
   if (axis === undefined) {
     return reshape(shifted(reshape(x, [x.size]), [list.reduce((sum, one) => sum + one, 0)]), x.shape);
   }
-  const axes = (typeof axis === "number" ? [axis] : axis).map((one) => normalizeAxis("roll", one, x.ndim));
-  if (list.length !== 1 && list.length !== axes.length) {
-    throw new ShapeError("roll", `${list.length} shifts for ${axes.length} axes; give one, or one per axis`);
-  }
-  const shifts = x.shape.map(() => 0);
-  axes.forEach((one, k) => {
-    shifts[one] = (shifts[one] ?? 0) + (list[list.length === 1 ? 0 : k] ?? 0);
-  });
-  return shifted(x, shifts);
+  return shifted(x, shiftsAlong(x.shape, list, axis));
 }
 
 /** The name of the array API standard. */

@@ -42,6 +42,13 @@ export function commonDtype(operation: string, operands: readonly ArrayLike[]): 
   return dtype ?? "float32";
 }
 
+/** The dtype that an array of `dtype` and `operand` are promoted to. */
+export function dtypeBeside(operation: string, dtype: Dtype, operand: ArrayLike): Dtype {
+  if (hasDtype(operand)) return promote(dtype, operand.dtype);
+  checkLiteral(operation, operand);
+  return weakPromote(dtype, operand);
+}
+
 /** All operands as arrays of `dtype` (their common one unless given). */
 export function promoted(
   operation: string,

@@ -5,7 +5,7 @@ import { broadcastShapes, formatShape, sameShape, sizeOf } from "../base/shape.t
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { abs, add, divide, maximum, multiply, negative, subtract } from "./arithmetic.ts";
+import { add, divide, multiply, negative, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, greater, notEqual } from "./comparison.ts";
 import { matmul } from "./contraction.ts";
@@ -14,6 +14,7 @@ import { alignBatch, only } from "./families.ts";
 import { take } from "./gather.ts";
 import { iota } from "./generate.ts";
 import { bitwiseAnd, bitwiseOr, leftShift, rightShift } from "./logical.ts";
+import { abs, maximum } from "./magnitude.ts";
 import { sum } from "./reductions.ts";
 import { round } from "./rounding.ts";
 import { clip, where } from "./selection.ts";

@@ -1,4 +1,5 @@
 /** Provides the loops of sorts, scans and scatters. */
+import "../array/methods.ts";
 import { routines } from "./routines.ts";
 import * as scans from "./scan-loops.ts";
 import * as scatters from "./scatter-loops.ts";

@@ -1,6 +1,5 @@
 /** Writing elements by arrays of indices. */
-import { ShapeError } from "../base/errors.ts";
-import { formatShape, sameShape, sizeOf } from "../base/shape.ts";
+import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -17,6 +16,7 @@ import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
 import { routines } from "./routines.ts";
 import { where } from "./selection.ts";
+import { checkPlaces } from "./shape-rules.ts";
 import { broadcastTo, moveAxis, reshape } from "./views.ts";
 
 /** What happens where a value is written: it replaces the element, or is combined with it. */
@@ -143,14 +143,8 @@ export function putAlongAxis(x: MLXArray, indices: MLXArray, values: ArrayLike, 
     );
     return reshape(flat, x.shape);
   }
-  const { source, positions, along } = alignedAlongAxis("putAlongAxis", x, indices, axis);
-  const moved = moveAxis(x, along, -1);
-  if (!sameShape(source.shape, moved.shape)) {
-    throw new ShapeError(
-      "putAlongAxis",
-      `indices ${formatShape(indices.shape)} do not fit into ${formatShape(x.shape)}`,
-    );
-  }
+  const { source, positions, along, shared } = alignedAlongAxis("putAlongAxis", x, indices, axis);
+  checkPlaces(x.shape, indices.shape, along, shared);
   const shape = moveAxis(positions, -1, along).shape;
   const updates = moveAxis(broadcastTo(castTo(asArray("putAlongAxis", values), x.dtype), shape), along, -1);
   const batchRank = x.ndim - 1;

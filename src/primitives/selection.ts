@@ -1,16 +1,16 @@
 /** Choosing between elements: where, clip, nanToNum, and stopGradient. */
 import { greatestFinite, isFloating } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { maximum, minimum } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { isNegInf, isPosInf, isNaN as testNaN } from "./comparison.ts";
 import { applyUnary, unaryRow } from "./elementwise.ts";
 import { only, pointwise } from "./families.ts";
+import { maximum, minimum } from "./magnitude.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray, broadcasted, promoted } from "./operands.ts";
+import { requireBound } from "./shape-rules.ts";
 
 /** The second input where the first, a bool, holds; the third elsewhere. */
 export const whereRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("where", {
@@ -52,12 +52,9 @@ export { where as which };
  * await clip(array([-1, 0.5, 2]), 0, 1).tolist(); // [0, 0.5, 1]
  */
 export function clip(x: ArrayLike, min?: ArrayLike | null, max?: ArrayLike | null): MLXArray {
-  if (min === undefined || min === null) {
-    if (max === undefined || max === null) throw new ArgumentError("clip", "needs a lower or an upper bound");
-    return minimum(x, max);
-  }
-  const raised = maximum(x, min);
-  return max === undefined || max === null ? raised : minimum(raised, max);
+  requireBound(min, max);
+  const raised = min === undefined || min === null ? x : maximum(x, min);
+  return max === undefined || max === null ? asArray("clip", raised) : minimum(raised, max);
 }
 
 /**

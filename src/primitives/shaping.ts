@@ -1,10 +1,10 @@
 /** Operations that regroup the axes of an array. */
-import { ShapeError } from "../base/errors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { broadcasted } from "./operands.ts";
-import { identity, reshape, transpose } from "./views.ts";
+import { broadcastTo, identity, reshape, transpose } from "./views.ts";
 
 /**
  * `x` with axes `start` to `end` (both included, all unless given) made one.
@@ -135,4 +135,58 @@ export function atLeast3d(x: MLXArray): MLXArray {
 /** `x` itself: every evaluated array lies row-major and without gaps in memory already. */
 export function contiguous(x: MLXArray): MLXArray {
   return identity(x);
+}
+
+/**
+ * Each element of `x` repeated `count` times along `axis`; along the flattened array unless given.
+ *
+ * @throws {ArgumentError} for a negative or fractional count
+ * @example
+ * await repeat(array([1, 2]), 2).tolist(); // [1, 1, 2, 2]
+ */
+export function repeat(x: MLXArray, count: number, axis?: number): MLXArray {
+  checkCount("repeat", count);
+  const source = axis === undefined ? reshape(x, [x.size]) : x;
+  const along = normalizeAxis("repeat", axis ?? 0, source.ndim);
+  const { shape } = source;
+  const apart = reshape(source, shape.toSpliced(along + 1, 0, 1));
+  const wide = broadcastTo(apart, shape.toSpliced(along + 1, 0, count));
+  return reshape(wide, shape.with(along, (shape[along] ?? 1) * count));
+}
+
+/**
+ * `x` repeated as a whole: `counts[k]` times along axis k, the last count belonging to the last axis.
+ *
+ * @throws {ArgumentError} for a negative or fractional count
+ * @example
+ * await tile(array([1, 2]), 2).tolist(); // [1, 2, 1, 2]
+ * await tile(array([1, 2]), [2, 1]).tolist(); // [[1, 2], [1, 2]]
+ */
+export function tile(x: MLXArray, counts: number | readonly number[]): MLXArray {
+  const given = typeof counts === "number" ? [counts] : counts;
+  for (const count of given) checkCount("tile", count);
+  const rank = Math.max(given.length, x.ndim);
+  const shape = leftFilled(x.shape, rank);
+  const times = leftFilled(given, rank);
+  const apart = reshape(
+    x,
+    shape.flatMap((length) => [1, length]),
+  );
+  const wide = broadcastTo(
+    apart,
+    shape.flatMap((length, k) => [times[k] ?? 1, length]),
+  );
+  return reshape(
+    wide,
+    shape.map((length, k) => length * (times[k] ?? 1)),
+  );
+}
+
+function leftFilled(list: readonly number[], length: number): number[] {
+  return [...new Array<number>(length - list.length).fill(1), ...list];
+}
+
+function checkCount(operation: string, count: number): void {
+  if (Number.isInteger(count) && count >= 0) return;
+  throw new ArgumentError(operation, `counts are whole numbers from 0, got ${count}`);
 }

@@ -11,6 +11,7 @@ import type { ArrayLike } from "./operands.ts";
 import { promoted } from "./operands.ts";
 import { routines } from "./routines.ts";
 import { addAlongLastAxis } from "./scatter.ts";
+import { checkTop, lengthAlong } from "./shape-rules.ts";
 import { sliceAxis } from "./slicing.ts";
 import { moveAxis, reshape } from "./views.ts";
 
@@ -134,10 +135,6 @@ function checkPlace(operation: string, x: MLXArray, place: number, axis: number 
   throw new ShapeError(operation, `${place} is no position along axis ${axis} of ${formatShape(x.shape)}`);
 }
 
-function lengthAlong(operation: string, x: MLXArray, axis: number | null): number {
-  return axis === null || x.ndim === 0 ? x.size : (x.shape[normalizeAxis(operation, axis, x.ndim)] ?? 1);
-}
-
 /**
  * The `k` greatest elements of `x` along `axis` (`null`: of the flattened array), in ascending order.
  *
@@ -146,15 +143,10 @@ function lengthAlong(operation: string, x: MLXArray, axis: number | null): numbe
  * await topK(array([3, 1, 2]), 2).tolist(); // [2, 3]
  */
 export function topK(x: MLXArray, k: number, axis: number | null = -1): MLXArray {
-  const length = lengthAlong("topK", x, axis);
-  if (!Number.isInteger(k) || k < 0 || k > length) {
-    throw new ShapeError(
-      "topK",
-      `cannot take ${k} of the ${length} elements along axis ${axis} of ${formatShape(x.shape)}`,
-    );
-  }
+  checkTop(x, k, axis);
   const sorted = sort(x, axis);
-  return sliceAxis(sorted, axis === null ? 0 : normalizeAxis("topK", axis, sorted.ndim), length - k, k);
+  const along = axis === null ? 0 : normalizeAxis("topK", axis, sorted.ndim);
+  return sliceAxis(sorted, along, (sorted.shape[along] ?? k) - k, k);
 }
 
 /**

@@ -8,12 +8,13 @@ import { castTo } from "./cast.ts";
 import { isFinite as testFinite } from "./comparison.ts";
 import { floatingArray } from "./elementwise.ts";
 import { exp, log, sqrt } from "./exponential.ts";
-import { max, pickAxes } from "./extrema.ts";
+import { max } from "./extrema.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
 import type { AxisArgument, AxisOrOptions, ReduceOptions } from "./reductions.ts";
 import { keepAxes, splitAxis, sum } from "./reductions.ts";
 import { stopGradient, where } from "./selection.ts";
+import { pickAxes } from "./shape-rules.ts";
 import { sliceAxis } from "./slicing.ts";
 import { sort } from "./sorting.ts";
 import { reshape, transpose } from "./views.ts";
@@ -85,7 +86,7 @@ export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options
 export function median(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
   const array = floatingArray("median", x);
   const [list, rest] = splitAxis(axis, options);
-  const axes = pickAxes("median", array, list);
+  const axes = pickAxes("median", array.shape, list);
   const kept = array.shape.map((_, k) => k).filter((k) => !axes.includes(k));
   const lengths = kept.map((k) => array.shape[k] ?? 1);
   const count = countOver(array.shape, axes);

@@ -1,9 +1,10 @@
 /** Window functions of signal processing: float32 vectors. */
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { abs, add, divide, multiply, subtract } from "./arithmetic.ts";
+import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import { ones } from "./creation.ts";
 import { iota } from "./generate.ts";
+import { abs } from "./magnitude.ts";
 import { cos } from "./trigonometry.ts";
 
 /** A window of `length` places from twice their distances from the center, which run from -`span` to `span`. */

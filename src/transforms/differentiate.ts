@@ -8,6 +8,7 @@ import { apply, topologicalOrder } from "../graph/primitive.ts";
 import { add, multiply } from "../primitives/arithmetic.ts";
 import { zerosLike } from "../primitives/creation.ts";
 import { broadcastTo, identity } from "../primitives/views.ts";
+import { deferredJvp, deferredVjp } from "./deferred.ts";
 import { isOne } from "./seeds.ts";
 
 /** New vertices with the values of `primals`, from which derivatives are taken. */
@@ -107,6 +108,8 @@ function vjpOf(vertex: MLXArray, cotangent: MLXArray, needed: readonly boolean[]
       const marked = markPrimals(inputs);
       return pullBack([lowering.define(marked, params)], [cotangent], marked);
     }
+    case "deferred":
+      return deferredVjp(vertex, cotangent, derivative.define);
     case "none":
       if (derivative.isZero) return [];
       throw withoutDerivative(name, derivative.because);
@@ -158,6 +161,8 @@ function jvpOf(vertex: MLXArray, tangents: readonly (MLXArray | null)[]): MLXArr
       );
       return result;
     }
+    case "deferred":
+      return deferredJvp(vertex, tangents, derivative.define);
     case "none":
       if (derivative.isZero) return null;
       throw withoutDerivative(name, derivative.because);

@@ -68,6 +68,33 @@ describe("a program in a bundle", () => {
     expect(await run()).toBe(output);
   });
 
+  it("calculates with methods before they are loaded, and differentiates through them", async () => {
+    await bundle(
+      `
+      import { array, grad, vmap } from "mlx-ts";
+      const x = array([[1, 4], [9, 16]]);
+      const roots = x.sqrt();
+      const loss = (w) => w.exp().mul(w.get(0).max()).sum().add(w.at("::2, 1").multiply(2).mean());
+      const slope = grad(loss)(roots);
+      const rows = vmap((row) => row.cumsum())(roots);
+      const changed = roots.at(array([[true, false], [false, true]])).set(array([7, 8])).at(-1, [0, 0]).add(1);
+      const stacked = array([roots.get(0), [5, 6]]);
+      try { x.matmul(array([1, 2, 3])); } catch (error) { console.log(error.name, error.message); }
+      console.log(String(roots));
+      console.log(await roots.tolist(), await rows.tolist(), await changed.tolist(), await stacked.tolist());
+      console.log((await slope.tolist()).flat().map((one) => one.toFixed(3)).join(" "));
+      console.log((await grad(loss)(roots).tolist()).flat().map((one) => one.toFixed(3)).join(" "));
+      `,
+      { splitting: true, minify: true },
+    );
+    const [error, pending, values, before, after] = (await run()).split("\n");
+    expect(error).toBe("ShapeError matmul: inner lengths differ: [2, 2] has 2, [3] has 3");
+    expect(pending).toBe("array(float32 [2, 2], not yet computed)");
+    expect(values).toBe("[ [ 1, 2 ], [ 3, 4 ] ] [ [ 1, 3 ], [ 3, 7 ] ] [ [ 7, 2 ], [ 5, 8 ] ] [ [ 1, 2 ], [ 5, 6 ] ]");
+    expect(before).toBe(after);
+    expect(before).toBe("5.687 100.069 40.421 109.446");
+  });
+
   it("says what to do where a part is missing, and finds it once it is there", async () => {
     await bundle(
       `

@@ -60,4 +60,11 @@ describe("imports of packages", () => {
     expect(judgePackageImport(path, "node:fs", true, declared)).toBeUndefined();
     expect(judgePackageImport("packages/studio/src/server/serve.ts", "node:http", false, declared)).toBeUndefined();
   });
+
+  it("has every part begin with what a page starts with", () => {
+    const start = 'import "../array/methods.ts";\n';
+    expect(messages("src/primitives/a-part.ts", `${start}import { b } from "./b.ts";`)).toEqual([]);
+    expect(messages("src/primitives/a-part.ts", 'import { b } from "./b.ts";')).toHaveLength(1);
+    expect(messages("src/primitives/a.ts", start)).toHaveLength(1);
+  });
 });

@@ -49,7 +49,6 @@ export const unrecorded: Readonly<Record<string, string>> = {
   iinfo: dtypeTable,
   issubdtype: dtypeTable,
   resultType: dtypeTable,
-  pickAxes: notMlx,
   slidingWindows: notMlx,
   einsumPath: anotherTest,
   treeFlatten: anotherTest,

@@ -1,4 +1,5 @@
 /** Provides what loops keep in scratch memory. */
+import "../../array/methods.ts";
 import { emitPasses, keepValues } from "./loop-memory.ts";
 import { cpuParts } from "./wasm-backend.ts";
 

@@ -1,4 +1,5 @@
 /** Provides other threads. */
+import "../../array/methods.ts";
 import { WorkerCrew } from "./pool-crew.ts";
 import { cpuParts } from "./wasm-backend.ts";
 

@@ -1,4 +1,5 @@
 /** Provides transcendental functions. */
+import "../../array/methods.ts";
 import { emitFunction } from "./vector-math.ts";
 import { cpuParts } from "./wasm-backend.ts";
 

@@ -1,4 +1,5 @@
 /** Provides the choice of loops that are compiled for wide vectors. */
+import "../../array/methods.ts";
 import { cpuParts } from "./wasm-backend.ts";
 import { mayWiden } from "./wide-loops.ts";
 
