@@ -18,6 +18,7 @@ const usage = `npm start -- [options]
   --limit NUMBER      training images, and test images, at most
   --seed NUMBER       of the random numbers
   --data FOLDER       where the four files of Fashion-MNIST are
+  --log FOLDER        writes the training there, for npx mlx-ts studio and TensorBoard
   --save FILE         writes the trained weights there, as .safetensors or .npz
   --evaluate FILE     trains nothing: judges the weights in this file
   --compare NUMBER    trains so many steps on every device, and compares the losses
@@ -32,6 +33,7 @@ await runCommand(usage, async () => {
       limit: { type: "string", default: "60000" },
       seed: { type: "string", default: "0" },
       data: { type: "string" },
+      log: { type: "string" },
       save: { type: "string" },
       evaluate: { type: "string" },
       compare: { type: "string" },
@@ -43,6 +45,7 @@ await runCommand(usage, async () => {
   const options = {
     epochs: wholeNumber("epochs", values.epochs, 1),
     batchSize: wholeNumber("batch-size", values["batch-size"], 2),
+    ...(values.log !== undefined && { log: values.log }),
   };
   const limit = wholeNumber("limit", values.limit, 10);
   const seed = wholeNumber("seed", values.seed, 0);

@@ -10,6 +10,8 @@ import type { ClothingNetwork } from "./network.ts";
 export interface TrainingOptions {
   readonly epochs: number;
   readonly batchSize: number;
+  /** A directory that the training is written to, for the studio and TensorBoard. */
+  readonly log?: string;
 }
 
 /** The highest learning rate, and the share of the training in which it is risen to. */
@@ -18,6 +20,9 @@ const warmupShare = 0.2;
 
 /** Images whose class is asked for at a time. */
 const imagesPerPrediction = 500;
+
+/** Images whose class is logged. */
+const samplesLogged = 8;
 
 interface Batch {
   /** Which images, [batch]. */
@@ -59,7 +64,30 @@ export function trainNetwork(
     weightDecay: 0.02,
     biasCorrection: true,
   });
-  return train.train({ model: network, optimizer, loss: lossOf, batches, epochs: options.epochs });
+  const plan = { model: network, optimizer, loss: lossOf, batches, epochs: options.epochs };
+  if (options.log === undefined) return train.train(plan);
+  const take = (): Promise<readonly train.Sample[]> => sampleOf(network, data);
+  const watch = {
+    gradientNorm: true,
+    histograms: { everySteps: 100 },
+    samples: { everySteps: 100, take },
+    kernels: true,
+  };
+  return train.train({ ...plan, log: options.log, watch });
+}
+
+/** What the network takes the first images for. */
+async function sampleOf(network: ClothingNetwork, data: LabelledImages): Promise<readonly train.Sample[]> {
+  const count = Math.min(samplesLogged, data.count);
+  const { classes } = await judge(network, {
+    count,
+    images: data.images.subarray(0, count * side * side),
+    labels: data.labels.subarray(0, count),
+  });
+  return Array.from(classes, (predicted, k) => ({
+    prediction: classNames[predicted] ?? "",
+    target: classNames[data.labels[k] ?? 0] ?? "",
+  }));
 }
 
 /** From a tenth of the learning rate along a line up to it, then along half a cosine to nothing. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import * as mx from "mlx-ts";
+import { eventsFile, readRunEvents } from "mlx-ts/train";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ClothingNetwork } from "../network.ts";
 import { type Judgement, judge, stepsOf, trainNetwork } from "../training.ts";
@@ -57,8 +58,23 @@ describe("the command", () => {
   it("trains, saves, reports, and judges what it saved", async () => {
     const folder = await folderOf(bars(100), bars(40));
     const [report, weights] = [join(folder, "report.html"), join(folder, "weights.safetensors")];
+    const log = join(folder, "run");
     const common = ["--data", folder, "--report", report];
-    const trained = await run(...common, "--epochs", "1", "--batch-size", "20", "--device", "cpu", "--save", weights);
+    const trained = await run(
+      ...common,
+      "--epochs",
+      "1",
+      "--batch-size",
+      "20",
+      "--device",
+      "cpu",
+      "--save",
+      weights,
+      "--log",
+      log,
+    );
+    const events = readRunEvents(await readFile(join(log, eventsFile), "utf8"));
+    expect(events.at(-1)).toMatchObject({ kind: "end", reason: "finished", step: 5 });
     const right = /[\d.]+ % of 40 test images right/;
     const judged = await run(...common, "--evaluate", weights);
     expect(judged.stdout.match(right)?.[0]).toBe(trained.stdout.match(right)?.[0]);

@@ -21,6 +21,8 @@ export interface MonitorState {
   readonly start: StartEvent | null;
   /** The latest step. */
   readonly step: StepEvent | null;
+  /** How many steps have been seen since the start. */
+  readonly stepCount: number;
   /** The loss of recent steps: a mean in which older ones fade. */
   readonly smoothedLoss: number;
   /** Samples per second of recent steps. */
@@ -44,6 +46,7 @@ export const initialState: MonitorState = {
   position: { step: 0, epoch: 0, batch: 0 },
   start: null,
   step: null,
+  stepCount: 0,
   smoothedLoss: Number.NaN,
   throughput: Number.NaN,
   phaseTotals: { data: 0, record: 0, compute: 0 },
@@ -69,6 +72,7 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
         status: "running",
         error: null,
         start: event,
+        stepCount: 0,
         epochLosses: state.epochLosses.filter(({ step }) => step <= event.step),
         histograms: state.histograms.filter(({ step }) => step <= event.step),
         ...(event.step === 0 && { smoothedLoss: Number.NaN, step: null, samples: null, checkpointStep: null }),
@@ -78,8 +82,9 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
         ...state,
         status: state.status === "paused" ? "paused" : "running",
         step: event,
-        smoothedLoss: faded(state.smoothedLoss, event.loss),
-        throughput: faded(state.throughput, event.samplesPerSecond),
+        stepCount: state.stepCount + 1,
+        smoothedLoss: faded(state.smoothedLoss, event.loss, state.stepCount),
+        throughput: faded(state.throughput, event.samplesPerSecond, state.stepCount),
         phaseTotals: {
           data: state.phaseTotals.data + event.phases.data,
           record: state.phaseTotals.record + event.phases.record,
@@ -116,8 +121,9 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
   }
 }
 
-function faded(before: number, latest: number): number {
-  return Number.isFinite(before) ? before + latestShare * (latest - before) : latest;
+/** The first values weigh the same; then each new one has its share. */
+function faded(before: number, latest: number, count: number): number {
+  return Number.isFinite(before) ? before + Math.max(1 / (count + 1), latestShare) * (latest - before) : latest;
 }
 
 /** The list, or every second of its items and the last one if it has become too long. */

@@ -149,6 +149,17 @@ describe("TrainingMonitor", () => {
     expect(monitor.series("loss").value.means[6]).toBe(7);
   });
 
+  it("smooths by a plain mean at first, and forgets later", () => {
+    const { monitor } = monitorWithFrames();
+    monitor.push(startEvent());
+    for (const [k, loss] of [6, 2, 1].entries()) monitor.push(stepEvent(k + 1, { loss }));
+    monitor.flush();
+    expect(monitor.smoothedLoss.value).toBeCloseTo(3, 12);
+    for (let step = 4; step < 300; step++) monitor.push(stepEvent(step, { loss: 0.5 }));
+    monitor.flush();
+    expect(monitor.smoothedLoss.value).toBeCloseTo(0.5, 4);
+  });
+
   it("says how far a training is", () => {
     const { monitor } = monitorWithFrames();
     const progressAfter = (...events: readonly RunEvent[]): number | null => {

@@ -1,6 +1,6 @@
 /** A table of the runs that are compared: where each is, and what it has reached. */
 import { effect } from "@preact/signals-core";
-import { formatCount, formatFigure, titleOf } from "../element/format.ts";
+import { formatCount, formatFigure, formatRate, titleOf } from "../element/format.ts";
 import { make } from "../element/make.ts";
 import { seriesCount } from "../element/palette.ts";
 import type { Feed } from "./feed.ts";
@@ -25,7 +25,7 @@ function makeTable(feeds: readonly Feed[]): HTMLElement {
       formatFigure(monitor.smoothedLoss.value),
       formatFigure(lowest[k] ?? Number.NaN),
       ...metrics.map((metric) => formatFigure(monitor.metrics.value[metric] ?? Number.NaN)),
-      formatFigure(monitor.learningRate.value),
+      formatRate(monitor.learningRate.value),
       formatCount(monitor.throughput.value),
     ];
     const cells = figures.map((text, column) =>

@@ -1,6 +1,6 @@
 /** The figures of a training as they are now. */
 import { effect } from "@preact/signals-core";
-import { formatBytes, formatCount, formatDuration, formatFigure, titleOf } from "./format.ts";
+import { formatBytes, formatCount, formatDuration, formatFigure, formatRate, titleOf } from "./format.ts";
 import { make, setText } from "./make.ts";
 import type { Panel, PanelContext } from "./panel.ts";
 
@@ -78,8 +78,4 @@ function follow({ title, read, detail }: Figure, into: HTMLElement): () => void 
     setText(value, text ?? "");
     if (detail) setText(below, detail());
   });
-}
-
-function formatRate(rate: number): string {
-  return Number.isFinite(rate) ? String(Number(rate.toPrecision(3))).replace("-", "−") : "–";
 }

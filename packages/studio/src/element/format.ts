@@ -28,6 +28,17 @@ export function formatTick(value: number): string {
   return withMinus(String(Number(value.toPrecision(6))));
 }
 
+/** A learning rate, with no more digits than it needs. */
+export function formatRate(rate: number): string {
+  return Number.isFinite(rate) ? withMinus(writeRate(rate)) : none;
+}
+
+/** A learning rate as it can be read again. */
+export function writeRate(rate: number): string {
+  const rounded = Number(rate.toPrecision(4));
+  return rounded !== 0 && Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded);
+}
+
 /** Bytes in the largest unit that leaves a figure above one. */
 export function formatBytes(value: number): string {
   if (!Number.isFinite(value)) return none;

@@ -3,7 +3,7 @@
 import type { MonitorState, TrainingStatus } from "@mlx-ts/monitor";
 import { effect } from "@preact/signals-core";
 import type { ControlCommand } from "mlx-ts/train";
-import { formatCount, formatFigure } from "./format.ts";
+import { formatCount, formatFigure, writeRate } from "./format.ts";
 import { make, makeButton, makeSvg, setText } from "./make.ts";
 import type { Panel, PanelContext } from "./panel.ts";
 
@@ -134,15 +134,11 @@ function makeControls(
       pauseIcon.querySelector("path")?.setAttribute("d", isPaused ? icons.resume : icons.pause);
       // What somebody is typing stays.
       const isTyping = rate.matches(":focus");
-      if (!isTyping && state.step) rate.value = formatRate(state.step.learningRate);
+      if (!isTyping && state.step) rate.value = writeRate(state.step.learningRate);
     },
   };
 }
 
 function icon(path: string): SVGSVGElement {
   return makeSvg("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, makeSvg("path", { d: path }));
-}
-
-function formatRate(rate: number): string {
-  return String(Number(rate.toPrecision(4)));
 }
