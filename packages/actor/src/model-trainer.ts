@@ -117,22 +117,22 @@ export class ModelTrainer<S extends TrainerSetup> {
 
   /** Holds the training before its next step. */
   pause(): Promise<void> {
-    return this.#command({ kind: "pause" });
+    return this.apply({ kind: "pause" });
   }
 
   /** Lets a paused training go on. */
   resume(): Promise<void> {
-    return this.#command({ kind: "resume" });
+    return this.apply({ kind: "resume" });
   }
 
   /** Ends the training before its next step, for good. */
   stop(): Promise<void> {
-    return this.#command({ kind: "stop" });
+    return this.apply({ kind: "stop" });
   }
 
   /** Sets the learning rate from the next step on. @throws {ArgumentError} if it is negative or not finite */
   setLearningRate(learningRate: number): Promise<void> {
-    return this.#command({ kind: "learningRate", learningRate });
+    return this.apply({ kind: "learningRate", learningRate });
   }
 
   /** Ends the worker, and the training with it. */
@@ -146,7 +146,8 @@ export class ModelTrainer<S extends TrainerSetup> {
     return this.dispose();
   }
 
-  async #command(command: ControlCommand): Promise<void> {
+  /** Does what a command says, as a `TrainingControl` does: what `<mlx-training-monitor>` takes for controls. */
+  async apply(command: ControlCommand): Promise<void> {
     await this.#actor.command(command);
   }
 

@@ -83,7 +83,7 @@ describe("a training in a worker", () => {
       if (event.kind === "start") await trainer.pause();
       if (event.kind === "pause") {
         await trainer.setLearningRate(0.125);
-        await trainer.resume();
+        await trainer.apply({ kind: "resume" });
       }
     }
     expect(events.filter((kind) => kind !== "epoch")).toEqual(["start", "pause", "resume", "end"]);

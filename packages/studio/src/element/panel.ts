@@ -4,7 +4,7 @@ import type { ControlCommand } from "mlx-ts/train";
 import { make } from "./make.ts";
 import type { Palette } from "./palette.ts";
 
-/** Takes commands for a training: a `TrainingControl`, or something that sends them to one. */
+/** Takes commands for a training: a `TrainingControl`, a `ModelTrainer` of `@mlx-ts/actor`, or what sends them to one. */
 export interface Controls {
   apply(command: ControlCommand): void | Promise<void>;
 }
