@@ -8,7 +8,7 @@ import { makeSection, type Panel, type PanelContext } from "./panel.ts";
 
 const spacing: Spacing = { width: 148, height: 40, gapX: 14, gapY: 26 };
 const verticesPerRow = 7;
-const nameLength = 22;
+const nameLength = 19;
 
 /** The graph, drawn when the reader opens it. */
 export function makeGraph({ monitor }: PanelContext): Panel {
@@ -22,7 +22,12 @@ export function makeGraph({ monitor }: PanelContext): Panel {
     },
     label,
   );
-  const place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Graph of the kernels" });
+  const place = make("div", {
+    class: "scroll tall",
+    tabindex: 0,
+    role: "region",
+    "aria-label": "Graph of the kernels",
+  });
   const details = make("details", {}, make("summary", {}, "Show the graph"), place);
   const element = makeSection("Graph", [copy], details);
   let event: KernelsEvent | null = null;

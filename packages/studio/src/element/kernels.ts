@@ -124,7 +124,7 @@ function listKernels(kernels: readonly Kernel[], total: number): HTMLElement {
     heading("Arithmetic"),
   );
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
-  const scroll = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Kernels" }, table);
+  const scroll = make("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Kernels" }, table);
   return make("details", {}, make("summary", {}, "All kernels"), scroll);
 }
 

@@ -136,6 +136,8 @@ svg text { font: 11px var(--font); fill: var(--muted); }
 [data-kind="loop"] { --kind: var(--series-2); }
 [data-kind="routine"] { --kind: var(--series-3); }
 [data-kind="composite"] { --kind: var(--series-4); }
+.tall { max-height: min(70vh, 560px); border: 1px solid var(--line); padding: 12px; }
+.tall table thead th { position: sticky; top: -12px; background: var(--paper); }
 .kernel rect { fill: var(--kind); opacity: .82; }
 .kernel:hover rect { opacity: 1; }
 .kinds i { background: var(--kind); }

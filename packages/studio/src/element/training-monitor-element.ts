@@ -78,7 +78,8 @@ const properties = ["monitor", "controls", "comparisons"] as const;
  * properties such as `--accent`, `--paper`, `--font`, `--gap`, which a page may set on the element.
  */
 export function defineTrainingMonitor(tag = "mlx-training-monitor"): void {
-  if (customElements.get(tag)) return;
+  // On a server, which renders the tag alone, there is nothing to make known.
+  if (typeof customElements === "undefined" || customElements.get(tag)) return;
   customElements.define(
     tag,
     class extends HTMLElement implements TrainingMonitorElement {
