@@ -9,7 +9,10 @@ import type { Feed } from "./feed.ts";
 export function showComparison(place: HTMLElement, feeds: readonly Feed[]): () => void {
   place.replaceChildren();
   if (feeds.length < 2) return () => {};
-  return effect(() => place.replaceChildren(makeTable(feeds)));
+  // What scrolls can be reached by keys, and stays while the figures change.
+  const scroll = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Comparison of runs" });
+  place.append(scroll);
+  return effect(() => scroll.replaceChildren(makeTable(feeds)));
 }
 
 function makeTable(feeds: readonly Feed[]): HTMLElement {
