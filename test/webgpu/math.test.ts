@@ -119,7 +119,7 @@ const unaryBounds: readonly [op: UnaryOp, bound: number, low: number, high: numb
   ["tanh", 2, -4, 4],
   ["asinh", 0.9, -4, 4],
   ["acosh", 0.9, 1, 4],
-  ["atanh", 0.9, -1, 1],
+  ["atanh", 1.1, -1, 1],
   ["sigmoid", 2, -87, 30],
   ["erf", 1.4, -4, 4],
   ["erfinv", 2.4, -1, 1],

@@ -185,7 +185,7 @@ export class WgslEmitter {
     const prefix = expr.dtype === "index" ? "p" : "v";
     switch (op) {
       case "select":
-        return this.#named(prefix, `select(${c}, ${b}, ${a})`, lanes);
+        return this.#named(prefix, `select(${c}, ${b}, ${this.#condition(expr, a, lanes)})`, lanes);
       case "cast":
         return this.#named(prefix, this.#castFrom(expr, source, a, lanes), lanes);
       case "bitcast":
@@ -210,6 +210,19 @@ export class WgslEmitter {
           lanes,
         );
     }
+  }
+
+  /**
+   * The condition of a `select`. The lesser or greater of two floats is not left to `a < b` alone: drivers make `min` and `max`
+   * of that, which pass a NaN over where the comparison would choose it.
+   */
+  #condition(expr: Expr, text: string, lanes: Lanes): string {
+    const [comparison, ...choices] = expr.args;
+    if (!comparison || (comparison.op !== "lt" && comparison.op !== "le")) return text;
+    const isExtreme = comparison.args.every((arg) => choices.includes(arg));
+    if (!isExtreme || registerOf(expr.dtype) !== "f32") return text;
+    const tests = choices.map((choice) => ` & !${this.shader.call("is_nan", lanes, this.text(choice, lanes))}`);
+    return `${text}${tests.join("")}`;
   }
 
   #castFrom(expr: Expr, source: Expr["dtype"], text: string, lanes: Lanes): string {
