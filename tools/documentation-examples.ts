@@ -51,7 +51,8 @@ export function findMarkdownExamples(path: string, text: string): Example[] {
     if (opening !== null && fence !== undefined) fence = undefined;
     else if (opening !== null) {
       const [language, ...flags] = (opening[1] ?? "").trim().split(/\s+/);
-      fence = language === "ts" || language === "typescript" ? "ts" : "other";
+      const isFile = flags.some((flag) => flag.startsWith("file="));
+      fence = !isFile && (language === "ts" || language === "typescript") ? "ts" : "other";
       if (fence === "ts" && !flags.includes("continued")) blocks.push({ heading, lines: [] });
     } else if (fence === "ts") blocks.at(-1)?.lines.push({ text: content, number: index + 1 });
     else if (fence === undefined && content.startsWith("#")) heading = content.replace(/^#+\s*/, "");

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { type Example, findDocstringExamples, findMarkdownExamples } from "./documentation-examples.ts";
+import { startingBundles, writeDocumentationFiles } from "./documentation-files.ts";
 import { listPackages, listTypeScriptFiles, rootPath } from "./root.ts";
 import { translateExample } from "./translate-example.ts";
 
@@ -15,7 +16,7 @@ export const generatedPath = "test/.generated/documentation.test.ts";
 const entryPath = "src/index.ts";
 
 /** The Markdown files whose blocks run. */
-const documents = ["README.md", "docs/live-training.md"];
+const documents = ["README.md", "docs/live-training.md", "docs/concurrency.md"];
 
 /** The namespaces that every docstring's example sees; a block in a Markdown file writes its own imports. */
 const namespaces: readonly (readonly [name: string, module: string, path: string])[] = [
@@ -44,6 +45,7 @@ export function generateDocumentationTests(): void {
 
   const generated = join(rootPath, generatedPath);
   mkdirSync(dirname(generated), { recursive: true });
+  writeDocumentationFiles("docs/concurrency.md", dirname(generatedPath));
   writeFileSync(generated, assemble(examples));
 }
 
@@ -65,7 +67,7 @@ function assemble(examples: readonly Example[]): string {
     return [
       `it(${JSON.stringify(`${example.path}:${example.line} ${example.title}`)}, () =>`,
       `  runExample(${JSON.stringify(example.path)}, async (at, check) => {`,
-      statements,
+      startingBundles(statements),
       "  }));",
     ].join("\n");
   });
@@ -86,7 +88,8 @@ class ImportTable {
 
   add(localName: string, text: string, path: string): void {
     const known = this.#textByName.get(localName) ?? text;
-    const asValue = (statement: string): string => statement.replace("{ type ", "{ ");
+    const asValue = (statement: string): string =>
+      statement.replace("import type {", "import {").replace("{ type ", "{ ");
     if (asValue(known) !== asValue(text)) {
       throw new Error(`${path}: the examples disagree on what ${localName} is: \`${known}\` and \`${text}\``);
     }

@@ -56,8 +56,9 @@ function splitImport(
   }
   return bindings.elements.map((element) => {
     const isType = clause.phaseModifier === ts.SyntaxKind.TypeKeyword && !element.isTypeOnly;
-    const specifier = `${isType ? "type " : ""}${element.getText(sourceFile)}`;
-    return { localName: element.name.text, text: `import { ${specifier} } from ${from};` };
+    // The whole import is of types, so that nothing runs the file.
+    const keyword = isType ? "import type" : "import";
+    return { localName: element.name.text, text: `${keyword} { ${element.getText(sourceFile)} } from ${from};` };
   });
 }
 
