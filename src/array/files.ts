@@ -38,8 +38,8 @@ export async function readBytes(operation: string, source: FileSource): Promise<
 }
 
 async function readFileBytes(operation: string, path: string | URL): Promise<Uint8Array> {
-  const { readFile } = await import("node:fs/promises");
   try {
+    const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
     const bytes = await readFile(path);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (cause) {
@@ -59,10 +59,20 @@ async function fetchBytes(operation: string, source: string | URL): Promise<Uint
  * the name. Only where there are files: Node, Deno, Bun.
  */
 export async function writeBytes(path: string | URL, bytes: Uint8Array): Promise<void> {
-  const { rename, writeFile } = await import("node:fs/promises");
+  const { rename, writeFile } = await import(/* webpackIgnore: true */ "node:fs/promises").catch(noFiles);
   const temporary = path instanceof URL ? new URL(`${path.href}.tmp`) : `${path}.tmp`;
   await writeFile(temporary, bytes);
   await rename(temporary, path);
+}
+
+/**
+ * Says that there are no files by path here. To be the `catch` of an import of Node's modules: bundlers for browsers
+ * then leave the import as it is.
+ *
+ * @throws {ArgumentError} always
+ */
+export function noFiles(cause: unknown): never {
+  throw new ArgumentError("files", "there are no files by path here: a browser has none", { cause });
 }
 
 /** The last extension of a path or address, in lower case and without its dot. */

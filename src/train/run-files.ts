@@ -1,5 +1,5 @@
 /** The directory of a run: on a disk, or in the private files of a page. */
-import { inBrowser } from "../array/files.ts";
+import { inBrowser, noFiles } from "../array/files.ts";
 import { ArgumentError } from "../base/errors.ts";
 
 /** Where a run is written: the path of a directory in Node, Deno and Bun; a handle on one in a browser. */
@@ -28,9 +28,9 @@ export async function openRunFiles(directory: RunDirectory): Promise<RunFiles> {
 }
 
 async function diskFiles(directory: string | URL): Promise<RunFiles> {
-  const { appendFile, mkdir, open, stat } = await import("node:fs/promises");
-  const { join } = await import("node:path");
-  const { fileURLToPath } = await import("node:url");
+  const { appendFile, mkdir, open, stat } = await import(/* webpackIgnore: true */ "node:fs/promises").catch(noFiles);
+  const { join } = await import(/* webpackIgnore: true */ "node:path").catch(noFiles);
+  const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url").catch(noFiles);
   const folder = directory instanceof URL ? fileURLToPath(directory) : directory;
   await mkdir(folder, { recursive: true });
   const size = async (name: string): Promise<number> => {

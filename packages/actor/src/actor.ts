@@ -83,7 +83,7 @@ class Connection {
       });
       if (result.kind === "value" && result.value === true) this.#watch();
     } catch (error) {
-      await this.dispose();
+      void this.dispose(); // which may take a while, where nobody tells when a worker ends
       throw error;
     }
   }

@@ -1,0 +1,5 @@
+/** The worker of the benchmark of the main thread. */
+import { exposeTrainer } from "@mlx-ts/actor";
+import { training } from "./model.ts";
+
+exposeTrainer(training);
