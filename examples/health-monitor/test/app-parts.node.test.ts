@@ -8,9 +8,11 @@ import { multiples, niceStep, niceTimeStep } from "../web/trace/ticks.ts";
 
 const bytes = (...values: readonly number[]): DataView => new DataView(Uint8Array.from(values).buffer);
 
+const noBeats = { beats: [], beatsStart: 0, beatsEnd: 0 };
+
 describe("alarms", () => {
   const judge = (track: AlarmTrack, start: number, levels: readonly number[]) =>
-    track.add({ start, end: start + levels.length, levels: Float32Array.from(levels), beats: [] });
+    track.add({ start, end: start + levels.length, levels: Float32Array.from(levels), ...noBeats });
 
   it("join where readings judged apart touch", () => {
     const track = new AlarmTrack(10);
@@ -32,7 +34,7 @@ describe("alarms", () => {
     expect(track.alarms).toEqual([]);
   });
 
-  it("of beats come in order, each once", () => {
+  it("of beats come in order, each once, and change when they are judged again", () => {
     const track = new AlarmTrack(1000);
     const beat = (peak: number, level: number) => ({
       peak,
@@ -40,10 +42,17 @@ describe("alarms", () => {
       values: new Float32Array(0),
       drawing: new Float32Array(0),
     });
-    track.add({ start: 500, end: 1000, levels: new Float32Array(0), beats: [beat(700, 2)] });
-    track.add({ start: 0, end: 500, levels: new Float32Array(0), beats: [beat(100, 3), beat(300, 0.5), beat(700, 2)] });
+    const judgeBeats = (start: number, end: number, ...beats: readonly ReturnType<typeof beat>[]) =>
+      track.add({ start, end, levels: new Float32Array(0), beats, beatsStart: start - 180, beatsEnd: end - 180 });
+    judgeBeats(500, 1000, beat(700, 2));
+    judgeBeats(0, 500, beat(100, 3), beat(300, 0.5));
     expect(track.alarms.map(({ peak }) => peak)).toEqual([100, 700]);
     expect(track.beats.length).toBe(3);
+    track.renew();
+    expect(track.firstUnjudged(0, 1000)).toBe(0);
+    expect(track.alarms.length).toBe(2);
+    judgeBeats(500, 1000, beat(700, 0.9));
+    expect(track.alarms.map(({ peak }) => peak)).toEqual([100]);
   });
 
   it("have room for readings that come later", () => {

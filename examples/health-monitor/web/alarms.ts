@@ -52,19 +52,18 @@ export class AlarmTrack {
     return index < 0 ? end : start + index;
   }
 
-  /** Takes a judgement in. Returns the alarms that are new. */
-  add({ start, end, levels, beats }: Judgement): readonly Alarm[] {
+  /** Takes a judgement in, in place of what was said about the same readings before. Returns the alarms that are new. */
+  add(judgement: Judgement): readonly Alarm[] {
+    const { start, end, levels } = judgement;
     this.#judged.fill(1, start, end);
-    if (levels.length > 0) this.levels.set(levels, start);
-    return levels.length > 0 ? this.#findRuns(start, end) : this.#addBeats(beats);
+    if (levels.length === 0) return this.#takeBeats(judgement);
+    this.levels.set(levels, start);
+    return this.#findRuns(start, end);
   }
 
-  /** Forgets all that was judged. */
-  clear(): void {
-    this.levels.fill(Number.NaN);
+  /** All readings are to be judged again; until then, what was said about them holds. */
+  renew(): void {
     this.#judged.fill(0);
-    this.beats = [];
-    this.alarms = [];
   }
 
   /** Finds the runs of alarming levels anew that the readings from `start` to before `end` belong to or touch. */
@@ -86,12 +85,13 @@ export class AlarmTrack {
     return found.filter((alarm) => !touching.some((old) => old.start < alarm.end && alarm.start < old.end));
   }
 
-  #addBeats(beats: readonly BeatVerdict[]): readonly Alarm[] {
-    const isNew = beats.filter(({ peak }) => !this.beats.some((beat) => beat.peak === peak));
-    this.beats = [...this.beats, ...isNew].sort((a, b) => a.peak - b.peak);
-    const found = isNew.filter(({ level }) => level > 1).map(toAlarm);
-    this.alarms = [...this.alarms, ...found].sort((a, b) => a.start - b.start);
-    return found;
+  #takeBeats({ beats, beatsStart, beatsEnd }: Judgement): readonly Alarm[] {
+    const isElsewhere = ({ peak }: { readonly peak: number }): boolean => peak < beatsStart || peak >= beatsEnd;
+    const known = new Set(this.alarms.map(({ peak }) => peak));
+    this.beats = [...this.beats.filter(isElsewhere), ...beats].sort((a, b) => a.peak - b.peak);
+    const found = beats.filter(({ level }) => level > 1).map(toAlarm);
+    this.alarms = [...this.alarms.filter(isElsewhere), ...found].sort((a, b) => a.start - b.start);
+    return found.filter(({ peak }) => !known.has(peak));
   }
 }
 

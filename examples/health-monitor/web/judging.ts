@@ -39,14 +39,11 @@ export class Judging {
     this.#tracks = source.tracks.map(({ length }) => new AlarmTrack(length));
   }
 
-  /** The model has learned: what was judged by an earlier one is forgotten. */
+  /** The model has learned more: readings are to be judged again. */
   renew(): void {
     this.#generation++;
     this.#hasModel = true;
-    for (const [index, track] of this.#tracks.entries()) {
-      track.clear();
-      this.#onAlarms(index);
-    }
+    for (const track of this.#tracks) track.renew();
   }
 
   /** Judges readings from `start` to before `end` that have not been judged, unless it is at it already. */

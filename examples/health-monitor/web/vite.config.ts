@@ -19,7 +19,7 @@ const headers = {
 };
 
 /** Modules of Node are named in mlx-ts, and loaded only in Node; Rolldown knows no pure objects, only pure calls. */
-const rolldownOptions = { external: [/^node:/], checks: { invalidAnnotation: false } };
+const rolldownOptions = { external: [/^node:/], checks: { invalidAnnotation: false, pluginTimings: false } };
 
 const config: InlineConfig = {
   configFile: false,

@@ -55,6 +55,9 @@ const patienceMilliseconds = 12;
 /** How often the recording of a strap is kept. */
 const readingsBetweenKeeping = 20;
 
+/** Readings are judged anew about this often while the model learns, and when it has learned. */
+const millisecondsBetweenCalibrations = 300;
+
 /** Checkpoints are kept about this often, and when the training ends. */
 const millisecondsBetweenCheckpoints = 1000;
 
@@ -148,7 +151,7 @@ export class Analyst {
     this.#control = control;
     const started = performance.now();
     let batch: LearnEvent[] = [];
-    let [rested, kept] = [started, started];
+    let [rested, kept, calibrated] = [started, started, Number.NEGATIVE_INFINITY];
     let loss = Number.NaN;
     let latest: { readonly checkpoint: Checkpoint; readonly epoch: number } | null = null;
     const options = { epochs, control, checkpoint: { everyEpochs: 1 }, watch, ...(resume && { resume }) };
@@ -161,10 +164,12 @@ export class Analyst {
         continue;
       }
       batch.push(event);
-      if (event.kind === "epoch") {
-        loss = event.loss;
+      if (event.kind === "epoch") loss = event.loss;
+      const isDue = event.kind === "epoch" && performance.now() - calibrated > millisecondsBetweenCalibrations;
+      if (isDue || (event.kind === "end" && event.epoch > 0)) {
         await detector.calibrate();
         this.#detector = detector;
+        calibrated = performance.now();
         batch.push({ kind: "calibrated" });
       }
       if (event.kind === "end") {
@@ -174,7 +179,7 @@ export class Analyst {
           await library.keepCheckpoint(source.key, latest.checkpoint, { epoch: latest.epoch, epochs, seed });
         const unfinished = await library.unfinished(source.key);
         if (unfinished) batch.push({ kind: "unfinished", unfinished });
-      } else if (performance.now() - rested < patienceMilliseconds) continue;
+      } else if (event.kind !== "start" && performance.now() - rested < patienceMilliseconds) continue;
       yield batch;
       batch = [];
       rested = performance.now();
@@ -189,7 +194,7 @@ export class Analyst {
     loss: number,
     started: number,
   ): Promise<LearnEvent> {
-    const { modelName: name, parameterCount, sampleCount } = detector;
+    const { modelName: name, parameterCount, sampleCount, units } = detector;
     const seconds = (performance.now() - started) / 1000;
     const model: LearnedModel = {
       name,
@@ -201,6 +206,7 @@ export class Analyst {
       seconds,
       learnedAt: Date.now(),
       sourceTitle: source.title,
+      units,
     };
     await library.keepModel(source.key, await detector.save(), model);
     return { kind: "learned", model };

@@ -19,8 +19,10 @@ export interface Judgement {
   readonly end: number;
   /** How alarming each reading is: above 1 is an alarm. */
   readonly levels: Float32Array;
-  /** The beats among the readings; empty where nothing beats. */
+  /** The beats that peak from `beatsStart` to before `beatsEnd`: a beat is judged when all of it has come. */
   readonly beats: readonly BeatVerdict[];
+  readonly beatsStart: number;
+  readonly beatsEnd: number;
 }
 
 /** How a training may be told to run. */
@@ -35,6 +37,8 @@ export interface Detector {
   readonly parameterCount: number;
   /** Windows or beats that train. */
   readonly sampleCount: number;
+  /** The learned unit of each channel: its usual step from reading to reading; empty where nothing is scaled. */
+  readonly units: readonly number[];
   /** Trains as its events are asked for. */
   learn(options: LearnOptions): AsyncGenerator<TrainEvent, void, void>;
   /** Learns from the training readings which errors are usual, with the weights as they are. */

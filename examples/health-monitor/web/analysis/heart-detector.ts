@@ -33,6 +33,7 @@ const fewestAtOnce = 8;
 /** An autoencoder of the usual beats of one electrocardiogram at 360 Hz, in millivolts. */
 export class HeartDetector implements Detector {
   readonly modelName = "Beat autoencoder";
+  readonly units: readonly number[] = [];
   readonly #series: Series;
   readonly #seen: readonly Beat[];
   readonly #unseen: readonly Beat[];
@@ -75,7 +76,9 @@ export class HeartDetector implements Detector {
     const beats = segmentBeats(stretch, this.#calibration.leastPeak)
       .map((beat) => ({ ...beat, peak: beat.peak + from }))
       .filter(({ peak }) => peak >= start - lookahead && peak < judgedEnd);
-    return { start, end, levels: new Float32Array(0), beats: await this.#verdicts(beats) };
+    const verdicts = await this.#verdicts(beats);
+    const beatsStart = start - lookahead;
+    return { start, end, levels: new Float32Array(0), beats: verdicts, beatsStart, beatsEnd: judgedEnd };
   }
 
   async #verdicts(beats: readonly Beat[]): Promise<Judgement["beats"]> {

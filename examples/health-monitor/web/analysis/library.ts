@@ -17,6 +17,8 @@ export interface LearnedModel {
   /** Milliseconds since 1970. */
   readonly learnedAt: number;
   readonly sourceTitle: string;
+  /** The learned unit of each channel; empty where nothing is scaled. */
+  readonly units: readonly number[];
 }
 
 /** A training that was stopped, or that the page was closed on. */
@@ -164,7 +166,7 @@ function isSettings(value: unknown): value is Settings {
 }
 
 function isLearnedModel(value: unknown): value is LearnedModel {
-  return hasKeys(value, "name", "parameterCount", "sampleCount", "epochs", "loss", "learnedAt", "sourceTitle");
+  return hasKeys(value, "name", "parameterCount", "sampleCount", "epochs", "loss", "learnedAt", "sourceTitle", "units");
 }
 
 function isHistory(value: unknown): value is readonly LearnedModel[] {

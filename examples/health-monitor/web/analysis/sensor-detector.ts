@@ -71,7 +71,8 @@ export class SensorDetector implements Detector {
     // The level of a reading is a mean over errors before it, too.
     const first = Math.max(0, start - rule.averaged + 1);
     const errors = await forecastErrors(this.#forecaster, series, units, { start: first, end });
-    return { start, end, levels: Float32Array.from(levelsOf(errors, rule).subarray(start - first)), beats: [] };
+    const levels = Float32Array.from(levelsOf(errors, rule).subarray(start - first));
+    return { start, end, levels, beats: [], beatsStart: start, beatsEnd: end };
   }
 
   save(): Promise<Uint8Array> {

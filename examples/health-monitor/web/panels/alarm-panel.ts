@@ -9,7 +9,7 @@ import type { State } from "../state.ts";
 import { drawSparkline } from "../trace/sparkline.ts";
 
 /** Rows that are shown at most, the worst ones. */
-const mostRows = 200;
+const mostRows = 100;
 
 /** Lists the alarms; a click goes there. */
 export function showAlarms(state: State, session: Session): void {
@@ -21,6 +21,9 @@ export function showAlarms(state: State, session: Session): void {
   const shapeHead = element("alarm-shape", HTMLTableCellElement);
   const spoken = element("spoken", HTMLParagraphElement);
   let known = 0;
+  /** Rows of alarms that were there before are shown again as they are. */
+  let made = new Map<string, HTMLTableRowElement>();
+  let shownTrack: Track | null = null;
   effect(() => {
     const alarms = state.alarms.value;
     const source = state.source.value;
@@ -37,7 +40,14 @@ export function showAlarms(state: State, session: Session): void {
     count.textContent = alarms.length === 0 ? "" : countText(alarms.length);
     labelHead.hidden = !track.isLabelled;
     shapeHead.textContent = source.kind === "heart" ? "Beat, as redrawn" : "Readings";
-    rows.replaceChildren(...worst(alarms).map((alarm) => rowOf(alarm, source, track, session)));
+    const before = track === shownTrack ? made : new Map<string, HTMLTableRowElement>();
+    shownTrack = track;
+    made = new Map();
+    for (const alarm of worst(alarms)) {
+      const key = `${alarm.start} ${alarm.end} ${alarm.level.toFixed(1)}`;
+      made.set(key, before.get(key) ?? rowOf(alarm, source, track, session));
+    }
+    rows.replaceChildren(...made.values());
     if (alarms.length > known && !isLearning) spoken.textContent = `${countText(alarms.length)}`;
     known = alarms.length;
   });

@@ -7,7 +7,7 @@ import { element, make, saveFile } from "../elements.ts";
 import type { Learning } from "../learning.ts";
 import { paces } from "../paces.ts";
 import type { Session } from "../session.ts";
-import { fewestToLearn, type SourceKind } from "../sources/source.ts";
+import { type ChannelInfo, fewestToLearn, type SourceKind } from "../sources/source.ts";
 import type { State } from "../state.ts";
 
 const forecast = "A network learns to forecast the next reading";
@@ -51,7 +51,7 @@ export function showLearning(state: State, learning: Learning, session: Session)
     const model = state.model.value;
     weights.disabled = model === null;
     report.disabled = model === null;
-    facts.replaceChildren(...(model ? factsOf(model) : []));
+    facts.replaceChildren(...(model ? factsOf(model, untracked(() => state.source.value)?.channels ?? []) : []));
   });
   effect(() => {
     const kind = state.source.value?.kind;
@@ -164,11 +164,15 @@ function followHistory(state: State, session: Session): void {
   });
 }
 
-function factsOf(model: LearnedModel): readonly HTMLElement[] {
+function factsOf(model: LearnedModel, channels: readonly ChannelInfo[]): readonly HTMLElement[] {
   const rows: readonly (readonly [string, string])[] = [
     ["Model", `${model.name}, ${model.parameterCount.toLocaleString("en")} parameters`],
     ["Learned from", `${model.sampleCount.toLocaleString("en")} samples, ${model.epochs} passes`],
     ["Loss", model.loss.toPrecision(3)],
+    ...model.units.map((unit, c): readonly [string, string] => {
+      const { name = "", unit: of = "" } = channels[c] ?? {};
+      return [`Usual step, ${name.toLowerCase()}`, `${unit.toPrecision(2)} ${of}`];
+    }),
     ["Took", `${model.seconds.toFixed(1)} s on the ${model.device.toUpperCase()}`],
     ["Learned", formatTime(model.learnedAt)],
   ];

@@ -62,18 +62,20 @@ function followFigures(state: State, session: Session): (now: number) => void {
   const viewport = element("viewport", HTMLDivElement);
   const seek = element("seek", HTMLInputElement);
   let values: readonly Text[] = [];
+  let scaled: readonly HTMLElement[] = [];
   effect(() => {
     const source = state.source.value;
     if (!source) return;
     title.textContent = source.title;
     remark.textContent = source.remark;
     values = source.channels.map(() => document.createTextNode("–"));
+    scaled = source.channels.map(() => Object.assign(make("dd"), { className: "scaled" }));
     readout.replaceChildren(
       ...source.channels.map(({ name, unit }, c) => {
         const value = make("dd", values[c] ?? "", make("small", ` ${unit}`));
         const term = make("dt", name);
         term.style.setProperty("--key", `var(--trace-${(c % 4) + 1})`);
-        return make("div", term, value);
+        return make("div", term, value, scaled[c] ?? "");
       }),
     );
   });
@@ -85,9 +87,13 @@ function followFigures(state: State, session: Session): (now: number) => void {
     shownAt = now;
     const { pyramids, channels, alarms, secondsPerReading } = shown.trace;
     const reading = Math.floor(playback.position) - 1;
+    const units = state.model.value?.units ?? [];
     for (const [c, text] of values.entries()) {
       const value = pyramids[c]?.at(reading) ?? Number.NaN;
       text.data = Number.isFinite(value) ? value.toFixed(channels[c]?.digits ?? 0) : "–";
+      const steps = (value - (pyramids[c]?.at(reading - 1) ?? Number.NaN)) / (units[c] ?? Number.NaN);
+      const line = scaled[c];
+      if (line) line.textContent = Number.isFinite(steps) ? `${formatSteps(steps)} usual steps` : "";
     }
     const alarm = alarms.alarms.findLast(
       ({ start, end }) => start <= reading && reading < end + 0.6 / secondsPerReading,
@@ -147,6 +153,11 @@ function followTransport(state: State, session: Session): void {
     track.value = String(state.track.value);
     labelKey.hidden = !source.tracks.some(({ isLabelled }) => isLabelled);
   });
+}
+
+/** A reading's distance from the one before, in the unit that the scaler has learned. */
+function formatSteps(steps: number): string {
+  return `${steps < 0 ? "−" : "+"}${Math.abs(steps).toFixed(1)}`;
 }
 
 function formatDuration(seconds: number): string {
