@@ -6,7 +6,7 @@ import { median } from "./comparison.ts";
 import { digits } from "./results.ts";
 
 const program = fileURLToPath(new URL("start-up-process.mjs", import.meta.url));
-const built = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
+const built = fileURLToPath(new URL("../../dist/node/index.js", import.meta.url));
 
 /** What a fresh process reports, in milliseconds. */
 interface Report {
