@@ -3,7 +3,11 @@ import "../../array/methods.ts";
 import { emitAttention } from "./attention-kernel.ts";
 import { emitQuantizedProduct } from "./quantized-kernel.ts";
 import { cpuParts } from "./wasm-backend.ts";
+import { emitTiledConvolution } from "./winograd-kernel.ts";
 
-cpuParts.composites.provide((kernel, target) =>
-  kernel.call.name === "quantizedMatmul" ? emitQuantizedProduct(kernel, target) : emitAttention(kernel, target),
-);
+const emitters = new Map([
+  ["quantizedMatmul", emitQuantizedProduct],
+  ["convolution", emitTiledConvolution],
+]);
+
+cpuParts.composites.provide((kernel, target) => (emitters.get(kernel.call.name) ?? emitAttention)(kernel, target));

@@ -92,27 +92,28 @@ export function compileModule(bytes: Uint8Array<ArrayBuffer>, options: CompileOp
 
 /** The value of an environment variable, where there is an environment. */
 export function environmentVariable(name: string): string | undefined {
-  const environment = propertyOf(propertyOf(globalThis, "process"), "env");
-  const value = propertyOf(environment, name);
+  const value = propertyOf(globalThis, "process", "env", name);
   return typeof value === "string" ? value : undefined;
 }
 
 /** One of Node's own modules (also in Deno and Bun), without an import that a browser's bundler would stumble over. */
 export function builtinModule(name: string): unknown {
-  const host = propertyOf(globalThis, "process");
-  const load = propertyOf(host, "getBuiltinModule");
-  if (typeof load !== "function") return undefined;
   try {
-    return Reflect.apply(load, host, [name]);
+    return callMember(propertyOf(globalThis, "process"), "getBuiltinModule", name);
   } catch {
     return undefined;
   }
 }
 
-/** A property of a value of unknown type; undefined if the value has no properties. */
-export function propertyOf(value: unknown, key: string): unknown {
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") return undefined;
-  return Reflect.get(value, key);
+/** What a method of a value of unknown type returns; undefined if there is no such method. */
+export function callMember(target: unknown, method: string, ...values: readonly unknown[]): unknown {
+  const member = propertyOf(target, method);
+  return typeof member === "function" ? Reflect.apply(member, target, values) : undefined;
+}
+
+/** A property of a value of unknown type, or of that property, and so on; undefined where there is none. */
+export function propertyOf(value: unknown, ...keys: readonly string[]): unknown {
+  return keys.reduce<unknown>((owner, key) => Reflect.get(Object(owner), key), value);
 }
 
 function probe(): EngineFeatures {
@@ -147,11 +148,9 @@ function mayBlock(): boolean {
 }
 
 function hardwareThreads(): number {
-  const parallelism = propertyOf(builtinModule("node:os"), "availableParallelism");
-  const count = typeof parallelism === "function" ? Reflect.apply(parallelism, undefined, []) : undefined;
-  const known =
-    typeof count === "number" ? count : propertyOf(propertyOf(globalThis, "navigator"), "hardwareConcurrency");
-  return typeof known === "number" && known >= 1 ? Math.floor(known) : 1;
+  const parallelism = callMember(builtinModule("node:os"), "availableParallelism");
+  const known = Number(parallelism ?? propertyOf(globalThis, "navigator", "hardwareConcurrency"));
+  return known >= 1 ? Math.floor(known) : 1;
 }
 
 /**
@@ -224,8 +223,7 @@ function compileWithFlags(bytes: Uint8Array<ArrayBuffer>, wanted: readonly Flag[
  * complain on the process's error stream, so this much is read off the version.
  */
 export function canWiden(): boolean {
-  const version = propertyOf(propertyOf(propertyOf(globalThis, "process"), "versions"), "v8");
-  return canSetFlags() && typeof version === "string" && Number.parseInt(version, 10) >= 13;
+  return canSetFlags() && Number.parseInt(String(propertyOf(globalThis, "process", "versions", "v8")), 10) >= 13;
 }
 
 function canSetFlags(): boolean {
@@ -235,10 +233,8 @@ function canSetFlags(): boolean {
 
 /** Sets a flag; an engine that does not know it, or has no flags after all, compiles without. */
 function setFlag(flag: string): void {
-  const v8 = builtinModule("node:v8");
-  const set = propertyOf(v8, "setFlagsFromString");
   try {
-    if (typeof set === "function") Reflect.apply(set, v8, [flag]);
+    callMember(builtinModule("node:v8"), "setFlagsFromString", flag);
   } catch {
     // compiled without, as said above
   }
@@ -246,7 +242,7 @@ function setFlag(flag: string): void {
 
 /** Whether the process was started with a word on this flag, which setting it back would then change. */
 function isChosenByUser(flag: string): boolean {
-  const started = propertyOf(propertyOf(globalThis, "process"), "execArgv");
+  const started = propertyOf(globalThis, "process", "execArgv");
   const words = Array.isArray(started) ? started.map(String).join(" ") : "";
   return `${words} ${environmentVariable("NODE_OPTIONS") ?? ""}`
     .replaceAll("_", "-")

@@ -7,7 +7,7 @@ import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitLoopKernel } from "./loop-kernel.ts";
 
 /** Whether a composite is computed by a kernel of its own. Which lengths and parameters it has, the kernel finds out. */
-export function isTakenWhole({ name, inputs, params }: TensorCall): boolean {
+export function isTakenWhole({ name, inputs, output, params }: TensorCall): boolean {
   const [x, w] = inputs;
   if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
   const isAttention = name === "scaledDotProductAttention";
@@ -16,14 +16,26 @@ export function isTakenWhole({ name, inputs, params }: TensorCall): boolean {
     return false;
   const number = (key: string): number => Number(propertyOf(params, key));
   if (isAttention) return Number.isFinite(number("scale"));
-  const isTaken = name === "quantizedMatmul" && number("isTransposed") === 1 && w.shape.length === 2;
   // A pair of vectors has eight words, which must share their scale.
+  if (name === "quantizedMatmul")
+    return (
+      w.shape.length === 2 &&
+      number("isTransposed") === 1 &&
+      (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
+      sizeOf(x.shape.slice(0, -1)) <= mostRows
+    );
+  const [outputs = 0, tall, wide, channels = 0] = w.shape;
+  const settings = ["strides", "kernelDilations", "inputDilations"].map((key) => propertyOf(params, key));
   return (
-    isTaken &&
-    (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
-    sizeOf(x.shape.slice(0, -1)) <= mostRows
+    name === "convolution" &&
+    channels === x.shape.at(-1) && // one group
+    `${[w.dtype, tall, wide, (outputs | channels) % 16, settings]}` === "float32,3,3,0,1,1,1,1,1,1" &&
+    sizeOf(output.shape) >= Math.max(leastTiled, 2 * outputs * channels)
   );
 }
+
+/** Outputs from which a convolution of 3 × 3 is computed by tiles, if they are enough to transform the weights for. */
+const leastTiled = 2 ** 16;
 
 /** Rows up to which packed weights are unpacked for each of them; more are worth a product with weights unpacked once. */
 const mostRows = 8;

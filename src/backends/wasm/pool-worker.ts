@@ -1,6 +1,6 @@
 /** Starts the workers of a pool from text, so that no file and no URL has to be found at run time. */
 
-import { builtinModule, propertyOf } from "./engine-features.ts";
+import { builtinModule, callMember, propertyOf } from "./engine-features.ts";
 import { type PoolLayout, poolLayout } from "./pool-layout.ts";
 import { createThread, type ImportedFunction, type PoolThread, type ThreadHost } from "./pool-thread.ts";
 
@@ -97,8 +97,7 @@ function startWebWorker(source: WorkerSource, start: WorkerStart, events: Worker
   };
   worker.postMessage(start);
   const keepAlive = (wanted: boolean): void => {
-    const change = propertyOf(worker, wanted ? "ref" : "unref"); // Bun has them
-    if (typeof change === "function") Reflect.apply(change, worker, []);
+    callMember(worker, wanted ? "ref" : "unref"); // Bun has them
   };
   keepAlive(false);
   return { keepAlive, isAlive: () => true, ended: () => promise };
@@ -134,11 +133,6 @@ function startNodeWorker(source: WorkerSource, start: WorkerStart, events: Worke
     isAlive: () => !(idleTime() < 0),
     ended: () => promise,
   };
-}
-
-function callMember(target: unknown, method: string, ...values: unknown[]): unknown {
-  const member = propertyOf(target, method);
-  return typeof member === "function" ? Reflect.apply(member, target, values) : undefined;
 }
 
 function promiseWithResolver(): { readonly promise: Promise<void>; readonly resolve: () => void } {

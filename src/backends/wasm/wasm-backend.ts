@@ -18,11 +18,11 @@ import { WorkerPool } from "./pool.ts";
 /** What many programs do without. */
 export const cpuParts: KernelParts & { readonly threads: Part<(host: CrewHost) => Crew> } = {
   products: /* @__PURE__ */ new Part("products", () => import("./contraction-part.ts")),
-  loopMemory: /* @__PURE__ */ new Part("scratch memory of loops", () => import("./loop-memory-part.ts")),
+  loopMemory: /* @__PURE__ */ new Part("loops", () => import("./loop-memory-part.ts")),
   composites: /* @__PURE__ */ new Part("composites", () => import("./composites-part.ts")),
   wideLoops: /* @__PURE__ */ new Part("wide vectors", () => import("./wide-loops-part.ts")),
   math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
-  types: /* @__PURE__ */ new Part("integers, bool and half floats", () => import("./lane-types-part.ts")),
+  types: /* @__PURE__ */ new Part("other types", () => import("./lane-types-part.ts")),
   threads: /* @__PURE__ */ new Part("threads", () => import("./pool-crew-part.ts")),
 };
 
