@@ -1,7 +1,7 @@
 /**
  * `npm run build`: compiles src to dist/, with declarations and source maps, and then each package likewise, with its
- * page if it has one. For Node, which
- * takes a quarter of a millisecond for each file that it loads, the entries are bundled as well, into dist/node.
+ * page if it has one. For Node, which takes a quarter of a millisecond for each file that it loads, the entries are
+ * bundled as well, into dist/node.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";

@@ -69,7 +69,7 @@ export class CommandPeer implements MeasuredPeer {
 
 /** `ready FIRST name=version …`, `measured PROCESSOR TIME …` or `unable WHY`. */
 function parse(line: string): Reply {
-  const [kind, first = "", ...rest] = line.trim().split(" ");
+  const [kind, first = "", ...rest] = line.trim().split(/ +/);
   if (kind === "ready") {
     const versions = Object.fromEntries(rest.map((word) => [word.split("=")[0] ?? "", word.split("=")[1] ?? ""]));
     return { kind: "ready", versions, firstMilliseconds: Number(first) };

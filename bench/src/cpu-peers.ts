@@ -43,8 +43,8 @@ export function startOf(name: CpuPeerName): StartPeer | string {
   switch (name) {
     case "OpenBLAS":
       return openBlas({});
-    case "OpenBLAS, 256 bits":
-      return openBlas({ OPENBLAS_CORETYPE: "Zen" });
+    case "OpenBLAS, 512 bits":
+      return openBlas({ OPENBLAS_CORETYPE: "SkylakeX" });
     case "C":
       return compiled("loops", ["-O3", "-march=native", "-ffast-math", "-fopenmp"], ["-lm"], {});
     case "ort-node":

@@ -38,7 +38,7 @@ export type CpuRowName =
 /** What is measured against. */
 export type CpuPeerName =
   | "OpenBLAS"
-  | "OpenBLAS, 256 bits"
+  | "OpenBLAS, 512 bits"
   | "C"
   | "ort-node"
   | "PyTorch"
@@ -63,7 +63,7 @@ export interface CpuRow {
   readonly goals: readonly CpuGoal[];
 }
 
-const blas: readonly CpuPeerName[] = ["OpenBLAS", "OpenBLAS, 256 bits", "ort-node", "PyTorch"];
+const blas: readonly CpuPeerName[] = ["OpenBLAS", "OpenBLAS, 512 bits", "ort-node", "PyTorch"];
 const besideBlas: readonly CpuGoal[] = [{ peer: "OpenBLAS", node20: 0.45, node24: 0.9 }];
 const besideOnnx = (share: number): readonly CpuGoal[] => [{ peer: "ort-node", node24: share }];
 const besideC = (share: number): readonly CpuGoal[] => [{ peer: "C", node20: share, node24: share }];
