@@ -3,6 +3,7 @@ import * as mx from "mlx-ts";
 import { describe, expect, it, vi } from "vitest";
 import { attentionOf } from "../../src/backends/webgpu/attention-call.ts";
 import { emitAttention } from "../../src/backends/webgpu/attention-kernel.ts";
+import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import type { Dtype } from "../../src/base/dtype.ts";
 import { carrierOf } from "../../src/base/dtype.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
@@ -156,4 +157,27 @@ it("what is not taken whole stays with the definition", () => {
   expect(taken({ queries: 1 })).toBe(false);
   expect(taken({ dtype: "float64" })).toBe(false);
   expect(taken({ valueFeatures: 256 })).toBe(false);
+});
+
+describe("attention of half floats by matrix operations", () => {
+  const matrixTarget: GpuTarget = {
+    ...floorTarget,
+    hasF16: true,
+    subgroups: { min: 32, max: 32 },
+    matrixTiles: [{ m: 16, n: 16, k: 16 }],
+    workgroupBytes: 48 * 1024,
+  };
+  const taken = (given: Partial<Case>, target = matrixTarget): boolean => {
+    const kernel = kernelOf({ ...plain, features: 64, valueFeatures: 64, dtype: "float16", ...given });
+    return emitAttention(kernel, target).dispatches.some(({ wgsl }) => wgsl.includes("subgroupMatrixLoad"));
+  };
+
+  it("is taken where the device has them, features fill matrices, and no array is the mask", () => {
+    expect(taken({})).toBe(true);
+    expect(taken({ isCausal: true, leading: [2, 4], keyHeads: 2 })).toBe(true);
+    expect(taken({ dtype: "float32" })).toBe(false);
+    expect(taken({ features: 24 })).toBe(false);
+    expect(taken({ mask: ["bool", [20, 40]] })).toBe(false);
+    expect(taken({}, { ...matrixTarget, matrixTiles: [] })).toBe(false);
+  });
 });

@@ -9,6 +9,7 @@ import type { Attention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitForward } from "./attention-forward.ts";
 import { lanesFor } from "./attention-lanes.ts";
+import { emitMatrixAttention, isForMatrices } from "./attention-matrix.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
@@ -35,6 +36,7 @@ const lowest = floatLiteral(-3.4028234663852886e38);
 export function emitAttention(kernel: CompositeKernel, target: GpuTarget): GpuKernelCode {
   const attention = attentionOf(kernel.call);
   if (!attention) throw new MLXError(kernel.call.name, "is none that the GPU computes whole");
+  if (isForMatrices(attention, kernel.call, target)) return emitMatrixAttention(kernel, target, attention);
   const lanes = lanesFor(attention, target, attention.heads * attention.queries);
   if (lanes) return emitForward(kernel, target, attention, lanes);
   return new AttentionEmitter(kernel, target, attention).emit();
