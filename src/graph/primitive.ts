@@ -97,8 +97,17 @@ export type Derivative<P> =
       ): MLXArray | null;
       vjp(cotangent: MLXArray, inputs: readonly MLXArray[], output: MLXArray, params: P): readonly (MLXArray | null)[];
     }
-  /** A composite differentiated through its definition. */
-  | { readonly kind: "definition" }
+  /** A composite differentiated through its definition; backwards by a rule of its own where `vjp` is given and not null. */
+  | {
+      readonly kind: "definition";
+      /** `needed` says which inputs' cotangents are asked for. */
+      vjp?(
+        cotangent: MLXArray,
+        inputs: readonly MLXArray[],
+        params: P,
+        needed: readonly boolean[],
+      ): readonly (MLXArray | null)[] | null;
+    }
   /** The same through a definition that may not be loaded yet. */
   | { readonly kind: "deferred"; define(inputs: readonly MLXArray[]): MLXArray }
   /** No tangent flows: zero where the value is piecewise constant (`isZero`), an error naming `because` otherwise. */

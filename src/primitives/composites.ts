@@ -1,23 +1,18 @@
-/** The rows behind `fast`: normalizations, rotary positions and attention, which a backend may compute in kernels of its own. */
+/** The rows behind `fast`: normalizations and rotary positions, which a backend may compute in kernels of its own. */
 import type { Dtype } from "../base/dtype.ts";
-import { greatestFinite, isHalf, promote } from "../base/dtype.ts";
+import { isHalf, promote } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
-import { sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply, reciprocal, square, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
-import { greaterEqual } from "./comparison.ts";
-import { matmul } from "./contraction.ts";
 import { exp, rsqrt } from "./exponential.ts";
 import { alignBatch, batchToFront, only } from "./families.ts";
 import { iota } from "./generate.ts";
 import { concatenate, stack } from "./joining.ts";
-import { where } from "./selection.ts";
-import { swapAxes } from "./shaping.ts";
 import { sliceAxis } from "./slicing.ts";
-import { mean, softmax } from "./statistics.ts";
+import { mean } from "./statistics.ts";
 import { cos, sin } from "./trigonometry.ts";
 import { reshape } from "./views.ts";
 
@@ -143,70 +138,4 @@ function rotate([x, offset, periods]: readonly MLXArray[], params: RopeParams): 
   const whole =
     dims === features ? turned : concatenate([turned, sliceAxis(wide, rank - 1, dims, features - dims)], rank - 1);
   return castTo(whole, input.dtype);
-}
-
-interface AttentionParams {
-  readonly scale: number;
-  /** Whether a query sees only the keys up to its own place. */
-  readonly isCausal: boolean;
-}
-
-/** Attention: queries, keys, values, and perhaps a mask. */
-export const attentionRow: Primitive<AttentionParams> = /* @__PURE__ */ {
-  name: "scaledDotProductAttention",
-  aval([q, , v]) {
-    const [queries, values] = [only("scaledDotProductAttention", q), only("scaledDotProductAttention", v)];
-    return { shape: [...queries.shape.slice(0, -1), values.shape.at(-1) ?? 0], dtype: queries.dtype };
-  },
-  lowering: {
-    kind: "composite",
-    define: attend,
-    flops([q, , v], { isCausal }) {
-      const [queries, values] = [only("scaledDotProductAttention", q), only("scaledDotProductAttention", v)];
-      const [rows = 0, features = 0] = queries.shape.slice(-2);
-      const [columns = 0, valueFeatures = 0] = values.shape.slice(-2);
-      // Every score: a product of each kind, and scaling, maximum, difference, exponential and sum.
-      const scores = sizeOf(queries.shape.slice(0, -2)) * rows * columns * (isCausal && rows > 1 ? 0.5 : 1);
-      return Math.round(scores * (2 * features + 2 * valueFeatures + 16));
-    },
-  },
-  derivative: { kind: "definition" },
-  batch(inputs, axes, params) {
-    const [queries, keys, values, mask] = alignBatch(inputs, axes);
-    const tensors = [queries, keys, values].map((tensor) => only("scaledDotProductAttention", tensor));
-    const original = inputs[3];
-    if (!mask || !original) return [apply(attentionRow, tensors, params), 0];
-    if ((axes[3] ?? null) === null) return [apply(attentionRow, [...tensors, original], params), 0];
-    const missing = only("scaledDotProductAttention", queries).ndim - mask.ndim;
-    const [examples = 1, ...rest] = mask.shape;
-    const spread = reshape(mask, [examples, ...new Array<number>(missing).fill(1), ...rest]);
-    return [apply(attentionRow, [...tensors, spread], params), 0];
-  },
-};
-
-function attend([q, k, v, mask]: readonly MLXArray[], { scale, isCausal }: AttentionParams): MLXArray {
-  const [queries, keys, values] = [q, k, v].map((tensor) => only("scaledDotProductAttention", tensor));
-  const [query, key, value] = [only("queries", queries), only("keys", keys), only("values", values)];
-  const [heads, rows, features] = query.shape.slice(-3);
-  const leading = key.shape.slice(0, -2); // [batch, key heads]
-  const [columns = 0, valueFeatures = 0] = value.shape.slice(-2);
-  const groups = (heads ?? 1) / Math.max(leading.at(-1) ?? 1, 1);
-  // Heads that share keys stand below one another: [batch, key heads, groups · queries, features].
-  const folded = reshape(query, [...leading, groups * (rows ?? 0), features ?? 0]);
-  const products = matmul(multiply(folded, scale), swapAxes(key, -1, -2));
-  const scores = masked(reshape(products, [...query.shape.slice(0, -1), columns]), isCausal, mask ?? null);
-  const weights = reshape(softmax(scores, -1), [...leading, groups * (rows ?? 0), columns]);
-  return reshape(matmul(weights, value), [...query.shape.slice(0, -1), valueFeatures]);
-}
-
-/** `scores`, with the least finite number where a query does not see a key. */
-function masked(scores: MLXArray, isCausal: boolean, mask: MLXArray | null): MLXArray {
-  const lowest = -greatestFinite(scores.dtype);
-  if (isCausal) {
-    const [rows = 0, columns = 0] = scores.shape.slice(-2);
-    const row = add(iota([rows, columns], 0, "int32"), columns - rows);
-    return where(greaterEqual(row, iota([rows, columns], 1, "int32")), scores, lowest);
-  }
-  if (mask === null) return scores;
-  return mask.dtype === "bool" ? where(mask, scores, lowest) : add(scores, castTo(mask, scores.dtype));
 }

@@ -6,9 +6,10 @@ import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { attentionRow } from "./attention-row.ts";
 import { castTo } from "./cast.ts";
 import type { NormParams } from "./composites.ts";
-import { attentionRow, layerNormRow, rmsNormRow, ropeRow } from "./composites.ts";
+import { layerNormRow, rmsNormRow, ropeRow } from "./composites.ts";
 import { asArray } from "./operands.ts";
 
 /**

@@ -105,6 +105,8 @@ function vjpOf(vertex: MLXArray, cotangent: MLXArray, needed: readonly boolean[]
       return derivative.vjp(cotangent, inputs, vertex, params);
     case "definition": {
       if (lowering.kind !== "composite") throw withoutDerivative(name, "it has no definition to differentiate");
+      const own = derivative.vjp?.(cotangent, inputs, params, needed);
+      if (own) return own;
       const marked = markPrimals(inputs);
       return pullBack([lowering.define(marked, params)], [cotangent], marked);
     }

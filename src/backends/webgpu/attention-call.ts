@@ -37,17 +37,42 @@ const mostValueFeatures = 128;
 
 /** The attention that `call` is, if the kernel takes it: floats of up to 32 bits, not empty, not for single queries. */
 export function attentionOf({ name, inputs, params }: TensorCall): Attention | null {
-  const [q, k, v, mask] = inputs;
-  if (name !== "scaledDotProductAttention" || !q || !k || !v || !isAttentionParams(params)) return null;
+  if (name !== "scaledDotProductAttention") return null;
+  const attention = lengthsOf(inputs.slice(0, 3), inputs[3], params);
+  return attention && attention.queries >= leastQueries ? attention : null;
+}
+
+/** Parts of the gradient of an attention: the tensors that each takes before a mask. */
+const gradientParts = { attentionStatistics: 4, attentionQueryGradient: 5, attentionKeyGradient: 5 } as const;
+
+/** A part of the gradient of an attention. */
+export type GradientPart = keyof typeof gradientParts;
+
+/** The part of a gradient that `call` is, with the attention that it belongs to, if the kernels take it. */
+export function gradientOf({ name, inputs, params }: TensorCall): {
+  readonly part: GradientPart;
+  readonly attention: Attention;
+} | null {
+  if (!isGradientPart(name)) return null;
+  const attention = lengthsOf(inputs.slice(0, 3), inputs[gradientParts[name]], params);
+  return attention && { part: name, attention };
+}
+
+function isGradientPart(name: string): name is GradientPart {
+  return name in gradientParts;
+}
+
+/** Queries, keys, values, and perhaps a mask as lengths: floats of up to 32 bits, not empty. */
+function lengthsOf([q, k, v]: readonly TensorType[], mask: TensorType | undefined, params: unknown): Attention | null {
+  if (!q || !k || !v || !isAttentionParams(params)) return null;
   const isTaken = ({ dtype }: TensorType): boolean => isFloating(dtype) && dtype !== "float64";
   if (![q, k, v].every(isTaken) || !Number.isFinite(params.scale)) return null;
   const leading = q.shape.slice(0, -2);
   const [queries = 0, features = 0] = q.shape.slice(-2);
   const [keys = 0, valueFeatures = 0] = v.shape.slice(-2);
   const keyHeads = k.shape.at(-3) ?? 0;
-  if ([...leading, features, keys, valueFeatures, keyHeads].some((length) => length === 0)) return null;
-  if (queries < leastQueries || valueFeatures > mostValueFeatures) return null;
-  if (mask && mask.dtype !== "bool" && !isTaken(mask)) return null;
+  if ([...leading, queries, features, keys, valueFeatures, keyHeads].some((length) => length === 0)) return null;
+  if (valueFeatures > mostValueFeatures || (mask && mask.dtype !== "bool" && !isTaken(mask))) return null;
   return {
     leading,
     heads: sizeOf(leading),

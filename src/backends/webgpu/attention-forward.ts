@@ -65,7 +65,7 @@ export function emitForward(
     }
     for (const r of each) {
       writer.join(`score${r}`);
-      writer.mask(`score${r}`, owned[r] ?? "", "key0", maskBase, 3);
+      writer.mask(`score${r}`, { query: owned[r] ?? "", key: "key0 + vec4i(0, 1, 2, 3)" }, maskBase, 3);
       const [name, greatest] = [`score${r}`, `most${r}`];
       shader.line(`let next${r} = max(${greatest}, max(max(${name}.x, ${name}.y), max(${name}.z, ${name}.w)));`);
       // Nothing but -infinity so far: differences would be NaN.

@@ -16,14 +16,20 @@ export interface Lanes {
   readonly rows: number;
 }
 
+/** Where four scores stand: texts of an i32, or of a vec4i. */
+export interface ScorePlace {
+  readonly query: string;
+  readonly key: string;
+}
+
 /** Threads of a workgroup. */
 export const threads = 64;
 /** Rows of the other side that are taken at a time. */
 export const step = 4;
 /** Lanes of an owner at most. */
 const mostLanes = 8;
-/** Features of a lane times rows of an owner: as many registers hold the rows, and as many again the sums. */
-const registers = 64;
+/** Features of a lane that its registers hold, of all rows together. */
+const registers = 128;
 /** Threads from which a GPU is busy. */
 const busyThreads = 32_768;
 
@@ -32,17 +38,23 @@ const lowest = floatLiteral(-3.4028234663852886e38);
 const nothing = floatLiteral(Number.NEGATIVE_INFINITY);
 
 /**
- * How the rows of an attention with `owned` rows on its own side are spread, or null if features fill no vectors, or threads
- * cannot share rows: four rows an owner, so that what is loaded serves four times, where that leaves enough threads.
+ * How the rows of an attention with `owned` rows on its own side are spread, `kept` rows of features for each; null if features
+ * fill no vectors, or threads cannot share rows. Four rows an owner, so that what is loaded serves four times, where that leaves
+ * enough threads.
  */
-export function lanesFor({ features, valueFeatures }: Attention, target: GpuTarget, owned: number): Lanes | null {
+export function lanesFor(
+  { features, valueFeatures }: Attention,
+  target: GpuTarget,
+  owned: number,
+  kept: number,
+): Lanes | null {
   if (features % 4 !== 0 || valueFeatures % 4 !== 0) return null;
   const most = Math.max(features, valueFeatures);
   const limit = Math.min(target.subgroups?.min ?? 1, mostLanes);
   const threadsOf = (lanes: number, rows: number): number => (owned / rows) * lanes;
   for (const rows of [4, 2]) {
     let lanes = 1;
-    while ((most / lanes) * rows > registers) lanes *= 2;
+    while ((most / lanes) * rows * kept > registers) lanes *= 2;
     while (lanes * 2 <= limit && most / lanes >= 16 && threadsOf(lanes, rows) < busyThreads) lanes *= 2;
     if (lanes <= limit && (rows === 2 || threadsOf(lanes, rows) >= busyThreads)) return { lanes, rows };
   }
@@ -112,30 +124,48 @@ export class LaneWriter {
       this.shader.line(`${name} += subgroupShuffleXor(${name}, ${distance}u);`);
   }
 
-  /** Changes four scores, a variable, of query `query` and the keys from `key0` on: what a query does not see. */
-  mask(scores: string, query: string, key0: string, maskBase: string | null, maskSlot: number): void {
+  /** Changes four scores, a variable: what a query does not see. */
+  mask(scores: string, place: ScorePlace, maskBase: string | null, maskSlot: number): void {
     const { shader } = this;
-    const { keys, queries, isCausal } = this.attention;
-    const lanes = shader.let("keys", `${key0} + vec4i(0, 1, 2, 3)`);
-    if (isCausal)
-      shader.line(`${scores} = select(vec4f(${lowest}), ${scores}, ${lanes} <= vec4i(${query} + ${keys - queries}));`);
-    else if (maskBase !== null) this.#array(scores, query, lanes, maskBase, maskSlot);
+    const { keys, isCausal, mask } = this.attention;
+    if (isCausal) shader.line(`${scores} = select(vec4f(${lowest}), ${scores}, ${this.#seenInTime(place)});`);
+    else if (mask && maskBase !== null) {
+      const given = this.#given(place, maskBase, maskSlot);
+      shader.line(
+        mask.dtype === "bool"
+          ? `${scores} = select(vec4f(${lowest}), ${scores}, vec4<bool>(${given}));`
+          : `${scores} += vec4f(${given});`,
+      );
+    }
     // Beyond the last key there is nothing, not even a score that is not seen.
-    if (keys % step !== 0) shader.line(`${scores} = select(vec4f(${nothing}), ${scores}, ${lanes} < vec4i(${keys}));`);
+    if (keys % step === 0) return;
+    shader.line(`${scores} = select(vec4f(${nothing}), ${scores}, vec4i(${place.key}) < vec4i(${keys}));`);
   }
 
-  #array(scores: string, query: string, lanes: string, maskBase: string, maskSlot: number): void {
-    const { shader } = this;
+  /** Makes 0 of those of four numbers, a variable, that belong to scores which a query does not see. */
+  onlySeen(name: string, place: ScorePlace, maskBase: string | null, maskSlot: number): void {
+    const { keys, queries, isCausal, mask } = this.attention;
+    // A query that sees some key gives those that it does not see a weight of 0.
+    if (isCausal) {
+      if (keys < queries) this.shader.line(`${name} = select(vec4f(), ${name}, ${this.#seenInTime(place)});`);
+    } else if (mask?.dtype === "bool" && maskBase !== null) {
+      const given = this.#given(place, maskBase, maskSlot);
+      this.shader.line(`${name} = select(vec4f(), ${name}, vec4<bool>(${given}));`);
+    }
+  }
+
+  #seenInTime({ query, key }: ScorePlace): string {
+    const { keys, queries } = this.attention;
+    return `vec4i(${key}) <= vec4i(${query}) + vec4i(${keys - queries})`;
+  }
+
+  /** The texts of four elements of the mask. */
+  #given({ query, key }: ScorePlace, maskBase: string, maskSlot: number): string {
     const { mask, keys, queries } = this.attention;
-    if (!mask) return;
-    const row = `${maskBase} + min(${query}, ${queries - 1}) * ${mask.query}`;
-    const at = shader.let("at", `vec4i(${row}) + min(${lanes}, vec4i(${keys - 1})) * ${mask.key}`);
-    const loads = ["x", "y", "z", "w"].map((part) => this.memory.load(maskSlot, `${at}.${part}`)).join(", ");
-    shader.line(
-      mask.dtype === "bool"
-        ? `${scores} = select(vec4f(${lowest}), ${scores}, vec4<bool>(${loads}));`
-        : `${scores} += vec4f(${loads});`,
-    );
+    const row = `min(vec4i(${query}), vec4i(${queries - 1})) * ${mask?.query ?? 0}`;
+    const column = `min(vec4i(${key}), vec4i(${keys - 1})) * ${mask?.key ?? 0}`;
+    const at = this.shader.let("at", `vec4i(${maskBase}) + ${row} + ${column}`);
+    return ["x", "y", "z", "w"].map((part) => this.memory.load(maskSlot, `${at}.${part}`)).join(", ");
   }
 
   /** The name of the position of a head's mask, or null without one. */
