@@ -7,6 +7,7 @@ import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import type { Dtype } from "../../src/base/dtype.ts";
 import { carrierOf } from "../../src/base/dtype.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
+import { testDevice } from "../setup/gpu-device.ts";
 import { differences, drawn, floorTarget, testTargets } from "./compare-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
@@ -179,5 +180,14 @@ describe("attention of half floats by matrix operations", () => {
     expect(taken({ features: 24 })).toBe(false);
     expect(taken({ mask: ["bool", [20, 40]] })).toBe(false);
     expect(taken({}, { ...matrixTarget, matrixTiles: [] })).toBe(false);
+  });
+
+  it("gives what the definition gives, on a device that has them", async (context) => {
+    const { target } = await testDevice();
+    context.skip(target.matrixTiles.length === 0, "the driver has no matrix operations");
+    const given: Case = { ...plain, features: 64, valueFeatures: 64, dtype: "float16" };
+    await check({ ...given, queries: 100, keys: 75 }, [target]);
+    await check({ ...given, leading: [2, 4], queries: 90, keys: 170, features: 48, isCausal: true }, [target]);
+    await check({ ...given, queries: 130, keys: 90, valueFeatures: 128, isCausal: true }, [target]);
   });
 });

@@ -137,6 +137,19 @@ for (const { name, slices, build } of cases) {
   });
 }
 
+it("products are what the interpreter gives, on a device that has matrix operations", async (context) => {
+  const { target } = await testDevice();
+  context.skip(target.matrixTiles.length === 0, "the driver has no matrix operations");
+  const [left, right] = [await half([150, 100]), await half([100, 202])];
+  const [tall, wide] = [await half([136, 264]), await half([130, 136])];
+  for (const root of [left.matmul(right), mx.exp(tall.T).matmul(wide.T).add(1)]) {
+    const kernel = productOf(root);
+    expect(contractionSchedule(kernel, target).kind).toBe("matrix");
+    const emit = (): GpuKernelCode => emitContraction(kernel, target);
+    await compareKernel(kernel, emit, { targets: [target], tolerance: 2 ** -10 });
+  }
+});
+
 it("the schedule takes matrix operations where both operands are halves, and only there", async () => {
   const [a, b] = [await half([128, 128]), await half([128, 128])];
   expect(contractionSchedule(productOf(a.matmul(b)), matrixTarget).kind).toBe("matrix");
