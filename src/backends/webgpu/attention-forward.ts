@@ -2,8 +2,9 @@
  * Attention with queries in registers: for each query its features, the greatest score so far, the sum of weights relative to
  * it, and the weighted values. Source: Dao et al. 2022, algorithm 1.
  */
+
+import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import type { Attention } from "./attention-call.ts";
 import type { Lanes } from "./attention-lanes.ts";
 import { LaneWriter, step, threads } from "./attention-lanes.ts";
 import { gridOf } from "./grid.ts";

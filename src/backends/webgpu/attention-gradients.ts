@@ -3,8 +3,9 @@
  * owners, which go past all keys; the gradients of keys and values have keys as owners, which go past all queries.
  */
 import { MLXError } from "../../base/errors.ts";
+import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import type { Attention, GradientPart } from "./attention-call.ts";
+import type { GradientPart } from "./attention-call.ts";
 import { gradientOf } from "./attention-call.ts";
 import type { Lanes } from "./attention-lanes.ts";
 import { LaneWriter, lanesFor, step, threads } from "./attention-lanes.ts";

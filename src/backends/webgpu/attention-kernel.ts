@@ -4,8 +4,8 @@
  * Source: Dao et al. 2022, algorithm 1.
  */
 import { MLXError } from "../../base/errors.ts";
+import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import type { Attention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitForward } from "./attention-forward.ts";
 import { lanesFor } from "./attention-lanes.ts";

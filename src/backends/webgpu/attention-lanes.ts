@@ -2,7 +2,7 @@
  * Attention with rows in registers: neighbouring threads, the lanes of an owner, share the features of a few rows that they own,
  * and go past all rows of the other side, which caches bring to everybody. No workgroup memory, no barriers.
  */
-import type { Attention } from "./attention-call.ts";
+import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { GpuTarget } from "./kernel-code.ts";
 import type { ShaderMemory } from "./wgsl-memory.ts";
 import type { Shader } from "./wgsl-shader.ts";

@@ -3,8 +3,9 @@
  * keys pass through workgroup memory, where threads turn them into weights. Weights are relative to a score of the query that is
  * raised only when another exceeds it by far, because that takes the sums through memory too.
  */
+
+import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import type { Attention } from "./attention-call.ts";
 import type { RowBlock } from "./attention-staging.ts";
 import { halves, padding, RowStaging, rowSize } from "./attention-staging.ts";
 import { gridOf } from "./grid.ts";
