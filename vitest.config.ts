@@ -40,11 +40,13 @@ const gpuProject = (name: keyof typeof vulkanDrivers): TestProjectInlineConfigur
 });
 
 /** The tests in which engines can differ, and not those of pure arithmetic: Firefox and WebKit take long to start a page. */
-const engineTests = "test/{array,backends,compiler,nn,optimizers,train,transforms,worker}/**/*.test.ts";
+const engineTests =
+  "{test/{array,backends,compiler,nn,optimizers,train,transforms,worker},packages/actor/test}/**/*.test.ts";
 
 const browserProject = (name: SpawnedBrowserName): TestProjectInlineConfiguration => ({
   extends: true,
   server: { headers: crossOriginIsolation },
+  optimizeDeps: { include: ["comlink"] },
   // WebKit has no `using` yet.
   oxc: { target: "es2022" },
   test: {

@@ -38,6 +38,10 @@ export function sharedArena(): SharedArena | null {
  * whichever way, call `releaseWorker`.
  *
  * @throws {ArgumentError} if 31 threads share the memory already
+ * @example
+ * const ticket = worker.admitWorker();
+ * // … start the worker, post it the ticket, work with it, end it …
+ * worker.releaseWorker(ticket);
  */
 export function admitWorker(): WorkerTicket {
   return { member: sharedArena()?.admit() ?? null };
@@ -82,7 +86,12 @@ export async function leaveMemory(): Promise<void> {
   await backend.pool.close();
 }
 
-/** What this thread and others share. */
+/**
+ * What this thread and others share.
+ *
+ * @example
+ * worker.sharing().isShared; // true
+ */
 export function sharing(): SharingReport {
   const arena = sharedArena();
   const { shared = 0, underway = 0 } = arena?.census() ?? {};

@@ -1,6 +1,7 @@
 /** Starts a class in a worker and makes its methods callable from here. */
 import { type Remote, transfer, wrap } from "comlink";
 import { admitWorker, openArrays, releaseWorker, shareArrays, type WorkerTicket } from "mlx-ts/worker";
+import { asyncDisposeKey } from "./disposal.ts";
 import { type AnyWorker, type WorkerEnd, withWorkers, workerEnd } from "./endpoint.ts";
 import { decodeError, type ErrorClass, encodeError, WorkerError } from "./errors.ts";
 import { type ActorHost, type Answer, mapData, type SignalHandle } from "./protocol.ts";
@@ -30,6 +31,17 @@ const graceMilliseconds = 3000;
  * @param start makes the worker: `() => new Worker(new URL("./file.ts", import.meta.url), { type: "module" })`, which works in
  *   Node too, and which bundlers understand
  * @throws what the constructor throws; `WorkerError` if the worker cannot be started
+ * @example
+ * import { actor } from "@mlx-ts/actor";
+ * import type { Normalizer } from "./normalizer.worker.ts"; // the class of docs/concurrency.md
+ * const example = array([[1, 10], [3, 30]]);
+ * const normalizer = await actor<typeof Normalizer>(
+ *   () => new Worker(new URL("./normalizer.worker.ts", import.meta.url), { type: "module" }),
+ *   { parameters: [example] },
+ * );
+ * const normalized = await normalizer.normalize(example);
+ * await normalized.tolist(); // [[-1, -1], [1, 1]]
+ * await normalizer.dispose();
  */
 export async function actor<C extends ExposableClass>(
   start: () => AnyWorker | Promise<AnyWorker>,
@@ -63,6 +75,7 @@ class Connection {
   #refusal: WorkerError | null = null;
   #disposal: Promise<void> | null = null;
   #isLockHeld = false;
+  #threads: number | null = null;
 
   constructor(worker: AnyWorker, errors: readonly ErrorClass[]) {
     this.#errors = errors;
@@ -75,6 +88,7 @@ class Connection {
   }
 
   async start(parameters: readonly unknown[], threads: number | null): Promise<void> {
+    this.#threads = threads;
     try {
       const result = await this.#request(async () => {
         const { message, transfer: buffers } = await shareArrays(parameters, { receiver: this.#ticket });
@@ -142,8 +156,9 @@ class Connection {
     await this.#end.terminate();
     if (!this.#end.isEndKnown) {
       if (this.#isLockHeld) await navigator.locks.request(this.#lock, () => undefined);
-      // The threads that computed for it end later, and nobody tells when.
-      await new Promise((resolve) => setTimeout(resolve, graceMilliseconds));
+      // Threads that computed for it end later, and nobody tells when.
+      if (!this.#isLockHeld || this.#threads !== 1)
+        await new Promise((resolve) => setTimeout(resolve, graceMilliseconds));
     }
     releaseWorker(this.#ticket);
     this.#resolveEnded(failure);
@@ -216,7 +231,7 @@ function remoteObject<C extends ExposableClass>(connection: Connection): Actor<C
   const dispose = (): Promise<void> => connection.dispose();
   return new Proxy<Actor<C>>(Object.create(null), {
     get(_, key) {
-      if (key === "dispose" || key === Symbol.asyncDispose) return dispose;
+      if (key === "dispose" || key === asyncDisposeKey) return dispose;
       if (key === "ended") return connection.ended;
       // What is awaited is asked for `then`: an actor is no promise.
       if (typeof key !== "string" || key === "then") return undefined;

@@ -1,6 +1,7 @@
 /** A worker's side of an actor: makes the object, and runs its calls one at a time. */
 import { expose as exposeHost, transfer } from "comlink";
 import { joinMemory, leaveMemory, openArrays, shareArrays } from "mlx-ts/worker";
+import { asyncDisposeKey, disposeKey } from "./disposal.ts";
 import { ownerEndpoint } from "./endpoint.ts";
 import { decodeError, type EncodedError, encodeError, WorkerError } from "./errors.ts";
 import { type ActorHost, type Answer, isSignalHandle, mapData, type StartMessage } from "./protocol.ts";
@@ -181,8 +182,7 @@ function stepsOf(value: unknown): Steps | null {
 
 async function disposeOf(value: unknown): Promise<void> {
   const target = Object(value);
-  const dispose: unknown =
-    target[Symbol.asyncDispose ?? "dispose"] ?? target[Symbol.dispose ?? "dispose"] ?? target.dispose;
+  const dispose: unknown = target[asyncDisposeKey] ?? target[disposeKey] ?? target.dispose;
   if (typeof dispose === "function") await Reflect.apply(dispose, value, []);
 }
 

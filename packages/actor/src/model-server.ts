@@ -1,20 +1,39 @@
 /** Predicts on this thread with the newest weights of a training elsewhere. */
 import { evaluate, treeUnflatten } from "mlx-ts";
 import type { Module } from "mlx-ts/nn";
+import { disposeKey } from "./disposal.ts";
 import type { ModelTrainer, TrainerSetup } from "./model-trainer.ts";
 import type { Weights } from "./weights.ts";
 
 /**
  * Predicts with the newest weights of a training that runs in a worker. Every prediction sees one version of all weights,
  * from its beginning to its end, and no weight is copied: the model here points at the arrays that the training computed.
+ *
+ * @example
+ * import { ModelServer, ModelTrainer } from "@mlx-ts/actor";
+ * import { PulseModel, type pulseTraining } from "./pulse-model.ts"; // those of docs/concurrency.md
+ * const data = { x: array([[1, 2]]), y: array([[3]]) };
+ * const trainer = await ModelTrainer.start<typeof pulseTraining>(
+ *   () => new Worker(new URL("./pulse.worker.ts", import.meta.url), { type: "module" }),
+ *   { parameters: [data, { epochs: 2 }] },
+ * );
+ * const server = new ModelServer(trainer, new PulseModel(), (model, x: MLXArray) => model(x));
+ * (await server.predict(data.x)).shape; // [1, 1]
+ * await trainer.dispose();
  */
 export class ModelServer<M extends Module, A extends readonly unknown[], R> {
+  /** Disposes the server at the end of a `using` block. */
+  declare [Symbol.dispose]: () => void;
   readonly #trainer: Pick<ModelTrainer<TrainerSetup>, "weights">;
   readonly #model: M;
   readonly #predict: (model: M, ...parameters: A) => R | Promise<R>;
   #inUse: Weights | null = null;
   /** Predictions run one after the other: so the weights change between them only. */
   #queue: Promise<unknown> = Promise.resolve();
+
+  static {
+    Object.defineProperty(ModelServer.prototype, disposeKey, { value: ModelServer.prototype.dispose });
+  }
 
   /**
    * @param model of the same structure as the one that is trained; its own weights are replaced
@@ -51,10 +70,6 @@ export class ModelServer<M extends Module, A extends readonly unknown[], R> {
   dispose(): void {
     this.#inUse?.release();
     this.#inUse = null;
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
   }
 
   #takeNewest(): void {

@@ -2,6 +2,7 @@
 import { ArgumentError } from "mlx-ts";
 import type { Checkpoint, ControlCommand, TrainEvent } from "mlx-ts/train";
 import { actor } from "./actor.ts";
+import { asyncDisposeKey } from "./disposal.ts";
 import type { AnyWorker } from "./endpoint.ts";
 import { type ErrorClass, WorkerError } from "./errors.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -45,8 +46,23 @@ const unreadLimit = 1024;
  * Nothing is copied: `weights` are the very arrays that the training computes, one version of all of them. Commands take effect
  * between two steps. With `restarts`, a worker that fails is replaced, and the training goes on from its last checkpoint,
  * whose arrays have outlived the worker: a `start` event says where.
+ *
+ * @example
+ * import { ModelTrainer } from "@mlx-ts/actor";
+ * import type { pulseTraining } from "./pulse-model.ts"; // that of docs/concurrency.md
+ * const trainer = await ModelTrainer.start<typeof pulseTraining>(
+ *   () => new Worker(new URL("./pulse.worker.ts", import.meta.url), { type: "module" }),
+ *   { parameters: [{ x: array([[1, 2]]), y: array([[3]]) }, { epochs: 5 }] },
+ * );
+ * const losses: number[] = [];
+ * for await (const event of trainer.run()) if (event.kind === "step") losses.push(event.loss);
+ * losses.length; // 5
+ * trainer.weights.version; // 5
+ * await trainer.dispose();
  */
 export class ModelTrainer<S extends TrainerSetup> {
+  /** Disposes the trainer at the end of an `await using` block. */
+  declare [Symbol.asyncDispose]: () => Promise<void>;
   readonly #start: () => AnyWorker | Promise<AnyWorker>;
   readonly #options: TrainerOptions<S>;
   #actor: Actor<ExposedTrainer>;
@@ -54,6 +70,10 @@ export class ModelTrainer<S extends TrainerSetup> {
   #checkpoint: Checkpoint | null = null;
   #restartsLeft: number;
   #isRunning = false;
+
+  static {
+    Object.defineProperty(ModelTrainer.prototype, asyncDisposeKey, { value: ModelTrainer.prototype.dispose });
+  }
 
   /** Starts the worker that `start` makes, and its `setup`. @throws what `setup` throws; `WorkerError` if the worker fails */
   static async start<S extends TrainerSetup>(
@@ -140,10 +160,6 @@ export class ModelTrainer<S extends TrainerSetup> {
     this.#restartsLeft = 0;
     await this.#actor.dispose();
     this.#weights.release();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.dispose();
   }
 
   /** Does what a command says, as a `TrainingControl` does: what `<mlx-training-monitor>` takes for controls. */

@@ -7,14 +7,17 @@ import { describe, expect, it } from "vitest";
 import { anyWorker } from "../../../test/setup/workers.ts";
 import { LineModel, type LineSettings, lineData, lineTraining } from "./line-model.ts";
 
-const start = async (settings: LineSettings, restarts = 0): Promise<ModelTrainer<typeof lineTraining>> =>
+const start = async (
+  settings: LineSettings,
+  options: { restarts?: number; threads?: number } = {},
+): Promise<ModelTrainer<typeof lineTraining>> =>
   ModelTrainer.start<typeof lineTraining>(
     () =>
       anyWorker(
         () => new Worker(new URL("./line.worker.ts", import.meta.url), { type: "module" }),
         new URL("./line.worker.ts", import.meta.url),
       ),
-    { parameters: [await lineData(), settings], restarts },
+    { parameters: [await lineData(), settings], ...options },
   );
 
 /** The losses and the final weights of a training on this thread. */
@@ -104,7 +107,7 @@ describe("a training in a worker", () => {
 
   it("goes on from its last checkpoint when its worker fails, to the same bits", async () => {
     const here = await trainHere(30);
-    await using trainer = await start({ steps: 30, crashAt: 18 }, 2);
+    await using trainer = await start({ steps: 30, crashAt: 18 }, { restarts: 2, threads: 1 });
     const losses: number[] = [];
     const begun: number[] = [];
     for await (const event of trainer.run()) {
@@ -116,7 +119,7 @@ describe("a training in a worker", () => {
   });
 
   it("that may not be restarted fails with a WorkerError", async () => {
-    const trainer = await start({ steps: 30, crashAt: 18 });
+    const trainer = await start({ steps: 30, crashAt: 18 }, { threads: 1 });
     await expect(trainThere(trainer)).rejects.toBeInstanceOf(WorkerError);
     await trainer.dispose();
   });
