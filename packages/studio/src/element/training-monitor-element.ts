@@ -142,8 +142,8 @@ export function defineTrainingMonitor(tag = "mlx-training-monitor"): void {
       }
 
       attributeChangedCallback(name: string): void {
-        if (name === "theme") this.#palette.refresh();
-        else this.#build();
+        if (name !== "theme") this.#build();
+        else if (this.isConnected) this.#palette.refresh();
       }
 
       /** What was set before the element was known lies on the object and hides the accessor. */
