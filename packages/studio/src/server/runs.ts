@@ -15,7 +15,7 @@ export interface RunInfo {
 /** How deep runs are looked for. */
 const deepest = 3;
 /** What is read of a file at a time. */
-const chunkBytes = 1 << 22;
+const chunkBytes = 1 << 20;
 
 /** The runs beneath a directory, the latest first. */
 export async function listRuns(directory: string): Promise<readonly RunInfo[]> {
