@@ -1,5 +1,8 @@
 /** What the app promises, in a headless browser. */
-import { readFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as mx from "mlx-ts";
 import type { Page } from "playwright";
@@ -8,7 +11,16 @@ import { readSensorNetwork } from "../files.ts";
 import { runsOf } from "../sensors/metrics.ts";
 import { servePage } from "../web/serve.ts";
 import { fewestToLearn } from "../web/sources/source.ts";
-import { type Driver, fakeStrap, learn, openApp, openCsv, picturesOf, startDriver } from "./page-driver.ts";
+import {
+  countKeptTrainings,
+  type Driver,
+  fakeStrap,
+  learn,
+  openApp,
+  openCsv,
+  picturesOf,
+  startDriver,
+} from "./page-driver.ts";
 
 /** A quiet sensor with one jump, as CSV. */
 function tableOf(rows: number, jumpAt: number): string {
@@ -50,7 +62,7 @@ describe("the app", () => {
     await page.getByLabel("Passes").fill("10000");
     await page.getByRole("button", { name: "Learn" }).click();
     await page
-      .getByText(/epoch [2-9]/)
+      .getByText(/epoch ([2-9]|\d\d|\d,)/)
       .first()
       .waitFor();
     const before = await picturesOf(page);
@@ -111,14 +123,14 @@ describe("the app", () => {
   it("goes on with a learning that the page was closed on, and keeps the user's table", async () => {
     await openCsv(page, "mine.csv", tableOf(2000, 1500));
     await page.getByRole("heading", { name: "mine.csv" }).waitFor();
-    await page.getByLabel("Passes").fill("500");
+    await page.getByLabel("Passes").fill("10000");
     await page.getByRole("button", { name: "Learn" }).click();
-    await page.waitForTimeout(2000); // longer than between two checkpoints
+    await expect.poll(() => page.evaluate(countKeptTrainings), { timeout: 20_000 }).toBe(1);
     await openApp(page, driver.address);
     await page.getByRole("heading", { name: "mine.csv" }).waitFor();
     await page.getByRole("button", { name: /^Go on after pass/ }).click();
     const place = page.locator("#dashboard .place");
-    await expect.poll(() => place.textContent()).toMatch(/epoch \d+ of 500/);
+    await expect.poll(() => place.textContent()).toMatch(/epoch [\d,]+ of 10,000/);
     expect(await place.textContent()).not.toMatch(/epoch 1 of/);
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("button", { name: /^Go on after pass/ }).waitFor();
@@ -220,5 +232,31 @@ describe("the app", () => {
     await page.evaluate(() => Object.defineProperty(navigator, "bluetooth", { value: undefined, configurable: true }));
     await page.getByRole("button", { name: "Heart-rate strap" }).click();
     await page.getByText("This browser has no Web Bluetooth").waitFor();
+  });
+});
+
+describe("npm start", () => {
+  it("serves the app to this machine after the report, and ends cleanly when it is told to", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "health-monitor-"));
+    const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+    const tsx = here("../../node_modules/tsx/dist/cli.mjs");
+    const run = spawn(
+      process.execPath,
+      [tsx, here("main.ts"), "--port", "0", "--report", join(folder, "report.html")],
+      {
+        cwd: here("../.."),
+      },
+    );
+    const ended = new Promise<number | null>((resolve) => run.once("close", resolve));
+    let printed = "";
+    run.stdout.on("data", (text) => {
+      printed += text;
+    });
+    await expect.poll(() => printed, { timeout: 50_000 }).toMatch(/http:\/\/127\.0\.0\.1:\d+\/ /);
+    const { headers } = await fetch(/http:\S+/.exec(printed)?.[0] ?? "");
+    expect(headers.get("cross-origin-opener-policy")).toBe("same-origin");
+    expect(headers.get("cross-origin-embedder-policy")).toBe("require-corp");
+    run.kill("SIGINT");
+    expect(await ended).toBe(0);
   });
 });

@@ -19,7 +19,7 @@ try {
     await page.getByLabel("Passes").fill("10000");
     await page.getByRole("button", { name: /^Learn/ }).click();
     await page
-      .getByText(/epoch [2-9]/)
+      .getByText(/epoch ([2-9]|\d\d|\d,)/)
       .first()
       .waitFor();
     console.log(`${source}, learning: ${await measure(page)}`);

@@ -81,3 +81,14 @@ export function fakeStrap(count: number): void {
   });
   Object.defineProperty(navigator, "bluetooth", { value: { requestDevice: async () => device }, configurable: true });
 }
+
+/** In the page: how many unfinished trainings the browser keeps. */
+export async function countKeptTrainings(): Promise<number> {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("health-monitor");
+  let count = 0;
+  for await (const entry of folder.values()) {
+    if (!(entry instanceof FileSystemDirectoryHandle)) continue;
+    for await (const name of entry.keys()) if (name === "training.json") count++;
+  }
+  return count;
+}

@@ -6,6 +6,7 @@ import { formatClock } from "../playback.ts";
 import type { Session } from "../session.ts";
 import type { Source, Track } from "../sources/source.ts";
 import type { State } from "../state.ts";
+import { type Palette, readPalette } from "../trace/palette.ts";
 import { drawSparkline } from "../trace/sparkline.ts";
 
 /** Rows that are shown at most, the worst ones. */
@@ -21,8 +22,8 @@ export function showAlarms(state: State, session: Session): void {
   const shapeHead = element("alarm-shape", HTMLTableCellElement);
   const spoken = element("spoken", HTMLParagraphElement);
   let known = 0;
-  /** Rows of alarms that were there before are shown again as they are. */
-  let made = new Map<string, HTMLTableRowElement>();
+  /** Rows of alarms that were there before are shown again: drawing them is what takes time. */
+  let made = new Map<string, AlarmRow>();
   let shownTrack: Track | null = null;
   effect(() => {
     const alarms = state.alarms.value;
@@ -40,14 +41,20 @@ export function showAlarms(state: State, session: Session): void {
     count.textContent = alarms.length === 0 ? "" : countText(alarms.length);
     labelHead.hidden = !track.isLabelled;
     shapeHead.textContent = source.kind === "heart" ? "Beat, as redrawn" : "Readings";
-    const before = track === shownTrack ? made : new Map<string, HTMLTableRowElement>();
+    const before = track === shownTrack ? made : new Map<string, AlarmRow>();
+    const palette = readPalette(document.documentElement);
     shownTrack = track;
     made = new Map();
     for (const alarm of worst(alarms)) {
-      const key = `${alarm.start} ${alarm.end} ${alarm.level.toFixed(1)}`;
-      made.set(key, before.get(key) ?? rowOf(alarm, source, track, session));
+      const key = `${alarm.start} ${alarm.end}`;
+      const row = before.get(key) ?? rowOf(alarm, source, track, session, palette);
+      row.level.textContent = `${alarm.level.toFixed(1)}×`;
+      made.set(key, row);
     }
-    rows.replaceChildren(...made.values());
+    const wanted = [...made.values()].map(({ element: row }) => row);
+    if (wanted.length !== rows.childElementCount || wanted.some((row, index) => rows.children[index] !== row)) {
+      rows.replaceChildren(...wanted);
+    }
     if (alarms.length > known && !isLearning) spoken.textContent = `${countText(alarms.length)}`;
     known = alarms.length;
   });
@@ -64,7 +71,13 @@ function worst(alarms: readonly Alarm[]): readonly Alarm[] {
   return alarms.filter((alarm) => chosen.has(alarm));
 }
 
-function rowOf(alarm: Alarm, source: Source, track: Track, session: Session): HTMLTableRowElement {
+/** A row of the list. */
+interface AlarmRow {
+  readonly element: HTMLTableRowElement;
+  readonly level: HTMLTableCellElement;
+}
+
+function rowOf(alarm: Alarm, source: Source, track: Track, session: Session, palette: Palette): AlarmRow {
   const { secondsPerReading } = source;
   const time = button(formatClock(alarm.peak * secondsPerReading, source.kind === "heart" ? 1 : 0), () => {
     session.showAlarm(alarm);
@@ -78,14 +91,16 @@ function rowOf(alarm: Alarm, source: Source, track: Track, session: Session): HT
   const lines = alarm.beat
     ? [alarm.beat.values, alarm.beat.drawing]
     : [channel.subarray(Math.max(0, alarm.start - 60), alarm.end + 60)];
-  drawSparkline(shape, lines);
+  drawSparkline(shape, lines, palette);
   const isLabelled = track.labels.subarray(alarm.start, alarm.end).includes(1);
-  return make(
+  const level = make("td");
+  const row = make(
     "tr",
     make("td", time),
     make("td", lasts < 60 ? `${lasts.toFixed(lasts < 1 ? 1 : 0)} s` : formatClock(lasts)),
-    make("td", `${alarm.level.toFixed(1)}×`),
+    level,
     make("td", shape),
     ...(track.isLabelled ? [make("td", isLabelled ? "yes" : "no")] : []),
   );
+  return { element: row, level };
 }

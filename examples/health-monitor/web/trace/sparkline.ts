@@ -1,16 +1,19 @@
 /** Draws a few values as a line the size of a word. */
-import { readPalette } from "./palette.ts";
+import type { Palette } from "./palette.ts";
 
 const [width, height] = [84, 26];
 
 /** Draws lines over one another, the first in the trace's color and the second in the ink's. */
-export function drawSparkline(canvas: HTMLCanvasElement, lines: readonly (Float32Array | Float64Array)[]): void {
+export function drawSparkline(
+  canvas: HTMLCanvasElement,
+  lines: readonly (Float32Array | Float64Array)[],
+  palette: Palette,
+): void {
   const context = canvas.getContext("2d");
   if (!context) return;
   canvas.width = width * devicePixelRatio;
   canvas.height = height * devicePixelRatio;
   context.scale(devicePixelRatio, devicePixelRatio);
-  const palette = readPalette(document.documentElement);
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const line of lines) {
     for (const value of line) [least, greatest] = [Math.min(least, value), Math.max(greatest, value)];

@@ -33,6 +33,7 @@ export class TraceView {
   #palette: Palette;
   /** What each lane shows; it follows the values gently. */
   #extents: Extent[] = [];
+  readonly #isCalm = matchMedia("(prefers-reduced-motion: reduce)");
   #content: TraceContent | null = null;
 
   constructor(canvas: HTMLCanvasElement, onResize: () => void) {
@@ -169,7 +170,7 @@ export class TraceView {
     const half = Math.max(isEmpty ? 1 : (greatest - least) / 2, smallest / 2) * 1.12;
     const wanted = { least: middle - half, greatest: middle + half };
     const before = this.#extents[c];
-    const share = before && !matchMedia("(prefers-reduced-motion: reduce)").matches ? 0.12 : 1;
+    const share = before && !this.#isCalm.matches ? 0.12 : 1;
     const towards = (from: number, to: number): number => from + share * (to - from);
     const extent = {
       // Values that leave the lane move its edge at once.
