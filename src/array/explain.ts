@@ -10,7 +10,8 @@ import type { Kernel, Loop } from "../ir/kernel.ts";
 import { currentRuntime, openedGpu } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
 import type { Runtime } from "./runtime.ts";
-// Explaining cannot wait for a part, and methods are part of what is explained.
+// Explaining cannot wait for parts: what plans are made with must be there.
+import "../compiler/other-kernels-part.ts";
 import "./method-meanings-part.ts";
 
 /** One kernel of an explanation. */

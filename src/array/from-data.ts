@@ -1,7 +1,7 @@
 /** Arrays from JavaScript data: numbers, nested lists and typed arrays. */
 import { describeValue } from "../base/describe.ts";
 import type { Dtype, TypedArray } from "../base/dtype.ts";
-import { carrierOf, isHalf, requireDtype } from "../base/dtype.ts";
+import { carrierOf, isDtype, isHalf, requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { elementsOf, writeElement } from "../base/elements.ts";
 import { DtypeError, ShapeError } from "../base/errors.ts";
@@ -146,32 +146,7 @@ function bytesOf(data: ArrayBufferView): number {
 /** The dtype whose elements a typed array carries. @throws {DtypeError} if there is none. */
 export function dtypeOfTypedArray(data: ArrayBufferView): Dtype {
   const name = Object.prototype.toString.call(data).slice(8, -1);
-  switch (name) {
-    case "Uint8Array":
-    case "Uint8ClampedArray":
-    case "DataView":
-      return "uint8";
-    case "Uint16Array":
-      return "uint16";
-    case "Uint32Array":
-      return "uint32";
-    case "BigUint64Array":
-      return "uint64";
-    case "Int8Array":
-      return "int8";
-    case "Int16Array":
-      return "int16";
-    case "Int32Array":
-      return "int32";
-    case "BigInt64Array":
-      return "int64";
-    case "Float16Array":
-      return "float16";
-    case "Float32Array":
-      return "float32";
-    case "Float64Array":
-      return "float64";
-    default:
-      throw new DtypeError("array", `a ${name} carries no dtype`);
-  }
+  const dtype = name === "DataView" ? "uint8" : name.replace(/^Big|(Clamped)?Array$/g, "").toLowerCase();
+  if (isDtype(dtype)) return dtype;
+  throw new DtypeError("array", `a ${name} carries no dtype`);
 }

@@ -1,4 +1,5 @@
 /** Reading and writing what an index selects, once it is taken apart. */
+import type { Shape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, negative, reciprocal, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -8,33 +9,74 @@ import { cumsum } from "../primitives/scanning.ts";
 import type { ScatterOp } from "../primitives/scatter.ts";
 import { scatterInto } from "../primitives/scatter.ts";
 import { where } from "../primitives/selection.ts";
+import type { Region } from "../primitives/slicing.ts";
 import { replaceRegion, sliceRegion } from "../primitives/slicing.ts";
 import { broadcastTo, inverseOrder, reshape, transpose } from "../primitives/views.ts";
+import type { Selection } from "./index-items.ts";
 import type { IndexPlan, IndexUpdate } from "./indexing.ts";
 
 /** An index taken apart; its arrays go beside it. */
 export type IndexForm = Omit<IndexPlan, "indices">;
 
+/** A region of an array, the axes of it that are dropped or indexed by arrays, and how the result is put together. */
+interface IndexPlaces {
+  readonly region: Region;
+  /** The region without the axes indexed by one position. */
+  readonly kept: Shape;
+  /** The axes of `kept` that index arrays select from. */
+  readonly axes: readonly number[];
+  /** From [positions…, other axes…] to the result's order. */
+  readonly order: readonly number[];
+}
+
+/** `rank` axes come from the index arrays. */
+function placesOf(shape: Shape, { selections, before }: IndexForm, rank: number): IndexPlaces {
+  const ofAxes = selections.filter(({ kind }) => kind !== "newAxis");
+  const ranges = ofAxes.map((one, axis) => rangeFor(one, shape[axis] ?? 1));
+  const lengths = ranges.map(({ length }) => length);
+  const keptAxes = ofAxes.flatMap(({ kind }, axis) => (kind === "position" ? [] : [axis]));
+  const kept = keptAxes.map((axis) => lengths[axis] ?? 1);
+  const axes = keptAxes.flatMap((axis, k) => (ofAxes[axis]?.kind === "array" ? [k] : []));
+  const others = selections.filter(({ kind }) => kind === "range" || kind === "newAxis").slice(0, before);
+  const first = rank + others.filter(({ kind }) => kind === "range").length;
+  const places = Array.from({ length: rank + kept.length - axes.length }, (_, k) => k);
+  return {
+    region: { starts: ranges.map(({ start }) => start), steps: ranges.map(({ step }) => step), lengths },
+    kept,
+    axes,
+    order: [...places.slice(rank, first), ...places.slice(0, rank), ...places.slice(first)],
+  };
+}
+
+function rangeFor(selection: Selection, length: number): { start: number; step: number; length: number } {
+  switch (selection.kind) {
+    case "position":
+      return { start: selection.start, step: 1, length: 1 };
+    case "range":
+      return selection;
+    default:
+      return { start: 0, step: 1, length };
+  }
+}
+
 /** The elements of `x` that a plan selects. */
-export function readAt(
-  x: MLXArray,
-  { region, kept, axes, order, shape }: IndexForm,
-  ...indices: readonly MLXArray[]
-): MLXArray {
+export function readAt(x: MLXArray, form: IndexForm, ...indices: readonly MLXArray[]): MLXArray {
+  const { region, kept, axes, order } = placesOf(x.shape, form, indices[0]?.ndim ?? 0);
   const part = reshape(sliceRegion(x, region), kept);
   const gathered = indices.length > 0 ? transpose(gatherAt(part, indices, { batchRank: 0, axes }), order) : part;
-  return reshape(gathered, shape);
+  return reshape(gathered, form.shape);
 }
 
 /** `x` with what a plan selects combined with `value`, which has the shape and dtype of it. */
 export function writeAt(
   x: MLXArray,
-  { region, kept, axes, order }: IndexForm,
+  form: IndexForm,
   how: IndexUpdate,
   value: MLXArray,
   ...indices: readonly MLXArray[]
 ): MLXArray {
   const [first] = indices;
+  const { region, kept, axes, order } = placesOf(x.shape, form, first?.ndim ?? 0);
   if (!first) {
     const next = combined(how, sliceRegion(x, region), reshape(value, region.lengths));
     return replaceRegion(x, region, next);

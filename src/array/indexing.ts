@@ -10,7 +10,6 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
-import type { Region } from "../primitives/slicing.ts";
 import { broadcastTo, reshape } from "../primitives/views.ts";
 import type { IndexItem, Selection } from "./index-items.ts";
 import { selectionsOf } from "./index-items.ts";
@@ -19,16 +18,14 @@ import { callLaterOne } from "./later-methods.ts";
 /** How an update combines with what is there. */
 export type IndexUpdate = "set" | "add" | "subtract" | "multiply" | "divide" | "maximum" | "minimum";
 
-/** An index taken apart: a region, the axes of it that are dropped or indexed by arrays, and how the result is put together. */
+/** An index taken apart, as far as the shape of what it selects goes; `index-access.ts` knows the rest. */
 export interface IndexPlan {
-  readonly region: Region;
-  /** The region without the axes indexed by one position. */
-  readonly kept: Shape;
-  /** Index arrays, broadcast, and the axes of `kept` they select from. */
+  /** What its parts do, all axes of the array included. */
+  readonly selections: readonly Selection[];
+  /** The index arrays, broadcast. */
   readonly indices: readonly MLXArray[];
-  readonly axes: readonly number[];
-  /** From [positions…, other axes…] to the result's order. */
-  readonly order: readonly number[];
+  /** Before how many of the other axes those of the index arrays come. */
+  readonly before: number;
   /** The result, new axes included. */
   readonly shape: Shape;
 }
@@ -36,43 +33,16 @@ export interface IndexPlan {
 /** How to read or write what `items` select of an array of `shape`. @throws {ShapeError} for what is not in it */
 export function planOf(shape: Shape, items: readonly IndexItem[]): IndexPlan {
   const selections = selectionsOf(items, shape);
-  const ranges = selections.filter((one) => one.kind !== "newAxis").map((one, axis) => rangeFor(one, shape[axis] ?? 1));
-  const region = {
-    starts: ranges.map(({ start }) => start),
-    steps: ranges.map(({ step }) => step),
-    lengths: ranges.map(({ length }) => length),
-  };
-  const ofAxes = selections.filter(({ kind }) => kind !== "newAxis");
-  const keptAxes = ofAxes.flatMap(({ kind }, axis) => (kind === "position" ? [] : [axis]));
-  const kept = keptAxes.map((axis) => region.lengths[axis] ?? 1);
-  const axes = keptAxes.flatMap((axis, k) => (ofAxes[axis]?.kind === "array" ? [k] : []));
   const arrays = selections.flatMap((one) => (one.kind === "array" ? [one.indices] : []));
   const positions = arrays.reduce<Shape>((common, { shape: one }) => broadcastShapes("at", common, one), []);
-  const before = axes.length === 0 ? 0 : arraysPlace(selections);
+  const before = arrays.length === 0 ? 0 : arraysPlace(selections);
   const others = selections.flatMap((one) => (one.kind === "range" ? [one.length] : one.kind === "newAxis" ? [1] : []));
-  const ranges0 = selections.filter(({ kind }) => kind === "range" || kind === "newAxis").slice(0, before);
-  const rangesBefore = ranges0.filter(({ kind }) => kind === "range").length;
-  const rank = positions.length;
-  const places = Array.from({ length: rank + kept.length - axes.length }, (_, k) => k);
   return {
-    region,
-    kept,
+    selections,
     indices: arrays.map((one) => broadcastTo(one, positions)),
-    axes,
-    order: [...places.slice(rank, rank + rangesBefore), ...places.slice(0, rank), ...places.slice(rank + rangesBefore)],
+    before,
     shape: others.toSpliced(before, 0, ...positions),
   };
-}
-
-function rangeFor(selection: Selection, length: number): { start: number; step: number; length: number } {
-  switch (selection.kind) {
-    case "position":
-      return { start: selection.start, step: 1, length: 1 };
-    case "range":
-      return selection;
-    default:
-      return { start: 0, step: 1, length };
-  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { MLXError } from "../base/errors.ts";
 import { Part } from "../base/part.ts";
 import type { Aval } from "../graph/mlx-array.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { Derivative } from "../graph/primitive.ts";
 import type { allClose, arrayEqual } from "../primitives/closeness.ts";
 import type { equal, greater, greaterEqual, isInf, less, lessEqual, notEqual } from "../primitives/comparison.ts";
 import type { matmul } from "../primitives/contraction.ts";
@@ -121,7 +122,7 @@ export type MethodMeanings = {
 };
 
 /** What is loaded later. */
-export type LaterName = keyof LaterMethods | "readAt" | "writeAt" | "writeMasked" | "stackAll";
+export type LaterName = keyof LaterMethods | "readAt" | "writeAt" | "writeMasked" | "stackAll" | "viewBits";
 
 /** The operations, once they are loaded. */
 export const methodMeanings: Part<MethodMeanings> = /* @__PURE__ */ new Part(
@@ -138,18 +139,24 @@ export function callLater(
   name: LaterName,
   answer: (...args: never[]) => Aval | readonly Aval[],
   args: readonly unknown[],
+  derivative?: Derivative<null>,
 ): unknown {
   const meanings = methodMeanings.peek();
   if (meanings) return Reflect.apply(meanings[name], undefined, args);
   methodMeanings.prefetch();
-  return deferCall(name, Reflect.apply(answer, undefined, args), args);
+  return deferCall(name, Reflect.apply(answer, undefined, args), args, derivative);
 }
 
 /** As `callLater`, of an operation with one result, which is known to be `aval`. */
-export function callLaterOne(name: LaterName, aval: Aval, args: readonly unknown[]): MLXArray {
+export function callLaterOne(
+  name: LaterName,
+  aval: Aval,
+  args: readonly unknown[],
+  derivative?: Derivative<null>,
+): MLXArray {
   return requireArray(
     name,
-    callLater(name, () => aval, args),
+    callLater(name, () => aval, args, derivative),
   );
 }
 
@@ -158,15 +165,22 @@ export function deferCall(
   name: LaterName,
   known: Aval | readonly Aval[],
   args: readonly unknown[],
+  derivative?: Derivative<null>,
 ): MLXArray | MLXArray[] {
   const inputs = args.flatMap((arg) => (isOperand(arg) ? asArray(name, arg) : []));
   const part = (aval: Aval, which: number): MLXArray =>
-    deferred(name, aval, inputs, (given) => {
-      let next = 0;
-      const own = args.map((arg) => (isOperand(arg) ? given[next++] : arg));
-      const result: unknown = Reflect.apply(methodMeanings.get()[name], undefined, own);
-      return requireArray(name, Array.isArray(result) ? result[which] : result);
-    });
+    deferred(
+      name,
+      aval,
+      inputs,
+      (given) => {
+        let next = 0;
+        const own = args.map((arg) => (isOperand(arg) ? given[next++] : arg));
+        const result: unknown = Reflect.apply(methodMeanings.get()[name], undefined, own);
+        return requireArray(name, Array.isArray(result) ? result[which] : result);
+      },
+      derivative,
+    );
   return isList(known) ? known.map(part) : part(known, 0);
 }
 

@@ -4,6 +4,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import { allClose, arrayEqual } from "../primitives/closeness.ts";
 import { equal, greater, greaterEqual, isInf, less, lessEqual, notEqual } from "../primitives/comparison.ts";
 import { matmul } from "../primitives/contraction.ts";
+import { view } from "../primitives/conversion.ts";
 import { diag, diagonal, trace, tril, triu } from "../primitives/diagonals.ts";
 import { floorDivide, remainder } from "../primitives/division.ts";
 import { erf, exp, expm1, log, log1p, log2, log10, power, rsqrt, sigmoid, sqrt } from "../primitives/exponential.ts";
@@ -98,5 +99,6 @@ methodMeanings.provide({
   readAt,
   writeAt,
   writeMasked,
+  viewBits: view,
   stackAll: (...arrays: readonly MLXArray[]) => stack(arrays),
 });

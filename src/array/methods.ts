@@ -6,15 +6,15 @@ import { ArgumentError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, negative, reciprocal, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
-import { view } from "../primitives/conversion.ts";
 import { sum } from "../primitives/reductions.ts";
+import { noViewTangent, viewShape } from "../primitives/shape-rules.ts";
 import { expandDims, flatten, repeat, squeeze, swapAxes, tile, unflatten } from "../primitives/shaping.ts";
 import { broadcastTo, moveAxis, reshape, transpose } from "../primitives/views.ts";
 import { ArrayAt, at, get } from "./array-at.ts";
 import { format } from "./format.ts";
 import type { IndexItem } from "./index-items.ts";
 import type { LaterMethods, Method } from "./later-methods.ts";
-import { callLater } from "./later-methods.ts";
+import { callLater, callLaterOne } from "./later-methods.ts";
 import { methodShapes } from "./method-shapes.ts";
 import type { NestedList } from "./reading.ts";
 import { copyElements, item, lendElements, tolist } from "./reading.ts";
@@ -132,7 +132,7 @@ define("data", function (this: MLXArray): Promise<TypedArray> {
   return copyElements(this);
 });
 define("view", function (this: MLXArray, dtype?: Dtype): unknown {
-  return dtype === undefined ? lendElements(this) : view(this, dtype);
+  return dtype === undefined ? lendElements(this) : viewBits(this, requireDtype("view", dtype));
 });
 define("toString", function (this: MLXArray): string {
   return format(this);
@@ -169,4 +169,9 @@ function namesOf<T extends object>(table: T): readonly (keyof T & string)[] {
   const names: (keyof T & string)[] = [];
   for (const name in table) names.push(name);
   return names;
+}
+
+function viewBits(x: MLXArray, dtype: Dtype): MLXArray {
+  if (x.dtype === dtype) return x;
+  return callLaterOne("viewBits", { shape: viewShape(x, dtype), dtype }, [x, dtype], noViewTangent);
 }

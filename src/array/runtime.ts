@@ -9,12 +9,9 @@ import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { opening } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
-import { fromAllocation } from "../primitives/leaf.ts";
+import { commonCall } from "./common-call.ts";
 import { residentIn } from "./residence.ts";
-import type { Trace } from "./trace.ts";
-import { commonCall } from "./trace.ts";
 
 /** A plan prepared for a backend. */
 export interface Prepared {
@@ -36,7 +33,6 @@ export class Runtime {
   readonly backend: Backend;
   readonly fusion: boolean;
   readonly #plans = new Map<string, Prepared>();
-  readonly #traces = new WeakMap<Trace, Prepared>();
   /** The least memory in use since the last pause. */
   #leastActive = 0;
   #evaluationsSincePause = 0;
@@ -91,7 +87,7 @@ export class Runtime {
 
   async #evaluate(roots: readonly MLXArray[]): Promise<void> {
     const call = commonCall(roots);
-    if (call) return this.#evaluateCall(call.trace, call.inputs, call.outputs);
+    if (call) return settleAll(call.outputs, await call.run(this));
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     const key = structureKey(roots, inputs, constants);
@@ -103,37 +99,20 @@ export class Runtime {
     settleAll(roots, await this.run(prepared, inputs, constants));
   }
 
-  /** Computes all results of a call of a recorded function from the plan made at its first call. */
-  async #evaluateCall(trace: Trace, inputs: readonly MLXArray[], outputs: readonly MLXArray[]): Promise<void> {
-    let prepared = this.#traces.get(trace);
-    if (!prepared) {
-      prepared = this.#prepareTrace(trace);
-      this.#traces.set(trace, prepared);
-      registry.register(trace, prepared.executable);
-    }
-    settleAll(outputs, await this.run(prepared, inputs, []));
-  }
-
-  #prepareTrace(trace: Trace): Prepared {
-    const none = noMemory(this.backend);
-    const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
-    const roots = opening(() => trace.instantiate(inputs));
-    trace.forget();
-    const program = new Program(roots, (call) => this.backend.overrides(call));
-    const planned = planProgram(program, { inputs, constants: [] }, this.#planOptions);
-    return { executable: this.#executable(planned.plan), rootBuffers: planned.rootBuffers, planned };
-  }
-
   /** Plans the computation of `roots`. */
   plan(roots: readonly MLXArray[]): Plan {
     return this.#plan(roots).plan;
   }
 
   #plan(roots: readonly MLXArray[]): Planned {
-    const program = new Program(roots, (call) => this.backend.overrides(call));
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     structureKey(roots, inputs, constants);
+    return this.#planFrom(roots, inputs, constants);
+  }
+
+  #planFrom(roots: readonly MLXArray[], inputs: readonly MLXArray[], constants: readonly MLXArray[]): Planned {
+    const program = new Program(roots, (call) => this.backend.overrides(call));
     return planProgram(program, { inputs, constants }, this.#planOptions);
   }
 
@@ -145,7 +124,15 @@ export class Runtime {
 
   /** Plans and compiles the computation of `roots`. */
   prepare(roots: readonly MLXArray[]): Prepared {
-    const planned = this.#plan(roots);
+    return this.#prepared(this.#plan(roots));
+  }
+
+  /** Plans and compiles the computation of `roots` from `inputs`, which may be others at each run. */
+  prepareFrom(roots: readonly MLXArray[], inputs: readonly MLXArray[]): Prepared {
+    return this.#prepared(this.#planFrom(roots, inputs, []));
+  }
+
+  #prepared(planned: Planned): Prepared {
     return { executable: this.#executable(planned.plan), rootBuffers: planned.rootBuffers, planned };
   }
 
@@ -238,22 +225,6 @@ function withShape(error: OutOfMemoryError, roots: readonly MLXArray[]): OutOfMe
   const detail = `array(${largest.dtype} ${formatShape(largest.shape)}) does not fit: ${error.message}`;
   return new OutOfMemoryError("evaluate", detail, { cause: error });
 }
-
-/** Stands for the memory of inputs while a recorded function is planned. */
-function noMemory(backend: Backend): Allocation {
-  return {
-    backend,
-    byteLength: 0,
-    copies: null,
-    bytes: () => null,
-    read: (use) => use(new Uint8Array(0)),
-    retain: () => {},
-    release: () => {},
-  };
-}
-
-/** Frees the plans of recorded functions that nobody can call any more. */
-const registry = new FinalizationRegistry<Executable>((executable) => executable.dispose());
 
 /** The value of an array that is a constant. */
 export function scalarValue(array: MLXArray | undefined): number | bigint {

@@ -2,9 +2,9 @@
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
+import { commonCall } from "./common-call.ts";
 import { currentRuntime } from "./device.ts";
 import { gpuRuntime } from "./gpu.ts";
-import { commonCall } from "./trace.ts";
 
 /** Arrays to compute on one device, once the stages before are computed. */
 export interface Stage {
@@ -15,7 +15,7 @@ export interface Stage {
 /** The stages that compute `roots`. Values that another device needs end a stage; all others fuse as if it were alone. */
 export function stagesOf(roots: readonly MLXArray[]): Stage[] {
   const call = commonCall(roots);
-  if (call?.trace.device) return [{ device: call.trace.device, roots }];
+  if (call) return [{ device: call.device, roots }];
   const depths = new Map<MLXArray, number>();
   const cuts = new Set<MLXArray>();
   let deepest = 0;

@@ -1,12 +1,16 @@
 /** A function recorded once as a graph on placeholders, and the row that stands for one result of one call of it. */
-import { isOpening, MLXArray } from "../graph/mlx-array.ts";
+import { isOpening, MLXArray, opening } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { defaultDevice, mayUseGpu, placedOn } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply, topologicalOrder } from "../graph/primitive.ts";
+import type { Allocation, Backend, Executable } from "../ir/backend.ts";
 import { only } from "../primitives/families.ts";
+import { fromAllocation } from "../primitives/leaf.ts";
 import { dependents } from "../transforms/differentiate.ts";
 import { batchGraph } from "../transforms/vectorize.ts";
+import { noteCall } from "./common-call.ts";
+import type { Prepared, Runtime } from "./runtime.ts";
 
 /** A recorded function: arrays in, arrays out. */
 export class Trace {
@@ -99,8 +103,6 @@ export const callRow: Primitive<CallParams> = /* @__PURE__ */ {
   },
 };
 
-const siblings = new WeakMap<readonly MLXArray[], readonly MLXArray[]>();
-
 /** All results of a call of `trace`; an argument that it returns is that argument. */
 export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly MLXArray[] {
   if (trace.device === null) return trace.instantiate(inputs);
@@ -111,7 +113,7 @@ export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly M
       return argument ?? new MLXArray(callRow, inputs, { trace, index }, output, crew);
     }),
   );
-  siblings.set(inputs, outputs);
+  noteCall(inputs, { outputs, device: trace.device, run: (runtime) => runTrace(trace, runtime, inputs) });
   return outputs;
 }
 
@@ -127,19 +129,42 @@ function deviceOf(outputs: readonly MLXArray[]): Device | null {
   return devices.size > 1 ? null : first;
 }
 
-/** The call that computes all of `roots` from evaluated inputs, if there is one. */
-export function commonCall(
-  roots: readonly MLXArray[],
-): { readonly trace: Trace; readonly inputs: readonly MLXArray[]; readonly outputs: readonly MLXArray[] } | null {
-  const [first] = roots;
-  if (!first || first.primitive !== callRow) return null;
-  const { inputs, params } = first;
-  for (const root of roots) if (root.primitive !== callRow || root.inputs !== inputs) return null;
-  for (const input of inputs) if (!input.isEvaluated) return null;
-  const outputs = siblings.get(inputs);
-  return outputs && isCallParams(params) ? { trace: params.trace, inputs, outputs } : null;
+/** Plans of recorded functions, by who runs them. */
+const plans = new WeakMap<Runtime, WeakMap<Trace, Prepared>>();
+
+/** The results of a call, from the plan made at the first one. */
+function runTrace(trace: Trace, runtime: Runtime, inputs: readonly MLXArray[]): Promise<Allocation[]> | Allocation[] {
+  const ofRuntime = plans.get(runtime) ?? new WeakMap<Trace, Prepared>();
+  plans.set(runtime, ofRuntime);
+  let prepared = ofRuntime.get(trace);
+  if (!prepared) {
+    prepared = prepareTrace(trace, runtime);
+    ofRuntime.set(trace, prepared);
+    registry.register(trace, prepared.executable);
+  }
+  return runtime.run(prepared, inputs, []);
 }
 
-function isCallParams(params: unknown): params is CallParams {
-  return typeof params === "object" && params !== null && "trace" in params && params.trace instanceof Trace;
+function prepareTrace(trace: Trace, runtime: Runtime): Prepared {
+  const none = noMemory(runtime.backend);
+  const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
+  const roots = opening(() => trace.instantiate(inputs));
+  trace.forget();
+  return runtime.prepareFrom(roots, inputs);
 }
+
+/** Stands for the memory of inputs while a recorded function is planned. */
+function noMemory(backend: Backend): Allocation {
+  return {
+    backend,
+    byteLength: 0,
+    copies: null,
+    bytes: () => null,
+    read: (use) => use(new Uint8Array(0)),
+    retain: () => {},
+    release: () => {},
+  };
+}
+
+/** Frees the plans of recorded functions that nobody can call any more. */
+const registry = new FinalizationRegistry<Executable>((executable) => executable.dispose());

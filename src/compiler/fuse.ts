@@ -3,9 +3,10 @@ import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Lowered } from "./lower.ts";
-import { lowerContraction, lowerLoops } from "./lower.ts";
+import { lowerLoops } from "./lower.ts";
+import { otherKernels } from "./other-kernels.ts";
 import type { Program } from "./program.ts";
-import { padsLines, weightOf } from "./weight.ts";
+import { weightOf } from "./weight.ts";
 
 /** Vertices computed by one kernel. */
 export interface Group {
@@ -201,7 +202,7 @@ class Fusion {
   }
 
   #padsLines(vertex: MLXArray): boolean {
-    return padsLines(vertex, (user) => this.#program.inputsOf(user));
+    return otherKernels.get().padsLines(vertex, (user) => this.#program.inputsOf(user));
   }
 
   /** Whether `draft` reads `vertex` through padding, and can pack it line by line if it is stored. */
@@ -310,7 +311,7 @@ class Fusion {
   #lower(draft: Draft): Lowered<Kernel> | null {
     const isStored = (vertex: MLXArray): boolean => !draft.members.has(vertex);
     const { core } = draft;
-    if (core) return lowerContraction(this.#program, { outputs: draft.outputs, core }, isStored);
+    if (core) return otherKernels.get().lowerContraction(this.#program, { outputs: draft.outputs, core }, isStored);
     return lowerLoops(this.#program, { outputs: draft.outputs, core }, isStored);
   }
 
@@ -433,7 +434,7 @@ class Fusion {
       const isStored = (other: MLXArray): boolean => other !== vertex;
       const core = vertex.primitive.lowering.kind === "contraction" ? vertex : null;
       const lowered = core
-        ? lowerContraction(this.#program, { outputs: [vertex], core }, isStored)
+        ? otherKernels.get().lowerContraction(this.#program, { outputs: [vertex], core }, isStored)
         : lowerLoops(this.#program, { outputs: [vertex], core }, isStored);
       if (!lowered) throw new RangeError(`${vertex.primitive.name} does not lower`);
       this.#producerOf.set(vertex, draft);

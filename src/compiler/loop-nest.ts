@@ -1,9 +1,9 @@
 /** Loop nests as data: walking them, joining axes that are walked as one, and how their accesses lie in memory. */
-import { MLXError } from "../base/errors.ts";
 import { longestAxis } from "../base/shape.ts";
 import type { Axis, Expr, Expressions } from "../ir/expr.ts";
-import { affineOf, argOf } from "../ir/expr.ts";
-import type { ContractionKernel, Loop, LoopKernel } from "../ir/kernel.ts";
+import { argOf } from "../ir/expr.ts";
+import { affineOf } from "../ir/index-range.ts";
+import type { Loop } from "../ir/kernel.ts";
 import { countWork } from "./weight.ts";
 
 /** A loop with every expression in it replaced by `change`, and its axes by `axes`. */
@@ -158,20 +158,4 @@ export function workOf(loop: Loop): number {
   for (const expr of ownExpressions(loop)) each += countWork(expr);
   for (const child of loop.children) each += workOf(child);
   return points * each;
-}
-
-/** A contraction as a plain loop nest, for those that a backend has no better code for; loops as they are. */
-export function asLoops(kernel: LoopKernel | ContractionKernel): LoopKernel {
-  if (kernel.kind === "loop") return kernel;
-  const { slots, label, batch, m, n, stores, result } = kernel;
-  if (result.op !== "reduce") throw new MLXError("codegen", "a contraction must end in a sum");
-  const axes = [...batch, m, n].filter(({ length }) => length !== 1);
-  const sum = { axes: result.axes.filter(({ length }) => length !== 1), children: [], reduces: [result], stores: [] };
-  return {
-    kind: "loop",
-    slots,
-    arguments: kernel.arguments,
-    label,
-    root: { axes, children: [sum], reduces: [], stores },
-  };
 }

@@ -4,7 +4,7 @@ import { MLXError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Axis, Expr } from "../ir/expr.ts";
 import { Expressions } from "../ir/expr.ts";
-import type { ContractionKernel, LoopKernel, Slot, Store } from "../ir/kernel.ts";
+import type { LoopKernel, Slot } from "../ir/kernel.ts";
 import type { Program } from "./program.ts";
 import { isStructural } from "./program.ts";
 import type { StoreTask } from "./structure.ts";
@@ -55,52 +55,8 @@ export function lowerLoops(
   return lowering.finish({ kind: "loop", root: hoistRoot(root) });
 }
 
-/** The contraction kernel of a group, or null if its results are not read in row-major order of the core. */
-export function lowerContraction(
-  program: Program,
-  group: GroupSpec & { readonly core: MLXArray },
-  isStored: (vertex: MLXArray) => boolean,
-): Lowered<ContractionKernel> | null {
-  const { core } = group;
-  const lowering = new VertexLowering(program, group, isStored);
-  const { e } = lowering;
-  const [left, right] = program.inputsOf(core);
-  const rank = core.shape.length;
-  if (!left || !right || rank < 2) throw new MLXError(core.primitive.name, "is no contraction of two operands");
-  const batch = core.shape.slice(0, -2).map((length) => lowering.newAxis(length));
-  const m = lowering.newAxis(core.shape[rank - 2] ?? 1);
-  const n = lowering.newAxis(core.shape[rank - 1] ?? 1);
-  const k = lowering.newAxis(left.shape[rank - 1] ?? 1);
-  const at = (...axes: readonly Axis[]): Expr[] => [...batch, ...axes].map((axis) => e.axis(axis));
-  const leftExpr = lowering.value(left, at(m, k));
-  const rightExpr = lowering.value(right, at(k, n));
-  const dtype: Dtype = core.dtype === "float16" || core.dtype === "bfloat16" ? "float32" : core.dtype;
-  const product = e.mul(e.cast(leftExpr, dtype), e.cast(rightExpr, dtype));
-  const sum = e.reduce("sum", dtype, [k], product);
-  const position = at(m, n);
-  lowering.bindCore(core, position, e.cast(sum, core.dtype));
-  const flat = e.ravel(position, core.shape);
-  const stores: Store[] = [];
-  for (const output of group.outputs) {
-    const index = sameLengths(core.shape, output.shape) ? position : e.unravel(flat, output.shape);
-    stores.push({ slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) });
-  }
-  if (lowering.misreadCore || lowering.hasReductions) return null;
-  return lowering.finish({
-    kind: "contraction",
-    batch,
-    m,
-    n,
-    k,
-    left: leftExpr,
-    right: rightExpr,
-    dtype,
-    result: sum,
-    stores,
-  });
-}
-
-function sameLengths(a: readonly number[], b: readonly number[]): boolean {
+/** Whether two lists hold the same numbers. */
+export function sameLengths(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
 
@@ -112,7 +68,7 @@ function hoistRoot(root: LoopKernel["root"]): LoopKernel["root"] {
 }
 
 /** Computes expressions for vertices of one group. */
-class VertexLowering {
+export class VertexLowering {
   readonly e: Expressions = new Expressions();
   misreadCore = false;
   readonly #program: Program;

@@ -2,12 +2,12 @@
 import { byteLengthOf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Plan, Step } from "../ir/backend.ts";
-import type { CompositeKernel, Kernel, RoutineKernel } from "../ir/kernel.ts";
+import type { Kernel } from "../ir/kernel.ts";
 import type { Group, PlanOptions } from "./fuse.ts";
 import { fuse } from "./fuse.ts";
 import type { Lowered } from "./lower.ts";
+import { otherKernels } from "./other-kernels.ts";
 import type { Program } from "./program.ts";
-import { tensorCall } from "./program.ts";
 
 /** A plan with what its inputs, outputs and constants stand for. */
 export interface Planned {
@@ -74,56 +74,5 @@ export function planProgram(
 }
 
 function lowerGroup(program: Program, group: Group): Lowered<Kernel> {
-  if (group.lowered) return group.lowered;
-  return group.vertex.primitive.lowering.kind === "composite"
-    ? lowerComposite(program, group.vertex)
-    : lowerRoutine(program, group.vertex);
-}
-
-function lowerComposite(program: Program, vertex: MLXArray): Lowered<CompositeKernel> {
-  const inputs = program.inputsOf(vertex);
-  const { lowering, name } = vertex.primitive;
-  const call = tensorCall(vertex);
-  const flops = lowering.kind === "composite" ? (lowering.flops?.(call.inputs, vertex.params) ?? 0) : 0;
-  const kernel: CompositeKernel = {
-    kind: "composite",
-    call,
-    flops,
-    label: name,
-    arguments: [],
-    slots: [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === inputs.length })),
-  };
-  return { kernel, slots: [...inputs.map((input) => program.storageOf(input)), vertex], constants: [] };
-}
-
-function lowerRoutine(program: Program, vertex: MLXArray): Lowered<RoutineKernel> {
-  const { lowering } = vertex.primitive;
-  const inputs = program.inputsOf(vertex);
-  const slots = [...inputs, vertex].map(({ dtype, size }, k) => ({ dtype, size, isOutput: k === inputs.length }));
-  return {
-    kernel: {
-      kind: "routine",
-      call: tensorCall(vertex),
-      run: routineOf(vertex, inputs),
-      part: (lowering.kind === "routine" && lowering.part) || null,
-      label: vertex.primitive.name,
-      arguments: [],
-      slots,
-    },
-    slots: [...inputs.map((input) => program.storageOf(input)), vertex],
-    constants: [],
-  };
-}
-
-/** Apart from `lowerRoutine`, so that no closure in a plan can reach vertices and keep their memory. */
-function routineOf(vertex: MLXArray, inputs: readonly MLXArray[]): RoutineKernel["run"] {
-  const { lowering } = vertex.primitive;
-  const inputAvals = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
-  const outputAval = { shape: vertex.shape, dtype: vertex.dtype };
-  const { params } = vertex;
-  return (buffers) => {
-    const output = buffers.at(-1);
-    if (lowering.kind === "routine" && output)
-      lowering.run({ inputs: buffers.slice(0, -1), output, inputAvals, outputAval, params });
-  };
+  return group.lowered ?? otherKernels.get().lowerWhole(program, group.vertex);
 }

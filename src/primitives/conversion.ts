@@ -1,14 +1,14 @@
 /** Elements as another dtype: converted, or their bits read anew. */
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, requireDtype } from "../base/dtype.ts";
-import { ShapeError } from "../base/errors.ts";
-import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Lowering, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { castTo } from "./cast.ts";
 import { batchToFront, only } from "./families.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
+import { noViewTangent, viewShape } from "./shape-rules.ts";
 
 /**
  * `x` with its elements converted to `dtype`: floats to integers by dropping the fraction, integers to fewer bits by wrapping
@@ -26,14 +26,12 @@ interface ViewParams {
   readonly dtype: Dtype;
 }
 
-const noTangent = { kind: "none", because: "bits read as another dtype have no tangent" } as const;
-
 function reinterpretation(lowering: Lowering<ViewParams>): Primitive<ViewParams> {
   const row: Primitive<ViewParams> = {
     name: "view",
     aval: ([x], { dtype }) => ({ shape: viewShape(only("view", x), dtype), dtype }),
     lowering,
-    derivative: noTangent,
+    derivative: noViewTangent,
     batch: ([x], [axis], params) => [apply(row, [batchToFront(only("view", x), axis ?? 0)], params), 0],
   };
   return row;
@@ -58,17 +56,6 @@ export const viewBytesRow: Primitive<ViewParams> = /* @__PURE__ */ reinterpretat
     );
   },
 });
-
-function viewShape({ shape, dtype: from }: Aval, to: Dtype): readonly number[] {
-  const bytes = byteLengthOf(from);
-  if (bytes === byteLengthOf(to)) return shape;
-  const last = shape.at(-1);
-  if (last === undefined)
-    throw new ShapeError("view", `a scalar ${from} cannot be read as ${to}, which has another size`);
-  const length = (last * bytes) / byteLengthOf(to);
-  if (Number.isInteger(length)) return [...shape.slice(0, -1), length];
-  throw new ShapeError("view", `the last axis has ${last * bytes} bytes, which is no whole number of ${to}`);
-}
 
 /**
  * The bits of `x` read as `dtype`. With another element size the last axis grows or shrinks.

@@ -1,6 +1,6 @@
 /** What operations check and the shapes they have, apart from how they compute: for methods whose operations are not loaded too. */
 import type { Dtype } from "../base/dtype.ts";
-import { carrierOf, isFloating, isInteger } from "../base/dtype.ts";
+import { byteLengthOf, carrierOf, isFloating, isInteger } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, sameShape } from "../base/shape.ts";
@@ -187,4 +187,19 @@ export function axesBeside(
 export function checkPlaces(x: Shape, indices: Shape, along: number, shared: Shape): void {
   if (shared.every((length, axis) => length === x.toSpliced(along, 1)[axis])) return;
   throw new ShapeError("putAlongAxis", `indices ${formatShape(indices)} do not fit into ${formatShape(x)}`);
+}
+
+/** Why no gradient flows through bits read as another dtype. */
+export const noViewTangent = { kind: "none", because: "bits read as another dtype have no tangent" } as const;
+
+/** The shape of an array whose bits are read as `to`. @throws {ShapeError} if the last axis holds no whole number of elements */
+export function viewShape({ shape, dtype: from }: Aval, to: Dtype): readonly number[] {
+  const bytes = byteLengthOf(from);
+  if (bytes === byteLengthOf(to)) return shape;
+  const last = shape.at(-1);
+  if (last === undefined)
+    throw new ShapeError("view", `a scalar ${from} cannot be read as ${to}, which has another size`);
+  const length = (last * bytes) / byteLengthOf(to);
+  if (Number.isInteger(length)) return [...shape.slice(0, -1), length];
+  throw new ShapeError("view", `the last axis has ${last * bytes} bytes, which is no whole number of ${to}`);
 }

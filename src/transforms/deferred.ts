@@ -1,7 +1,7 @@
 /** Operations whose definition may not be loaded yet: the graph, and what transforms make of it, goes on without it. */
 import { isFloating } from "../base/dtype.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
-import type { Primitive } from "../graph/primitive.ts";
+import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { zerosLike } from "../primitives/creation.ts";
 import { batchLength, batchToFront } from "../primitives/families.ts";
@@ -17,13 +17,20 @@ export type Definition = (inputs: readonly MLXArray[]) => MLXArray;
  * derivatives and its batched form are deferred in turn.
  *
  * @param define may throw `MissingPart`: the evaluation then loads the part
+ * @param derivative where it is known that there is none
  */
-export function deferred(name: string, aval: Aval, inputs: readonly MLXArray[], define: Definition): MLXArray {
+export function deferred(
+  name: string,
+  aval: Aval,
+  inputs: readonly MLXArray[],
+  define: Definition,
+  derivative: Derivative<null> = { kind: "deferred", define },
+): MLXArray {
   const row: Primitive<null> = {
     name,
     aval: () => aval,
     lowering: { kind: "composite", define: (given) => define(markPrimals(given)) },
-    derivative: { kind: "deferred", define },
+    derivative,
     batch(given, axes) {
       const shape = [batchLength(given, axes), ...aval.shape];
       const whole = (marked: readonly MLXArray[]): MLXArray => {

@@ -67,7 +67,9 @@ export class Accumulator {
     const { f } = this.#ops;
     const identity = this.#ops.constant(identityOf(this.type.op, this.type.wide), this.type.wide);
     for (const register of this.values) f.get(identity).set(register);
-    const unset = this.isArg ? this.#unset() : this.#ops.constant(0, "int32");
+    const unset = this.isArg
+      ? this.#ops.others.noPosition(this.#ops, this.#positionDtype)
+      : this.#ops.constant(0, "int32");
     for (const register of this.#marks) f.get(unset).set(register);
   }
 
@@ -87,14 +89,16 @@ export class Accumulator {
     const { f } = this.#ops;
     const running = this.values[k] ?? 0;
     const at = this.#marks[k] ?? 0;
-    if (this.isArg) this.#takeExtreme(running, at, value, mark);
+    if (this.isArg)
+      this.#ops.others.takeExtreme(
+        this.#ops,
+        this.type,
+        this.#positionDtype,
+        { value: running, at },
+        { value, at: mark },
+      );
     else f.get(this.#combine(running, value)).set(running);
     if (this.#notesNan) f.get(at, mark).op("v128.or").set(at);
-  }
-
-  /** A position after every other one. */
-  #unset(): number {
-    return this.#ops.constant(integerLimits(this.#positionDtype)[1], this.#positionDtype);
   }
 
   #combine(a: number, b: number): number {
@@ -106,30 +110,6 @@ export class Accumulator {
     }
     const name = op === "sum" ? "add" : op === "prod" ? "mul" : op === "max" ? "max" : "min";
     return this.#ops.binary(name, wide, a, b);
-  }
-
-  /** Moves to the new value where it is better, is the first NaN, or is the first value at all; ties go to the lower position. */
-  #takeExtreme(running: number, at: number, value: number, position: number): void {
-    const { f } = this.#ops;
-    const { op, wide } = this.type;
-    const less =
-      op === "argmax" ? this.#ops.compare("lt", wide, running, value) : this.#ops.compare("lt", wide, value, running);
-    const equal = this.#ops.compare("eq", wide, running, value);
-    const before = this.#ops.compare("lt", this.#positionDtype, position, at);
-    const earlier = this.#ops.keep(() => f.get(before, equal).op("v128.and"));
-    let better = this.#ops.keep(() => f.get(less, earlier).op("v128.or"));
-    if (isFloating(wide)) {
-      const isNan = this.#ops.compare("ne", wide, value, value);
-      const wasNan = this.#ops.compare("ne", wide, running, running);
-      const isFirstNan = this.#ops.keep(() =>
-        f.get(wasNan).op("v128.not").get(before).op("v128.or").get(isNan).op("v128.and"),
-      );
-      better = this.#ops.keep(() => f.get(better, wasNan).op("v128.andnot").get(isFirstNan).op("v128.or"));
-    }
-    const isUnset = this.#ops.compare("eq", this.#positionDtype, at, this.#unset());
-    const moves = this.#ops.keep(() => f.get(better, isUnset).op("v128.or"));
-    f.get(value, running, moves).op("v128.bitselect").set(running);
-    f.get(position, at, moves).op("v128.bitselect").set(at);
   }
 
   /** Combines all lanes into a uniform accumulator. */

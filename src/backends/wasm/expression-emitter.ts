@@ -3,8 +3,9 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import { Dependencies } from "../../compiler/structure.ts";
-import type { Axis, BinaryOp, CompareOp, Expr, Expressions, UnaryOp } from "../../ir/expr.ts";
-import { affineOf, argOf, binaryOps, compareOps, elementType, rangeOf, unaryOps } from "../../ir/expr.ts";
+import type { Axis, BinaryOp, Expr, Expressions, UnaryOp } from "../../ir/expr.ts";
+import { argOf, binaryOps, compareOps, elementType, unaryOps } from "../../ir/expr.ts";
+import { affineOf, rangeOf } from "../../ir/index-range.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { loadScattered, loadSplat, loadVector, pushAddress, storeLane, storeVector } from "./lane-memory.ts";
 import type { Target } from "./lane-ops.ts";
@@ -170,9 +171,9 @@ export class ExpressionEmitter {
     if (expr.op === "reduce") throw new MLXError("codegen", "a reduction is used before its loop has ended");
     if (expr.op === "load") return this.#load(expr.slot, elementType(expr), argOf(expr, 0));
     if (expr.op === "cast" && argOf(expr, 0).dtype === "index")
-      return this.#fromIndex(argOf(expr, 0), elementType(expr));
+      return this.ops.others.indexValue(this, argOf(expr, 0), elementType(expr));
     const isUniform = !expr.args.some((arg) => this.variesByLane(arg));
-    if (compareNames.has(expr.op)) return this.#compare(expr, isUniform);
+    if (compareNames.has(expr.op)) return this.ops.others.compareValues(this, expr, isUniform);
     const dtype = elementType(expr);
     const args = expr.args.map((arg) => (isUniform ? this.value(arg).registers : this.registers(arg)));
     const [a = [], b = [], c = []] = args;
@@ -204,59 +205,6 @@ export class ExpressionEmitter {
     return { registers: a.map((register, k) => this.ops.binary(op, dtype, register, b[k] ?? 0)), isUniform };
   }
 
-  #compare(expr: Expr, isUniform: boolean): LaneValue {
-    const [left, right] = [argOf(expr, 0), argOf(expr, 1)];
-    const op = asCompare(expr.op);
-    if (left.dtype === "index") {
-      const a = this.#fromIndex(left, "int32");
-      const b = this.#fromIndex(right, "int32");
-      const count = Math.max(a.registers.length, b.registers.length);
-      const registers = Array.from({ length: count }, (_, k) =>
-        this.ops.compare(op, "int32", a.registers[a.isUniform ? 0 : k] ?? 0, b.registers[b.isUniform ? 0 : k] ?? 0),
-      );
-      return { registers, isUniform: a.isUniform && b.isUniform };
-    }
-    const dtype = elementType(left);
-    const a = isUniform ? this.value(left).registers : this.registers(left);
-    const b = isUniform ? this.value(right).registers : this.registers(right);
-    const masks = a.map((register, k) => this.ops.compare(op, dtype, register, b[k] ?? 0));
-    return {
-      registers: byteLengthOf(dtype) === 8 ? this.ops.others.narrowMasks(this.ops, masks, isUniform) : masks,
-      isUniform,
-    };
-  }
-
-  /** A position as data. */
-  #fromIndex(index: Expr, dtype: Dtype): LaneValue {
-    if (!this.variesByLane(index)) {
-      const position = this.position(index);
-      const register = this.ops.keep(() => this.f.get(position).op("i32x4.splat"));
-      return { registers: this.ops.cast("int32", dtype, [register], true), isUniform: true };
-    }
-    const { lanes } = this.#requireLanes();
-    const linear = this.#linear(index);
-    const registers: number[] = [];
-    for (let first = 0; first < lanes; first += 4) {
-      if (linear) {
-        const base = this.position(linear.base);
-        const steps = new Int32Array([0, 1, 2, 3].map((k) => (first + k) * linear.coefficient));
-        registers.push(
-          this.ops.keep(() => {
-            this.f.get(base).op("i32x4.splat").v128(new Uint8Array(steps.buffer)).op("i32x4.add");
-          }),
-        );
-      } else {
-        registers.push(
-          this.ops.keep(() => {
-            this.f.get(this.#positionAt(index, first)).op("i32x4.splat");
-            for (let k = 1; k < 4; k++) this.f.get(this.#positionAt(index, first + k)).lane("i32x4.replace_lane", k);
-          }),
-        );
-      }
-    }
-    return { registers: this.ops.cast("int32", dtype, registers, false), isUniform: false };
-  }
-
   #load(slot: number, dtype: Dtype, index: Expr): LaneValue {
     const pointer = this.#pointers(slot);
     const bytes = byteLengthOf(dtype);
@@ -264,8 +212,8 @@ export class ExpressionEmitter {
       const address = this.#address(pointer, this.position(index), dtype);
       return uniform(loadSplat(this.ops, dtype, address, 0));
     }
-    const { lanes } = this.#requireLanes();
-    const linear = this.#linear(index);
+    const { lanes } = this.requireLanes();
+    const linear = this.linear(index);
     const perRegister = lanesPerRegister(dtype);
     const registers: number[] = [];
     if (linear) {
@@ -283,7 +231,7 @@ export class ExpressionEmitter {
       return { registers, isUniform: false };
     }
     for (let first = 0; first < lanes; first += perRegister) {
-      const positions = Array.from({ length: perRegister }, (_, k) => this.#positionAt(index, first + k));
+      const positions = Array.from({ length: perRegister }, (_, k) => this.positionAt(index, first + k));
       registers.push(
         loadScattered(
           this.ops,
@@ -309,7 +257,7 @@ export class ExpressionEmitter {
     }
     const { lanes } = this.laneAxis;
     const registers = this.registers(value);
-    const linear = this.#linear(index);
+    const linear = this.linear(index);
     const perRegister = lanesPerRegister(dtype);
     if (linear && linear.coefficient === 1) {
       const address = this.#address(pointer, this.position(linear.base), dtype);
@@ -319,7 +267,7 @@ export class ExpressionEmitter {
       return;
     }
     for (let lane = 0; lane < lanes; lane++) {
-      const position = this.#positionAt(index, lane);
+      const position = this.positionAt(index, lane);
       const register = registers[Math.floor(lane / perRegister)] ?? 0;
       storeLane(this.ops, dtype, register, lane % perRegister, () => pushAddress(this.f, pointer, position, dtype), 0);
     }
@@ -453,14 +401,14 @@ export class ExpressionEmitter {
   }
 
   /** The position for one lane of an expression that varies by lane. */
-  #positionAt(index: Expr, lane: number): number {
-    const { lane: axis } = this.#requireLanes();
+  positionAt(index: Expr, lane: number): number {
+    const { lane: axis } = this.requireLanes();
     return this.position(this.e.substitute(index, new Map([[axis.id, this.e.index(lane)]])));
   }
 
   /** `base + coefficient · lane`, if the expression has that form. */
-  #linear(index: Expr): { readonly base: Expr; readonly coefficient: number } | null {
-    const { lane } = this.#requireLanes();
+  linear(index: Expr): { readonly base: Expr; readonly coefficient: number } | null {
+    const { lane } = this.requireLanes();
     let coefficient = 0;
     let base = this.e.index(affineOf(index).offset);
     for (const [atom, factor] of affineOf(index).terms) {
@@ -493,7 +441,8 @@ export class ExpressionEmitter {
     return null;
   }
 
-  #requireLanes(): LaneAxis {
+  /** The vector axis in force. */
+  requireLanes(): LaneAxis {
     if (!this.laneAxis) throw new MLXError("codegen", "no axis is vectorized here");
     return this.laneAxis;
   }
@@ -525,13 +474,4 @@ function asBinary(op: string): BinaryOp {
 
 function isBinary(op: string): op is BinaryOp {
   return binaryNames.has(op);
-}
-
-function asCompare(op: string): CompareOp {
-  if (isCompare(op)) return op;
-  throw new MLXError("codegen", `${op} is no comparison`);
-}
-
-function isCompare(op: string): op is CompareOp {
-  return compareNames.has(op);
 }

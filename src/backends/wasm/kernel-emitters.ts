@@ -1,6 +1,6 @@
 /** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
 import { sizeOf } from "../../base/shape.ts";
-import { asLoops } from "../../compiler/loop-nest.ts";
+import { otherKernels } from "../../compiler/other-kernels.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { propertyOf } from "./engine-features.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
@@ -44,7 +44,7 @@ const mostRows = 8;
 export function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
   if (kernel.kind === "composite") return target.parts.composites.get()(kernel, target);
   if (kernel.kind === "contraction" && isPackedProduct(kernel)) return target.parts.products.get()(kernel, target);
-  return emitLoopKernel(asLoops(kernel), target);
+  return emitLoopKernel(kernel.kind === "loop" ? kernel : otherKernels.get().asLoops(kernel), target);
 }
 
 /** Multiplications from which packing pays. */

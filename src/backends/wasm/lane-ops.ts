@@ -28,9 +28,12 @@ export function lanesPerRegister(dtype: Dtype): number {
 export interface LaneParts {
   /** Transcendental functions. */
   readonly math: Part<typeof import("./vector-math.ts").emitFunction>;
-  /** Integers, bool and half floats: their arithmetic, their conversions and how they lie in memory. */
+  /** Integers, bool and half floats: their arithmetic, their conversions, how they lie in memory; and what has positions or masks. */
   readonly types: Part<
-    typeof import("./lane-integers.ts") & typeof import("./lane-casts.ts") & typeof import("./lane-narrow.ts")
+    typeof import("./lane-integers.ts") &
+      typeof import("./lane-casts.ts") &
+      typeof import("./lane-narrow.ts") &
+      typeof import("./lane-positions.ts")
   >;
 }
 

@@ -3,6 +3,7 @@ import "../../array/methods.ts";
 import * as casts from "./lane-casts.ts";
 import * as integers from "./lane-integers.ts";
 import * as narrow from "./lane-narrow.ts";
+import * as positions from "./lane-positions.ts";
 import { cpuParts } from "./wasm-backend.ts";
 
-cpuParts.types.provide({ ...integers, ...casts, ...narrow });
+cpuParts.types.provide({ ...integers, ...casts, ...narrow, ...positions });

@@ -1,7 +1,8 @@
 /** Finds the runs in which an operand of a product lies in memory, and emits what locates them: windows, padding, gathers. */
 import { Dependencies } from "../../compiler/structure.ts";
 import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
-import { affineOf, argOf, isConstant } from "../../ir/expr.ts";
+import { argOf, isConstant } from "../../ir/expr.ts";
+import { affineOf } from "../../ir/index-range.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
 import { TABLE_BYTES } from "./gemm-emitter.ts";

@@ -1,5 +1,5 @@
 /** Products on the GPU: the schedule decides which code serves. */
-import { asLoops } from "../../compiler/loop-nest.ts";
+import { asLoops } from "../../compiler/products.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
 import { emitMatrices } from "./contraction-matrix.ts";
 import type { ContractionSchedule } from "./contraction-schedule.ts";

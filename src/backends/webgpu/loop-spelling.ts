@@ -1,6 +1,6 @@
 /** How the points of a loop are walked: as a sequence of steps, each of one point or of four neighbours in a vector. */
 import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
-import { affineOf } from "../../ir/expr.ts";
+import { affineOf } from "../../ir/index-range.ts";
 import type { Lanes } from "./wgsl-types.ts";
 
 /** The axes of a loop in terms of a step and a lane. */

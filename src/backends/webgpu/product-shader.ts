@@ -1,6 +1,7 @@
 /** One shader of a product while it is written: the expressions of the kernel, and the stores that follow the sums. */
 import type { Axis, Expr } from "../../ir/expr.ts";
-import { affineOf, argOf, Expressions } from "../../ir/expr.ts";
+import { argOf, Expressions } from "../../ir/expr.ts";
+import { affineOf } from "../../ir/index-range.ts";
 import type { ContractionKernel, Store } from "../../ir/kernel.ts";
 import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
 import { WgslEmitter } from "./wgsl-expression.ts";

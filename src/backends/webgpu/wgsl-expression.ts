@@ -1,7 +1,8 @@
 /** Writes the expressions of kernels as WGSL: for one element, or for four neighbours along an axis in a vector. */
 import { MLXError } from "../../base/errors.ts";
 import type { Axis, BinaryOp, Expr, UnaryOp } from "../../ir/expr.ts";
-import { affineOf, argOf, binaryOps, elementType, rangeOf, unaryOps } from "../../ir/expr.ts";
+import { argOf, binaryOps, elementType, unaryOps } from "../../ir/expr.ts";
+import { affineOf, rangeOf } from "../../ir/index-range.ts";
 import type { ShaderMemory } from "./wgsl-memory.ts";
 import { binaryText, bitcastText, castText, compareText, unaryText } from "./wgsl-operations.ts";
 import type { Shader } from "./wgsl-shader.ts";

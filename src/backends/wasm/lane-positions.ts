@@ -1,0 +1,117 @@
+/** What needs masks, or positions as data: comparisons, positions among values, positions of extremes. */
+import type { Dtype } from "../../base/dtype.ts";
+import { byteLengthOf, integerLimits, isFloating } from "../../base/dtype.ts";
+import { MLXError } from "../../base/errors.ts";
+import type { CompareOp, Expr } from "../../ir/expr.ts";
+import { argOf, compareOps, elementType } from "../../ir/expr.ts";
+import type { AccumulatorType } from "./accumulator.ts";
+import type { ExpressionEmitter, LaneValue } from "./expression-emitter.ts";
+import type { LaneOps } from "./lane-ops.ts";
+
+/** Masks of a comparison; of positions too. */
+export function compareValues(em: ExpressionEmitter, expr: Expr, isUniform: boolean): LaneValue {
+  const [left, right] = [argOf(expr, 0), argOf(expr, 1)];
+  const op = asCompare(expr.op);
+  if (left.dtype === "index") {
+    const a = indexValue(em, left, "int32");
+    const b = indexValue(em, right, "int32");
+    const count = Math.max(a.registers.length, b.registers.length);
+    const registers = Array.from({ length: count }, (_, k) =>
+      em.ops.compare(op, "int32", a.registers[a.isUniform ? 0 : k] ?? 0, b.registers[b.isUniform ? 0 : k] ?? 0),
+    );
+    return { registers, isUniform: a.isUniform && b.isUniform };
+  }
+  const dtype = elementType(left);
+  const a = isUniform ? em.value(left).registers : em.registers(left);
+  const b = isUniform ? em.value(right).registers : em.registers(right);
+  const masks = a.map((register, k) => em.ops.compare(op, dtype, register, b[k] ?? 0));
+  return {
+    registers: byteLengthOf(dtype) === 8 ? em.ops.others.narrowMasks(em.ops, masks, isUniform) : masks,
+    isUniform,
+  };
+}
+
+/** A position as data. */
+export function indexValue(em: ExpressionEmitter, index: Expr, dtype: Dtype): LaneValue {
+  if (!em.variesByLane(index)) {
+    const position = em.position(index);
+    const register = em.ops.keep(() => em.f.get(position).op("i32x4.splat"));
+    return { registers: em.ops.cast("int32", dtype, [register], true), isUniform: true };
+  }
+  const { lanes } = em.requireLanes();
+  const linear = em.linear(index);
+  const registers: number[] = [];
+  for (let first = 0; first < lanes; first += 4) {
+    if (linear) {
+      const base = em.position(linear.base);
+      const steps = new Int32Array([0, 1, 2, 3].map((k) => (first + k) * linear.coefficient));
+      registers.push(
+        em.ops.keep(() => {
+          em.f.get(base).op("i32x4.splat").v128(new Uint8Array(steps.buffer)).op("i32x4.add");
+        }),
+      );
+    } else {
+      registers.push(
+        em.ops.keep(() => {
+          em.f.get(em.positionAt(index, first)).op("i32x4.splat");
+          for (let k = 1; k < 4; k++) em.f.get(em.positionAt(index, first + k)).lane("i32x4.replace_lane", k);
+        }),
+      );
+    }
+  }
+  return { registers: em.ops.cast("int32", dtype, registers, false), isUniform: false };
+}
+
+/** A value with its position. */
+interface Placed {
+  readonly value: number;
+  readonly at: number;
+}
+
+/** A position after every other one. */
+export function noPosition(ops: LaneOps, positionDtype: Dtype): number {
+  return ops.constant(integerLimits(positionDtype)[1], positionDtype);
+}
+
+/**
+ * Moves what runs to the new value where it is better, is the first NaN, or is the first value at all; ties go to the lower
+ * position.
+ */
+export function takeExtreme(
+  ops: LaneOps,
+  { op, wide }: AccumulatorType,
+  positionDtype: Dtype,
+  running: Placed,
+  next: Placed,
+): void {
+  const { f } = ops;
+  const less =
+    op === "argmax"
+      ? ops.compare("lt", wide, running.value, next.value)
+      : ops.compare("lt", wide, next.value, running.value);
+  const equal = ops.compare("eq", wide, running.value, next.value);
+  const before = ops.compare("lt", positionDtype, next.at, running.at);
+  const earlier = ops.keep(() => f.get(before, equal).op("v128.and"));
+  let better = ops.keep(() => f.get(less, earlier).op("v128.or"));
+  if (isFloating(wide)) {
+    const isNan = ops.compare("ne", wide, next.value, next.value);
+    const wasNan = ops.compare("ne", wide, running.value, running.value);
+    const isFirstNan = ops.keep(() => f.get(wasNan).op("v128.not").get(before).op("v128.or").get(isNan).op("v128.and"));
+    better = ops.keep(() => f.get(better, wasNan).op("v128.andnot").get(isFirstNan).op("v128.or"));
+  }
+  const isUnset = ops.compare("eq", positionDtype, running.at, noPosition(ops, positionDtype));
+  const moves = ops.keep(() => f.get(better, isUnset).op("v128.or"));
+  f.get(next.value, running.value, moves).op("v128.bitselect").set(running.value);
+  f.get(next.at, running.at, moves).op("v128.bitselect").set(running.at);
+}
+
+const compareNames: ReadonlySet<string> = new Set(compareOps);
+
+function asCompare(op: string): CompareOp {
+  if (isCompare(op)) return op;
+  throw new MLXError("codegen", `${op} is no comparison`);
+}
+
+function isCompare(op: string): op is CompareOp {
+  return compareNames.has(op);
+}

@@ -1,0 +1,7 @@
+/** Provides kernels of other kinds than loops. */
+import "../array/methods.ts";
+import { otherKernels } from "./other-kernels.ts";
+import { asLoops, lowerContraction, padsLines } from "./products.ts";
+import { lowerWhole } from "./whole.ts";
+
+otherKernels.provide({ lowerContraction, padsLines, asLoops, lowerWhole });
