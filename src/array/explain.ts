@@ -11,6 +11,7 @@ import { currentRuntime, openedGpu } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
 import type { Runtime } from "./runtime.ts";
 // Explaining cannot wait for parts: what plans are made with must be there.
+import "../backends/wasm/composites-part.ts";
 import "../compiler/other-kernels-part.ts";
 import "./method-meanings-part.ts";
 

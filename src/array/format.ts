@@ -3,7 +3,7 @@ import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { readElement } from "../base/elements.ts";
-import { formatShape } from "../base/shape.ts";
+import { formatShape, rowMajorStrides } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { visibleBytes } from "../ir/allocation.ts";
 import { currentElements } from "./reading.ts";
@@ -23,9 +23,7 @@ export function format(x: MLXArray): string {
 
 function formatElements(x: MLXArray): string {
   const elements = currentElements(x);
-  const strides = new Array<number>(x.shape.length).fill(1);
-  for (let axis = x.shape.length - 2; axis >= 0; axis--)
-    strides[axis] = (strides[axis + 1] ?? 1) * (x.shape[axis + 1] ?? 1);
+  const strides = rowMajorStrides(x.shape);
   const part = (axis: number, offset: number, indent: number): string => {
     if (axis === x.shape.length) return formatScalar(readElement(elements, offset, x.dtype), x.dtype);
     const length = x.shape[axis] ?? 0;

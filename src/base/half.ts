@@ -4,40 +4,18 @@ import type { Dtype } from "./dtype.ts";
 const singles = new Float32Array(1);
 const bits = new Uint32Array(singles.buffer);
 
-/** 2^(exponent - 25) for each biased exponent of float16 from 1 to 30; infinity for 31. */
-const float16Scales: Float64Array = Float64Array.from({ length: 32 }, (_, exponent) =>
-  exponent === 31 ? Number.POSITIVE_INFINITY : 2 ** (exponent - 25),
-);
-
 /** The number that the 16 bits of a float16 stand for. */
 export function float16ToNumber(half: number): number {
-  const exponent = (half >>> 10) & 31;
-  const fraction = half & 0x3ff;
-  let magnitude: number;
-  if (exponent === 0) magnitude = fraction * 2 ** -24;
-  else if (exponent === 31 && fraction !== 0) return Number.NaN;
-  else magnitude = (fraction | 0x400) * (float16Scales[exponent] ?? 0);
+  // Exponent and fraction where float32 has them: its exponents begin 112 lower.
+  bits[0] = (half & 0x7fff) << 13;
+  const scaled = (singles[0] ?? 0) * 2 ** 112;
+  const magnitude = scaled < 65536 ? scaled : half & 0x3ff ? Number.NaN : Number.POSITIVE_INFINITY;
   return half & 0x8000 ? -magnitude : magnitude;
 }
 
 /** The bits of the float16 nearest to `value`; ties go to the even one, values from 65520 on to infinity. */
 export function numberToFloat16(value: number): number {
-  if (Number.isNaN(value)) return 0x7e00;
-  const single = oddFloat32Bits(value);
-  const sign = (single >>> 16) & 0x8000;
-  const magnitude = single & 0x7fffffff;
-  if (magnitude >= 0x47800000) return sign | 0x7c00;
-  if (magnitude >= 0x38800000) {
-    return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-  }
-  const shift = 126 - (magnitude >>> 23);
-  if (shift > 25) return sign;
-  const significand = (magnitude & 0x7fffff) | 0x800000;
-  const whole = significand >>> shift;
-  const rest = significand & ((1 << shift) - 1);
-  const tie = 1 << (shift - 1);
-  const roundsUp = rest > tie || (rest === tie && (whole & 1) === 1);
-  return sign | (roundsUp ? whole + 1 : whole);
+  return nearestBits(value, 10, -14, 0x7c00);
 }
 
 /** The number that the 16 bits of a bfloat16 stand for. */
@@ -48,11 +26,7 @@ export function bfloat16ToNumber(half: number): number {
 
 /** The bits of the bfloat16 nearest to `value`; ties go to the even one. */
 export function numberToBfloat16(value: number): number {
-  if (Number.isNaN(value)) return 0x7fc0;
-  const single = oddFloat32Bits(value);
-  const magnitude = single & 0x7fffffff;
-  const sign = (single >>> 16) & 0x8000;
-  return sign | ((magnitude + 0x7fff + ((magnitude >>> 16) & 1)) >>> 16);
+  return nearestBits(value, 7, -126, 0x7f80);
 }
 
 /** The number nearest to `value` that float16 holds. */
@@ -91,15 +65,18 @@ export function numbersToHalves(numbers: ArrayLike<number>, dtype: Dtype): Uint1
   return halves;
 }
 
-/**
- * The bits of `value` as float32, rounded to odd: cut off towards zero, with the last bit set if anything was lost.
- * Rounding that to 16 bits gives what rounding `value` itself would, where rounding twice to nearest can differ.
- */
-function oddFloat32Bits(value: number): number {
+/** The bits of the 16-bit float nearest to `value` with `width` bits behind the leading one and exponents from `least` on. */
+function nearestBits(value: number, width: number, least: number, infinity: number): number {
+  if (Number.isNaN(value)) return infinity | (1 << (width - 1));
   singles[0] = value;
   const single = bits[0] ?? 0;
-  const nearest = singles[0] ?? 0;
-  if (nearest === value) return single;
-  const isBeyond = value < 0 ? nearest < value : nearest > value;
-  return (isBeyond ? single - 1 : single) | 1;
+  // What float32 rounds up to the next power of two is rounded up to it here, too.
+  const exponent = Math.max(((single >>> 23) & 255) - 127, least);
+  const units = nearestEven(Math.abs(value) * 2 ** (width - exponent));
+  return ((single >>> 16) & 0x8000) | Math.min((exponent - least) * 2 ** width + units, infinity);
+}
+
+/** The whole number nearest to `x` ≥ 0, of two the even one: a double has no place for more once 2⁵² is added. */
+function nearestEven(x: number): number {
+  return x + 2 ** 52 - 2 ** 52;
 }

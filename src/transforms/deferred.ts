@@ -3,7 +3,7 @@ import { isFloating } from "../base/dtype.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { zerosLike } from "../primitives/creation.ts";
+import { filledLike } from "../primitives/elementwise.ts";
 import { batchLength, batchToFront } from "../primitives/families.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { markPrimals, pullBack, pushForward } from "./differentiate.ts";
@@ -60,7 +60,7 @@ export function deferredVjp(vertex: MLXArray, cotangent: MLXArray, define: Defin
     return deferred(primitive.name, input, [...inputs, cotangent], (marked) => {
       const [wanted = input] = marked.slice(k, k + 1);
       const [pulled] = pullBack([define(marked.slice(0, -1))], marked.slice(-1), [wanted]);
-      return pulled ?? zerosLike(wanted);
+      return pulled ?? filledLike(wanted, 0);
     });
   });
 }
@@ -78,6 +78,6 @@ export function deferredJvp(
     const primals = marked.slice(0, inputs.length);
     const moving = primals.filter((_, k) => tangents[k]);
     const [pushed] = pushForward([define(primals)], moving, marked.slice(inputs.length));
-    return pushed ?? zerosLike(vertex);
+    return pushed ?? filledLike(vertex, 0);
   });
 }

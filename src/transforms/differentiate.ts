@@ -6,7 +6,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
 import { apply, topologicalOrder } from "../graph/primitive.ts";
 import { add, multiply } from "../primitives/arithmetic.ts";
-import { zerosLike } from "../primitives/creation.ts";
+import { filledLike } from "../primitives/elementwise.ts";
 import { broadcastTo, identity } from "../primitives/views.ts";
 import { deferredJvp, deferredVjp } from "./deferred.ts";
 import { isOne } from "./seeds.ts";
@@ -137,7 +137,7 @@ function jvpOf(vertex: MLXArray, tangents: readonly (MLXArray | null)[]): MLXArr
     case "linear": {
       const linear = derivative.linearInputs ?? inputs.map((_, k) => k);
       if (linear.every((k) => !tangents[k]) || !isFloating(vertex.dtype)) return null;
-      const moved = inputs.map((input, k) => (linear.includes(k) ? (tangents[k] ?? zerosLike(input)) : input));
+      const moved = inputs.map((input, k) => (linear.includes(k) ? (tangents[k] ?? filledLike(input, 0)) : input));
       return apply(vertex.primitive, moved, params);
     }
     case "bilinear": {

@@ -4,7 +4,7 @@ import { ArgumentError, GradientError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, replaceLeaves, treeFlatten, treeMap, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import { zerosLike } from "../primitives/creation.ts";
+import { filledLike } from "../primitives/elementwise.ts";
 import { fitSeed, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
 import { one } from "./seeds.ts";
 
@@ -183,7 +183,7 @@ function differentiateCall<A extends readonly unknown[], R>(
   }
   const loss = lossOf(operation, result);
   const cotangents = pullBack([loss], [one(loss)], marked);
-  const gradientOf = new Map(marked.map((vertex, k) => [vertex, cotangents[k] ?? zerosLike(vertex)]));
+  const gradientOf = new Map(marked.map((vertex, k) => [vertex, cotangents[k] ?? filledLike(vertex, 0)]));
   const pick = (tree: unknown): unknown =>
     treeMap((leaf) => (leaf instanceof MLXArray ? (gradientOf.get(leaf) ?? leaf) : leaf), tree);
   const byPosition = isSeveral ? trees.map(pick) : pick(trees[0]);
@@ -240,7 +240,7 @@ export function vjp(
   }
   const fitted = cotangents.map((cotangent, k) => fitSeed("vjp", "cotangent", cotangent, outputs[k] ?? cotangent));
   const pulled = pullBack(outputs, fitted, marked);
-  return [outputs, pulled.map((cotangent, k) => cotangent ?? zerosLike(marked[k] ?? 0))];
+  return [outputs, marked.map((primal, k) => pulled[k] ?? filledLike(primal, 0))];
 }
 
 /**
@@ -265,7 +265,8 @@ export function jvp(
   const marked = markPrimals(primals);
   const outputs = outputsOf(fn(...marked));
   const fitted = tangents.map((tangent, k) => fitSeed("jvp", "tangent", tangent, marked[k] ?? tangent));
-  return [outputs, pushForward(outputs, marked, fitted).map((tangent, k) => tangent ?? zerosLike(outputs[k] ?? 0))];
+  const pushed = pushForward(outputs, marked, fitted);
+  return [outputs, outputs.map((output, k) => pushed[k] ?? filledLike(output, 0))];
 }
 
 function outputsOf(result: MLXArray | readonly MLXArray[]): MLXArray[] {

@@ -10,6 +10,7 @@ import { describe, expect, it, vi } from "vitest";
 import { Arena } from "../../src/backends/wasm/arena.ts";
 import { ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { KernelError, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import "../../src/backends/wasm/other-opcodes.ts";
 import "../../src/backends/wasm/pool-crew-part.ts";
 import { cpuParts } from "../../src/backends/wasm/wasm-backend.ts";
 
@@ -20,6 +21,7 @@ const program = `
 import { Arena } from "${source}/arena.ts";
 import { WorkerPool } from "${source}/pool.ts";
 import { cpuParts } from "${source}/wasm-backend.ts";
+import "${source}/other-opcodes.ts";
 import "${source}/pool-crew-part.ts";
 import { ModuleBuilder } from "${source}/assembler.ts";
 const arena = new Arena();
@@ -71,6 +73,7 @@ const deadly = `
 import { Arena } from "${source}/arena.ts";
 import { KernelError, WorkerPool } from "${source}/pool.ts";
 import { cpuParts } from "${source}/wasm-backend.ts";
+import "${source}/other-opcodes.ts";
 import "${source}/pool-crew-part.ts";
 import { ModuleBuilder } from "${source}/assembler.ts";
 const arena = new Arena();

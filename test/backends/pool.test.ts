@@ -4,6 +4,7 @@ import { Arena } from "../../src/backends/wasm/arena.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { KernelError, type KernelModule, type Phase, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import "../../src/backends/wasm/other-opcodes.ts";
 import "../../src/backends/wasm/pool-crew-part.ts";
 import { cpuParts } from "../../src/backends/wasm/wasm-backend.ts";
 

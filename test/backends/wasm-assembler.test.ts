@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type FunctionBuilder, type FunctionType, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import "../../src/backends/wasm/other-opcodes.ts";
 import { opcodeOf } from "../../src/backends/wasm/opcodes.ts";
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 });

@@ -1,5 +1,6 @@
 /** Address arithmetic that the schedules of matrix products share. */
 
+import "./other-opcodes.ts";
 import type { FunctionBuilder, FunctionType, ModuleBuilder } from "./assembler.ts";
 import { type GemmLibraryName, gemmLibraryTypes } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";

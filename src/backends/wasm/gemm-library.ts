@@ -1,5 +1,6 @@
 /** Emits the inner loops of float32 matrix products as one module that all products share. Knows addresses and strides. */
 
+import "./other-opcodes.ts";
 import { type FunctionBuilder, type FunctionType, ModuleBuilder } from "./assembler.ts";
 import type { CompileOptions } from "./engine-features.ts";
 import { advance, advanceBy, countDown, forUpTo, multiplyAdd, transpose } from "./gemm-loops.ts";

@@ -3,7 +3,7 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import type { Part } from "../../base/part.ts";
 import type { Expressions } from "../../ir/expr.ts";
-import type { CompositeKernel, ContractionKernel } from "../../ir/kernel.ts";
+import type { ContractionKernel } from "../../ir/kernel.ts";
 import type { FunctionBuilder, FunctionType, MemoryOptions } from "./assembler.ts";
 import type { CompileOptions } from "./engine-features.ts";
 import { ExpressionEmitter } from "./expression-emitter.ts";
@@ -15,11 +15,14 @@ import type { ScratchSlot } from "./scratch-slots.ts";
 /** Emitters that are loaded when first needed. */
 export interface KernelParts extends LaneParts {
   /** Matrix products. */
-  readonly products: Part<(kernel: ContractionKernel, target: KernelTarget) => KernelCode>;
+  readonly products: Part<{
+    emit(kernel: ContractionKernel, target: KernelTarget): KernelCode;
+    text(kernel: ContractionKernel): string;
+  }>;
   /** What loops keep in scratch memory. */
   readonly loopMemory: Part<Pick<typeof import("./loop-memory.ts"), "emitPasses" | "keepValues">>;
   /** Composites as one kernel: attention, products with packed weights. */
-  readonly composites: Part<(kernel: CompositeKernel, target: KernelTarget) => KernelCode>;
+  readonly composites: Part<Pick<typeof import("./composites.ts"), "emit" | "isTaken">>;
   /** Whether a loop of these instructions may be compiled for wide vectors. */
   readonly wideLoops: Part<(instructions: ReadonlySet<OpName>) => boolean>;
 }

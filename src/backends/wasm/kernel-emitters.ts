@@ -1,50 +1,36 @@
 /** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
-import { sizeOf } from "../../base/shape.ts";
 import { otherKernels } from "../../compiler/other-kernels.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
-import { propertyOf } from "./engine-features.ts";
-import type { KernelCode, KernelTarget } from "./kernel-code.ts";
+import type { KernelCode, KernelParts, KernelTarget } from "./kernel-code.ts";
+import { kernelText } from "./kernel-text.ts";
 import { emitLoopKernel } from "./loop-kernel.ts";
 
-/** Whether a composite is computed by a kernel of its own. Which lengths and parameters it has, the kernel finds out. */
-export function isTakenWhole({ name, inputs, output, params }: TensorCall): boolean {
-  const [x, w] = inputs;
-  if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
-  const isAttention = name === "scaledDotProductAttention";
-  // Beside float32: a mask may be boolean, packed weights are whole words.
-  if (!inputs.every(({ dtype }, k) => dtype === "float32" || (isAttention ? k === 3 && dtype === "bool" : k === 1)))
-    return false;
-  const number = (key: string): number => Number(propertyOf(params, key));
-  if (isAttention) return Number.isFinite(number("scale"));
-  // A pair of vectors has eight words, which must share their scale.
-  if (name === "quantizedMatmul")
-    return (
-      w.shape.length === 2 &&
-      number("isTransposed") === 1 &&
-      (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
-      sizeOf(x.shape.slice(0, -1)) <= mostRows
-    );
-  const [outputs = 0, tall, wide, channels = 0] = w.shape;
-  const settings = ["strides", "kernelDilations", "inputDilations"].map((key) => propertyOf(params, key));
-  return (
-    name === "convolution" &&
-    channels === x.shape.at(-1) && // one group
-    `${[w.dtype, tall, wide, (outputs | channels) % 16, settings]}` === "float32,3,3,0,1,1,1,1,1,1" &&
-    sizeOf(output.shape) >= Math.max(leastTiled, 2 * outputs * channels)
-  );
+type AnyKernel = LoopKernel | ContractionKernel | CompositeKernel;
+
+/** Composites that may be computed by a kernel of their own. */
+const wholeNames: ReadonlySet<string> = new Set(["scaledDotProductAttention", "quantizedMatmul", "convolution"]);
+
+/** Whether a composite is computed by a kernel of its own. @throws {MissingPart} if what knows is not loaded */
+export function isTakenWhole(call: TensorCall, parts: KernelParts): boolean {
+  return wholeNames.has(call.name) && parts.composites.get().isTaken(call);
 }
 
-/** Outputs from which a convolution of 3 × 3 is computed by tiles, if they are enough to transform the weights for. */
-const leastTiled = 2 ** 16;
-
-/** Rows up to which packed weights are unpacked for each of them; more are worth a product with weights unpacked once. */
-const mostRows = 8;
-
 /** The module of a kernel. @throws {MissingPart} if its emitter is not loaded */
-export function emitKernel(kernel: LoopKernel | ContractionKernel | CompositeKernel, target: KernelTarget): KernelCode {
-  if (kernel.kind === "composite") return target.parts.composites.get()(kernel, target);
-  if (kernel.kind === "contraction" && isPackedProduct(kernel)) return target.parts.products.get()(kernel, target);
-  return emitLoopKernel(kernel.kind === "loop" ? kernel : otherKernels.get().asLoops(kernel), target);
+export function emitKernel(kernel: AnyKernel, target: KernelTarget): KernelCode {
+  if (kernel.kind === "composite") return target.parts.composites.get().emit(kernel, target);
+  if (kernel.kind === "contraction") return target.parts.products.get().emit(kernel, target);
+  return emitLoopKernel(kernel, target);
+}
+
+/** What a kernel is compiled as: small contractions as loops. */
+export function asCompiled(kernel: AnyKernel): AnyKernel {
+  return kernel.kind === "contraction" && !isPackedProduct(kernel) ? otherKernels.get().asLoops(kernel) : kernel;
+}
+
+/** Text that two kernels share exactly if one module serves both. @throws {MissingPart} */
+export function textOf(kernel: AnyKernel, parts: KernelParts): string {
+  if (kernel.kind === "composite") return JSON.stringify(kernel.call);
+  return kernel.kind === "loop" ? kernelText(kernel) : parts.products.get().text(kernel);
 }
 
 /** Multiplications from which packing pays. */

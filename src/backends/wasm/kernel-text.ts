@@ -1,29 +1,24 @@
 /** Kernels as text that two of them share exactly if one module serves both. */
 import type { Expr } from "../../ir/expr.ts";
-import type { ContractionKernel, Loop, LoopKernel } from "../../ir/kernel.ts";
+import type { Loop, LoopKernel, Store } from "../../ir/kernel.ts";
 
-/** The cache key of a loop or contraction kernel: expressions numbered in order of first use, axes by length and order. */
-export function kernelText(kernel: LoopKernel | ContractionKernel): string {
-  const writer = new KernelWriter();
-  writer.write(kernel.slots.map(({ dtype, isOutput }) => (isOutput ? `>${dtype}` : dtype)).join());
-  writer.write(`|${kernel.arguments.join()}|`);
-  if (kernel.kind === "loop") writer.loop(kernel.root);
-  else {
-    writer.write(`contract ${kernel.dtype}`);
-    for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) writer.axis(axis.id, axis.length);
-    writer.write(
-      `;${writer.reference(kernel.left)};${writer.reference(kernel.right)};${writer.reference(kernel.result)}`,
-    );
-    for (const { slot, index, value } of kernel.stores)
-      writer.write(`;${slot}[${writer.reference(index)}]=${writer.reference(value)}`);
-  }
+/** The cache key of a loop kernel: expressions numbered in order of first use, axes by length and order. */
+export function kernelText(kernel: LoopKernel): string {
+  const writer = new KernelWriter(kernel);
+  writer.loop(kernel.root);
   return writer.text;
 }
 
-class KernelWriter {
+/** Writes kernels as text. */
+export class KernelWriter {
   text = "";
   readonly #numbers = new Map<Expr, number>();
   readonly #axes = new Map<number, number>();
+
+  constructor(kernel: Pick<LoopKernel, "slots" | "arguments">) {
+    this.write(kernel.slots.map(({ dtype, isOutput }) => (isOutput ? `>${dtype}` : dtype)).join());
+    this.write(`|${kernel.arguments.join()}|`);
+  }
 
   /** Appends `part`, which is complete by now: `text += …` would lose what evaluating the part itself writes. */
   write(part: string): void {
@@ -45,9 +40,13 @@ class KernelWriter {
     for (const { id, length } of loop.axes) this.write(`@${this.axis(id, length)}`);
     for (const child of loop.children) this.loop(child);
     for (const reduce of loop.reduces) this.write(`;r${this.reference(reduce)}`);
-    for (const { slot, index, value } of loop.stores)
-      this.write(`;${slot}[${this.reference(index)}]=${this.reference(value)}`);
+    this.stores(loop.stores);
     this.write("}");
+  }
+
+  stores(stores: readonly Store[]): void {
+    for (const { slot, index, value } of stores)
+      this.write(`;${slot}[${this.reference(index)}]=${this.reference(value)}`);
   }
 
   /** The number of `expr`; writes its definition at first use. */

@@ -1,4 +1,5 @@
 /** Conversions between element types in registers, and between registers and the bits in memory. */
+import "./other-opcodes.ts";
 import type { Dtype } from "../../base/dtype.ts";
 import { isFloating, kindOf } from "../../base/dtype.ts";
 import { wrap } from "./lane-integers.ts";

@@ -1,4 +1,5 @@
 /** Arithmetic and comparisons of integers and bool in registers: small integers in 32-bit lanes, bool as masks. */
+import "./other-opcodes.ts";
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, kindOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";

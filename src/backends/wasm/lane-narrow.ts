@@ -1,4 +1,5 @@
 /** Loads and stores of elements of 8 and 16 bits, which lie in 32-bit lanes of registers: small integers, bool, half floats. */
+import "./other-opcodes.ts";
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isHalf, kindOf } from "../../base/dtype.ts";
 import type { FunctionBuilder } from "./assembler.ts";

@@ -1,4 +1,5 @@
 /** Scalar instructions on the lanes of registers, one after the other: for what has no vector form. */
+import "./other-opcodes.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { LaneOpName, OpName } from "./opcodes.ts";
 

@@ -1,5 +1,6 @@
 /** Provides transcendental functions. */
 import "../../array/methods.ts";
+import "./other-opcodes.ts";
 import { emitFunction } from "./vector-math.ts";
 import { cpuParts } from "./wasm-backend.ts";
 

@@ -1,5 +1,6 @@
 /** Expressions over vector locals: each method emits one operation and returns the local that holds its result. */
 
+import "./other-opcodes.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { OpName } from "./opcodes.ts";
 

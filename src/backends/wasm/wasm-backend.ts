@@ -10,8 +10,7 @@ import type { PreparedStep } from "./executable.ts";
 import { parallelWork, WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
 import type { KernelCode, KernelLibrary, KernelParts, KernelTarget } from "./kernel-code.ts";
-import { emitKernel, isTakenWhole } from "./kernel-emitters.ts";
-import { kernelText } from "./kernel-text.ts";
+import { asCompiled, emitKernel, isTakenWhole, textOf } from "./kernel-emitters.ts";
 import type { Crew, CrewHost, KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
 
@@ -67,7 +66,7 @@ export class WasmBackend implements Backend {
   }
 
   overrides(call: TensorCall): boolean {
-    return isTakenWhole(call);
+    return isTakenWhole(call, cpuParts);
   }
 
   allocate(byteLength: number): SmallAllocation | WasmAllocation {
@@ -154,8 +153,9 @@ export class WasmBackend implements Backend {
     return { step, kernel: step.kernel, compiled, args };
   }
 
-  #compile(kernel: LoopKernel | ContractionKernel | CompositeKernel): CompiledKernel {
-    const key = kernel.kind === "composite" ? JSON.stringify(kernel.call) : kernelText(kernel);
+  #compile(given: LoopKernel | ContractionKernel | CompositeKernel): CompiledKernel {
+    const kernel = asCompiled(given);
+    const key = textOf(kernel, cpuParts);
     const known = this.#modules.get(key);
     if (known) {
       this.#modules.delete(key);

@@ -1,0 +1,52 @@
+/** Composites that are computed whole: attention, products with packed weights, convolutions by tiles. */
+import { sizeOf } from "../../base/shape.ts";
+import type { CompositeKernel, TensorCall } from "../../ir/kernel.ts";
+import { emitAttention } from "./attention-kernel.ts";
+import { propertyOf } from "./engine-features.ts";
+import type { KernelCode, KernelTarget } from "./kernel-code.ts";
+import { emitQuantizedProduct } from "./quantized-kernel.ts";
+import { emitTiledConvolution } from "./winograd-kernel.ts";
+
+const emitters = new Map([
+  ["quantizedMatmul", emitQuantizedProduct],
+  ["convolution", emitTiledConvolution],
+]);
+
+/** The module of a composite that is taken. */
+export function emit(kernel: CompositeKernel, target: KernelTarget): KernelCode {
+  return (emitters.get(kernel.call.name) ?? emitAttention)(kernel, target);
+}
+
+/** Whether a composite is computed by a kernel of its own. Which lengths and parameters it has, the kernel finds out. */
+export function isTaken({ name, inputs, output, params }: TensorCall): boolean {
+  const [x, w] = inputs;
+  if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
+  const isAttention = name === "scaledDotProductAttention";
+  // Beside float32: a mask may be boolean, packed weights are whole words.
+  if (!inputs.every(({ dtype }, k) => dtype === "float32" || (isAttention ? k === 3 && dtype === "bool" : k === 1)))
+    return false;
+  const number = (key: string): number => Number(propertyOf(params, key));
+  if (isAttention) return Number.isFinite(number("scale"));
+  // A pair of vectors has eight words, which must share their scale.
+  if (name === "quantizedMatmul")
+    return (
+      w.shape.length === 2 &&
+      number("isTransposed") === 1 &&
+      (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
+      sizeOf(x.shape.slice(0, -1)) <= mostRows
+    );
+  const [outputs = 0, tall, wide, channels = 0] = w.shape;
+  const settings = ["strides", "kernelDilations", "inputDilations"].map((key) => propertyOf(params, key));
+  return (
+    name === "convolution" &&
+    channels === x.shape.at(-1) && // one group
+    `${[w.dtype, tall, wide, (outputs | channels) % 16, settings]}` === "float32,3,3,0,1,1,1,1,1,1" &&
+    sizeOf(output.shape) >= Math.max(leastTiled, 2 * outputs * channels)
+  );
+}
+
+/** Outputs from which a convolution of 3 × 3 is computed by tiles, if they are enough to transform the weights for. */
+const leastTiled = 2 ** 16;
+
+/** Rows up to which packed weights are unpacked for each of them; more are worth a product with weights unpacked once. */
+const mostRows = 8;
