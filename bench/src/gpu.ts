@@ -1,12 +1,16 @@
 /**
  * `npm run bench -- gpu`: the work of issue-sized GPU programs on the GPU at hand, one line each: milliseconds a run (median),
  * and what that is in TFLOP/s or GB/s. `--only matmul,softmax` picks lines. `bench/src/gpu-torch.py` prints the same lines for
- * PyTorch on the same machine; with `python3` and torch at hand it runs in turn.
+ * PyTorch on the same machine; with `python3` and torch at hand it runs in turn, and so do jax-js and TensorFlow.js through Dawn
+ * (`bench/peers/src/gpu.ts`).
  */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as mx from "mlx-ts";
 import { gpuRows } from "./gpu-rows.ts";
+import { installPeers } from "./results.ts";
 
 /** Measures every line whose name contains one of the words, and prints it. */
 export async function measureGpu(only: readonly string[]): Promise<void> {
@@ -32,6 +36,24 @@ export async function measureGpu(only: readonly string[]): Promise<void> {
     encoding: "utf8",
   });
   console.log(torch.status === 0 ? torch.stdout : "PyTorch does not run here");
+  measurePeers(only);
+}
+
+/** The same lines in the other libraries, each in a process of its own; not where this is one file without them. */
+function measurePeers(only: readonly string[]): void {
+  const program = fileURLToPath(new URL("../peers/src/gpu.ts", import.meta.url));
+  if (!existsSync(program)) return;
+  installPeers();
+  for (const peer of ["jax", "tfjs"]) {
+    const words = only.filter((word) => word !== "");
+    const { stdout } = spawnSync(process.execPath, ["--import", "tsx", program, peer, ...words], { encoding: "utf8" });
+    console.log(
+      stdout
+        .split("\n")
+        .filter((line) => line.startsWith(`${peer}:`))
+        .join("\n"),
+    );
+  }
 }
 
 /** The median of a run's time, waited for one by one, and of a run within a train of them, whichever is less. */

@@ -1,4 +1,4 @@
-/** The rows, computed by jax-js. */
+/** The rows, computed by jax-js: in WebAssembly, or on the GPU where BENCH_DEVICE says so. */
 import { resolveObjectURL } from "node:buffer";
 import { Worker as NodeWorker } from "node:worker_threads";
 import type { numpy } from "@jax-js/jax";
@@ -9,6 +9,7 @@ import { versionOf } from "./version.ts";
 type Tensor = numpy.Array;
 
 const threads = Number(process.env.BENCH_THREADS ?? 1);
+const device = process.env.BENCH_DEVICE === "gpu" ? "webgpu" : "wasm";
 
 /** The browser's Worker as jax-js uses it, over Node's: its threads then work here too. */
 class BlobWorker {
@@ -66,8 +67,8 @@ const {
   tree,
   valueAndGrad,
 } = await import("@jax-js/jax");
-await init("wasm");
-defaultDevice("wasm");
+await init(device);
+defaultDevice(device);
 
 const random = (shape: number[], scale = 1, seed = 1): Tensor =>
   np
@@ -90,7 +91,8 @@ function computing(compute: () => Tensor): Prepared {
   };
 }
 
-async function product(size: number): Promise<Prepared> {
+/** The product of square matrices. */
+export async function product(size: number): Promise<Prepared> {
   const a = random([size, size], 1, 1);
   const b = random([size, size], 1, 2);
   return computing(() => np.matmul(a.ref, b.ref));
@@ -263,7 +265,10 @@ async function compiledCall(): Promise<Prepared> {
   return computing(() => call(x.ref, y.ref));
 }
 
-/** jax-js on its WebAssembly backend. */
+/** Runs wait for their results themselves. */
+export async function synchronize(): Promise<void> {}
+
+/** jax-js. */
 export const library: Library = {
   versions: { "@jax-js/jax": versionOf("@jax-js/jax") },
   rows: {

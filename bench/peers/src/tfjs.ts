@@ -1,4 +1,4 @@
-/** The rows, computed by TensorFlow.js on its WebAssembly backend. */
+/** The rows, computed by TensorFlow.js on its WebAssembly backend, or on its WebGPU backend where BENCH_DEVICE says so. */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
 import type * as WasmBackend from "@tensorflow/tfjs-backend-wasm";
@@ -7,13 +7,28 @@ import { eagerCount, gpt, manyCount, mlpBatch, mlpWidths, numbers, oneHotNumbers
 import { versionOf } from "./version.ts";
 
 const threads = Number(process.env.BENCH_THREADS ?? 1);
-// The ES module build of the backend is for browsers; Node's own build is CommonJS.
-const require = createRequire(import.meta.url);
-const backend: typeof WasmBackend = require("@tensorflow/tfjs-backend-wasm");
-backend.setWasmPaths(new URL("../node_modules/@tensorflow/tfjs-backend-wasm/dist/", import.meta.url).pathname);
-backend.setThreadsCount(threads);
-await tf.setBackend("wasm");
+const isGpu = process.env.BENCH_DEVICE === "gpu";
+/** How many threads the backend computes on. */
+const threadsHere = isGpu ? threads : useWasm();
+if (isGpu) await import("@tensorflow/tfjs-backend-webgpu");
+await tf.setBackend(isGpu ? "webgpu" : "wasm");
 await tf.ready();
+
+function useWasm(): number {
+  // The ES module build of the backend is for browsers; Node's own build is CommonJS.
+  const require = createRequire(import.meta.url);
+  const backend: typeof WasmBackend = require("@tensorflow/tfjs-backend-wasm");
+  backend.setWasmPaths(new URL("../node_modules/@tensorflow/tfjs-backend-wasm/dist/", import.meta.url).pathname);
+  backend.setThreadsCount(threads);
+  return backend.getThreadsCount();
+}
+
+/** Waits until the backend has done all work so far: what is asked for last is done last. (Small tensors it computes on the CPU.) */
+export async function synchronize(): Promise<void> {
+  const last = tf.tidy(() => tf.zeros([8192]).add(1));
+  await last.data();
+  last.dispose();
+}
 
 function random(shape: number[], scale = 1, seed = 1): tf.Tensor {
   return tf.tensor(
@@ -33,7 +48,8 @@ const computing = (compute: () => tf.Tensor): Prepared => ({
   },
 });
 
-async function product(size: number): Promise<Prepared> {
+/** The product of square matrices. */
+export async function product(size: number): Promise<Prepared> {
   const a = random([size, size], 1, 1);
   const b = random([size, size], 1, 2);
   return computing(() => tf.matMul(a, b));
@@ -211,16 +227,16 @@ const ownRows: Library["rows"] = {
   "compiled-call": "TensorFlow.js compiles nothing",
 };
 
-const why = `its WebAssembly backend computes on ${backend.getThreadsCount()} thread in Node: threads need a browser`;
+const why = `its WebAssembly backend computes on ${threadsHere} thread in Node: threads need a browser`;
 
-/** TensorFlow.js on its WebAssembly backend. */
+/** TensorFlow.js. */
 export const library: Library = {
   versions: {
     "@tensorflow/tfjs": versionOf("@tensorflow/tfjs"),
     "@tensorflow/tfjs-backend-wasm": versionOf("@tensorflow/tfjs-backend-wasm"),
   },
   rows:
-    threads <= backend.getThreadsCount()
+    threads <= threadsHere
       ? ownRows
       : {
           "matmul-1024": why,
