@@ -9,6 +9,8 @@ import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { divide, multiply, subtract } from "./arithmetic.ts";
+import type { PartInputs } from "./attention-blocks.ts";
+import { inBlocks } from "./attention-blocks.ts";
 import type { AttentionParams } from "./attention-scores.ts";
 import { batchAttention, foldHeads, maskedScores, onlySeen } from "./attention-scores.ts";
 import { castTo } from "./cast.ts";
@@ -42,9 +44,10 @@ export const attentionStatisticsRow: Primitive<AttentionParams> = /* @__PURE__ *
   shape: ([q]) => [...only("attentionStatistics", q).shape.slice(0, -1), statistics],
   tensors: 4,
   products: 2,
-  define([q, k, v, g, mask], params) {
+  along: "queries",
+  define({ tensors: [q, k, v, g], mask }, params) {
     const [query, key, value, cotangent] = [q, k, v, g].map((tensor) => only("attentionStatistics", tensor));
-    const scores = scoresOf(only("queries", query), only("keys", key), mask ?? null, params);
+    const scores = scoresOf(only("queries", query), only("keys", key), mask, params);
     const greatest = max(scores, -1, { keepAxes: true });
     const weights = exp(subtract(scores, greatest));
     const total = sum(weights, -1);
@@ -77,9 +80,10 @@ export const attentionQueryGradientRow: Primitive<AttentionParams> = /* @__PURE_
     shape: ([q]) => only("attentionQueryGradient", q).shape,
     tensors: 5,
     products: 3,
-    define(inputs, params) {
-      const [query, key] = [only("queries", inputs[0]), only("keys", inputs[1])];
-      const [, changes] = weightsOf(inputs.slice(0, 5), inputs[5] ?? null, params);
+    along: "queries",
+    define({ tensors, mask }, params) {
+      const [query, key] = [only("queries", tensors[0]), only("keys", tensors[1])];
+      const [, changes] = weightsOf(tensors, mask, params);
       const gradient = matmul(castTo(foldHeads(changes, key), key.dtype), multiply(key, params.scale));
       return reshape(gradient, query.shape);
     },
@@ -96,10 +100,11 @@ export const attentionKeyGradientRow: Primitive<AttentionParams> = /* @__PURE__ 
     },
     tensors: 5,
     products: 4,
-    define(inputs, params) {
-      const [query, key] = [only("queries", inputs[0]), only("keys", inputs[1])];
-      const cotangent = only("cotangent", inputs[3]);
-      const [weights, changes] = weightsOf(inputs.slice(0, 5), inputs[5] ?? null, params);
+    along: "keys",
+    define({ tensors, mask }, params) {
+      const [query, key] = [only("queries", tensors[0]), only("keys", tensors[1])];
+      const cotangent = only("cotangent", tensors[3]);
+      const [weights, changes] = weightsOf(tensors, mask, params);
       const across = (x: MLXArray): MLXArray => castTo(swapAxes(foldHeads(x, key), -1, -2), key.dtype);
       const ofKeys = matmul(across(changes), multiply(foldHeads(query, key), params.scale));
       const ofValues = matmul(across(weights), foldHeads(cotangent, key));
@@ -115,10 +120,12 @@ interface Part {
   readonly tensors: number;
   /** Products of features per score. */
   readonly products: number;
-  define(inputs: readonly MLXArray[], params: AttentionParams): MLXArray;
+  /** Whether its result has a row for each query or for each key. */
+  readonly along: "queries" | "keys";
+  define(inputs: PartInputs, params: AttentionParams): MLXArray;
 }
 
-function gradientPart(name: string, { shape, tensors, products, define }: Part): Primitive<AttentionParams> {
+function gradientPart(name: string, { shape, tensors, products, along, define }: Part): Primitive<AttentionParams> {
   const row: Primitive<AttentionParams> = {
     name,
     aval(inputs) {
@@ -127,7 +134,8 @@ function gradientPart(name: string, { shape, tensors, products, define }: Part):
     },
     lowering: {
       kind: "composite",
-      define,
+      define: (inputs, params) =>
+        inBlocks(along, { tensors: inputs.slice(0, tensors), mask: inputs[tensors] ?? null }, params, define),
       flops([q, k], { isCausal }) {
         const [query, key] = [only(name, q), only(name, k)];
         const scores = sizeOf(query.shape.slice(0, -1)) * (key.shape.at(-2) ?? 0) * (isCausal ? 0.5 : 1);

@@ -55,4 +55,10 @@ describe("the gradient of attention in parts is that of its definition", () => {
     await check({ ...plain, mask: place.greater(8) });
     await check({ ...plain, mask: place.multiply(0.1) });
   });
+
+  it("in blocks of queries and keys where there are many scores", async () => {
+    const many: Case = { heads: 2, keyHeads: 1, queries: 2100, keys: 2130 };
+    await check({ ...many, isCausal: true });
+    await check({ ...many, mask: mx.arange(2130).multiply(0.001) });
+  });
 });
