@@ -6,12 +6,11 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
-import manifest from "../package.json" with { type: "json" };
+import { bundleForNode } from "./node-bundle.ts";
 import { listPackages, rootPath } from "./root.ts";
 
 const compiler = join(rootPath, "node_modules/typescript/bin/tsc");
-const isBuilt = compile("") && (await bundleForNode()) && listPackages().every(compile);
+const isBuilt = compile("") && (await bundleForNode(rootPath)) && listPackages().every(compile);
 process.exitCode = isBuilt ? 0 : 1;
 
 function compile(folder: string): boolean {
@@ -33,27 +32,4 @@ function buildPage(folder: string): boolean {
     stdio: ["ignore", "ignore", "inherit"],
   });
   return status === 0;
-}
-
-/** The entries that package.json has a "node" condition for, with the chunks that they share or load when needed. */
-async function bundleForNode(): Promise<boolean> {
-  const entries = Object.values(manifest.exports).flatMap((entry) =>
-    typeof entry === "object" ? [entry.default.replace("./", "")] : [],
-  );
-  const { errors } = await build({
-    absWorkingDir: rootPath,
-    entryPoints: entries,
-    outbase: "dist",
-    outdir: "dist/node",
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    external: ["webgpu"],
-    sourcemap: true,
-    sourcesContent: false,
-    logLevel: "warning",
-  });
-  return errors.length === 0;
 }
