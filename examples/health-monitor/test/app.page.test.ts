@@ -136,6 +136,18 @@ describe("the app", () => {
     await page.getByRole("button", { name: /^Go on after pass/ }).waitFor();
   });
 
+  it("lets a learning go on later when another source is opened meanwhile", async () => {
+    await page.getByLabel("Passes").fill("10000");
+    await page.getByRole("button", { name: "Learn" }).click();
+    await expect.poll(() => page.evaluate(countKeptTrainings), { timeout: 20_000 }).toBe(1);
+    await page.getByRole("button", { name: "Single-hop network" }).click();
+    await page.getByRole("heading", { name: "Single-hop network" }).waitFor();
+    await page.getByRole("button", { name: "Learn", exact: true }).waitFor();
+    expect(await page.locator("#alarm-count").textContent()).toBe("");
+    await page.getByRole("button", { name: "Heart", exact: true }).click();
+    await page.getByRole("button", { name: /^Go on after pass/ }).waitFor();
+  });
+
   it("works when its server is gone", async () => {
     const served = await servePage(0);
     await openApp(page, served.address);

@@ -24,7 +24,8 @@ export class Learning {
 
   /** Learns what is normal in the open source, from the start or from where it was stopped. */
   async learn(epochs: number, goesOn = false): Promise<void> {
-    const [track] = this.#state.source.value?.tracks ?? [];
+    const source = this.#state.source.value;
+    const [track] = source?.tracks ?? [];
     if (track instanceof GrowingTrack) track.trainingLength = track.length;
     const { isLearning, notice, monitor, unfinished } = this.#state;
     const watched = new TrainingMonitor();
@@ -34,6 +35,7 @@ export class Learning {
     unfinished.value = null;
     try {
       for await (const events of this.#analyst.learn({ epochs, seed: 0, goesOn })) {
+        if (this.#state.source.value !== source) continue;
         for (const event of events) this.#follow(watched, event);
         await this.#whileHeld();
       }

@@ -1,4 +1,5 @@
 /** What the user watches: opens sources, plays them, has what passes judged, and remembers it for the next time. */
+import { TrainingMonitor } from "@mlx-ts/monitor";
 import { type Signal, signal } from "@preact/signals-core";
 import { runsOf } from "../sensors/metrics.ts";
 import type { Alarm } from "./alarms.ts";
@@ -129,6 +130,7 @@ export class Session {
     this.judging.open(source, model !== null);
     state.model.value = model;
     state.unfinished.value = unfinished;
+    state.monitor.value = new TrainingMonitor();
     state.speed.value = pace.speed;
     state.windowSeconds.value = pace.windowSeconds;
     state.loading.value = null;

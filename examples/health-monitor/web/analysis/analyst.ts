@@ -156,6 +156,8 @@ export class Analyst {
     let latest: { readonly checkpoint: Checkpoint; readonly epoch: number } | null = null;
     const options = { epochs, control, checkpoint: { everyEpochs: 1 }, watch, ...(resume && { resume }) };
     for await (const event of detector.learn(options)) {
+      // Another source was opened: what has been learned can go on later, and is not about that one.
+      if (this.#source !== source) break;
       if (event.kind === "checkpoint") {
         latest = event;
         if (performance.now() - kept < millisecondsBetweenCheckpoints) continue;
@@ -183,6 +185,9 @@ export class Analyst {
       yield batch;
       batch = [];
       rested = performance.now();
+    }
+    if (this.#source !== source && latest) {
+      await library.keepCheckpoint(source.key, latest.checkpoint, { epoch: latest.epoch, epochs, seed });
     }
   }
 
