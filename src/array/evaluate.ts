@@ -1,17 +1,11 @@
 /** Computing arrays. */
 
-import { Part } from "../base/part.ts";
 import { childrenOf } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { mayUseGpu } from "../graph/placement.ts";
 import { ArrayReference } from "../primitives/operands.ts";
 import { currentRuntime, openedGpu, pendingState } from "./device.ts";
-
-/** What computes on several devices. */
-export const stages: Part<(roots: readonly MLXArray[]) => Promise<void>> = /* @__PURE__ */ new Part(
-  "computing on several devices",
-  () => import("./stages-part.ts"),
-);
+import { severalDevices } from "./several-devices.ts";
 
 /**
  * Computes every array in the arguments (arrays, modules, optimizers, and lists and plain objects of them) in one pass
@@ -51,7 +45,7 @@ export async function synchronize(): Promise<void> {
 /** Computes `roots`, none of which is evaluated, each operation on its device. */
 async function compute(roots: readonly MLXArray[]): Promise<void> {
   if (!mayUseGpu()) return currentRuntime().evaluate(roots);
-  const computeInStages = await stages.load();
+  const { computeInStages } = await severalDevices.load();
   await computeInStages(roots);
 }
 

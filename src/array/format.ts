@@ -54,14 +54,15 @@ function formatFloat(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   const scientific = toSixDigits(value);
-  const exponent = Number(scientific.slice(scientific.indexOf("e") + 1));
-  if (exponent < -4 || exponent >= 6) {
-    const mantissa = scientific.slice(0, scientific.indexOf("e")).replace(/\.?0+$/, "");
-    const digits = String(Math.abs(exponent)).padStart(2, "0");
-    return `${mantissa}e${exponent < 0 ? "-" : "+"}${digits}`;
-  }
-  const fixed = Number(scientific).toFixed(Math.max(0, 5 - exponent));
-  return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+  const [mantissa = "", power = ""] = scientific.split("e");
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= 6)
+    return `${withoutZeros(mantissa)}e${power.charAt(0)}${power.slice(1).padStart(2, "0")}`;
+  return withoutZeros(Number(scientific).toFixed(5 - exponent));
+}
+
+function withoutZeros(digits: string): string {
+  return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
 }
 
 /** `value` with six digits in scientific notation, ties to the even digit as C++ rounds them (JavaScript rounds them up). */

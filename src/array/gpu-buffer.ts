@@ -6,7 +6,7 @@ import { withDevice } from "../graph/placement.ts";
 import { identity } from "../primitives/views.ts";
 import { evaluate } from "./evaluate.ts";
 import { gpuRuntime } from "./gpu.ts";
-import { residentIn } from "./residence.ts";
+import { residentIn } from "./several-devices.ts";
 
 /** Where the elements of an array lie on the GPU: row-major, from the start of the buffer. */
 export interface GpuElements {

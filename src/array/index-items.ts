@@ -1,5 +1,5 @@
 /** What users write between the brackets of an index, parsed and matched with the axes it selects from. */
-import type { Dtype } from "../base/dtype.ts";
+import { isFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape } from "../base/shape.ts";
@@ -119,8 +119,7 @@ function parseItem(item: IndexItem): Parsed[] {
 }
 
 function integers(item: MLXArray): MLXArray {
-  const refused: readonly Dtype[] = ["float16", "bfloat16", "float32", "float64"];
-  if (!refused.includes(item.dtype)) return item;
+  if (!isFloating(item.dtype)) return item;
   throw new DtypeError(
     "at",
     `an index array is of an integer dtype or bool, got ${item.dtype}; convert it with asType("int32")`,

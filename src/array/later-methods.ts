@@ -126,7 +126,7 @@ export type LaterName = keyof LaterMethods | "readAt" | "writeAt" | "writeMasked
 
 /** The operations, once they are loaded. */
 export const methodMeanings: Part<MethodMeanings> = /* @__PURE__ */ new Part(
-  "methods of arrays",
+  "methods",
   () => import("./method-meanings-part.ts"),
 );
 

@@ -9,9 +9,9 @@ import type { Allocation, Backend, Plan, Step } from "../ir/backend.ts";
 import { leavesOf } from "./evaluate.ts";
 import type { ExplainedKernel } from "./explain.ts";
 import { explainKernel, runtimeFor } from "./explain.ts";
-import { residentIn } from "./residence.ts";
 import type { Runtime } from "./runtime.ts";
 import { scalarValue } from "./runtime.ts";
+import { residentIn } from "./several-devices.ts";
 
 /** One kernel, measured. */
 export interface ProfiledKernel extends ExplainedKernel {

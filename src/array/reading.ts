@@ -11,7 +11,7 @@ import { visibleBytes } from "../ir/allocation.ts";
 import type { Allocation } from "../ir/backend.ts";
 import { currentRuntime } from "./device.ts";
 import { evaluate } from "./evaluate.ts";
-import { residentIn } from "./residence.ts";
+import { residentIn } from "./several-devices.ts";
 
 /** Elements as nested lists; a scalar for an array without axes. */
 export type NestedList = Scalar | NestedList[];

@@ -14,9 +14,8 @@ export function movesInto(backend: Backend): Moves {
   return { count: 0, bytes: 0, ...moved.get(backend) };
 }
 
-/** The elements of `allocation` in the memory of `backend`. The copy, if there is one, goes when `allocation` goes. */
-export function residentIn(backend: Backend, allocation: Allocation): Allocation | Promise<Allocation> {
-  if (allocation.backend === backend) return allocation;
+/** The elements of `allocation`, which lie elsewhere, in the memory of `backend`. */
+export function bringTo(backend: Backend, allocation: Allocation): Allocation | Promise<Allocation> {
   const known = allocation.copies?.get(backend);
   if (known) return known;
   const copies = allocation.copies ?? new Map<Backend, Allocation | Promise<Allocation>>();

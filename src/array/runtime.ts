@@ -11,7 +11,7 @@ import { Program, structureKey } from "../compiler/program.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
 import { commonCall } from "./common-call.ts";
-import { residentIn } from "./residence.ts";
+import { residentIn } from "./several-devices.ts";
 
 /** A plan prepared for a backend. */
 export interface Prepared {

@@ -281,7 +281,7 @@ class Fusion {
   /** All of `drafts` as one. */
   #merge(drafts: readonly Draft[]): Draft {
     const [first, ...others] = drafts;
-    if (!first) throw new RangeError("merge needs a draft");
+    if (!first) throw new RangeError("no draft");
     this.#alignment.delete(first);
     for (const other of others) {
       this.#drafts.delete(other);

@@ -13,6 +13,6 @@ export interface OtherKernels {
 
 /** See `OtherKernels`. */
 export const otherKernels: Part<OtherKernels> = /* @__PURE__ */ new Part(
-  "planning of products and routines",
+  "products and routines",
   () => import("./other-kernels-part.ts"),
 );

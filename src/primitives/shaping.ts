@@ -1,7 +1,7 @@
 /** Operations that regroup the axes of an array. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
-import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalizeAxis } from "../base/shape.ts";
+import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { broadcasted } from "./operands.ts";
 import { broadcastTo, identity, reshape, transpose } from "./views.ts";
@@ -18,7 +18,7 @@ export function flatten(x: MLXArray, start = 0, end = -1): MLXArray {
   const from = normalizeAxis("flatten", start, x.ndim);
   const to = normalizeAxis("flatten", end, x.ndim);
   if (from > to) throw new ShapeError("flatten", `axis ${start} comes after axis ${end} of ${formatShape(x.shape)}`);
-  const length = x.shape.slice(from, to + 1).reduce((product, one) => product * one, 1);
+  const length = sizeOf(x.shape.slice(from, to + 1));
   return reshape(x, x.shape.toSpliced(from, to - from + 1, length));
 }
 
@@ -32,9 +32,9 @@ export function flatten(x: MLXArray, start = 0, end = -1): MLXArray {
 export function unflatten(x: MLXArray, axis: number, shape: Shape): MLXArray {
   const at = normalizeAxis("unflatten", axis, x.ndim);
   const length = x.shape[at] ?? 1;
-  const known = shape.reduce((product, one) => (one === -1 ? product : product * one), 1);
+  const known = sizeOf(shape.filter((one) => one !== -1));
   const full = shape.map((one) => (one === -1 ? length / known : one));
-  if (full.some((one) => !Number.isInteger(one)) || full.reduce((product, one) => product * one, 1) !== length) {
+  if (full.some((one) => !Number.isInteger(one)) || sizeOf(full) !== length) {
     throw new ShapeError(
       "unflatten",
       `axis ${axis} of ${formatShape(x.shape)} does not divide into ${formatShape(shape)}`,

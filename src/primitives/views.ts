@@ -178,7 +178,7 @@ function inferShape(from: Shape, shape: Shape): Shape {
     if (sizeOf(shape) !== sizeOf(from)) throw sizesDiffer(from, shape);
     return shape;
   }
-  const rest = shape.reduce((size, length, axis) => (axis === unknown ? size : size * length), 1);
+  const rest = sizeOf(shape.toSpliced(unknown, 1));
   const size = sizeOf(from);
   if (rest <= 0 || size % rest !== 0 || shape.indexOf(-1, unknown + 1) !== -1) throw sizesDiffer(from, shape);
   const inferred = shape.map((length, axis) => (axis === unknown ? size / rest : length));

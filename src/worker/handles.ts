@@ -1,7 +1,7 @@
 /** Arrays on their way to another thread. */
 import { currentRuntime } from "../array/device.ts";
 import { evaluate } from "../array/evaluate.ts";
-import { residentIn } from "../array/residence.ts";
+import { residentIn } from "../array/several-devices.ts";
 import { WasmAllocation } from "../backends/wasm/allocation.ts";
 import type { BlockHandle } from "../backends/wasm/shared-arena.ts";
 import { type Dtype, dtypes } from "../base/dtype.ts";

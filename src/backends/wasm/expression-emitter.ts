@@ -186,11 +186,9 @@ export class ExpressionEmitter {
       return { registers: this.ops.cast(elementType(argOf(expr, 0)), dtype, a, isUniform), isUniform };
     }
     if (expr.op === "bitcast") return { registers: a, isUniform };
-    if (isUnary(expr.op)) {
-      const { op } = expr;
-      return { registers: a.map((register) => this.ops.unary(asUnary(op), dtype, register)), isUniform };
-    }
-    const op = asBinary(expr.op);
+    const { op } = expr;
+    if (isUnary(op)) return { registers: a.map((register) => this.ops.unary(op, dtype, register)), isUniform };
+    if (!isBinary(op)) throw new MLXError("codegen", `${op} is no instruction`);
     const second = argOf(expr, 1);
     if ((op === "shl" || op === "shr") && !this.variesByLane(second)) {
       const by = second.op === "constant" ? Number(second.value) : { register: b[0] ?? 0 };
@@ -460,16 +458,6 @@ function uniform(register: number): LaneValue {
 
 function isUnary(op: string): op is UnaryOp {
   return unaryNames.has(op);
-}
-
-function asUnary(op: string): UnaryOp {
-  if (isUnary(op)) return op;
-  throw new MLXError("codegen", `${op} is no unary instruction`);
-}
-
-function asBinary(op: string): BinaryOp {
-  if (isBinary(op)) return op;
-  throw new MLXError("codegen", `${op} is no binary instruction`);
 }
 
 function isBinary(op: string): op is BinaryOp {

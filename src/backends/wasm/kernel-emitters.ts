@@ -1,4 +1,5 @@
 /** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
+import { sizeOf } from "../../base/shape.ts";
 import { otherKernels } from "../../compiler/other-kernels.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import type { KernelCode, KernelParts, KernelTarget } from "./kernel-code.ts";
@@ -8,11 +9,11 @@ import { emitLoopKernel } from "./loop-kernel.ts";
 type AnyKernel = LoopKernel | ContractionKernel | CompositeKernel;
 
 /** Composites that may be computed by a kernel of their own. */
-const wholeNames: ReadonlySet<string> = new Set(["scaledDotProductAttention", "quantizedMatmul", "convolution"]);
+const wholeNames: readonly string[] = ["scaledDotProductAttention", "quantizedMatmul", "convolution"];
 
 /** Whether a composite is computed by a kernel of its own. @throws {MissingPart} if what knows is not loaded */
 export function isTakenWhole(call: TensorCall, parts: KernelParts): boolean {
-  return wholeNames.has(call.name) && parts.composites.get().isTaken(call);
+  return wholeNames.includes(call.name) && parts.composites.get().isTaken(call);
 }
 
 /** The module of a kernel. @throws {MissingPart} if its emitter is not loaded */
@@ -38,6 +39,5 @@ const leastProduct = 2048;
 
 /** Whether a contraction is one for the packed kernels: float32, not empty, not tiny. */
 function isPackedProduct({ dtype, batch, m, n, k }: ContractionKernel): boolean {
-  const multiplications = [...batch, m, n, k].reduce((product, { length }) => product * length, 1);
-  return dtype === "float32" && multiplications >= leastProduct;
+  return dtype === "float32" && sizeOf([...batch, m, n, k].map(({ length }) => length)) >= leastProduct;
 }

@@ -62,6 +62,23 @@ export function indexValue(em: ExpressionEmitter, index: Expr, dtype: Dtype): La
   return { registers: em.ops.cast("int32", dtype, registers, false), isUniform: false };
 }
 
+/** The flat position over the axes of a reduction, in int32 registers; `spelled` says what stands for some of the axes. */
+export function reducedPosition(
+  em: ExpressionEmitter,
+  reduce: Expr,
+  spelled: ReadonlyMap<number, Expr> | undefined,
+  isUniform: boolean,
+): readonly number[] {
+  if (reduce.op !== "reduce") return [];
+  const { e } = em;
+  const index = e.ravel(
+    reduce.axes.map((axis) => spelled?.get(axis.id) ?? e.axis(axis)),
+    reduce.axes.map(({ length }) => length),
+  );
+  const position = e.cast(index, "int32");
+  return isUniform ? em.value(position).registers : em.registers(position);
+}
+
 /** A value with its position. */
 interface Placed {
   readonly value: number;

@@ -271,23 +271,17 @@ class LoopEmitter {
       const registers = accumulator.isUniform ? em.value(operand).registers : em.registers(operand);
       accumulator.add(
         registers,
-        accumulator.isArg ? this.#positionOf(vector?.reduces[k] ?? reduce, accumulator.isUniform, vector) : [],
+        accumulator.isArg
+          ? this.#em.ops.others.reducedPosition(
+              this.#em,
+              vector?.reduces[k] ?? reduce,
+              vector?.spelled,
+              accumulator.isUniform,
+            )
+          : [],
       );
     });
     this.emitStores(loop);
-  }
-
-  /** The flat position over the reduced axes, in int32 registers. */
-  #positionOf(reduce: Expr, isUniform: boolean, vector?: Spelling): readonly number[] {
-    if (reduce.op !== "reduce") return [];
-    const { e } = this.#options;
-    const lengths = reduce.axes.map(({ length }) => length);
-    const index = e.ravel(
-      reduce.axes.map((axis) => vector?.spelled.get(axis.id) ?? e.axis(axis)),
-      lengths,
-    );
-    const position = e.cast(index, "int32");
-    return isUniform ? this.#em.value(position).registers : this.#em.registers(position);
   }
 
   #variesInside(reduce: Expr): boolean {
