@@ -28,6 +28,7 @@ export const unrecorded: Readonly<Record<string, string>> = {
   valueAndGradient: throughOthers,
   get: "is `at` without the updates",
   explain: notMlx,
+  profile: notMlx,
   toDot: notMlx,
   expr: notMlx,
   tidy: notMlx,
