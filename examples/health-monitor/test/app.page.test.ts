@@ -92,8 +92,9 @@ describe("the app", () => {
     await openCsv(page, "mine.csv", tableOf(2000, 1500));
     await page.getByRole("heading", { name: "mine.csv" }).waitFor();
     await learn(page, 20);
+    // The rows are drawn with the next picture.
+    await expect.poll(() => page.locator("#alarm-rows button").count(), { timeout: 20_000 }).toBeGreaterThan(0);
     const times = await page.locator("#alarm-rows button").allInnerTexts();
-    expect(times.length).toBeGreaterThan(0);
     for (const time of times) {
       const [minutes = 0, seconds = 0] = time.split(":").map(Number);
       expect(Math.abs(60 * minutes + seconds - 1506)).toBeLessThan(40);
