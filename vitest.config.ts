@@ -55,6 +55,8 @@ const browserProject = (name: SpawnedBrowserName): TestProjectInlineConfiguratio
     exclude: ["**/*.node.test.ts"],
     browser: {
       enabled: true,
+      // Vitest's own page would compute as much as the tests do.
+      ui: false,
       screenshotFailures: false,
       instances: [{ browser: name }],
       provider: spawnedBrowser(name),
