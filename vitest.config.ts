@@ -55,6 +55,8 @@ const browserProject = (name: SpawnedBrowserName): TestProjectInlineConfiguratio
     exclude: ["**/*.node.test.ts"],
     browser: {
       enabled: true,
+      // On a busy machine a browser starts slowly.
+      connectTimeout: 240_000,
       // Vitest's own page would compute as much as the tests do.
       ui: false,
       screenshotFailures: false,
