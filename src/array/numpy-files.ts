@@ -2,19 +2,18 @@
 
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf, isDtype, kindOf } from "../base/dtype.ts";
-import { ArgumentError, FormatError } from "../base/errors.ts";
+import { FormatError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
-import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
 import { transpose } from "../primitives/views.ts";
-import { evaluate } from "./evaluate.ts";
 import type { FileSource } from "./files.ts";
 import { nameOfSource, readBytes, writeBytes } from "./files.ts";
 import { fromTypedArray } from "./from-data.ts";
 import { withElements } from "./reading.ts";
 import type { NamedArrays } from "./safetensors.ts";
+import { namedArrays } from "./safetensors.ts";
 import { unzip, zip } from "./zip.ts";
 
 const magic = "\x93NUMPY";
@@ -85,11 +84,8 @@ export function savezCompressed(arrays: NamedArrays, options: SaveOptions = {}):
 }
 
 async function archive(arrays: NamedArrays, options: SaveOptions, isCompressed: boolean): Promise<Uint8Array> {
-  if (!isPlainObject(arrays)) throw new ArgumentError("savez", "takes arrays by name, as in savez({ a, b })");
-  const named = Object.entries(arrays).map(([name, array]) => [name, asArray("savez", array)] as const);
-  await evaluate(named);
   const files: [string, Uint8Array][] = [];
-  for (const [name, array] of named) files.push([`${name}.npy`, await npyBytes(array)]);
+  for (const [name, array] of await namedArrays("savez", arrays)) files.push([`${name}.npy`, await npyBytes(array)]);
   const bytes = await zip(files, isCompressed);
   if (options.path !== undefined) await writeBytes(options.path, bytes);
   return bytes;

@@ -179,12 +179,6 @@ export class Runtime {
     return array.allocation;
   }
 
-  /** Lets go of all plans. */
-  clearPlans(): void {
-    for (const { executable } of this.#plans.values()) executable.dispose();
-    this.#plans.clear();
-  }
-
   #trim(): void {
     if (this.#plans.size <= planLimit) return;
     for (const [key, { executable }] of this.#plans) {

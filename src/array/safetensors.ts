@@ -54,6 +54,14 @@ const dtypesOfNames: ReadonlyMap<string, Dtype> = /* @__PURE__ */ (() => {
   return map;
 })();
 
+/** The arrays to save with their names, computed. @throws {ArgumentError} if they are not given by name */
+export async function namedArrays(operation: string, arrays: NamedArrays): Promise<(readonly [string, MLXArray])[]> {
+  if (!isPlainObject(arrays)) throw new ArgumentError(operation, `takes arrays by name, as in ${operation}({ a, b })`);
+  const named = Object.entries(arrays).map(([name, array]) => [name, asArray(operation, array)] as const);
+  await evaluate(named);
+  return named;
+}
+
 /** The options of `saveSafetensors`. */
 export interface SaveSafetensorsOptions {
   /** Where to write the bytes, too; only where there are files. */
@@ -71,13 +79,10 @@ export interface SaveSafetensorsOptions {
  * metadata.format; // "mlx"
  */
 export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<Uint8Array> {
-  if (!isPlainObject(arrays))
-    throw new ArgumentError("saveSafetensors", "takes arrays by name, as in saveSafetensors({ a, b }, { path })");
-  if (Object.hasOwn(arrays, "__metadata__")) {
+  if (Object.hasOwn(Object(arrays), "__metadata__")) {
     throw new ArgumentError("saveSafetensors", "no array can be called __metadata__; give it another name");
   }
-  const named = Object.entries(arrays).map(([name, array]) => [name, asArray("saveSafetensors", array)] as const);
-  await evaluate(named);
+  const named = await namedArrays("saveSafetensors", arrays);
   // The widest elements come first, so that every array lies aligned.
   const ordered = named.sort(([, a], [, b]) => byteLengthOf(b.dtype) - byteLengthOf(a.dtype));
   const header: [string, unknown][] = options.metadata ? [["__metadata__", options.metadata]] : [];

@@ -57,14 +57,6 @@ export function halvesToNumbers(halves: Uint16Array, dtype: Dtype): Float32Array
   return numbers;
 }
 
-/** The bits of each number as float16 or bfloat16. */
-export function numbersToHalves(numbers: ArrayLike<number>, dtype: Dtype): Uint16Array {
-  const convert = dtype === "bfloat16" ? numberToBfloat16 : numberToFloat16;
-  const halves = new Uint16Array(numbers.length);
-  for (let k = 0; k < numbers.length; k++) halves[k] = convert(numbers[k] ?? 0);
-  return halves;
-}
-
 /** The bits of the 16-bit float nearest to `value` with `width` bits behind the leading one and exponents from `least` on. */
 function nearestBits(value: number, width: number, least: number, infinity: number): number {
   if (Number.isNaN(value)) return infinity | (1 << (width - 1));

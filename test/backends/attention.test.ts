@@ -1,11 +1,11 @@
 /** Attention as one kernel equals its definition, whatever the shapes, the mask and the threads. */
 import * as mx from "mlx-ts";
 import { afterAll, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
 import { Runtime } from "../../src/array/runtime.ts";
 import { ReferenceBackend } from "../../src/backends/reference/reference-backend.ts";
 import { Arena } from "../../src/backends/wasm/arena.ts";
 import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
+import { underRuntime } from "../setup/wasm-runtimes.ts";
 
 /** The backend without its kernel: the definition, fused. */
 class DefinitionBackend extends WasmBackend {
@@ -33,14 +33,8 @@ const runtimes = {
 
 afterAll(() => Promise.all([backends.definition.pool.close(), backends.one.pool.close(), backends.two.pool.close()]));
 
-async function under<T>(name: keyof typeof runtimes, body: () => Promise<T>): Promise<T> {
-  const before = replaceRuntime(runtimes[name]);
-  try {
-    return await body();
-  } finally {
-    replaceRuntime(before);
-  }
-}
+const under = <T>(name: keyof typeof runtimes, body: () => Promise<T>): Promise<T> =>
+  underRuntime(runtimes[name], body);
 
 /** Numbers between -2 and 2, the same on every backend. */
 function numbers(shape: readonly number[], seed: number): mx.MLXArray {

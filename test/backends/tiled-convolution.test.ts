@@ -1,29 +1,10 @@
 /** Convolutions of 3 × 3 by transformed tiles equal their definition, whatever the lengths, the padding and the threads. */
 import * as mx from "mlx-ts";
 import { afterAll, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
-import { Runtime } from "../../src/array/runtime.ts";
-import { Arena } from "../../src/backends/wasm/arena.ts";
-import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
+import { threadedRuntimes } from "../setup/wasm-runtimes.ts";
 
-const backendOn = (threads: number): WasmBackend =>
-  new WasmBackend({ threads, arena: new Arena({ maximumByteLength: 2 ** 29 }) });
-const backends = { one: backendOn(1), two: backendOn(2) };
-const runtimes = {
-  one: new Runtime(backends.one, { fusion: true }),
-  two: new Runtime(backends.two, { fusion: true }),
-};
-
-afterAll(() => Promise.all([backends.one.pool.close(), backends.two.pool.close()]));
-
-async function under<T>(name: keyof typeof runtimes, body: () => Promise<T>): Promise<T> {
-  const before = replaceRuntime(runtimes[name]);
-  try {
-    return await body();
-  } finally {
-    replaceRuntime(before);
-  }
-}
+const { under, close } = threadedRuntimes(2 ** 29);
+afterAll(close);
 
 /** Numbers between -1 and 1, the same on every backend. */
 function numbers(shape: readonly number[], seed: number): mx.MLXArray {

@@ -3,26 +3,14 @@ import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import { expect, it } from "vitest";
 import { currentRuntime } from "../../src/array/device.ts";
-import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
-
-/** What a device offers at least. */
-const floor: GpuTarget = {
-  hasF16: false,
-  subgroups: null,
-  matrixTiles: [],
-  storageBuffers: 8,
-  bindingBytes: 2 ** 27,
-  workgroupsPerAxis: 65_535,
-  workgroupBytes: 16_384,
-  workgroupThreads: 256,
-};
+import { floorTarget } from "../setup/gpu-target.ts";
 
 /** The shaders that compute `root` from evaluated arrays, with the workgroups that run them. */
 function shadersOf(root: mx.MLXArray): string {
   const [step] = currentRuntime().plan([root]).steps;
   if (step?.kernel.kind !== "loop") throw new Error("a loop is planned");
-  return emitLoops(step.kernel, floor)
+  return emitLoops(step.kernel, floorTarget)
     .dispatches.map(({ wgsl, workgroups }) => `// ${workgroups.join(" × ")} workgroups\n${wgsl}`)
     .join("\n");
 }

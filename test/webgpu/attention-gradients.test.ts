@@ -13,7 +13,8 @@ import {
   attentionQueryGradientRow,
   attentionStatisticsRow,
 } from "../../src/primitives/attention-gradient.ts";
-import { differences, drawn, floorTarget, testTargets } from "./compare-kernel.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
+import { differences, drawn, testTargets } from "./compare-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
 // Software drivers compile slowly, and more so on a busy machine.

@@ -8,7 +8,8 @@ import type { Dtype } from "../../src/base/dtype.ts";
 import { carrierOf } from "../../src/base/dtype.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
-import { differences, drawn, floorTarget, testTargets } from "./compare-kernel.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
+import { differences, drawn, testTargets } from "./compare-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
 // Software drivers compile slowly, and more so on a busy machine.

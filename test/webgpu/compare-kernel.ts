@@ -9,19 +9,8 @@ import { interpret } from "../../src/ir/interpret.ts";
 import "../../src/primitives/routines-part.ts";
 import type { Kernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
 import { runKernel } from "./run-kernel.ts";
-
-/** What every device has at least. */
-export const floorTarget: GpuTarget = {
-  hasF16: false,
-  subgroups: null,
-  matrixTiles: [],
-  storageBuffers: 8,
-  bindingBytes: 2 ** 27,
-  workgroupsPerAxis: 65_535,
-  workgroupBytes: 16_384,
-  workgroupThreads: 256,
-};
 
 /** The floor, and what the test device offers. */
 export async function testTargets(): Promise<readonly GpuTarget[]> {

@@ -7,8 +7,9 @@ import { emitContraction } from "../../src/backends/webgpu/contraction-kernel.ts
 import type { ContractionSchedule } from "../../src/backends/webgpu/contraction-schedule.ts";
 import { contractionSchedule, printSchedule } from "../../src/backends/webgpu/contraction-schedule.ts";
 import type { ContractionKernel } from "../../src/ir/kernel.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
 import type { Comparison } from "./compare-kernel.ts";
-import { compareKernel, floorTarget } from "./compare-kernel.ts";
+import { compareKernel } from "./compare-kernel.ts";
 
 // Software drivers compile slowly, and more so on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });

@@ -3,7 +3,6 @@ import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import { describe, expect, it } from "vitest";
 import { currentRuntime } from "../../src/array/device.ts";
-import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
 import type { Tuning } from "../../src/backends/webgpu/loop-shape.ts";
 import { defaultTuning } from "../../src/backends/webgpu/loop-shape.ts";
@@ -11,6 +10,7 @@ import type { Dtype } from "../../src/base/dtype.ts";
 import { DeviceError } from "../../src/base/errors.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
 import { compare } from "./compare-loops.ts";
 
 /** Arrays that plans take for data; none of them is computed. */
@@ -31,18 +31,6 @@ async function kernelsOf(build: () => mx.MLXArray | readonly mx.MLXArray[]): Pro
     .steps.map(({ kernel }) => kernel)
     .filter((kernel) => kernel.kind === "loop");
 }
-
-/** What a device offers at least. */
-const floor: GpuTarget = {
-  hasF16: false,
-  subgroups: null,
-  matrixTiles: [],
-  storageBuffers: 8,
-  bindingBytes: 2 ** 27,
-  workgroupsPerAxis: 65_535,
-  workgroupBytes: 16_384,
-  workgroupThreads: 256,
-};
 
 const cases: Readonly<Record<string, () => mx.MLXArray | readonly mx.MLXArray[]>> = {
   "a chain of 65,537": () => mx.tanh(data([65_537]).mul(0.5)).add(1),
@@ -123,7 +111,7 @@ describe("on the least that a device offers", () => {
     async (name) => {
       const build = cases[name];
       if (!build) throw new Error(`no case ${name}`);
-      for (const kernel of await kernelsOf(build)) await compare(kernel, floor);
+      for (const kernel of await kernelsOf(build)) await compare(kernel, floorTarget);
     },
   );
 });
@@ -153,7 +141,7 @@ describe("limits of a device", () => {
 
   it("more windows than bindings are a DeviceError that says so", async () => {
     const [kernel] = await kernelsOf(() => data([1_003]).mul(2));
-    const tooMany = (): unknown => kernel && emitLoops(kernel, { ...floor, bindingBytes: 512 });
+    const tooMany = (): unknown => kernel && emitLoops(kernel, { ...floorTarget, bindingBytes: 512 });
     expect(tooMany).toThrow(DeviceError);
     expect(tooMany).toThrow(/binds 16 buffers or parts of large ones, and this device at most 8/);
   });
@@ -169,7 +157,7 @@ describe("limits of a device", () => {
     const { target } = await testDevice();
     const [kernel] = await kernelsOf(() => mx.softmax(data([200_000])));
     if (!kernel) throw new Error("there is a kernel");
-    expect(emitLoops(kernel, floor).dispatches).toHaveLength(3);
+    expect(emitLoops(kernel, floorTarget).dispatches).toHaveLength(3);
     expect(await compare(kernel, { ...target, storageBuffers: 2 })).toBe(1);
   });
 
@@ -182,7 +170,7 @@ describe("limits of a device", () => {
 describe("few dispatches", () => {
   const dispatches = async (build: () => mx.MLXArray): Promise<number> => {
     let count = 0;
-    for (const kernel of await kernelsOf(build)) count += emitLoops(kernel, floor).dispatches.length;
+    for (const kernel of await kernelsOf(build)) count += emitLoops(kernel, floorTarget).dispatches.length;
     return count;
   };
 

@@ -10,7 +10,8 @@ import { contractionSchedule } from "../../src/backends/webgpu/contraction-sched
 import type { GpuKernelCode, GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import type { ContractionKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
-import { compareKernel, floorTarget } from "./compare-kernel.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
+import { compareKernel } from "./compare-kernel.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 

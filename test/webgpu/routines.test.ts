@@ -8,7 +8,8 @@ import { isFloating } from "../../src/base/dtype.ts";
 import { elementsOf, readElement, writeElement } from "../../src/base/elements.ts";
 import type { RoutineKernel } from "../../src/ir/kernel.ts";
 import { scatterInto } from "../../src/primitives/scatter.ts";
-import { compareKernel, drawn, floorTarget } from "./compare-kernel.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
+import { compareKernel, drawn } from "./compare-kernel.ts";
 
 // Software drivers compile slowly, and more so on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });

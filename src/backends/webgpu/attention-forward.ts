@@ -7,6 +7,7 @@ import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { Lanes } from "./attention-lanes.ts";
 import { LaneWriter, step, threads } from "./attention-lanes.ts";
+import { maskPosition, noScore } from "./attention-mask.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
@@ -42,10 +43,10 @@ export function emitForward(
   const columns = Array.from({ length: writer.vectors(valueFeatures) }, (_, v) => v);
   for (const r of each) {
     for (const v of columns) shader.line(`var sum${r}_${v} = vec4f();`);
-    shader.line(`var most${r} = ${floatLiteral(Number.NEGATIVE_INFINITY)};`);
+    shader.line(`var most${r} = ${noScore};`);
     shader.line(`var total${r} = 0f;`);
   }
-  const maskBase = writer.maskBase(head);
+  const maskBase = maskPosition(shader, attention, head);
   shader.line(`var end = ${keys};`);
   if (isCausal) {
     // Keys up to the last one that a query of the workgroup sees: all of them if some query sees none.

@@ -9,6 +9,7 @@ import type { GradientPart } from "./attention-call.ts";
 import { gradientOf } from "./attention-call.ts";
 import type { Lanes } from "./attention-lanes.ts";
 import { LaneWriter, lanesFor, step, threads } from "./attention-lanes.ts";
+import { maskPosition, noScore } from "./attention-mask.ts";
 import type { Grid } from "./grid.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
@@ -90,7 +91,7 @@ class GradientEmitter {
     const shader = this.#shader;
     const owned = this.#ownQueries();
     for (const r of this.#each) {
-      shader.line(`var most${r} = ${floatLiteral(Number.NEGATIVE_INFINITY)};`);
+      shader.line(`var most${r} = ${noScore};`);
       shader.line(`var total${r} = 0f;`);
       shader.line(`var mean${r} = 0f;`);
     }
@@ -194,7 +195,7 @@ class GradientEmitter {
         : "0";
     shader.block(`for (var member = 0; member < ${group}; member++)`, () => {
       const head = shader.let("head", `${keyHead} * ${group} + member`);
-      const maskBase = writer.maskBase(head);
+      const maskBase = maskPosition(writer.shader, writer.attention, head);
       shader.block(`for (var query0 = ${begin}; query0 < ${queries}; query0 += ${step})`, () => {
         const queryRow = (k: number, width: number): string =>
           shader.let("row", `(${head} * ${queries} + min(query0 + ${k}, ${queries - 1})) * ${width}`);
@@ -278,7 +279,7 @@ class GradientEmitter {
       head,
       keyHead,
       names,
-      maskBase: writer.maskBase(head),
+      maskBase: maskPosition(writer.shader, writer.attention, head),
       query: names.map((name) =>
         writer.load(querySlot, rowOf(name, features), features).map((x) => shader.let("q", `${x} * ${factor}`)),
       ),

@@ -9,6 +9,7 @@ import type { CompositeKernel } from "../../ir/kernel.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitForward } from "./attention-forward.ts";
 import { lanesFor } from "./attention-lanes.ts";
+import { lowestScore, maskPosition, noScore } from "./attention-mask.ts";
 import { emitMatrixAttention, isForMatrices } from "./attention-matrix.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
@@ -28,9 +29,6 @@ const valueColumns = 32;
 const weightStride = keyBlock / 4 + 1;
 /** Bytes of workgroup memory with which more features are staged at a time. */
 const wideBytes = 24 * 1024;
-
-/** The least finite score, which those that a query does not see get, as in the definition. */
-const lowest = floatLiteral(-3.4028234663852886e38);
 
 /** The code of an attention. */
 export function emitAttention(kernel: CompositeKernel, target: GpuTarget): GpuKernelCode {
@@ -88,9 +86,9 @@ class AttentionEmitter {
     for (let i = 0; i < perThread; i++)
       for (let c = 0; c < this.#valueChunks; c++) shader.line(`var sum${i}_${c} = vec4f();`);
     // What thread t knows of query t: the greatest score, and the sum of weights.
-    shader.line(`var greatest = ${floatLiteral(Number.NEGATIVE_INFINITY)};`);
+    shader.line(`var greatest = ${noScore};`);
     shader.line("var total = 0f;");
-    const maskBase = this.#maskBase(head);
+    const base = maskPosition(shader, this.#attention, head);
     shader.line(`var end = ${keys};`);
     if (isCausal) {
       // Keys up to the last one that a query of the block sees: all of them if some query sees none.
@@ -99,7 +97,7 @@ class AttentionEmitter {
     }
     shader.block(`for (var key0 = 0; key0 < end; key0 += ${keyBlock})`, () => {
       this.#scores(head, keyHead, query0);
-      this.#weigh(query0, maskBase);
+      this.#weigh(query0, base);
       this.#addValues(keyHead);
     });
     this.#finish(head, query0);
@@ -175,7 +173,7 @@ class AttentionEmitter {
   }
 
   /** Thread t turns the scores of query t into weights, and says by which factor what was summed before shrinks. */
-  #weigh(query0: string, maskBase: string | null): void {
+  #weigh(query0: string, base: string | null): void {
     const shader = this.#shader;
     const { queries, keys, scale, isCausal } = this.#attention;
     const query = shader.let("query", `min(${query0} + own, ${queries - 1})`);
@@ -190,12 +188,12 @@ class AttentionEmitter {
       const lanes = shader.let("keys", `${key} + vec4i(0, 1, 2, 3)`);
       if (isCausal)
         shader.line(
-          `four_scores = select(vec4f(${lowest}), four_scores, ${lanes} <= vec4i(${query} + ${keys - queries}));`,
+          `four_scores = select(vec4f(${lowestScore}), four_scores, ${lanes} <= vec4i(${query} + ${keys - queries}));`,
         );
-      else if (maskBase !== null) this.#mask(`${maskBase} + ${query} * ${this.#attention.mask?.query ?? 0}`, lanes);
+      else if (base !== null) this.#mask(`${base} + ${query} * ${this.#attention.mask?.query ?? 0}`, lanes);
       // Beyond the last key there is nothing, not even a score that is not seen.
       if (keys % keyBlock !== 0) {
-        const none = `vec4f(${floatLiteral(Number.NEGATIVE_INFINITY)})`;
+        const none = `vec4f(${noScore})`;
         shader.line(`four_scores = select(${none}, four_scores, ${lanes} < vec4i(${keys}));`);
       }
       shader.line(`${name} = four_scores;`);
@@ -226,24 +224,9 @@ class AttentionEmitter {
     const loads = ["x", "y", "z", "w"].map((lane) => this.#memory.load(3, `${at}.${lane}`)).join(", ");
     shader.line(
       mask.dtype === "bool"
-        ? `four_scores = select(vec4f(${lowest}), four_scores, vec4<bool>(${loads}));`
+        ? `four_scores = select(vec4f(${lowestScore}), four_scores, vec4<bool>(${loads}));`
         : `four_scores += vec4f(${loads});`,
     );
-  }
-
-  /** The name of the position of a head's mask. */
-  #maskBase(head: string): string | null {
-    const { mask, leading } = this.#attention;
-    if (!mask) return null;
-    const shader = this.#shader;
-    let rest = head;
-    const parts: string[] = [];
-    for (const [axis, length] of [...leading.entries()].reverse()) {
-      const stride = mask.leading[axis] ?? 0;
-      if (stride !== 0) parts.push(`(${rest} % ${length}) * ${stride}`);
-      rest = shader.let("rest", `${rest} / ${length}`);
-    }
-    return shader.let("mask", parts.length === 0 ? "0" : parts.join(" + "));
   }
 
   /** Adds the values of the block's keys by their weights, some columns at a time. */

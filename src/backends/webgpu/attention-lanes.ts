@@ -3,10 +3,10 @@
  * and go past all rows of the other side, which caches bring to everybody. No workgroup memory, no barriers.
  */
 import type { Attention } from "../../compiler/attention-lengths.ts";
+import { lowestScore, noScore } from "./attention-mask.ts";
 import type { GpuTarget } from "./kernel-code.ts";
 import type { ShaderMemory } from "./wgsl-memory.ts";
 import type { Shader } from "./wgsl-shader.ts";
-import { floatLiteral } from "./wgsl-types.ts";
 
 /** How rows are spread over threads. */
 export interface Lanes {
@@ -32,10 +32,6 @@ const mostLanes = 8;
 const registers = 128;
 /** Threads from which a GPU is busy. */
 const busyThreads = 32_768;
-
-/** The least finite score, which those that a query does not see get, as in the definition. */
-const lowest = floatLiteral(-3.4028234663852886e38);
-const nothing = floatLiteral(Number.NEGATIVE_INFINITY);
 
 /**
  * How the rows of an attention with `owned` rows on its own side are spread, `kept` rows of features for each; null if features
@@ -128,18 +124,18 @@ export class LaneWriter {
   mask(scores: string, place: ScorePlace, maskBase: string | null, maskSlot: number): void {
     const { shader } = this;
     const { keys, isCausal, mask } = this.attention;
-    if (isCausal) shader.line(`${scores} = select(vec4f(${lowest}), ${scores}, ${this.#seenInTime(place)});`);
+    if (isCausal) shader.line(`${scores} = select(vec4f(${lowestScore}), ${scores}, ${this.#seenInTime(place)});`);
     else if (mask && maskBase !== null) {
       const given = this.#given(place, maskBase, maskSlot);
       shader.line(
         mask.dtype === "bool"
-          ? `${scores} = select(vec4f(${lowest}), ${scores}, vec4<bool>(${given}));`
+          ? `${scores} = select(vec4f(${lowestScore}), ${scores}, vec4<bool>(${given}));`
           : `${scores} += vec4f(${given});`,
       );
     }
     // Beyond the last key there is nothing, not even a score that is not seen.
     if (keys % step === 0) return;
-    shader.line(`${scores} = select(vec4f(${nothing}), ${scores}, vec4i(${place.key}) < vec4i(${keys}));`);
+    shader.line(`${scores} = select(vec4f(${noScore}), ${scores}, vec4i(${place.key}) < vec4i(${keys}));`);
   }
 
   /** Makes 0 of those of four numbers, a variable, that belong to scores which a query does not see. */
@@ -166,20 +162,5 @@ export class LaneWriter {
     const column = `min(vec4i(${key}), vec4i(${keys - 1})) * ${mask?.key ?? 0}`;
     const at = this.shader.let("at", `vec4i(${maskBase}) + ${row} + ${column}`);
     return ["x", "y", "z", "w"].map((part) => this.memory.load(maskSlot, `${at}.${part}`)).join(", ");
-  }
-
-  /** The name of the position of a head's mask, or null without one. */
-  maskBase(head: string): string | null {
-    const { mask, leading } = this.attention;
-    if (!mask) return null;
-    const { shader } = this;
-    let rest = head;
-    const parts: string[] = [];
-    for (const [axis, length] of [...leading.entries()].reverse()) {
-      const stride = mask.leading[axis] ?? 0;
-      if (stride !== 0) parts.push(`(${rest} % ${length}) * ${stride}`);
-      rest = shader.let("rest", `${rest} / ${length}`);
-    }
-    return shader.let("mask", parts.length === 0 ? "0" : parts.join(" + "));
   }
 }

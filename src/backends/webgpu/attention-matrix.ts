@@ -6,6 +6,7 @@
 
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
+import { lowestScore, noScore } from "./attention-mask.ts";
 import type { RowBlock } from "./attention-staging.ts";
 import { halves, padding, RowStaging, rowSize } from "./attention-staging.ts";
 import { gridOf } from "./grid.ts";
@@ -29,9 +30,6 @@ const scoreSize = side * scoreRow;
 const perThread = keyBlock / 2 / floats;
 /** By how much a score may exceed the one that weights are relative to: e⁸ is a half float with room above. */
 const margin = 8;
-
-const lowest = floatLiteral(-3.4028234663852886e38);
-const nothing = floatLiteral(Number.NEGATIVE_INFINITY);
 
 /** Whether the kernel takes this attention: half floats, whole matrices of features, no mask but that of time. */
 export function isForMatrices(attention: Attention, { inputs }: CompositeKernel["call"], target: GpuTarget): boolean {
@@ -110,7 +108,7 @@ class MatrixAttention {
       );
     for (let j = 0; j < valueFeatures / side; j++)
       shader.line(`var sum${j}: subgroup_matrix_result<f32, ${side}, ${side}>;`);
-    shader.line(`var reference = ${nothing};`);
+    shader.line(`var reference = ${noScore};`);
     shader.line("var total = 0f;");
     shader.line(`var end = ${keys};`);
     const offset = keys - queries;
@@ -183,14 +181,16 @@ class MatrixAttention {
     if (isCausal) {
       shader.block(`if (key0 + ${keyBlock - 1} > ${query0} + ${offset})`, () => {
         for (let c = 0; c < perThread; c++)
-          shader.line(`score${c} = select(vec4f(${lowest}), score${c}, ${key(c)} <= vec4i(${query} + ${offset}));`);
+          shader.line(
+            `score${c} = select(vec4f(${lowestScore}), score${c}, ${key(c)} <= vec4i(${query} + ${offset}));`,
+          );
       });
     }
     if (keys % keyBlock !== 0) {
       // Beyond the last key there is nothing, not even a score that is not seen.
       shader.block(`if (key0 + ${keyBlock} > ${keys})`, () => {
         for (let c = 0; c < perThread; c++)
-          shader.line(`score${c} = select(vec4f(${nothing}), score${c}, ${key(c)} < vec4i(${keys}));`);
+          shader.line(`score${c} = select(vec4f(${noScore}), score${c}, ${key(c)} < vec4i(${keys}));`);
       });
     }
     const four = Array.from({ length: perThread }, (_, c) => `score${c}`).reduce((a, b) => `max(${a}, ${b})`);

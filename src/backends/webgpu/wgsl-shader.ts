@@ -3,14 +3,8 @@ import { MLXError } from "../../base/errors.ts";
 import { libraryFunction } from "./wgsl-library.ts";
 import type { Lanes } from "./wgsl-types.ts";
 
-/** Built-in values that `main` may take. */
-const builtins: Readonly<Record<string, string>> = {
-  workgroup: "@builtin(workgroup_id) workgroup: vec3u",
-  thread: "@builtin(local_invocation_index) thread: u32",
-  workgroups: "@builtin(num_workgroups) workgroups: vec3u",
-  subgroup_lane: "@builtin(subgroup_invocation_id) subgroup_lane: u32",
-  subgroup_size: "@builtin(subgroup_size) subgroup_size: u32",
-};
+/** What `main` takes. */
+const inputs = "@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32";
 
 /** Types that look like numbered names. */
 const typeNames: ReadonlySet<string> = new Set(["f16", "f32", "i32", "u32"]);
@@ -21,7 +15,6 @@ const typeNames: ReadonlySet<string> = new Set(["f16", "f32", "i32", "u32"]);
  */
 export class Shader {
   readonly #enabled = new Set<string>();
-  readonly #inputs = new Set(["workgroup", "thread"]);
   readonly #declarations = new Set<string>();
   readonly #functions = new Map<string, string>();
   readonly #lines: string[] = [];
@@ -70,11 +63,6 @@ export class Shader {
     this.#enabled.add(feature);
   }
 
-  /** Makes a built-in value visible in the body: `workgroups`, `subgroup_lane` or `subgroup_size`. */
-  use(builtin: "workgroups" | "subgroup_lane" | "subgroup_size"): void {
-    this.#inputs.add(builtin);
-  }
-
   /** The text of a call of a library function on arguments of `lanes` lanes; the function becomes part of the shader. */
   call(name: string, lanes: Lanes, ...operands: readonly string[]): string {
     return `${this.function(name, lanes)}(${operands.join(", ")})`;
@@ -97,7 +85,6 @@ export class Shader {
     const body = this.#lines.join("\n");
     // Constants call it by name without asking for it.
     if (/\bfloat_of\(/.test(body + [...this.#declarations].join())) this.function("float_of");
-    const inputs = [...this.#inputs].map((name) => builtins[name]).join(", ");
     return [
       ...[...this.#enabled].map((feature) => `enable ${feature};`),
       ...this.#declarations,

@@ -32,15 +32,3 @@ export function columnsOf(lines: readonly ChartLine[], isLogarithmic: boolean): 
   );
   return [[...steps], ...columns.map((column): Column => [...column])];
 }
-
-/** The row whose step is nearest to `step`. */
-export function nearestRow(steps: readonly number[], step: number): number {
-  let [low, high] = [0, steps.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((steps[middle] ?? 0) < step) low = middle + 1;
-    else high = middle;
-  }
-  const before = steps[low - 1];
-  return before !== undefined && step - before < (steps[low] ?? Number.POSITIVE_INFINITY) - step ? low - 1 : low;
-}

@@ -1,0 +1,14 @@
+/** What every WebGPU device has at least. */
+import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
+
+/** The least abilities that the specification allows. */
+export const floorTarget: GpuTarget = {
+  hasF16: false,
+  subgroups: null,
+  matrixTiles: [],
+  storageBuffers: 8,
+  bindingBytes: 2 ** 27,
+  workgroupsPerAxis: 65_535,
+  workgroupBytes: 16_384,
+  workgroupThreads: 256,
+};
