@@ -7,12 +7,20 @@ export type RunDirectory = string | URL | FileSystemDirectoryHandle;
 
 /** The files of a run. */
 export interface RunFiles {
+  /** What messages call the directory. */
+  readonly name: string;
   /** Writes at the end of a file, which is made if it is not there. */
   append(name: string, bytes: Uint8Array): Promise<void>;
   /** How many bytes a file has; 0 if it is not there. */
   size(name: string): Promise<number>;
   /** The bytes of a file from `offset` on. */
   read(name: string, offset: number): Promise<Uint8Array>;
+  /** When a file was written last, in milliseconds since 1970; null if it is not there. */
+  modified(name: string): Promise<number | null>;
+  /** Writes a file anew. */
+  replace(name: string, bytes: Uint8Array): Promise<void>;
+  /** Removes a file, if it is there. */
+  remove(name: string): Promise<void>;
 }
 
 /** Opens a directory, which is made if it is not there. @throws {ArgumentError} for a path in a browser */
@@ -28,20 +36,22 @@ export async function openRunFiles(directory: RunDirectory): Promise<RunFiles> {
 }
 
 async function diskFiles(directory: string | URL): Promise<RunFiles> {
-  const { appendFile, mkdir, open, stat } = await import(/* webpackIgnore: true */ "node:fs/promises").catch(noFiles);
+  const { appendFile, mkdir, open, rm, stat, writeFile } = await import(
+    /* webpackIgnore: true */ "node:fs/promises"
+  ).catch(noFiles);
   const { join } = await import(/* webpackIgnore: true */ "node:path").catch(noFiles);
   const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url").catch(noFiles);
   const folder = directory instanceof URL ? fileURLToPath(directory) : directory;
   await mkdir(folder, { recursive: true });
-  const size = async (name: string): Promise<number> => {
-    try {
-      return (await stat(join(folder, name))).size;
-    } catch {
-      return 0;
-    }
-  };
+  const known = (name: string): Promise<{ readonly size: number; readonly mtimeMs: number } | null> =>
+    stat(join(folder, name)).catch(() => null);
+  const size = async (name: string): Promise<number> => (await known(name))?.size ?? 0;
   return {
+    name: folder,
     size,
+    modified: async (name) => (await known(name))?.mtimeMs ?? null,
+    replace: (name, bytes) => writeFile(join(folder, name), bytes),
+    remove: (name) => rm(join(folder, name), { force: true }),
     append: (name, bytes) => appendFile(join(folder, name), bytes),
     async read(name, offset) {
       const length = (await size(name)) - offset;
@@ -58,20 +68,34 @@ async function diskFiles(directory: string | URL): Promise<RunFiles> {
 }
 
 function handleFiles(directory: FileSystemDirectoryHandle): RunFiles {
-  const fileOf = async (name: string): Promise<File> =>
-    (await directory.getFileHandle(name, { create: true })).getFile();
+  const fileOf = async (name: string): Promise<File | null> => {
+    try {
+      return await (await directory.getFileHandle(name)).getFile();
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "NotFoundError") return null;
+      throw error;
+    }
+  };
+  const write = async (name: string, position: number, bytes: Uint8Array): Promise<void> => {
+    const handle = await directory.getFileHandle(name, { create: true });
+    if (!("createWritable" in handle)) {
+      throw new ArgumentError("train", "log: this browser cannot write to the private files of a page");
+    }
+    const stream = await handle.createWritable({ keepExistingData: position > 0 });
+    await stream.write({ type: "write", position, data: new Uint8Array(bytes) });
+    await stream.close();
+  };
+  const size = async (name: string): Promise<number> => (await fileOf(name))?.size ?? 0;
   return {
-    size: async (name) => (await fileOf(name)).size,
-    read: async (name, offset) => new Uint8Array(await (await fileOf(name)).slice(offset).arrayBuffer()),
-    async append(name, bytes) {
-      const handle = await directory.getFileHandle(name, { create: true });
-      if (!("createWritable" in handle)) {
-        throw new ArgumentError("train", "log: this browser cannot write to the private files of a page");
-      }
-      const { size } = await handle.getFile();
-      const stream = await handle.createWritable({ keepExistingData: true });
-      await stream.write({ type: "write", position: size, data: new Uint8Array(bytes) });
-      await stream.close();
+    name: directory.name,
+    size,
+    modified: async (name) => (await fileOf(name))?.lastModified ?? null,
+    read: async (name, offset) =>
+      new Uint8Array((await (await fileOf(name))?.slice(offset).arrayBuffer()) ?? new ArrayBuffer(0)),
+    append: async (name, bytes) => write(name, await size(name), bytes),
+    replace: (name, bytes) => write(name, 0, bytes),
+    async remove(name) {
+      if (await fileOf(name)) await directory.removeEntry(name);
     },
   };
 }

@@ -2,6 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import { readCommand, type TrainingControl } from "./control.ts";
 import type { TrainEvent, TrainPosition } from "./events.ts";
+import { RunClaim } from "./run-claim.ts";
 import { openRunFiles, type RunDirectory, type RunFiles } from "./run-files.ts";
 import { commandsFile, eventsFile, runEventOf, writeRunEvent } from "./run-lines.ts";
 import { fileHeader, recordOf } from "./tensorboard.ts";
@@ -49,6 +50,7 @@ function isLogOptions(target: RunDirectory | LogOptions): target is LogOptions {
 
 class RunLog {
   readonly #files: RunFiles;
+  readonly #claim: RunClaim;
   readonly #control: TrainingControl;
   readonly #boardFile: string;
   #lines = "";
@@ -61,8 +63,9 @@ class RunLog {
   #polling: ReturnType<typeof setInterval> | null = null;
   #isObeying = false;
 
-  private constructor(files: RunFiles, control: TrainingControl, commandOffset: number) {
+  private constructor(files: RunFiles, claim: RunClaim, control: TrainingControl, commandOffset: number) {
     this.#files = files;
+    this.#claim = claim;
     this.#control = control;
     this.#commandOffset = commandOffset;
     this.#boardFile = `events.out.tfevents.${Math.floor(Date.now() / 1000)}.mlx-ts`;
@@ -71,7 +74,7 @@ class RunLog {
 
   /** What was asked of an earlier training in the same directory is not done again. */
   static async open(files: RunFiles, control: TrainingControl): Promise<RunLog> {
-    return new RunLog(files, control, await files.size(commandsFile));
+    return new RunLog(files, await RunClaim.take(files), control, await files.size(commandsFile));
   }
 
   async write(event: TrainEvent): Promise<void> {
@@ -103,7 +106,11 @@ class RunLog {
       const { step, epoch, batch } = this.#position;
       this.#lines += writeRunEvent({ kind: "end", step, epoch, batch, reason: "aborted", milliseconds: Number.NaN });
     }
-    await this.#flush();
+    try {
+      await this.#flush();
+    } finally {
+      await this.#claim.release();
+    }
   }
 
   #record(record: Uint8Array): void {
@@ -112,6 +119,7 @@ class RunLog {
   }
 
   async #flush(): Promise<void> {
+    await this.#claim.check();
     const lines = new TextEncoder().encode(this.#lines);
     const records = new Uint8Array(this.#recordBytes);
     let at = 0;

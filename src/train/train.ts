@@ -68,7 +68,8 @@ export interface TrainOptions<M extends Module, B> {
   readonly control?: TrainingControl;
   /**
    * Where events are written as they come, for TensorBoard and as JSON lines: the path of a directory in Node, Deno and Bun, a
-   * `FileSystemDirectoryHandle` in a browser. The studio shows it, and sends commands there.
+   * `FileSystemDirectoryHandle` in a browser. The studio shows it, and sends commands there. One training at a time: a second
+   * one is refused.
    */
   readonly log?: RunDirectory | LogOptions;
 }
@@ -77,7 +78,7 @@ export interface TrainOptions<M extends Module, B> {
  * Trains a model; what happens comes as events, and nothing happens that is not asked for: a loop that stops asking pauses
  * the training, `break` ends it. Parameters and the optimizer's state are up to date at every event.
  *
- * @throws {ArgumentError} if `epochs` or `steps` is negative, or `log` is a path in a browser
+ * @throws {ArgumentError} if `epochs` or `steps` is negative, `log` is a path in a browser, or another training writes there
  * @example
  * const model = new nn.Linear(1, 1);
  * const batches = [{ x: array([[1], [2]]), y: array([[3], [5]]) }];

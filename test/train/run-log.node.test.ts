@@ -174,6 +174,31 @@ describe("train with a log", () => {
     await expect(collect(train({ ...failing, log: join(folder, "run") }))).rejects.toThrow("no more data");
     expect((await writtenEvents()).at(-1)).toMatchObject({ kind: "failure", message: "no more data" });
   });
+
+  it("refuses a directory that another training writes to, and goes on where one was killed", async () => {
+    const log = join(folder, "run");
+    const first = train({ ...options(), epochs: 1e6, log });
+    await first.next();
+    const second = train({ ...options(), log });
+    const error = await second.next().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(mx.ArgumentError);
+    expect(String(error)).toContain(`another training writes to ${log}; give each a directory of its own`);
+    await first.next();
+    await first.return();
+    expect((await writtenEvents()).map(({ kind }) => kind)).toEqual(["start", "step", "end"]);
+    await writeFile(join(log, "training.lock"), "1 of a training that was killed");
+    await collect(train({ ...options(), steps: 1, log }));
+    expect((await writtenEvents()).at(-1)).toMatchObject({ kind: "end", reason: "finished" });
+    expect(await readdir(log)).not.toContain("training.lock");
+  });
+
+  it("is the older one's where two begin at once", async () => {
+    const log = join(folder, "run");
+    const both = [1, 2].map(() => collect(train({ ...options(), epochs: 40, log })));
+    const ends = await Promise.allSettled(both);
+    expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(await readdir(log)).not.toContain("training.lock");
+  });
 });
 
 describe("lines of events", () => {

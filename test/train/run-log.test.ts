@@ -34,10 +34,15 @@ describe.skipIf(typeof document === "undefined")("train with a log in a browser"
     const directory = await root.getDirectoryHandle("run", { create: true });
     for await (const _ of train({ ...options(), log: directory }));
     for await (const _ of train({ ...options(), log: directory }));
+    const first = train({ ...options(), log: directory });
+    await first.next();
+    await expect(train({ ...options(), log: directory }).next()).rejects.toThrow("another training writes to run");
+    await first.return();
     const lines = await (await (await directory.getFileHandle(eventsFile)).getFile()).text();
     const kinds = readRunEvents(lines).map(({ kind }) => kind);
-    expect(kinds).toEqual(["start", "step", "epoch", "end", "start", "step", "epoch", "end"]);
+    expect(kinds).toEqual(["start", "step", "epoch", "end", "start", "step", "epoch", "end", "start", "end"]);
     for await (const [name, handle] of directory.entries()) {
+      expect(name).not.toContain("lock");
       if (!name.includes("tfevents") || !(handle instanceof FileSystemFileHandle)) continue;
       const records = readBoard(new Uint8Array(await (await handle.getFile()).arrayBuffer()));
       expect(records[0]?.version).toBe("brain.Event:2");
