@@ -88,7 +88,7 @@ export const gpu: {
   },
   async use(device) {
     const { adoptDevice, WebGpuBackend } = await webgpu.load();
-    runtimeOf(new WebGpuBackend(adoptDevice(device)));
+    runtimeOf(new WebGpuBackend(await adoptDevice(device)));
   },
   close() {
     current?.close();

@@ -106,31 +106,31 @@ it("softmax: a team of threads for each row, which stays in registers", async ()
       let s15 = max_of(s14.x, s14.y);
       let s16 = max_of(s14.z, s14.w);
       let s17 = max_of(s15, s16);
+      let f18 = thread - u32(member1);
       workgroupBarrier();
       team1_0[thread] = bitcast<u32>(s17);
       workgroupBarrier();
       if (member1 < 4) {
-        let s18 = bitcast<f32>(team1_0[thread]);
-        let s19 = bitcast<f32>(team1_0[thread + 4u]);
-        let s20 = max_of(s18, s19);
-        let s21 = bitcast<f32>(team1_0[thread + 8u]);
-        let s22 = max_of(s20, s21);
-        let s23 = bitcast<f32>(team1_0[thread + 12u]);
-        team1_0[thread] = bitcast<u32>(max_of(s22, s23));
+        let s19 = bitcast<f32>(team1_0[thread]);
+        let s20 = bitcast<f32>(team1_0[thread + 4u]);
+        let s21 = max_of(s19, s20);
+        let s22 = bitcast<f32>(team1_0[thread + 8u]);
+        let s23 = max_of(s21, s22);
+        let s24 = bitcast<f32>(team1_0[thread + 12u]);
+        team1_0[thread] = bitcast<u32>(max_of(s23, s24));
       }
       workgroupBarrier();
       if (member1 < 1) {
-        let s24 = bitcast<f32>(team1_0[thread]);
-        let s25 = bitcast<f32>(team1_0[thread + 1u]);
-        let s26 = max_of(s24, s25);
-        let s27 = bitcast<f32>(team1_0[thread + 2u]);
-        let s28 = max_of(s26, s27);
-        let s29 = bitcast<f32>(team1_0[thread + 3u]);
-        team1_0[thread] = bitcast<u32>(max_of(s28, s29));
+        let s25 = bitcast<f32>(team1_0[thread]);
+        let s26 = bitcast<f32>(team1_0[thread + 1u]);
+        let s27 = max_of(s25, s26);
+        let s28 = bitcast<f32>(team1_0[thread + 2u]);
+        let s29 = max_of(s27, s28);
+        let s30 = bitcast<f32>(team1_0[thread + 3u]);
+        team1_0[thread] = bitcast<u32>(max_of(s29, s30));
       }
       workgroupBarrier();
-      let f30 = thread - u32(member1);
-      let s31 = bitcast<f32>(team1_0[f30]);
+      let s31 = bitcast<f32>(team1_0[f18]);
       let r32 = s31;
       let v33 = v4 - vec4f(r32);
       let v34 = exp_of4(v33);
@@ -149,31 +149,31 @@ it("softmax: a team of threads for each row, which stays in registers", async ()
       let s47 = s46.x + s46.y;
       let s48 = s46.z + s46.w;
       let s49 = s47 + s48;
+      let f50 = thread - u32(member1);
       workgroupBarrier();
       team1_0[thread] = bitcast<u32>(s49);
       workgroupBarrier();
       if (member1 < 4) {
-        let s50 = bitcast<f32>(team1_0[thread]);
-        let s51 = bitcast<f32>(team1_0[thread + 4u]);
-        let s52 = s50 + s51;
-        let s53 = bitcast<f32>(team1_0[thread + 8u]);
-        let s54 = s52 + s53;
-        let s55 = bitcast<f32>(team1_0[thread + 12u]);
-        team1_0[thread] = bitcast<u32>(s54 + s55);
+        let s51 = bitcast<f32>(team1_0[thread]);
+        let s52 = bitcast<f32>(team1_0[thread + 4u]);
+        let s53 = s51 + s52;
+        let s54 = bitcast<f32>(team1_0[thread + 8u]);
+        let s55 = s53 + s54;
+        let s56 = bitcast<f32>(team1_0[thread + 12u]);
+        team1_0[thread] = bitcast<u32>(s55 + s56);
       }
       workgroupBarrier();
       if (member1 < 1) {
-        let s56 = bitcast<f32>(team1_0[thread]);
-        let s57 = bitcast<f32>(team1_0[thread + 1u]);
-        let s58 = s56 + s57;
-        let s59 = bitcast<f32>(team1_0[thread + 2u]);
-        let s60 = s58 + s59;
-        let s61 = bitcast<f32>(team1_0[thread + 3u]);
-        team1_0[thread] = bitcast<u32>(s60 + s61);
+        let s57 = bitcast<f32>(team1_0[thread]);
+        let s58 = bitcast<f32>(team1_0[thread + 1u]);
+        let s59 = s57 + s58;
+        let s60 = bitcast<f32>(team1_0[thread + 2u]);
+        let s61 = s59 + s60;
+        let s62 = bitcast<f32>(team1_0[thread + 3u]);
+        team1_0[thread] = bitcast<u32>(s61 + s62);
       }
       workgroupBarrier();
-      let f62 = thread - u32(member1);
-      let s63 = bitcast<f32>(team1_0[f62]);
+      let s63 = bitcast<f32>(team1_0[f50]);
       let r64 = s63;
       let v65 = divide4(v34, vec4f(r64));
       let v66 = divide4(v36, vec4f(r64));
@@ -317,40 +317,40 @@ it("a sum over columns: a few rows for each thread, vectors of four columns", as
         a4 = s16;
       }
       let s17 = a4;
+      let f18 = thread - u32(member2) * 8u;
       workgroupBarrier();
       team4_0[thread] = bitcast<vec4u>(s17);
       workgroupBarrier();
       if (member2 < 8) {
-        let s18 = bitcast<vec4f>(team4_0[thread]);
-        let s19 = bitcast<vec4f>(team4_0[thread + 64u]);
-        let s20 = s18 + s19;
-        let s21 = bitcast<vec4f>(team4_0[thread + 128u]);
-        let s22 = s20 + s21;
-        let s23 = bitcast<vec4f>(team4_0[thread + 192u]);
-        team4_0[thread] = bitcast<vec4u>(s22 + s23);
+        let s19 = bitcast<vec4f>(team4_0[thread]);
+        let s20 = bitcast<vec4f>(team4_0[thread + 64u]);
+        let s21 = s19 + s20;
+        let s22 = bitcast<vec4f>(team4_0[thread + 128u]);
+        let s23 = s21 + s22;
+        let s24 = bitcast<vec4f>(team4_0[thread + 192u]);
+        team4_0[thread] = bitcast<vec4u>(s23 + s24);
       }
       workgroupBarrier();
       if (member2 < 2) {
-        let s24 = bitcast<vec4f>(team4_0[thread]);
-        let s25 = bitcast<vec4f>(team4_0[thread + 16u]);
-        let s26 = s24 + s25;
-        let s27 = bitcast<vec4f>(team4_0[thread + 32u]);
-        let s28 = s26 + s27;
-        let s29 = bitcast<vec4f>(team4_0[thread + 48u]);
-        team4_0[thread] = bitcast<vec4u>(s28 + s29);
+        let s25 = bitcast<vec4f>(team4_0[thread]);
+        let s26 = bitcast<vec4f>(team4_0[thread + 16u]);
+        let s27 = s25 + s26;
+        let s28 = bitcast<vec4f>(team4_0[thread + 32u]);
+        let s29 = s27 + s28;
+        let s30 = bitcast<vec4f>(team4_0[thread + 48u]);
+        team4_0[thread] = bitcast<vec4u>(s29 + s30);
       }
       workgroupBarrier();
       if (member2 < 1) {
-        let s30 = bitcast<vec4f>(team4_0[thread]);
-        let s31 = bitcast<vec4f>(team4_0[thread + 8u]);
-        team4_0[thread] = bitcast<vec4u>(s30 + s31);
+        let s31 = bitcast<vec4f>(team4_0[thread]);
+        let s32 = bitcast<vec4f>(team4_0[thread + 8u]);
+        team4_0[thread] = bitcast<vec4u>(s31 + s32);
       }
       workgroupBarrier();
-      let f33 = thread - u32(member2) * 8u;
-      let s34 = bitcast<vec4f>(team4_0[f33]);
-      let r35 = s34;
+      let s33 = bitcast<vec4f>(team4_0[f18]);
+      let r34 = s33;
       if (member2 == 0) {
-        store0x4(point3 * 4, r35);
+        store0x4(point3 * 4, r34);
       }
     }
     "

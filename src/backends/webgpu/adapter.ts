@@ -1,7 +1,8 @@
 /** Finds a GPU and opens a device with everything it offers: the browser's or runtime's own, or Dawn's package for Node. */
 import { DeviceError } from "../../base/errors.ts";
-import type { Gpu, GpuAdapterInfo, GpuDevice, GpuFeatures, GpuLimits } from "./gpu-api.ts";
+import type { Gpu, GpuAdapterInfo, GpuDevice } from "./gpu-api.ts";
 import type { GpuTarget } from "./kernel-code.ts";
+import { areNeighboursTogether } from "./subgroup-trial.ts";
 
 /** A device ready to use. */
 export interface OpenDevice {
@@ -53,7 +54,7 @@ export async function openDevice(wanted: WantedAbilities = everything): Promise<
   }
   try {
     const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
-    return { device, target: targetOf(device, adapter.info), info: adapter.info, isShared: false };
+    return { device, target: await targetOf(device, adapter.info), info: adapter.info, isShared: false };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DeviceError("gpu", `the adapter ${describeAdapter(adapter.info)} gave no device: ${reason}`, { cause });
@@ -61,9 +62,9 @@ export async function openDevice(wanted: WantedAbilities = everything): Promise<
 }
 
 /** A device that the program itself opened, with what it was opened with. */
-export function adoptDevice(device: GpuDevice): OpenDevice {
+export async function adoptDevice(device: GpuDevice): Promise<OpenDevice> {
   const info = device.adapterInfo ?? { vendor: "", architecture: "", device: "", description: "" };
-  return { device, target: targetOf(device, info), info, isShared: true };
+  return { device, target: await targetOf(device, info), info, isShared: true };
 }
 
 /** Vendor, architecture and description, as far as they are known. */
@@ -71,13 +72,16 @@ export function describeAdapter({ vendor, architecture, device, description }: G
   return [vendor, architecture, device, description].filter((part) => part !== "").join(" ") || "unknown";
 }
 
-function targetOf(
-  { features, limits }: { readonly features: GpuFeatures; readonly limits: GpuLimits },
-  info: GpuAdapterInfo,
-): GpuTarget {
+async function targetOf(device: GpuDevice, info: GpuAdapterInfo): Promise<GpuTarget> {
+  const { features, limits } = device;
   const { subgroupMinSize: min, subgroupMaxSize: max } = info;
-  const hasSubgroups = features.has("subgroups") && min !== undefined && max !== undefined && min > 0;
-  const hasMatrices = features.has("chromium-experimental-subgroup-matrix");
+  const hasSubgroups =
+    features.has("subgroups") &&
+    min !== undefined &&
+    max !== undefined &&
+    min > 0 &&
+    (await areNeighboursTogether(device, min));
+  const hasMatrices = hasSubgroups && features.has("chromium-experimental-subgroup-matrix");
   return {
     hasF16: features.has("shader-f16"),
     subgroups: hasSubgroups ? { min, max } : null,

@@ -76,7 +76,11 @@ export interface GpuDevice {
   createPipelineLayout(descriptor: { readonly bindGroupLayouts: readonly object[] }): object;
   createComputePipelineAsync(descriptor: {
     readonly layout: object | "auto";
-    readonly compute: { readonly module: GpuShaderModule; readonly entryPoint: string };
+    readonly compute: {
+      readonly module: GpuShaderModule;
+      readonly entryPoint: string;
+      readonly constants?: Readonly<Record<string, number>>;
+    };
     readonly label?: string;
   }): Promise<object>;
   createBindGroup(descriptor: {

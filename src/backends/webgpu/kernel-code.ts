@@ -4,7 +4,10 @@
 export interface GpuTarget {
   /** Whether shaders may use 16-bit floats (`enable f16`). */
   readonly hasF16: boolean;
-  /** Whether shaders may use subgroup operations (`enable subgroups`), and between which sizes a subgroup may be. */
+  /**
+   * Whether shaders may use subgroup operations (`enable subgroups`), and between which sizes a subgroup may be. Threads whose
+   * numbers in the workgroup differ by less than `min`, counted from a multiple of it, are lanes of one subgroup in this order.
+   */
   readonly subgroups: { readonly min: number; readonly max: number } | null;
   /** Tiles of f16 products summed in f32 that a subgroup computes as one matrix operation; empty without the feature. */
   readonly matrixTiles: readonly { readonly m: number; readonly n: number; readonly k: number }[];

@@ -12,7 +12,7 @@ import { Reducer } from "./loop-reducer.ts";
 import type { Stage } from "./loop-schedule.ts";
 import type { Tuning } from "./loop-shape.ts";
 import type { Team } from "./loop-team.ts";
-import { joinTeam } from "./loop-team.ts";
+import { joinTeam, neighboursOf } from "./loop-team.ts";
 import { WgslEmitter } from "./wgsl-expression.ts";
 import type { KernelInterface } from "./wgsl-memory.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
@@ -99,12 +99,14 @@ class StageEmitter {
 
   #team(member: string): Team {
     const { team, layout, perGroup } = this.#stage;
-    return { size: team, stride: layout === "along" ? 1 : perGroup, member };
+    const neighbours = neighboursOf(this.#context.target);
+    return { size: team, stride: layout === "along" ? 1 : perGroup, member, neighbours };
   }
 
   /** All threads of the workgroup. */
   get #everyone(): Team {
-    return { size: this.#threads, stride: 1, member: "i32(thread)" };
+    const neighbours = neighboursOf(this.#context.target);
+    return { size: this.#threads, stride: 1, member: "i32(thread)", neighbours };
   }
 
   /** One point for each team. */

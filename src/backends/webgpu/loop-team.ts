@@ -1,4 +1,5 @@
 /** Threads of a workgroup that work on one point together, and how they join what each of them has found. */
+import type { GpuTarget } from "./kernel-code.ts";
 import type { Reducer, State } from "./loop-reducer.ts";
 import type { Shader } from "./wgsl-shader.ts";
 import type { Lanes, RegisterType } from "./wgsl-types.ts";
@@ -10,6 +11,13 @@ export interface Team {
   readonly stride: number;
   /** An i32 that says which member this thread is. */
   readonly member: string;
+  /** Neighbouring threads that surely share a subgroup, a power of two: see `neighboursOf`. */
+  readonly neighbours: number;
+}
+
+/** Threads, counted from a multiple of as many, that exchange values as a subgroup; 1 where a device has none. */
+export function neighboursOf({ subgroups }: GpuTarget): number {
+  return subgroups?.min ?? 1;
 }
 
 /** Bytes of workgroup memory that joining takes for each thread of a workgroup, at most. */
@@ -23,8 +31,8 @@ function arrayLimit(lanes: Lanes): number {
 }
 
 /**
- * Joins the states of all members of each team; every member gets the result. All threads of the workgroup must come here,
- * and states are names.
+ * Joins the states of all members of each team, those of a subgroup by exchanging registers, what subgroups have found through
+ * workgroup memory; every member gets the result. All threads of the workgroup must come here, and states are names.
  */
 export function joinTeam(
   shader: Shader,
@@ -60,6 +68,10 @@ function joinSome(
   lanes: Lanes,
   threads: number,
 ): State[] {
+  const { size, stride, member } = team;
+  const reach = reachOf(team);
+  const near = exchange(shader, reducers, states, lanes, stride, reach);
+  if (reach === size) return near;
   const words = typeName("u32", lanes);
   let count = 0;
   const arrays = reducers.map(({ parts }) =>
@@ -76,24 +88,32 @@ function joinSome(
       shader.line(`${arrays[k]?.[p]}[${place}] = ${toWords(text, reducers[k]?.parts[p] ?? "u32", lanes)};`);
     });
   };
+  const scaled = stride === 1 ? "" : ` * ${stride}u`;
+  const first = shader.let("f", `thread - u32(${member})${scaled}`);
   // Whoever still reads what was joined before must be done.
   shader.line("workgroupBarrier();");
-  states.forEach((state, k) => {
-    write(k, "thread", state);
-  });
+  // What a subgroup has found is written by its first member, to places side by side.
+  const writeAll = (place: string): void => {
+    near.forEach((state, k) => {
+      write(k, place, state);
+    });
+  };
+  if (reach === 1) writeAll("thread");
+  else shader.block(`if (${member} % ${reach} == 0)`, () => writeAll(`${first} + u32(${member} / ${reach})${scaled}`));
   shader.line("workgroupBarrier();");
-  for (let width = team.size; width > 1; ) {
+  let width = size / reach;
+  while (width > reach || !isPower(width)) {
     const ways = Math.min(width, 4);
     const next = Math.ceil(width / ways);
-    shader.block(`if (${team.member} < ${next})`, () => {
+    shader.block(`if (${member} < ${next})`, () => {
       reducers.forEach((reducer, k) => {
         let state = read(k, "thread");
         for (let way = 1; way < ways; way++) {
           const names = state.map((text) => shader.let("s", text));
           const isFull = (way + 1) * next <= width;
-          const other = read(k, `thread + ${way * next * team.stride}u`).map((text) => shader.let("s", text));
+          const other = read(k, `thread + ${way * next * stride}u`).map((text) => shader.let("s", text));
           const identity = reducer.identity(lanes);
-          const isMember = `${team.member} < ${width - way * next}`;
+          const isMember = `${member} < ${width - way * next}`;
           const padded = other.map((text, p) =>
             isFull ? text : shader.let("s", `select(${identity[p]}, ${text}, ${isMember})`),
           );
@@ -105,8 +125,41 @@ function joinSome(
     shader.line("workgroupBarrier();");
     width = next;
   }
-  const first = shader.let("f", `thread - u32(${team.member})${team.stride === 1 ? "" : ` * ${team.stride}u`}`);
-  return reducers.map((_, k) => read(k, first).map((text) => shader.let("s", text)));
+  const own = width === 1 ? first : shader.let("o", `${first} + u32(${member} % ${width})${scaled}`);
+  const last = reducers.map((_, k) => read(k, own).map((text) => shader.let("s", text)));
+  return exchange(shader, reducers, last, lanes, stride, width);
+}
+
+/** How many members in a row share a subgroup, as far as they divide the team evenly. */
+function reachOf({ size, stride, neighbours }: Team): number {
+  let reach = 1;
+  while (isPower(stride) && size % (reach * 2) === 0 && reach * 2 * stride <= neighbours) reach *= 2;
+  return reach;
+}
+
+function isPower(x: number): boolean {
+  return (x & (x - 1)) === 0;
+}
+
+/** Joins the states of every `count` members in a row, a power of two within a subgroup; all of them get the result. */
+function exchange(
+  shader: Shader,
+  reducers: readonly Reducer[],
+  states: readonly State[],
+  lanes: Lanes,
+  stride: number,
+  count: number,
+): State[] {
+  if (count > 1) shader.enable("subgroups");
+  let joined = [...states];
+  for (let distance = 1; distance < count; distance *= 2) {
+    joined = reducers.map((reducer, k) => {
+      const own = joined[k] ?? [];
+      const other = own.map((text) => shader.let("s", `subgroupShuffleXor(${text}, ${distance * stride}u)`));
+      return reducer.combine(own, other, lanes).map((text) => shader.let("s", text));
+    });
+  }
+  return joined;
 }
 
 /** The bits of a part of a state; bool does not occur. */
