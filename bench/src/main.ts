@@ -3,6 +3,7 @@
  *
  *     npm run bench -- [quick] [ours] [--only softmax,matmul] [--threads 1,2]
  *     npm run bench -- memory
+ *     npm run bench -- soak [--minutes 60] [--seed 0]
  *     npm run bench -- gpu [--only matmul,softmax]
  *     npm run bench -- cpu [quick] [ours] [--only conv] [--threads 1,2] [--by median|best|processor]
  *
@@ -16,6 +17,7 @@ import { measureMemory } from "./memory.ts";
 import { Peer, subjects } from "./peer.ts";
 import { digits, installPeers, save } from "./results.ts";
 import { type Row, rows } from "./rows.ts";
+import { soak } from "./soak.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,13 +25,16 @@ const { values, positionals } = parseArgs({
     only: { type: "string" },
     threads: { type: "string", default: "1,2" },
     by: { type: "string", default: "median" },
+    minutes: { type: "string", default: "60" },
+    seed: { type: "string", default: "0" },
   },
 });
-const known = ["quick", "ours", "memory", "gpu", "cpu"];
+const known = ["quick", "ours", "memory", "gpu", "cpu", "soak"];
 const unknown = positionals.find((word) => !known.includes(word));
 if (unknown !== undefined) throw new Error(`there is no ${unknown}: say ${known.join(", ")}`);
 
 if (positionals.includes("memory")) await measureMemory();
+else if (positionals.includes("soak")) await soak(Number(values.minutes), Number(values.seed));
 else if (positionals.includes("gpu")) await import("./gpu.ts");
 else if (positionals.includes("cpu")) await measureCpu(values, positionals);
 else await measureRows();
