@@ -5,7 +5,7 @@ import type { Axis, Expr } from "../../ir/expr.ts";
 import { argOf, Expressions } from "../../ir/expr.ts";
 import type { Loop, LoopKernel } from "../../ir/kernel.ts";
 import type { AccumulatorType } from "./accumulator.ts";
-import { Accumulator, accumulatorBytes, accumulatorType } from "./accumulator.ts";
+import { Accumulator, accumulatorBytes, accumulatorType, pointsPerBlock } from "./accumulator.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
@@ -123,6 +123,14 @@ interface Spelling {
   readonly spelled: ReadonlyMap<number, Expr>;
 }
 
+/** The vectors of a loop, and which of its accumulators take them in blocks. */
+interface Vectors {
+  readonly step: Axis;
+  readonly lane: Axis;
+  readonly vector: Loop;
+  readonly blocks: readonly Accumulator[];
+}
+
 interface Range {
   readonly begin: number;
   readonly end: number;
@@ -231,7 +239,10 @@ class LoopEmitter {
     this.#nest(loop, outer, isSplitVector ? null : split, () => {
       em.laneAxis = { lane, lanes };
       const range = isSplitVector && split ? this.#scaled(split, lanes) : null;
-      this.#countVectors(step, lane, range, vector, () => this.#body(vector, main, { reduces: loop.reduces, spelled }));
+      const blocks = vectorCount >= pointsPerBlock ? main.filter(({ takesBlocks }) => takesBlocks) : [];
+      this.#countVectors({ step, lane, vector, blocks }, range, () =>
+        this.#body(vector, main, { reduces: loop.reduces, spelled }),
+      );
       em.laneAxis = null;
       if (axis.length % lanes !== 0) {
         const from = this.#f.local("i32");
@@ -322,13 +333,13 @@ class LoopEmitter {
     em.leave();
   }
 
-  /** Counts the vectors of a loop: one by one, or in passes over strips of them. */
-  #countVectors(step: Axis, lane: Axis, range: Range | null, vector: Loop, body: () => void): void {
+  /** Counts the vectors of a loop: one by one, in blocks that sums are taken of, or in passes over strips of them. */
+  #countVectors({ step, lane, vector, blocks }: Vectors, range: Range | null, body: () => void): void {
     const f = this.#f;
     const em = this.#em;
     const { keeping, nextAxis, target } = this.#options;
     const exprs = expressionsIn(vector);
-    if (!keeping) {
+    if (!keeping && blocks.length === 0) {
       this.#count(step, range, body, exprs);
       return;
     }
@@ -337,12 +348,33 @@ class LoopEmitter {
     const all = range ?? { begin: f.local("i32"), end: f.local("i32") };
     if (!range) f.i32(0).set(all.begin).i32(step.length).set(all.end);
     const count = (part: Range, inner: () => void): void => this.#count(step, part, inner, []);
-    const slot = keeping.strips;
-    const isDone = target.parts.loopMemory
-      .get()
-      .emitPasses({ f, em, loop: vector, step, lane, slot, nextAxis, count, body }, all);
-    if (!isDone) count(all, body);
+    const isDone =
+      keeping !== null &&
+      target.parts.loopMemory
+        .get()
+        .emitPasses({ f, em, loop: vector, step, lane, slot: keeping.strips, nextAxis, count, body }, all);
+    if (!isDone && blocks.length > 0) this.#countBlocks(step, all, blocks, body);
+    else if (!isDone) count(all, body);
     em.leave();
+  }
+
+  /** Counts a range in blocks of points, whose sums `accumulators` take one by one. */
+  #countBlocks(step: Axis, { begin, end }: Range, accumulators: readonly Accumulator[], body: () => void): void {
+    const f = this.#f;
+    const from = f.local("i32");
+    const to = f.local("i32");
+    const counted = (): void => this.#count(step, { begin: from, end: to }, body, []);
+    const summed = accumulators.reduce<() => void>((inner, one) => () => one.inBlock(inner), counted);
+    f.get(begin).set(to);
+    f.block(() => {
+      f.loop(() => {
+        f.get(to).tee(from).get(end).op("i32.ge_s").brIf(1);
+        f.get(from).i32(pointsPerBlock).op("i32.add").tee(to).get(end);
+        f.get(to, end).op("i32.lt_s").op("select").set(to);
+        summed();
+        f.br(0);
+      });
+    });
   }
 
   /** A range in steps of `lanes` points. */
