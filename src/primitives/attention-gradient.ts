@@ -148,7 +148,58 @@ function gradientPart(name: string, { shape, tensors, products, along, define }:
   return row;
 }
 
-/** The gradients of queries, keys and values, from that of the result. */
+/**
+ * Queries, keys, values, the cotangent, and perhaps a mask → the gradients of queries, keys and values of each example, one after
+ * the other: [..., their elements]. For backends with a kernel for all of it, which needs the scores once.
+ */
+export const attentionGradientRow: Primitive<AttentionParams> = /* @__PURE__ */ {
+  name: "attentionGradient",
+  aval(inputs) {
+    const { shape, dtype } = only("attentionGradient", inputs[0]);
+    return { shape: [...shape.slice(0, -3), sumOf(lengthsOf(inputs))], dtype };
+  },
+  lowering: {
+    kind: "composite",
+    define(inputs, params) {
+      const [query, key, value, cotangent] = inputs.slice(0, 4).map((input) => only("attentionGradient", input));
+      const tensors = [query, key, value].map((input) => only("attentionGradient", input));
+      const gradients = attentionGradients(only("cotangent", cotangent), [...tensors, ...inputs.slice(4)], params);
+      const flat = gradients.map((gradient) => reshape(gradient, [...gradient.shape.slice(0, -3), -1]));
+      return concatenate(flat, -1);
+    },
+    flops([q, k], { isCausal }) {
+      const [query, key] = [only("attentionGradient", q), only("attentionGradient", k)];
+      const scores = sizeOf(query.shape.slice(0, -1)) * (key.shape.at(-2) ?? 0) * (isCausal ? 0.5 : 1);
+      return Math.round(scores * (10 * (query.shape.at(-1) ?? 0) + 20));
+    },
+  },
+  derivative: { kind: "definition" },
+  batch: (inputs, axes, params) => batchAttention(attentionGradientRow, inputs, axes, params, 4),
+};
+
+/** Elements of an example's queries, keys and values. */
+function lengthsOf(inputs: readonly Aval[]): readonly number[] {
+  return inputs.slice(0, 3).map(({ shape }) => sizeOf(shape.slice(-3)));
+}
+
+const sumOf = (lengths: readonly number[]): number => lengths.reduce((sum, length) => sum + length, 0);
+
+/** The gradients of queries, keys and values as `attentionGradientRow` gives them. */
+export function wholeAttentionGradients(
+  cotangent: MLXArray,
+  inputs: readonly MLXArray[],
+  params: AttentionParams,
+): readonly MLXArray[] {
+  const tensors = inputs.slice(0, 3);
+  const all = apply(attentionGradientRow, [...tensors, cotangent, ...inputs.slice(3)], params);
+  const lengths = lengthsOf(tensors);
+  return tensors.map(({ shape }, k) => {
+    const part = sliceAxis(all, all.ndim - 1, sumOf(lengths.slice(0, k)), lengths[k] ?? 0);
+    return reshape(part, shape);
+  });
+}
+
+/** The gradients of queries, keys and values in parts, from that of the result. */
 export function attentionGradients(
   cotangent: MLXArray,
   inputs: readonly MLXArray[],

@@ -1,8 +1,9 @@
 /** The row behind attention. */
 import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { defaultDevice } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
-import { attentionGradients } from "./attention-gradient.ts";
+import { attentionGradients, wholeAttentionGradients } from "./attention-gradient.ts";
 import type { AttentionParams } from "./attention-scores.ts";
 import { batchAttention, foldHeads, maskedScores } from "./attention-scores.ts";
 import { matmul } from "./contraction.ts";
@@ -13,8 +14,8 @@ import { reshape } from "./views.ts";
 const name = "scaledDotProductAttention";
 
 /**
- * Scores from which the gradient goes in parts that need not store them. Below, the definition's gradient is as fast or faster,
- * and their memory bearable: half a gigabyte in float32.
+ * Scores from which the gradient goes in parts that need not store them, where no kernel computes the whole. Below, the
+ * definition's gradient is as fast or faster, and their memory bearable: half a gigabyte in float32.
  */
 const manyScores = 2 ** 27;
 
@@ -43,7 +44,10 @@ export const attentionRow: Primitive<AttentionParams> = /* @__PURE__ */ {
       const [queries, keys] = [only(name, inputs[0]), only(name, inputs[1])];
       const scores = sizeOf(queries.shape.slice(0, -1)) * (keys.shape.at(-2) ?? 0);
       // The gradient of a mask is as large as the scores anyway.
-      return scores < manyScores || needed[3] ? null : attentionGradients(cotangent, inputs, params);
+      if (needed[3]) return null;
+      if (queries.dtype === "float32" && defaultDevice() === "cpu")
+        return wholeAttentionGradients(cotangent, inputs, params);
+      return scores < manyScores ? null : attentionGradients(cotangent, inputs, params);
     },
   },
   batch: (inputs, axes, params) => batchAttention(attentionRow, inputs, axes, params, 3),

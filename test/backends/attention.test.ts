@@ -223,17 +223,72 @@ describe("attention as one kernel", () => {
     expect(shape).toEqual([1, 2, 0, 4]);
   });
 
-  it("has the gradient of its definition", async () => {
-    const which: Case = { ...usual, keyHeads: 2, queries: 7, keys: 9, mask: "causal" };
+  it("leaves the gradient of a mask, which is as large as the scores, to its definition", async () => {
+    const which: Case = { ...usual, queries: 7, keys: 9 };
     const build = async (): Promise<number[]> => {
       const [q, k, v] = inputsOf(which);
       if (!q || !k || !v) throw new Error("attention takes three inputs");
-      const loss = (a: mx.MLXArray, b: mx.MLXArray, c: mx.MLXArray): mx.MLXArray =>
-        attend([a, b, c], which).square().sum();
-      const [value, gradients] = mx.valueAndGrad(loss, { argnums: [0, 1, 2] })(q, k, v);
-      const parts = await Promise.all([value, ...gradients].map((part) => part.data()));
-      return parts.flatMap((part) => Array.from(part, Number));
+      const loss = (mask: mx.MLXArray): mx.MLXArray =>
+        mx.fast.scaledDotProductAttention(q, k, v, { scale: 0.3, mask }).square().sum();
+      return Array.from(
+        await mx
+          .grad(loss)(numbers([7, 9], 4))
+          .data(),
+        Number,
+      );
     };
     expectClose(await under("one", build), await under("reference", build), 1e-5);
+  });
+});
+
+/** The gradients of queries, keys and values of the sum of squares, by whoever computes. */
+async function gradients(which: Case, dtype: "float32" | "float64" = "float32"): Promise<number[]> {
+  const [q, k, v] = inputsOf(which).map((input) => input.asType(dtype));
+  if (!q || !k || !v) throw new Error("attention takes three inputs");
+  const loss = (a: mx.MLXArray, b: mx.MLXArray, c: mx.MLXArray): mx.MLXArray => attend([a, b, c], which).square().sum();
+  const parts = await Promise.all(
+    mx
+      .grad(loss, { argnums: [0, 1, 2] })(q, k, v)
+      .map((part) => part.data()),
+  );
+  return parts.flatMap((part) => Array.from(part, Number));
+}
+
+describe("the gradient of attention as one kernel", () => {
+  const long: Partial<Case> = { queries: 120, keys: 800, heads: 2, keyHeads: 1, batch: [1], mask: "causal" };
+  it.each([...cases, long].map((part) => [JSON.stringify(part), { ...usual, ...part }] as const))(
+    "equals that of its definition in float64: %s",
+    async (_, which) => {
+      const found = await under("one", () => gradients(which));
+      expectClose(found, await under("definition", () => gradients(which, "float64")), 1e-5);
+      expect(await under("two", () => gradients(which))).toEqual(found);
+    },
+  );
+
+  it("is a single kernel that stores no scores", async () => {
+    await under("one", async () => {
+      const [q, k, v] = [1, 2, 3].map((seed) => numbers([2, 4, 64, 32], seed));
+      if (!q || !k || !v) return;
+      const loss = (...[a, b, c]: readonly mx.MLXArray[]): mx.MLXArray =>
+        attend([a ?? q, b ?? k, c ?? v], { ...usual, features: 32, mask: "causal" }).sum();
+      const { kernels } = mx.explain(mx.grad(loss, { argnums: [0, 1, 2] })(q, k, v));
+      const large = kernels.filter(({ kind }) => kind === "composite");
+      expect(large.map(({ label, bytes }) => ({ label, bytes }))).toEqual([
+        { label: "attentionGradient", bytes: 7 * 2 * 4 * 64 * 32 * 4 },
+      ]);
+    });
+  });
+
+  it("takes memory in proportion to the tokens", async () => {
+    const peak = (tokens: number): Promise<number> =>
+      under("one", async () => {
+        const which: Case = { ...usual, batch: [1], queries: tokens, keys: tokens, features: 32, valueFeatures: 32 };
+        const before = backends.one.memory().active;
+        mx.memory.resetPeak();
+        await gradients(which);
+        return backends.one.memory().peak - before;
+      });
+    const short = await peak(512);
+    expect(await peak(1024)).toBeLessThan(2.2 * short);
   });
 });

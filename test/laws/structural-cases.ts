@@ -221,6 +221,7 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
       params: { scale: 0.7, isCausal: false },
     },
   ],
+  attentionGradientRow: attentionParts([]),
   attentionStatisticsRow: attentionParts([]),
   attentionQueryGradientRow: attentionParts([{ shape: [1, 2, 2, 3], domain: [0.5, 1.5] }]),
   attentionKeyGradientRow: attentionParts([{ shape: [1, 2, 2, 3], domain: [0.5, 1.5] }]),

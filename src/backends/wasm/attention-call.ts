@@ -1,4 +1,4 @@
-/** Which attentions the kernel takes. */
+/** Which attentions the kernels take. */
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import { attentionLengths } from "../../compiler/attention-lengths.ts";
 import type { TensorCall } from "../../ir/kernel.ts";
@@ -7,11 +7,18 @@ import type { Mask } from "./attention-rows.ts";
 /** An attention with its mask in bytes. */
 export type MaskedAttention = Omit<Attention, "mask"> & { readonly mask: Mask | null };
 
-/** The attention that `call` is, if the kernel takes it: float32, not empty, a mask that is boolean or float32. */
+/** Inputs before the mask: queries, keys and values, then the cotangent. */
+const tensorCounts: ReadonlyMap<string, number> = new Map([
+  ["scaledDotProductAttention", 3],
+  ["attentionGradient", 4],
+]);
+
+/** The attention that `call` is, or is the gradient of, if a kernel takes it: float32, not empty, a mask that is boolean or float32. */
 export function attentionOf({ name, inputs, params }: TensorCall): MaskedAttention | null {
-  const tensors = inputs.slice(0, 3);
-  if (name !== "scaledDotProductAttention" || tensors.some(({ dtype }) => dtype !== "float32")) return null;
-  const attention = attentionLengths(tensors, inputs[3], params);
+  const count = tensorCounts.get(name) ?? 0;
+  const tensors = inputs.slice(0, count);
+  if (count === 0 || tensors.some(({ dtype }) => dtype !== "float32")) return null;
+  const attention = attentionLengths(tensors, inputs[count], params);
   if (!attention) return null;
   const { mask } = attention;
   if (!mask) return { ...attention, mask };

@@ -44,13 +44,9 @@ export function emitSoftmax(
     if (mask) {
       const { isBoolean, keyStride } = mask;
       if (isBoolean) {
-        f.get(value).splatF32(UNSEEN).get(maskCell);
-        if (keyStride === 0) f.memory("i32.load8_u").op("i32x4.splat");
-        else {
-          f.memory("v128.load32_zero", offset / 4);
-          f.op("i16x8.extend_low_i8x16_u").op("i32x4.extend_low_i16x8_u");
-        }
-        f.splatI32(0).op("i32x4.ne").op("v128.bitselect").set(value);
+        f.get(value).splatF32(UNSEEN);
+        pushSeen(f, mask, maskCell, offset);
+        f.op("v128.bitselect").set(value);
       } else {
         f.get(value, maskCell);
         if (keyStride === 0) f.memory("v128.load32_splat");
@@ -161,6 +157,17 @@ export function emitSoftmax(
     if (isCausal) advanceBy(f, bound, 1);
     if (mask && mask.queryStride > 0) advanceBy(f, maskAt, mask.queryStride);
   });
+}
+
+/** Pushes which of four keys a boolean mask shows: those `offset` bytes of scores past the one at `cell`. */
+export function pushSeen(f: FunctionBuilder, { keyStride }: Mask, cell: number, offset: number): void {
+  f.get(cell);
+  if (keyStride === 0) f.memory("i32.load8_u").op("i32x4.splat");
+  else {
+    f.memory("v128.load32_zero", offset / 4);
+    f.op("i16x8.extend_low_i8x16_u").op("i32x4.extend_low_i16x8_u");
+  }
+  f.splatI32(0).op("i32x4.ne");
 }
 
 /** `finish(sums, totals, output, rows)`: each row divided by its total, to rows that follow one another. */

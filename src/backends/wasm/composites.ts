@@ -1,6 +1,7 @@
 /** Composites that are computed whole: attention, products with packed weights, convolutions by tiles. */
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel, TensorCall } from "../../ir/kernel.ts";
+import { emitAttentionGradient } from "./attention-gradient-kernel.ts";
 import { emitAttention } from "./attention-kernel.ts";
 import { propertyOf } from "./engine-features.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
@@ -8,6 +9,7 @@ import { emitQuantizedProduct } from "./quantized-kernel.ts";
 import { emitTiledConvolution } from "./winograd-kernel.ts";
 
 const emitters = new Map([
+  ["attentionGradient", emitAttentionGradient],
   ["quantizedMatmul", emitQuantizedProduct],
   ["convolution", emitTiledConvolution],
 ]);
@@ -21,12 +23,20 @@ export function emit(kernel: CompositeKernel, target: KernelTarget): KernelCode 
 export function isTaken({ name, inputs, output, params }: TensorCall): boolean {
   const [x, w] = inputs;
   if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
-  const isAttention = name === "scaledDotProductAttention";
+  const maskPlace = new Map([
+    ["scaledDotProductAttention", 3],
+    ["attentionGradient", 4],
+  ]).get(name);
   // Beside float32: a mask may be boolean, packed weights are whole words.
-  if (!inputs.every(({ dtype }, k) => dtype === "float32" || (isAttention ? k === 3 && dtype === "bool" : k === 1)))
+  if (
+    !inputs.every(
+      ({ dtype }, k) =>
+        dtype === "float32" || (maskPlace === undefined ? k === 1 : k === maskPlace && dtype === "bool"),
+    )
+  )
     return false;
   const number = (key: string): number => Number(propertyOf(params, key));
-  if (isAttention) return Number.isFinite(number("scale"));
+  if (maskPlace !== undefined) return Number.isFinite(number("scale"));
   // A pair of vectors has eight words, which must share their scale.
   if (name === "quantizedMatmul")
     return (

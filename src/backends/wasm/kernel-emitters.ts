@@ -9,7 +9,12 @@ import { emitLoopKernel } from "./loop-kernel.ts";
 type AnyKernel = LoopKernel | ContractionKernel | CompositeKernel;
 
 /** Composites that may be computed by a kernel of their own. */
-const wholeNames: readonly string[] = ["scaledDotProductAttention", "quantizedMatmul", "convolution"];
+const wholeNames: readonly string[] = [
+  "scaledDotProductAttention",
+  "attentionGradient",
+  "quantizedMatmul",
+  "convolution",
+];
 
 /** Whether a composite is computed by a kernel of its own. @throws {MissingPart} if what knows is not loaded */
 export function isTakenWhole(call: TensorCall, parts: KernelParts): boolean {
