@@ -106,6 +106,8 @@ describe("the app", () => {
     await page.getByRole("heading", { name: "Multi-hop network" }).waitFor();
     await page.getByLabel("Sensor").selectOption("2");
     await learn(page, 20);
+    // They are shown with one of the next pictures.
+    await expect.poll(() => page.locator("#alarm-count").textContent()).not.toBe("");
     const alarms = await page.locator("#alarm-count").textContent();
     await page.locator("#seek").evaluate((seek: HTMLInputElement) => {
       seek.value = "9000";

@@ -1,6 +1,7 @@
 /** How the page is built: from the sources of mlx-ts, and served so that WebAssembly threads are real. */
 import { fileURLToPath } from "node:url";
 import type { InlineConfig } from "vite";
+import { coloursPlugin } from "../../../packages/studio/colours-plugin.ts";
 import { offline } from "./offline-plugin.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
@@ -33,7 +34,7 @@ const config: InlineConfig = {
       { find: /^@mlx-ts\/([a-z]+)\/([a-z-]+)$/, replacement: `${packageSource}/$2.ts` },
     ],
   },
-  plugins: [offline()],
+  plugins: [coloursPlugin(), offline()],
   worker: { format: "es", rolldownOptions },
   appType: "mpa",
   build: {

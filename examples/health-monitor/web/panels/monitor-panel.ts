@@ -1,6 +1,7 @@
 /** The moving trace with its figures, its place in the recording, and its controls. */
 import { effect, untracked } from "@preact/signals-core";
 import { choice, element, make } from "../elements.ts";
+import { formatReading, formatSteps } from "../figures.ts";
 import { paces } from "../paces.ts";
 import { formatClock } from "../playback.ts";
 import type { Session } from "../session.ts";
@@ -74,7 +75,7 @@ function followFigures(state: State, session: Session): (now: number) => void {
       ...source.channels.map(({ name, unit }, c) => {
         const value = make("dd", values[c] ?? "", make("small", ` ${unit}`));
         const term = make("dt", name);
-        term.style.setProperty("--key", `var(--trace-${(c % 4) + 1})`);
+        term.style.setProperty("--key", `var(--series-${(c % 4) + 1})`);
         return make("div", term, value, scaled[c] ?? "");
       }),
     );
@@ -90,7 +91,7 @@ function followFigures(state: State, session: Session): (now: number) => void {
     const units = state.model.value?.units ?? [];
     for (const [c, text] of values.entries()) {
       const value = pyramids[c]?.at(reading) ?? Number.NaN;
-      text.data = Number.isFinite(value) ? value.toFixed(channels[c]?.digits ?? 0) : "–";
+      text.data = Number.isFinite(value) ? formatReading(value, channels[c]?.digits ?? 0) : "–";
       const steps = (value - (pyramids[c]?.at(reading - 1) ?? Number.NaN)) / (units[c] ?? Number.NaN);
       const line = scaled[c];
       if (line) line.textContent = Number.isFinite(steps) ? `${formatSteps(steps)} usual steps` : "";
@@ -153,11 +154,6 @@ function followTransport(state: State, session: Session): void {
     track.value = String(state.track.value);
     labelKey.hidden = !source.tracks.some(({ isLabelled }) => isLabelled);
   });
-}
-
-/** A reading's distance from the one before, in the unit that the scaler has learned. */
-function formatSteps(steps: number): string {
-  return `${steps < 0 ? "−" : "+"}${Math.abs(steps).toFixed(1)}`;
 }
 
 function formatDuration(seconds: number): string {

@@ -9,7 +9,6 @@ export interface Palette {
   readonly traces: readonly string[];
   readonly alarm: string;
   readonly alarmBand: string;
-  readonly label: string;
   readonly labelBand: string;
   readonly training: string;
 }
@@ -20,13 +19,12 @@ export function readPalette(element: Element): Palette {
   const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
   return {
     ink: color("ink"),
-    faint: color("faint"),
+    faint: color("muted"),
     grid: color("grid"),
     surface: color("surface"),
-    traces: [1, 2, 3, 4].map((index) => color(`trace-${index}`)),
-    alarm: color("alarm"),
+    traces: [1, 2, 3, 4].map((index) => color(`series-${index}`)),
+    alarm: color("danger"),
     alarmBand: color("alarm-band"),
-    label: color("label"),
     labelBand: color("label-band"),
     training: color("training"),
   };

@@ -2,6 +2,7 @@
 
 import type { Run } from "../../sensors/metrics.ts";
 import type { Alarm, AlarmTrack } from "../alarms.ts";
+import { formatReading } from "../figures.ts";
 import { formatClock } from "../playback.ts";
 import type { ChannelInfo } from "../sources/source.ts";
 import { type Palette, readPalette } from "./palette.ts";
@@ -77,13 +78,13 @@ export class TraceView {
     this.#drawBands(content.labels, window, { top: 0, bottom }, this.#palette.labelBand);
     const visible = content.alarms.alarms.filter(({ start, end }) => end > window.first && start < window.last);
     this.#drawBands(visible, window, { top: 0, bottom }, this.#palette.alarmBand);
+    context.fillStyle = this.#palette.grid;
+    context.fillRect(Math.round(right), 0, 1, bottom);
     for (const [c, pyramid] of content.pyramids.entries()) {
       const top = c * (laneHeight + laneGap);
       this.#drawLane(c, content, pyramid, window, { top, bottom: top + laneHeight }, visible);
     }
     this.#drawLevels(content.alarms, window, { top: bottom - levelLaneHeight, bottom });
-    context.fillStyle = this.#palette.grid;
-    context.fillRect(Math.round(right), 0, 1, bottom);
   }
 
   #drawTimes({ secondsPerReading }: TraceContent, window: Window, bottom: number): void {
@@ -131,16 +132,9 @@ export class TraceView {
     const toY = (value: number): number =>
       lane.bottom - ((value - extent.least) / (extent.greatest - extent.least)) * (lane.bottom - lane.top);
     const step = niceStep(extent.greatest - extent.least, (lane.bottom - lane.top) / 44);
-    const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-    context.textAlign = "left";
-    context.textBaseline = "bottom";
-    for (const value of multiples(step, extent.least, extent.greatest)) {
-      const y = Math.round(toY(value));
-      context.fillStyle = this.#palette.grid;
-      context.fillRect(window.left, y, window.right - window.left, 1);
-      context.fillStyle = this.#palette.faint;
-      if (y > lane.top + 12) context.fillText(value.toFixed(digits), window.left + 2, y - 1);
-    }
+    const ticks = multiples(step, extent.least, extent.greatest);
+    context.fillStyle = this.#palette.grid;
+    for (const value of ticks) context.fillRect(window.left, Math.round(toY(value)), window.right - window.left, 1);
     const color = this.#palette.traces[c % this.#palette.traces.length] ?? this.#palette.ink;
     this.#strokeTrace(pyramid, window, toY, window.first, window.last, color);
     for (const { start, end } of alarms) {
@@ -160,6 +154,23 @@ export class TraceView {
       context.arc(window.right, toY(last), 3.5, 0, 2 * Math.PI);
       context.fill();
     }
+    const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    for (const value of ticks) {
+      const y = Math.round(toY(value));
+      if (y > lane.top + 12) this.#drawLabel(formatReading(value, digits), window.left + 2, y - 1);
+    }
+  }
+
+  /** A text that the trace behind it leaves readable. */
+  #drawLabel(text: string, x: number, y: number): void {
+    const { context } = this.#surface;
+    context.textAlign = "left";
+    context.textBaseline = "bottom";
+    context.lineWidth = 3;
+    context.strokeStyle = this.#palette.surface;
+    context.strokeText(text, x, y);
+    context.fillStyle = this.#palette.faint;
+    context.fillText(text, x, y);
   }
 
   /** The stretch of values that a lane shows: it widens and narrows by a part of the difference in each picture. */
@@ -207,6 +218,7 @@ export class TraceView {
       context.lineTo(x, toY(greatest));
       context.lineTo(x, toY(least));
     }
+    context.lineTo(window.toX(end), toY(pyramid.at(Math.ceil(end) - 1)));
     context.stroke();
   }
 
@@ -238,9 +250,7 @@ export class TraceView {
     }
     context.fillStyle = this.#palette.faint;
     context.fillRect(window.left, threshold, window.right - window.left, 1);
-    context.textAlign = "left";
-    context.textBaseline = "bottom";
-    context.fillText("alarm level 1", window.left + 2, threshold - 2);
+    this.#drawLabel("alarm level 1", window.left + 2, threshold - 2);
   }
 }
 

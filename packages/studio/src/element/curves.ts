@@ -9,14 +9,15 @@ import { makeSection, type Panel, type PanelContext } from "./panel.ts";
 const byteIncrements = Array.from({ length: 40 }, (_, k) => 2 ** k);
 
 /** How a figure is written; others are figures without a unit. */
-const formats: ReadonlyMap<string, Pick<ChartOptions, "format" | "formatAxis" | "increments">> = new Map([
-  ["throughput", { format: (value: number) => `${formatCount(value)} /s` }],
+const formats: ReadonlyMap<string, Pick<ChartOptions, "format" | "formatAxis" | "increments" | "fromZero">> = new Map([
+  ["throughput", { format: (value: number) => `${formatCount(value)} /s`, fromZero: true }],
   [
     "memory",
     {
       format: formatBytes,
       formatAxis: (value: number) => (value === 0 ? "0" : formatBytes(value)),
       increments: byteIncrements,
+      fromZero: true,
     },
   ],
 ]);

@@ -13,12 +13,16 @@ export interface ChartOptions {
   readonly formatAxis?: (value: number) => string;
   /** What ticks may be apart; round decimal numbers unless given. */
   readonly increments?: number[];
+  /** Whether the axis begins at zero, for amounts whose share of the whole tells more than their change. */
+  readonly fromZero?: boolean;
   readonly height: number;
   /** Whether the reader may choose a logarithmic axis. */
   readonly hasScales?: boolean;
 }
 
 const font = '11px Inter, ui-sans-serif, system-ui, "Segoe UI", sans-serif';
+/** A line has at least so many points before any are joined. */
+const fewestPoints = 64;
 /** What an arrow key and a page key move by, in rows. */
 const keySteps: ReadonlyMap<string, number> = new Map([
   ["ArrowRight", 1],
@@ -41,7 +45,9 @@ export class LineChart {
   readonly #sight: IntersectionObserver;
   readonly #endPalette: () => void;
   #lines: readonly ChartLine[] = [];
+  /** All that is known, which is read, and fewer points of it, which are drawn. */
   #data: ReturnType<typeof columnsOf> = [[]];
+  #drawn: ReturnType<typeof columnsOf> = [[]];
   #plot: uPlot | null = null;
   #isLogarithmic = false;
   /** A chart that nobody sees is not drawn. */
@@ -74,16 +80,24 @@ export class LineChart {
     const isSameForm =
       lines.length === this.#lines.length && lines.every(({ colour }, k) => colour === this.#lines[k]?.colour);
     this.#lines = lines;
-    this.#data = columnsOf(lines, this.#isLogarithmic);
+    this.#arrange();
     if (!isSameForm || !this.#plot) this.#build();
     else if (this.#isInSight) this.#draw();
     else this.#isStale = true;
     this.#read();
   }
 
+  /** Points nearer to each other than two pixels are a thicket; joined, they are a line in a band. */
+  #arrange(): void {
+    const isLogarithmic = this.#isLogarithmic;
+    const most = Math.max(fewestPoints, this.#plotPlace.clientWidth / 2);
+    this.#data = columnsOf(this.#lines, { isLogarithmic, most: Number.POSITIVE_INFINITY });
+    this.#drawn = columnsOf(this.#lines, { isLogarithmic, most });
+  }
+
   #draw(): void {
     this.#isStale = false;
-    this.#plot?.setData(this.#data);
+    this.#plot?.setData(this.#drawn);
   }
 
   /** Lets go of what the chart observes. */
@@ -98,7 +112,9 @@ export class LineChart {
   #fit(): void {
     const width = this.#plotPlace.clientWidth;
     if (width === 0) return;
-    if (this.#plot) this.#plot.setSize({ width, height: this.#options.height });
+    this.#arrange();
+    this.#plot?.setSize({ width, height: this.#options.height });
+    if (this.#plot) this.#draw();
     else this.#build();
   }
 
@@ -107,7 +123,7 @@ export class LineChart {
     this.#plot = null;
     const width = this.#plotPlace.clientWidth;
     if (width === 0 || this.#lines.length === 0) return;
-    const { palette, height, formatAxis = formatTick, increments } = this.#options;
+    const { palette, height, formatAxis = formatTick, increments, fromZero } = this.#options;
     const axis: uPlot.Axis = {
       font,
       stroke: () => palette.colours.muted,
@@ -128,14 +144,14 @@ export class LineChart {
       },
       scales: {
         x: { time: false, range: (_, from, to) => [from ?? 0, to > from ? to : from + 1] },
-        y: this.#isLogarithmic ? { distr: 3 } : {},
+        y: this.#isLogarithmic ? { distr: 3 } : fromZero ? { range: (_, __, to) => [0, 1.08 * (to > 0 ? to : 1)] } : {},
       },
       axes: [
         { ...axis, grid: { show: false }, space: 64, size: 26, values: (_, ticks) => ticks.map(formatCountTick) },
         {
           ...axis,
           ...(increments && { incrs: increments }),
-          space: 36,
+          space: height < 200 ? 28 : 36,
           size: (_, values) => 12 + 6.4 * Math.max(3, ...(values ?? []).map((value) => value?.length ?? 0)),
           values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatAxis(tick))),
         },
@@ -162,13 +178,14 @@ export class LineChart {
       hooks: {
         setCursor: [
           ({ cursor: { idx } }) => {
-            this.#row = idx ?? null;
+            const step = this.#drawn[0][idx ?? -1];
+            this.#row = step === undefined ? null : this.#data[0].indexOf(step);
             this.#read();
           },
         ],
       },
     };
-    this.#plot = new uPlot(options, this.#data, this.#plotPlace);
+    this.#plot = new uPlot(options, this.#drawn, this.#plotPlace);
   }
 
   /** Shows, and has read aloud, the values at the cursor, or the latest ones. */
@@ -231,7 +248,7 @@ export class LineChart {
       () => {
         this.#isLogarithmic = !this.#isLogarithmic;
         button.setAttribute("aria-pressed", String(this.#isLogarithmic));
-        this.#data = columnsOf(this.#lines, this.#isLogarithmic);
+        this.#arrange();
         this.#build();
       },
       "log",
