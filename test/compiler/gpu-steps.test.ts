@@ -13,9 +13,13 @@ afterEach(() => {
 });
 
 /** What runs of a step ask the device for, once it has run a few times. */
-async function askedBy(prepare: () => Promise<{ run(): Promise<void> }>, runs: number): Promise<Asked> {
+async function askedBy(
+  prepare: () => Promise<{ run(): Promise<void> }>,
+  runs: number,
+  immediateBytes = 64,
+): Promise<Asked> {
   const { open, asked } = idleDevice();
-  setGpu(new WebGpuBackend(open));
+  setGpu(new WebGpuBackend({ ...open, target: { ...open.target, immediateBytes } }));
   mx.setDefaultDevice("gpu");
   const { run } = await prepare();
   for (let k = 0; k < 8; k++) await run();
@@ -28,6 +32,7 @@ async function askedBy(prepare: () => Promise<{ run(): Promise<void> }>, runs: n
     dispatches: asked.dispatches - before.dispatches,
     submissions: asked.submissions - before.submissions,
     writes: asked.writes - before.writes,
+    immediates: asked.immediates - before.immediates,
   };
 }
 
@@ -35,14 +40,48 @@ const nothingNew = { buffers: 0, bindGroups: 0, pipelines: 0, writes: 0 };
 
 describe("a run on the GPU makes no buffer, bind group or pipeline anew, writes no constant, and dispatches", () => {
   it("14 times for an Adam step of a perceptron", async () => {
-    expect(await askedBy(mlpStep, 4)).toEqual({ ...nothingNew, dispatches: 4 * 14, submissions: 4 });
+    expect(await askedBy(mlpStep, 4)).toEqual({ ...nothingNew, dispatches: 4 * 14, immediates: 4 * 2, submissions: 4 });
   });
 
   it("188 times for an AdamW step of a GPT of 4 layers", { timeout: 60_000 }, async () => {
-    expect(await askedBy(gptStep, 4)).toEqual({ ...nothingNew, dispatches: 4 * 188, submissions: 4 });
+    expect(await askedBy(gptStep, 4)).toEqual({
+      ...nothingNew,
+      dispatches: 4 * 188,
+      immediates: 4 * 53,
+      submissions: 4,
+    });
   });
 
   it("187 times for its value and gradient", { timeout: 60_000 }, async () => {
-    expect(await askedBy(gptGradient, 4)).toEqual({ ...nothingNew, dispatches: 4 * 187, submissions: 4 });
+    expect(await askedBy(gptGradient, 4)).toEqual({
+      ...nothingNew,
+      dispatches: 4 * 187,
+      immediates: 4 * 52,
+      submissions: 4,
+    });
+  });
+});
+
+describe("a constant that changes from run to run", () => {
+  const scaled = async (): Promise<{ run(): Promise<void> }> => {
+    const x = mx.ones([4]);
+    await mx.evaluate(x);
+    let factor = 1;
+    return {
+      run: async () => {
+        const y = x.mul(++factor).add(factor);
+        await mx.evaluate(y);
+        y.dispose();
+      },
+    };
+  };
+  const run = { ...nothingNew, dispatches: 4, submissions: 4 };
+
+  it("is given with the dispatch", async () => {
+    expect(await askedBy(scaled, 4)).toEqual({ ...run, immediates: 4 });
+  });
+
+  it("is written where there are no immediates, or not as many", async () => {
+    expect(await askedBy(scaled, 4, 0)).toEqual({ ...run, writes: 4, immediates: 0 });
   });
 });

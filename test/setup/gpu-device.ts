@@ -11,4 +11,8 @@ export function testDevice(): Promise<OpenDevice> {
 }
 
 /** A device that promises no more than every implementation must, and refuses whatever asks for more. */
-export const floorDevice = (): Promise<OpenDevice> => openDevice({ features: [], limits: [] });
+export async function floorDevice(): Promise<OpenDevice> {
+  const open = await openDevice({ features: [], limits: [] });
+  // Immediates are there unasked where they are there at all.
+  return { ...open, target: { ...open.target, immediateBytes: 0 } };
+}

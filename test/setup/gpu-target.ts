@@ -11,4 +11,5 @@ export const floorTarget: GpuTarget = {
   workgroupsPerAxis: 65_535,
   workgroupBytes: 16_384,
   workgroupThreads: 256,
+  immediateBytes: 0,
 };

@@ -11,6 +11,7 @@ export interface Asked {
   dispatches: number;
   submissions: number;
   writes: number;
+  immediates: number;
 }
 
 /** What a desktop GPU offers. */
@@ -23,16 +24,28 @@ const target: GpuTarget = {
   workgroupsPerAxis: 65_535,
   workgroupBytes: 49_152,
   workgroupThreads: 1024,
+  immediateBytes: 64,
 };
 
 /** The device, and its counters. */
 export function idleDevice(): { readonly open: OpenDevice; readonly asked: Asked } {
-  const asked: Asked = { buffers: 0, bindGroups: 0, pipelines: 0, dispatches: 0, submissions: 0, writes: 0 };
+  const asked: Asked = {
+    buffers: 0,
+    bindGroups: 0,
+    pipelines: 0,
+    dispatches: 0,
+    submissions: 0,
+    writes: 0,
+    immediates: 0,
+  };
   const done = Promise.resolve();
   const nothing = (): void => {};
   const pass = {
     setPipeline: nothing,
     setBindGroup: nothing,
+    setImmediates: () => {
+      asked.immediates++;
+    },
     dispatchWorkgroups: () => {
       asked.dispatches++;
     },

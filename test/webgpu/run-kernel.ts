@@ -51,6 +51,7 @@ export async function runKernel(
     binding: GpuBinding,
   ): { readonly buffer: GpuBuffer; readonly offset?: number; readonly size?: number } => {
     if (binding.kind === "arguments") return { buffer: uniforms };
+    if (binding.kind === "immediates") throw new Error("immediates are no resource");
     const buffer = binding.kind === "slot" ? slots[binding.slot] : scratch[binding.scratch];
     if (!buffer) throw new Error("a dispatch binds a buffer that the kernel lacks");
     if (binding.kind === "scratch" || binding.byteLength === undefined) return { buffer };
@@ -61,8 +62,10 @@ export async function runKernel(
   for (const dispatch of code.dispatches) {
     const { pipeline, layout } = await pipelineOf(device, dispatch);
     pass.setPipeline(pipeline);
-    const entries = dispatch.bindings.map((binding, k) => ({ binding: k, resource: resource(binding) }));
+    const bound = dispatch.bindings.filter(({ kind }) => kind !== "immediates");
+    const entries = bound.map((binding, k) => ({ binding: k, resource: resource(binding) }));
     pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+    if (bound.length < dispatch.bindings.length) pass.setImmediates?.(0, words);
     pass.dispatchWorkgroups(...dispatch.workgroups);
   }
   pass.end();
@@ -102,17 +105,22 @@ function pipelineOf(device: GpuDevice, { wgsl, bindings }: GpuDispatch): Promise
 async function createPipeline(device: GpuDevice, wgsl: string, bindings: readonly GpuBinding[]): Promise<Pipeline> {
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ code: wgsl });
+  let immediateSize = 0;
   const layout = device.createBindGroupLayout({
-    entries: bindings.map((binding, k) => ({
-      binding: k,
-      visibility: 4,
-      buffer: {
-        type: binding.kind === "arguments" ? "uniform" : binding.isWritten ? "storage" : "read-only-storage",
-      },
-    })),
+    entries: bindings.flatMap((binding, k) => {
+      if (binding.kind === "immediates") {
+        immediateSize = binding.byteLength;
+        return [];
+      }
+      const type = binding.kind === "arguments" ? "uniform" : binding.isWritten ? "storage" : "read-only-storage";
+      return { binding: k, visibility: 4, buffer: { type } } as const;
+    }),
   });
   const compiled = device.createComputePipelineAsync({
-    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    layout: device.createPipelineLayout({
+      bindGroupLayouts: [layout],
+      ...(immediateSize === 0 ? {} : { immediateSize }),
+    }),
     compute: { module, entryPoint: "main" },
   });
   const [pipeline, error] = await Promise.all([compiled.catch(() => null), device.popErrorScope()]);

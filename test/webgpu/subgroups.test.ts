@@ -3,13 +3,13 @@ import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
 import { currentRuntime, setGpu } from "../../src/array/device.ts";
 import { adoptDevice, openDevice } from "../../src/backends/webgpu/adapter.ts";
-import type { GpuDevice } from "../../src/backends/webgpu/gpu-api.ts";
 import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
+import { changedDevice } from "./changed-device.ts";
 import { compare } from "./compare-loops.ts";
 
 /** The kernel that computes `build` of an array of this shape. */
@@ -102,7 +102,7 @@ describe("the trial of a device", () => {
   it("refuses subgroups whose threads are not neighbours", async () => {
     const { device, target, info } = await openDevice();
     if (!target.subgroups) return;
-    const turned = changed(device, {
+    const turned = changedDevice(device, {
       adapterInfo: info,
       createShaderModule: ({ code }: { readonly code: string }) =>
         device.createShaderModule({ code: code.replace("Xor(thread, 1u)", "Xor(thread, 2u)") }),
@@ -113,7 +113,7 @@ describe("the trial of a device", () => {
 
   it("refuses subgroups that do not compile", async () => {
     const { device, info } = await openDevice();
-    const without = changed(device, {
+    const without = changedDevice(device, {
       adapterInfo: info,
       createComputePipelineAsync: () => Promise.reject(new Error("no subgroups")),
     });
@@ -121,14 +121,3 @@ describe("the trial of a device", () => {
     device.destroy();
   });
 });
-
-/** `device` with some members of its own. */
-function changed(device: GpuDevice, own: object): GpuDevice {
-  return new Proxy(device, {
-    get(target, key) {
-      if (key in own) return Reflect.get(own, key);
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}

@@ -1,8 +1,8 @@
 /** Finds a GPU and opens a device with everything it offers: the browser's or runtime's own, or Dawn's package for Node. */
 import { DeviceError } from "../../base/errors.ts";
+import { areNeighboursTogether, takesImmediates } from "./device-trials.ts";
 import type { Gpu, GpuAdapterInfo, GpuDevice } from "./gpu-api.ts";
 import type { GpuTarget } from "./kernel-code.ts";
-import { areNeighboursTogether } from "./subgroup-trial.ts";
 
 /** A device ready to use. */
 export interface OpenDevice {
@@ -31,6 +31,7 @@ const everything: WantedAbilities = {
     "maxComputeWorkgroupSizeX",
     "maxComputeWorkgroupSizeY",
     "maxComputeWorkgroupsPerDimension",
+    "maxImmediateSize",
   ],
 };
 
@@ -75,12 +76,12 @@ export function describeAdapter({ vendor, architecture, device, description }: G
 async function targetOf(device: GpuDevice, info: GpuAdapterInfo): Promise<GpuTarget> {
   const { features, limits } = device;
   const { subgroupMinSize: min, subgroupMaxSize: max } = info;
-  const hasSubgroups =
-    features.has("subgroups") &&
-    min !== undefined &&
-    max !== undefined &&
-    min > 0 &&
-    (await areNeighboursTogether(device, min));
+  const immediateBytes = limits.maxImmediateSize ?? 0;
+  const [areTogether, areTaken] = await Promise.all([
+    features.has("subgroups") && min !== undefined && min > 0 && areNeighboursTogether(device, min),
+    immediateBytes > 0 && takesImmediates(device),
+  ]);
+  const hasSubgroups = areTogether && min !== undefined && max !== undefined;
   const hasMatrices = hasSubgroups && features.has("chromium-experimental-subgroup-matrix");
   return {
     hasF16: features.has("shader-f16"),
@@ -99,6 +100,7 @@ async function targetOf(device: GpuDevice, info: GpuAdapterInfo): Promise<GpuTar
       limits.maxComputeWorkgroupSizeX ?? 256,
       limits.maxComputeWorkgroupSizeY ?? 256,
     ),
+    immediateBytes: areTaken ? immediateBytes : 0,
   };
 }
 

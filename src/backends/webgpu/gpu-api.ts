@@ -73,7 +73,10 @@ export interface GpuDevice {
       readonly buffer: { readonly type: "uniform" | "storage" | "read-only-storage" };
     }[];
   }): object;
-  createPipelineLayout(descriptor: { readonly bindGroupLayouts: readonly object[] }): object;
+  createPipelineLayout(descriptor: {
+    readonly bindGroupLayouts: readonly object[];
+    readonly immediateSize?: number;
+  }): object;
   createComputePipelineAsync(descriptor: {
     readonly layout: object | "auto";
     readonly compute: {
@@ -142,6 +145,8 @@ export interface GpuCommandEncoder {
 export interface GpuComputePass {
   setPipeline(pipeline: object): void;
   setBindGroup(index: number, group: object): void;
+  /** Missing where shaders have no immediates; the place and number of elements of `data` follow. */
+  setImmediates?(offset: number, data: ArrayBufferView, dataOffset?: number, dataSize?: number): void;
   dispatchWorkgroups(x: number, y?: number, z?: number): void;
   end(): void;
 }

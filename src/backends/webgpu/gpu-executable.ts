@@ -6,7 +6,7 @@ import { GpuAllocation } from "./gpu-allocation.ts";
 import type { GpuBuffer } from "./gpu-api.ts";
 import { bufferUsage } from "./gpu-api.ts";
 import type { GpuKernelCode } from "./kernel-code.ts";
-import type { BoundPlan, Launch, Source } from "./launches.ts";
+import type { BoundPlan, Immediates, Launch, Source } from "./launches.ts";
 import { bindPlan } from "./launches.ts";
 import type { Pipeline } from "./pipelines.ts";
 import type { WebGpuBackend } from "./webgpu-backend.ts";
@@ -34,7 +34,8 @@ export class GpuExecutable implements Executable {
   readonly #plan: Plan;
   readonly #bound: BoundPlan;
   readonly #uniform: GpuBuffer | null;
-  readonly #uniformWords: Uint32Array<ArrayBuffer>;
+  /** The constants of all kernels; those of some are given as immediates, the others lie in `#uniform` too. */
+  readonly #constantWords: Uint32Array<ArrayBuffer>;
   readonly #groups: readonly BindGroup[][];
   #pipelines: readonly Pipeline[] | null = null;
   #hasRun = false;
@@ -43,11 +44,12 @@ export class GpuExecutable implements Executable {
     this.#backend = backend;
     this.#plan = plan;
     this.#bound = bindPlan(plan, codes);
-    const { launches, uniformBytes } = this.#bound;
+    const { launches, constantBytes } = this.#bound;
     this.#groups = launches.map(() => []);
-    this.#uniformWords = new Uint32Array(uniformBytes / 4);
+    this.#constantWords = new Uint32Array(constantBytes / 4);
+    const hasUniforms = launches.some(({ sources }) => sources.some(({ kind }) => kind === "uniform"));
     const usage = bufferUsage.uniform | bufferUsage.copyTarget;
-    this.#uniform = uniformBytes === 0 ? null : backend.device.createBuffer({ size: uniformBytes, usage });
+    this.#uniform = hasUniforms ? backend.device.createBuffer({ size: constantBytes, usage }) : null;
   }
 
   run(
@@ -138,15 +140,22 @@ export class GpuExecutable implements Executable {
   #submit({ outputs, scratch }: Held, inputs: readonly Allocation[], constants: readonly (number | bigint)[]): void {
     const { device } = this.#backend;
     const { launches } = this.#bound;
-    this.#writeConstants(constants);
+    this.#setConstants(constants);
     const memory: Memory = { inputs: inputs.map(pooledOf), outputs: outputs.map(({ pooled }) => pooled), scratch };
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
+    // A pass keeps what it was given last, whatever pipeline follows.
+    let given: Immediates | null = null;
     launches.forEach((launch, k) => {
       const pipeline = this.#pipelines?.[k];
       if (!pipeline) return;
       pass.setPipeline(pipeline.pipeline);
       pass.setBindGroup(0, this.#groupOf(k, launch, pipeline, memory));
+      const { immediates } = launch;
+      if (immediates && !(given && this.#areEqual(given, immediates))) {
+        pass.setImmediates?.(0, this.#constantWords, immediates.word, immediates.count);
+        given = immediates;
+      }
       pass.dispatchWorkgroups(...launch.dispatch.workgroups);
     });
     pass.end();
@@ -155,16 +164,23 @@ export class GpuExecutable implements Executable {
     this.#backend.afterSubmit();
   }
 
-  #writeConstants(constants: readonly (number | bigint)[]): void {
-    if (!this.#uniform) return;
+  /** Whether the words of `next` are the first ones of `given`. */
+  #areEqual(given: Immediates, next: Immediates): boolean {
+    if (next.count > given.count) return false;
+    for (let k = 0; k < next.count; k++)
+      if (this.#constantWords[given.word + k] !== this.#constantWords[next.word + k]) return false;
+    return true;
+  }
+
+  #setConstants(constants: readonly (number | bigint)[]): void {
     let isChanged = !this.#hasRun;
     for (const { word, constant, dtype } of this.#bound.constantPlaces) {
       const bits = argumentBits(dtype, constants[constant] ?? 0);
-      if (this.#uniformWords[word] === bits) continue;
-      this.#uniformWords[word] = bits;
+      if (this.#constantWords[word] === bits) continue;
+      this.#constantWords[word] = bits;
       isChanged = true;
     }
-    if (isChanged) this.#backend.device.queue.writeBuffer(this.#uniform, 0, this.#uniformWords);
+    if (this.#uniform && isChanged) this.#backend.device.queue.writeBuffer(this.#uniform, 0, this.#constantWords);
   }
 
   #groupOf(place: number, { sources }: Launch, { layout }: Pipeline, memory: Memory): object {

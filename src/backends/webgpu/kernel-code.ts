@@ -21,9 +21,11 @@ export interface GpuTarget {
   readonly workgroupBytes: number;
   /** Threads in a workgroup; at least 256, which is also how long its first two axes may be. */
   readonly workgroupThreads: number;
+  /** Bytes that a dispatch is given with its encoding (`var<immediate>`); 0 without them. */
+  readonly immediateBytes: number;
 }
 
-/** What stands behind `@group(0) @binding(k)`, k being its place in the list. */
+/** What stands behind `@group(0) @binding(k)`, k being its place in the list; immediates come last and have no binding. */
 export type GpuBinding =
   /** A buffer of the kernel, as a whole or from `offset` on for `byteLength` bytes. */
   | {
@@ -36,7 +38,9 @@ export type GpuBinding =
   /** Memory that the dispatches of one kernel share, undefined before the first one writes it. */
   | { readonly kind: "scratch"; readonly scratch: number; readonly isWritten: boolean }
   /** The kernel's lifted constants: `var<uniform> name: array<vec4u, …>`, constant k in component k % 4 of element ⌊k / 4⌋, as bits. */
-  | { readonly kind: "arguments" };
+  | { readonly kind: "arguments" }
+  /** The same as `var<immediate> name: Constants`, whose members `four0`, … are those elements. */
+  | { readonly kind: "immediates"; readonly byteLength: number };
 
 /** One dispatch of a shader with the entry point `main`. */
 export interface GpuDispatch {

@@ -18,11 +18,18 @@ export type Source =
   | (Window & { readonly kind: "input" | "output" | "scratch"; readonly index: number })
   | (Window & { readonly kind: "uniform" });
 
+/** The words of the constants that a dispatch is given with its encoding. */
+export interface Immediates {
+  readonly word: number;
+  readonly count: number;
+}
+
 /** A dispatch with its memory. */
 export interface Launch {
   readonly dispatch: GpuDispatch;
   readonly label: string;
   readonly sources: readonly Source[];
+  readonly immediates: Immediates | null;
 }
 
 /** Everything that does not change from run to run. */
@@ -30,8 +37,9 @@ export interface BoundPlan {
   readonly launches: readonly Launch[];
   /** Bytes of each scratch buffer; intermediates that are never needed at once share one. */
   readonly scratchBytes: readonly number[];
-  readonly uniformBytes: number;
-  /** For each constant of each kernel its place in the uniform buffer. */
+  /** Bytes of the constants of all kernels, each kernel's aligned as uniforms must be. */
+  readonly constantBytes: number;
+  /** For each constant of each kernel its place among those. */
   readonly constantPlaces: readonly { readonly word: number; readonly constant: number; readonly dtype: Dtype }[];
 }
 
@@ -48,17 +56,24 @@ export function bindPlan(plan: Plan, codes: readonly GpuKernelCode[]): BoundPlan
   const scratch = planScratch([...intermediates, ...own]);
   const launches: Launch[] = [];
   const constantPlaces: { word: number; constant: number; dtype: Dtype }[] = [];
-  let uniformBytes = 0;
+  let constantBytes = 0;
   codes.forEach(({ dispatches, scratchBytes }, step) => {
     const { kernel, buffers, constants } = plan.steps[step] ?? { kernel: null, buffers: [], constants: [] };
-    const uniform: Source = { kind: "uniform", offset: uniformBytes, byteLength: Math.ceil(constants.length / 4) * 16 };
+    const uniform: Source = {
+      kind: "uniform",
+      offset: constantBytes,
+      byteLength: Math.ceil(constants.length / 4) * 16,
+    };
     constants.forEach((constant, k) => {
-      constantPlaces.push({ word: uniformBytes / 4 + k, constant, dtype: kernel?.arguments[k] ?? "float32" });
+      constantPlaces.push({ word: constantBytes / 4 + k, constant, dtype: kernel?.arguments[k] ?? "float32" });
     });
     if (constants.length > 0)
-      uniformBytes = Math.ceil((uniformBytes + uniform.byteLength) / uniformAlignment) * uniformAlignment;
+      constantBytes = Math.ceil((constantBytes + uniform.byteLength) / uniformAlignment) * uniformAlignment;
     for (const dispatch of dispatches) {
-      const sources = dispatch.bindings.map((binding): Source => {
+      const areGiven = dispatch.bindings.some(({ kind }) => kind === "immediates");
+      const immediates = areGiven ? { word: uniform.offset / 4, count: uniform.byteLength / 4 } : null;
+      const sources = dispatch.bindings.flatMap((binding): Source | readonly [] => {
+        if (binding.kind === "immediates") return [];
         if (binding.kind === "arguments") return uniform;
         if (binding.kind === "scratch") {
           const index = scratch.bufferOf[(ownStart[step] ?? 0) + binding.scratch] ?? 0;
@@ -71,10 +86,10 @@ export function bindPlan(plan: Plan, codes: readonly GpuKernelCode[]): BoundPlan
         if (buffer < firstScratch) return { kind: "output", index: buffer - plan.inputCount, offset, byteLength };
         return { kind: "scratch", index: scratch.bufferOf[buffer - firstScratch] ?? 0, offset, byteLength };
       });
-      launches.push({ dispatch, label: kernel?.label ?? "", sources });
+      launches.push({ dispatch, label: kernel?.label ?? "", sources, immediates });
     }
   });
-  return { launches, scratchBytes: scratch.bufferBytes.map(padded), uniformBytes, constantPlaces };
+  return { launches, scratchBytes: scratch.bufferBytes.map(padded), constantBytes, constantPlaces };
 }
 
 /** Bytes of a binding: kernels work on whole vectors of 16 bytes. */

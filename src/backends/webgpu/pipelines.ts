@@ -70,16 +70,24 @@ export class PipelineCache {
   }
 
   #layoutOf(bindings: readonly GpuBinding[]): { readonly group: object; readonly pipeline: object } {
-    const types = bindings.map((binding) =>
-      binding.kind === "arguments" ? "uniform" : binding.isWritten ? "storage" : "read-only-storage",
-    );
-    const key = types.join();
+    let immediateSize = 0;
+    const types: ("uniform" | "storage" | "read-only-storage")[] = [];
+    for (const binding of bindings) {
+      if (binding.kind === "immediates") immediateSize = binding.byteLength;
+      else if (binding.kind === "arguments") types.push("uniform");
+      else types.push(binding.isWritten ? "storage" : "read-only-storage");
+    }
+    const key = [immediateSize, ...types].join();
     const known = this.#layouts.get(key);
     if (known) return known;
     const group = this.#device.createBindGroupLayout({
       entries: types.map((type, binding) => ({ binding, visibility: computeStage, buffer: { type } })),
     });
-    const layout = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
+    const pipeline = this.#device.createPipelineLayout({
+      bindGroupLayouts: [group],
+      ...(immediateSize === 0 ? {} : { immediateSize }),
+    });
+    const layout = { group, pipeline };
     this.#layouts.set(key, layout);
     return layout;
   }

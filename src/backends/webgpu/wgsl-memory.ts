@@ -96,7 +96,8 @@ export class ShaderMemory {
   /** The value of a lifted constant. */
   argument(place: number, dtype: Dtype): string {
     this.#usesArguments = true;
-    const bits = `constants[${place >> 2}].${"xyzw"[place & 3]}`;
+    const four = this.#hasImmediates ? `.four${place >> 2}` : `[${place >> 2}]`;
+    const bits = `constants${four}.${"xyzw"[place & 3]}`;
     const register = registerOf(dtype);
     if (register === "bool") return `(${bits} != 0u)`;
     return register === "u32" ? bits : `bitcast<${register}>(${bits})`;
@@ -152,11 +153,25 @@ export class ShaderMemory {
           `${storageBuffers}: evaluate some of its inputs before, or use smaller arrays`,
       );
     }
-    if (this.#usesArguments) {
-      const vectors = Math.ceil(this.#kernel.arguments.length / 4);
-      declare("uniform", "constants", `array<vec4u, ${vectors}>`, { kind: "arguments" });
+    if (!this.#usesArguments) return bindings;
+    if (!this.#hasImmediates) {
+      declare("uniform", "constants", `array<vec4u, ${this.#argumentBytes / 16}>`, { kind: "arguments" });
+      return bindings;
     }
+    // Arrays cannot be immediates.
+    const members = Array.from({ length: this.#argumentBytes / 16 }, (_, k) => `four${k}: vec4u`);
+    this.#shader.declare(`struct Constants { ${members.join(", ")} }`);
+    this.#shader.declare("var<immediate> constants: Constants;");
+    bindings.push({ kind: "immediates", byteLength: this.#argumentBytes });
     return bindings;
+  }
+
+  get #argumentBytes(): number {
+    return Math.ceil(this.#kernel.arguments.length / 4) * 16;
+  }
+
+  get #hasImmediates(): boolean {
+    return this.#argumentBytes <= this.#target.immediateBytes;
   }
 
   #use(slot: number): Usage {
