@@ -1,7 +1,7 @@
 /** Arrays from JavaScript data: numbers, nested lists and typed arrays. */
 import { describeValue } from "../base/describe.ts";
 import type { Dtype, TypedArray } from "../base/dtype.ts";
-import { carrierOf, isDtype, isHalf, requireDtype } from "../base/dtype.ts";
+import { byteLengthOf, carrierOf, isDtype, isHalf, requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { elementsOf, writeElement } from "../base/elements.ts";
 import { DtypeError, ShapeError } from "../base/errors.ts";
@@ -63,8 +63,8 @@ export function another(x: MLXArray): MLXArray {
  * @throws {ShapeError} if the number of elements is not that of `shape`
  */
 export function fromTypedArray(data: ArrayBufferView, shape?: Shape, dtype?: Dtype): MLXArray {
-  const source = asTypedArray(data);
   const own = dtypeOfTypedArray(data);
+  const source = new (carrierOf(own))(data.buffer, data.byteOffset, data.byteLength / byteLengthOf(own));
   const target = shape ?? [source.length];
   checkShape("array", target);
   if (sizeOf(target) !== source.length) {
@@ -130,17 +130,6 @@ function dtypeOf(flat: readonly Scalar[]): Dtype {
 
 function notData(value: unknown): DtypeError {
   return new DtypeError("array", `elements are numbers, booleans or bigints; got ${describeValue(value)}`);
-}
-
-function asTypedArray(data: ArrayBufferView): TypedArray {
-  if (data instanceof Uint8ClampedArray || data instanceof DataView) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
-  return new (carrierOf(dtypeOfTypedArray(data)))(data.buffer, data.byteOffset, data.byteLength / bytesOf(data));
-}
-
-function bytesOf(data: ArrayBufferView): number {
-  return "BYTES_PER_ELEMENT" in data && typeof data.BYTES_PER_ELEMENT === "number" ? data.BYTES_PER_ELEMENT : 1;
 }
 
 /** The dtype whose elements a typed array carries. @throws {DtypeError} if there is none. */

@@ -54,9 +54,9 @@ export const memory: {
   resetPeak(): void;
   /** Gives the kept bytes up. */
   clearCache(): void;
-  /** Sets the most bytes that arrays may hold; beyond it operations throw `OutOfMemoryError`. */
+  /** Sets the most bytes that arrays may hold; beyond it operations throw `OutOfMemoryError`. @throws {ArgumentError} below 0 */
   setMemoryLimit(byteLength: number): void;
-  /** Sets the most bytes that are kept for reuse. */
+  /** Sets the most bytes that are kept for reuse. @throws {ArgumentError} below 0 */
   setCacheLimit(byteLength: number): void;
 } = {
   get active() {
@@ -77,9 +77,19 @@ export const memory: {
   },
   resetPeak: () => each((backend) => backend.resetPeak()),
   clearCache: () => each((backend) => backend.clearCache()),
-  setMemoryLimit: (byteLength) => each((backend) => backend.setLimits({ memory: byteLength })),
-  setCacheLimit: (byteLength) => each((backend) => backend.setLimits({ cache: byteLength })),
+  setMemoryLimit(byteLength) {
+    requireLimit("setMemoryLimit", byteLength);
+    each((backend) => backend.setLimits({ memory: byteLength }));
+  },
+  setCacheLimit(byteLength) {
+    requireLimit("setCacheLimit", byteLength);
+    each((backend) => backend.setLimits({ cache: byteLength }));
+  },
 };
+
+function requireLimit(operation: string, byteLength: number): void {
+  if (!(byteLength >= 0)) throw new ArgumentError(operation, `a limit is a number of bytes from 0, got ${byteLength}`);
+}
 
 const noMoves: Moves = { count: 0, bytes: 0 };
 

@@ -49,13 +49,6 @@ const binary =
     shape: broadcastShapes(name, x.shape, asArray(name, other).shape),
   });
 
-const logical =
-  (name: string, row: string) =>
-  ({ shape }: MLXArray, other: ArrayLike): Aval => ({
-    dtype: "bool",
-    shape: broadcastShapes(row, shape, asArray(name, other).shape),
-  });
-
 /** Axes are normalized, or picked from, under `name`, the operation that does it. */
 const reduction =
   (name: string, result: Result, axesOf: typeof pickAxes = axesIn) =>
@@ -152,8 +145,8 @@ export const methodShapes: MethodShapes = {
   lessEqual: binary("lessEqual", truth),
   greater: binary("greater", truth),
   greaterEqual: binary("greaterEqual", truth),
-  logicalAnd: logical("logicalAnd", "bitwiseAnd"),
-  logicalOr: logical("logicalOr", "bitwiseOr"),
+  logicalAnd: binary("logicalAnd", truth),
+  logicalOr: binary("logicalOr", truth),
   allClose(x: MLXArray, other: ArrayLike): Aval {
     isClose(x, other);
     return { shape: [], dtype: "bool" };

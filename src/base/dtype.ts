@@ -34,30 +34,25 @@ export type TypedArray =
   | Float64Array;
 
 interface TypedArrayClass {
+  readonly BYTES_PER_ELEMENT: number;
   new (length: number): TypedArray;
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray;
 }
 
-interface DtypeRecord {
-  readonly kind: DtypeKind;
-  readonly byteLength: number;
-  readonly carrier: TypedArrayClass;
-}
-
-const records: Readonly<Record<Dtype, DtypeRecord>> = {
-  bool: { kind: "bool", byteLength: 1, carrier: Uint8Array },
-  uint8: { kind: "unsigned", byteLength: 1, carrier: Uint8Array },
-  uint16: { kind: "unsigned", byteLength: 2, carrier: Uint16Array },
-  uint32: { kind: "unsigned", byteLength: 4, carrier: Uint32Array },
-  uint64: { kind: "unsigned", byteLength: 8, carrier: BigUint64Array },
-  int8: { kind: "signed", byteLength: 1, carrier: Int8Array },
-  int16: { kind: "signed", byteLength: 2, carrier: Int16Array },
-  int32: { kind: "signed", byteLength: 4, carrier: Int32Array },
-  int64: { kind: "signed", byteLength: 8, carrier: BigInt64Array },
-  float16: { kind: "float", byteLength: 2, carrier: Uint16Array },
-  bfloat16: { kind: "float", byteLength: 2, carrier: Uint16Array },
-  float32: { kind: "float", byteLength: 4, carrier: Float32Array },
-  float64: { kind: "float", byteLength: 8, carrier: Float64Array },
+const records: Readonly<Record<Dtype, readonly [kind: DtypeKind, carrier: TypedArrayClass]>> = {
+  bool: ["bool", Uint8Array],
+  uint8: ["unsigned", Uint8Array],
+  uint16: ["unsigned", Uint16Array],
+  uint32: ["unsigned", Uint32Array],
+  uint64: ["unsigned", BigUint64Array],
+  int8: ["signed", Int8Array],
+  int16: ["signed", Int16Array],
+  int32: ["signed", Int32Array],
+  int64: ["signed", BigInt64Array],
+  float16: ["float", Uint16Array],
+  bfloat16: ["float", Uint16Array],
+  float32: ["float", Float32Array],
+  float64: ["float", Float64Array],
 };
 
 /** Every dtype, in MLX's order. */
@@ -76,17 +71,17 @@ export function requireDtype(operation: string, dtype: Dtype): Dtype {
 
 /** The kind of number that `dtype` holds. */
 export function kindOf(dtype: Dtype): DtypeKind {
-  return records[dtype].kind;
+  return records[dtype][0];
 }
 
 /** Bytes per element of `dtype`. */
 export function byteLengthOf(dtype: Dtype): number {
-  return records[dtype].byteLength;
+  return carrierOf(dtype).BYTES_PER_ELEMENT;
 }
 
 /** The typed-array class that carries elements of `dtype`. */
 export function carrierOf(dtype: Dtype): TypedArrayClass {
-  return records[dtype].carrier;
+  return records[dtype][1];
 }
 
 /** Whether `dtype` is a floating-point type. */
@@ -115,17 +110,11 @@ export function promote(a: Dtype, b: Dtype): Dtype {
   if (a === b) return a;
   const kindA = kindOf(a);
   const kindB = kindOf(b);
-  if (kindA === "bool") return b;
-  if (kindB === "bool") return a;
+  if (kindA === "bool" || (kindB === "float" && kindA !== "float")) return b;
+  if (kindB === "bool" || (kindA === "float" && kindB !== "float")) return a;
   const sizeA = byteLengthOf(a);
   const sizeB = byteLengthOf(b);
-  if (kindA === "float" && kindB === "float") {
-    if (sizeA === 2 && sizeB === 2) return "float32";
-    return sizeA > sizeB ? a : b;
-  }
-  if (kindA === "float") return a;
-  if (kindB === "float") return b;
-  if (kindA === kindB) return sizeA > sizeB ? a : b;
+  if (kindA === kindB) return isHalf(a) && isHalf(b) ? "float32" : sizeA > sizeB ? a : b;
   const [unsignedSize, signed, signedSize] = kindA === "unsigned" ? [sizeA, b, sizeB] : [sizeB, a, sizeA];
   if (signedSize > unsignedSize) return signed;
   switch (unsignedSize) {

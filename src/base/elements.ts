@@ -1,7 +1,7 @@
 /** Elements between JavaScript values and the typed arrays that carry them. */
 import type { Dtype, TypedArray } from "./dtype.ts";
-import { carrierOf } from "./dtype.ts";
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./half.ts";
+import { carrierOf, isHalf } from "./dtype.ts";
+import { halfToNumber, numberToHalf } from "./half.ts";
 
 /** A JavaScript value of one element: bigint for 64-bit integers, boolean for bool, number otherwise. */
 export type Scalar = number | bigint | boolean;
@@ -10,8 +10,7 @@ export type Scalar = number | bigint | boolean;
 export function writeElement(elements: TypedArray, position: number, dtype: Dtype, value: Scalar): void {
   if (elements instanceof BigInt64Array || elements instanceof BigUint64Array) {
     elements[position] = typeof value === "bigint" ? value : BigInt(Math.trunc(Number(value)));
-  } else if (dtype === "float16") elements[position] = numberToFloat16(Number(value));
-  else if (dtype === "bfloat16") elements[position] = numberToBfloat16(Number(value));
+  } else if (isHalf(dtype)) elements[position] = numberToHalf(Number(value), dtype);
   else if (dtype === "bool") elements[position] = value ? 1 : 0;
   else elements[position] = typeof value === "bigint" ? Number(BigInt.asIntN(64, value)) : Number(value);
 }
@@ -19,16 +18,8 @@ export function writeElement(elements: TypedArray, position: number, dtype: Dtyp
 /** Reads one element of `dtype` as a JavaScript value. */
 export function readElement(elements: TypedArray, position: number, dtype: Dtype): Scalar {
   const raw = elements[position] ?? 0;
-  switch (dtype) {
-    case "bool":
-      return raw !== 0;
-    case "float16":
-      return float16ToNumber(Number(raw));
-    case "bfloat16":
-      return bfloat16ToNumber(Number(raw));
-    default:
-      return raw;
-  }
+  if (dtype === "bool") return raw !== 0;
+  return isHalf(dtype) ? halfToNumber(Number(raw), dtype) : raw;
 }
 
 /** The carrier array of `values` as elements of `dtype`. */

@@ -29,16 +29,6 @@ export function numberToBfloat16(value: number): number {
   return nearestBits(value, 7, -126, 0x7f80);
 }
 
-/** The number nearest to `value` that float16 holds. */
-export function roundToFloat16(value: number): number {
-  return float16ToNumber(numberToFloat16(value));
-}
-
-/** The number nearest to `value` that bfloat16 holds. */
-export function roundToBfloat16(value: number): number {
-  return bfloat16ToNumber(numberToBfloat16(value));
-}
-
 /** The number that the bits of a float16 or bfloat16 stand for. */
 export function halfToNumber(half: number, dtype: Dtype): number {
   return dtype === "bfloat16" ? bfloat16ToNumber(half) : float16ToNumber(half);

@@ -122,14 +122,8 @@ export function accessScore(e: Expressions, index: Expr, axis: Axis): number {
   return unit.length === 1 && unit[0]?.[0].op === "axis" && unit[0][1] === 1 ? 2 : unit.length === 0 ? 1 : -4;
 }
 
-/** Flat positions that `root` loads from. */
-export function loadsIn(root: Expr): Expr[] {
-  const found = new Set<Expr>();
-  collectLoads(root, found, new Set());
-  return [...found];
-}
-
-function collectLoads(expr: Expr, found: Set<Expr>, seen: Set<Expr>): void {
+/** Appends the flat positions that `expr` loads from, outside of reductions inside it. */
+export function collectLoads(expr: Expr, found: Set<Expr>, seen: Set<Expr>): void {
   if (seen.has(expr)) return;
   seen.add(expr);
   if (expr.op === "load") found.add(argOf(expr, 0));

@@ -2,7 +2,8 @@
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, isFloating, kindOf } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
-import { halfToNumber, numberToHalf, roundToBfloat16, roundToFloat16 } from "../base/half.ts";
+import { halfToNumber, numberToHalf } from "../base/half.ts";
+import { roundToBfloat16, roundToFloat16 } from "../base/half-rounding.ts";
 import type { BinaryOp, CompareOp, ExprType, UnaryOp } from "./expr.ts";
 import { erf, erfinv } from "./special-functions.ts";
 

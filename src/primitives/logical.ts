@@ -93,23 +93,24 @@ function shift(row: Primitive<null>, a: ArrayLike, b: ArrayLike): MLXArray {
   return apply(row, broadcasted(row.name, arrays), null);
 }
 
-function truth(operation: string, x: ArrayLike): MLXArray {
-  return castTo(asArray(operation, x), "bool");
+function ofTruth(operation: string, row: Primitive<null>, operands: readonly ArrayLike[]): MLXArray {
+  const truths = operands.map((x) => castTo(asArray(operation, x), "bool"));
+  return apply(row, broadcasted(operation, truths), null);
 }
 
 /** Whether both operands are other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
 export function logicalAnd(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(bitwiseAndRow, truth("logicalAnd", a), truth("logicalAnd", b));
+  return ofTruth("logicalAnd", bitwiseAndRow, [a, b]);
 }
 
 /** Whether either operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
 export function logicalOr(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(bitwiseOrRow, truth("logicalOr", a), truth("logicalOr", b));
+  return ofTruth("logicalOr", bitwiseOrRow, [a, b]);
 }
 
 /** Whether exactly one operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
 export function logicalXor(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(bitwiseXorRow, truth("logicalXor", a), truth("logicalXor", b));
+  return ofTruth("logicalXor", bitwiseXorRow, [a, b]);
 }
 
 /**
@@ -119,5 +120,5 @@ export function logicalXor(a: ArrayLike, b: ArrayLike): MLXArray {
  * await logicalNot(array([0, 2.5])).tolist(); // [true, false]
  */
 export function logicalNot(x: ArrayLike): MLXArray {
-  return applyUnary(bitwiseInvertRow, truth("logicalNot", x));
+  return ofTruth("logicalNot", bitwiseInvertRow, [x]);
 }

@@ -132,6 +132,11 @@ describe("a limit", () => {
     replaceRuntime(previous);
   });
 
+  it("refuses limits below 0", () => {
+    expect(() => mx.memory.setMemoryLimit(-1)).toThrow(/^setMemoryLimit: a limit is a number of bytes from 0, got -1$/);
+    expect(() => mx.memory.setCacheLimit(Number.NaN)).toThrow(mx.ArgumentError);
+  });
+
   it("turns an array that does not fit into an error with its shape and what is held; work goes on", async () => {
     const kept = mx.ones([1024, 256]).mul(3);
     await mx.evaluate(kept);

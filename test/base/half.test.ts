@@ -1,13 +1,7 @@
 /** The 16-bit floating types against their definition. */
 import { describe, expect, it } from "vitest";
-import {
-  bfloat16ToNumber,
-  float16ToNumber,
-  numberToBfloat16,
-  numberToFloat16,
-  roundToBfloat16,
-  roundToFloat16,
-} from "../../src/base/half.ts";
+import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "../../src/base/half.ts";
+import { roundToBfloat16, roundToFloat16 } from "../../src/base/half-rounding.ts";
 
 /** The value of `half`, whose exponent and fraction have the given numbers of bits, by the definition of IEEE 754. */
 function definition(half: number, exponentBits: number, fractionBits: number): number {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Dtype } from "../../src/base/dtype.ts";
 import { isFloating, kindOf } from "../../src/base/dtype.ts";
 import { DtypeError } from "../../src/base/errors.ts";
-import { roundToBfloat16, roundToFloat16 } from "../../src/base/half.ts";
+import { roundToBfloat16, roundToFloat16 } from "../../src/base/half-rounding.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { Primitive } from "../../src/graph/primitive.ts";
 import { apply } from "../../src/graph/primitive.ts";

@@ -145,7 +145,7 @@ export class Arena {
   }
 
   set memoryLimit(byteLength: number) {
-    this.#memoryLimit = Math.min(nonNegative(byteLength, "memoryLimit"), this.maximumByteLength);
+    this.#memoryLimit = Math.min(byteLength, this.maximumByteLength);
   }
 
   /** Greatest number of cached bytes; setting it below `cachedBytes` clears the cache. */
@@ -154,7 +154,7 @@ export class Arena {
   }
 
   set cacheLimit(byteLength: number) {
-    this.#cacheLimit = nonNegative(byteLength, "cacheLimit");
+    this.#cacheLimit = byteLength;
     if (this.#cachedBytes > this.#cacheLimit) this.clearCache();
   }
 
@@ -181,7 +181,7 @@ export class Arena {
 
   /** As `allocate`, but -1 if there is no room. */
   tryAllocate(byteLength: number): number {
-    const size = sizeClass(nonNegative(byteLength, "byteLength"));
+    const size = sizeClass(byteLength);
     this.sharing?.collect(false);
     if (this.#activeBytes + size > this.#memoryLimit) return -1;
     const block = this.#take(size);
@@ -198,7 +198,7 @@ export class Arena {
    * @throws {OutOfMemoryError} if the memory cannot grow
    */
   reserve(byteLength: number): number {
-    const block = this.#take(sizeClass(nonNegative(byteLength, "byteLength")));
+    const block = this.#take(sizeClass(byteLength));
     if (block === undefined) throw this.#exhausted(byteLength);
     block.state = "reserved";
     return block.offset;
@@ -413,11 +413,6 @@ export class Arena {
     const held = `${this.#activeBytes} bytes are in use of at most ${this.#memoryLimit}`;
     return new OutOfMemoryError("allocate", `no room for ${byteLength} bytes: ${held}`);
   }
-}
-
-function nonNegative(value: number, name: string): number {
-  if (value >= 0) return value;
-  throw new ArgumentError("Arena", `${name} must not be negative, got ${value}`);
 }
 
 function pagesOf(byteLength: number): number {

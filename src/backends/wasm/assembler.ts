@@ -167,11 +167,6 @@ export class FunctionBuilder {
     return this.get(this.constantI32(value));
   }
 
-  /** Pushes two copies of a float64 through {@link v128}. */
-  splatF64(value: number): this {
-    return this.get(this.constantF64(value));
-  }
-
   /** Pushes two copies of a 64-bit integer through {@link v128}. */
   splatI64(value: bigint): this {
     return this.get(this.constantI64(value));
@@ -248,14 +243,6 @@ export class FunctionBuilder {
   /** Returns from the function. */
   return(): this {
     this.#code.byte(0x0f);
-    return this;
-  }
-
-  /** `memory.copy`: pops target, source and byte count. */
-  memoryCopy(): this {
-    this.#opcode(0xfc00a);
-    this.#code.byte(0);
-    this.#code.byte(0);
     return this;
   }
 

@@ -1,6 +1,7 @@
 /** Emits the module of a matrix product with what is fused into it: operands computed as they are packed, results as they are stored. */
 import { byteLengthOf } from "../../base/dtype.ts";
-import { accessScore, loadsIn } from "../../compiler/loop-nest.ts";
+import { loadsIn } from "../../compiler/loads.ts";
+import { accessScore } from "../../compiler/loop-nest.ts";
 import { Dependencies } from "../../compiler/structure.ts";
 import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";

@@ -117,18 +117,21 @@ export function propertyOf(value: unknown, ...keys: readonly string[]): unknown 
 }
 
 function probe(): EngineFeatures {
-  const base = { sharedMemory: hasSharedMemory(), mayBlock: mayBlock(), hardwareThreads: hardwareThreads() };
   const plain = probeRelaxed([]);
-  if (plain !== undefined) return { ...base, relaxedSimd: true, fusedMultiplyAdd: plain.isFused, flags: [] };
-  const flagged = probeRelaxed([RELAXED_SIMD]);
-  if (flagged !== undefined) {
-    return { ...base, relaxedSimd: true, fusedMultiplyAdd: flagged.isFused, flags: [RELAXED_SIMD.on] };
-  }
-  return { ...base, relaxedSimd: false, fusedMultiplyAdd: false, flags: [] };
+  const isFused = plain ?? probeRelaxed([RELAXED_SIMD]);
+  return {
+    sharedMemory: hasSharedMemory(),
+    mayBlock: mayBlock(),
+    hardwareThreads: hardwareThreads(),
+    relaxedSimd: isFused !== undefined,
+    fusedMultiplyAdd: isFused ?? false,
+    flags: plain === isFused ? [] : [RELAXED_SIMD.on],
+  };
 }
 
+/** Where there is no `SharedArrayBuffer`, naming it throws. */
 function hasSharedMemory(): boolean {
-  if (typeof SharedArrayBuffer === "undefined" || propertyOf(globalThis, "crossOriginIsolated") === false) return false;
+  if (propertyOf(globalThis, "crossOriginIsolated") === false) return false;
   try {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     return memory.buffer instanceof SharedArrayBuffer;
@@ -138,7 +141,6 @@ function hasSharedMemory(): boolean {
 }
 
 function mayBlock(): boolean {
-  if (typeof SharedArrayBuffer === "undefined") return false;
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
     return true;
@@ -154,13 +156,14 @@ function hardwareThreads(): number {
 }
 
 /**
- * Whether relaxed multiply-add and lane select compile under these flags and compute right; undefined if not.
+ * Whether relaxed multiply-add is fused; undefined if it or relaxed lane select do not compile under these flags, or compute
+ * wrong.
  *
  * a·b + c with a = b = 1 + 2⁻¹² and c = −(1 + 2⁻¹¹): the exact product has one bit more than a float32 keeps, so a fused
  * operation gives 2⁻²⁴ and two roundings give 0. Anything else is wrong. The other lanes are exact either way, and the
  * test runs chained operations that share operands, where baseline compilers have overwritten one.
  */
-function probeRelaxed(flags: readonly Flag[]): { readonly isFused: boolean } | undefined {
+function probeRelaxed(flags: readonly Flag[]): boolean | undefined {
   if (flags.length > 0 && !canSetFlags()) return undefined;
   const builder = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
   builder.addFunction("run", { params: [], results: [] }, (f) => {
@@ -196,7 +199,7 @@ function probeRelaxed(flags: readonly Flag[]): { readonly isFused: boolean } | u
     const isFused = tiny === 2 ** -24;
     const rest = String([...lanes.subarray(17, 24)]);
     const isRight = (isFused || tiny === 0) && String(exact) === "16,-12,0" && rest === "31,-26,4,1,11,11,12";
-    return isRight ? { isFused } : undefined;
+    return isRight ? isFused : undefined;
   } catch {
     return undefined;
   }

@@ -7,7 +7,8 @@ import type { Kernel, RoutineKernel } from "../../ir/kernel.ts";
 import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { writeConstant } from "./kernel-code.ts";
 import type { Phase } from "./pool.ts";
-import { placeSmall, planScratch } from "./scratch.ts";
+import type { PlacedBuffers } from "./small-buffers.ts";
+import { placeSmall } from "./small-buffers.ts";
 import type { CompiledKernel, WasmBackend } from "./wasm-backend.ts";
 
 /** A step of a plan with its compiled kernel; routines have none. */
@@ -42,16 +43,15 @@ export class WasmExecutable implements Executable {
   readonly #smallPlaces: readonly number[];
   readonly #smallBlock: number;
 
-  constructor(backend: WasmBackend, plan: Plan, steps: readonly PreparedStep[]) {
+  constructor(backend: WasmBackend, plan: Plan, steps: readonly PreparedStep[], intermediates: PlacedBuffers | null) {
     this.#backend = backend;
     this.#plan = plan;
     this.#steps = steps.filter(({ kernel }) => kernel.slots.some(({ size, isOutput }) => isOutput && size > 0));
     this.#segments = segmentsOf(this.#steps);
-    const scratch = planScratch(plan);
-    this.#scratchOffsets = scratch.offsets;
+    this.#scratchOffsets = intermediates?.offsets ?? [];
     this.#partialBytes =
       Math.ceil(Math.max(0, ...steps.map(({ compiled }) => compiled?.code.scratchBytes ?? 0)) / 64) * 64;
-    this.#scratchBytes = scratch.byteLength + this.#partialBytes;
+    this.#scratchBytes = (intermediates?.byteLength ?? 0) + this.#partialBytes;
     const small = placeSmall(plan, smallByteLimit);
     const block = small.byteLength > 0 ? backend.arena.reserve(small.byteLength) : 0;
     this.#smallBlock = block;

@@ -19,8 +19,10 @@ export interface KernelParts extends LaneParts {
     emit(kernel: ContractionKernel, target: KernelTarget): KernelCode;
     text(kernel: ContractionKernel): string;
   }>;
-  /** What loops keep in scratch memory. */
-  readonly loopMemory: Part<Pick<typeof import("./loop-memory.ts"), "emitPasses" | "keepValues">>;
+  /** What loops keep in scratch memory, and where intermediates lie there. */
+  readonly scratchMemory: Part<
+    Pick<typeof import("./loop-memory.ts"), "emitPasses" | "keepValues"> & typeof import("./intermediates.ts")
+  >;
   /** Composites as one kernel: attention, products with packed weights. */
   readonly composites: Part<Pick<typeof import("./composites.ts"), "emit" | "isTaken">>;
   /** Whether a loop of these instructions may be compiled for wide vectors. */

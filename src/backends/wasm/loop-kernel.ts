@@ -33,7 +33,7 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   const joined = joinAxes(e, imported, () => nextAxis++);
   const counts = { slots: kernel.slots.length, threads: target.threadCount };
   const keeping = keepsValues(joined)
-    ? target.parts.loopMemory.get().keepValues(e, joined, () => nextAxis++, counts)
+    ? target.parts.scratchMemory.get().keepValues(e, joined, () => nextAxis++, counts)
     : null;
   const root = keeping?.root ?? joined;
   const loops = root.axes.length > 0 ? [root] : root.children;
@@ -350,7 +350,7 @@ class LoopEmitter {
     const count = (part: Range, inner: () => void): void => this.#count(step, part, inner, []);
     const isDone =
       keeping !== null &&
-      target.parts.loopMemory
+      target.parts.scratchMemory
         .get()
         .emitPasses({ f, em, loop: vector, step, lane, slot: keeping.strips, nextAxis, count, body }, all);
     if (!isDone && blocks.length > 0) this.#countBlocks(step, all, blocks, body);

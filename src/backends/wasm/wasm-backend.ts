@@ -17,7 +17,7 @@ import { WorkerPool } from "./pool.ts";
 /** What many programs do without. */
 export const cpuParts: KernelParts & { readonly threads: Part<(host: CrewHost) => Crew> } = {
   products: /* @__PURE__ */ new Part("products", () => import("./contraction-part.ts")),
-  loopMemory: /* @__PURE__ */ new Part("loops", () => import("./loop-memory-part.ts")),
+  scratchMemory: /* @__PURE__ */ new Part("scratch memory", () => import("./scratch-memory-part.ts")),
   composites: /* @__PURE__ */ new Part("composites", () => import("./composites-part.ts")),
   wideLoops: /* @__PURE__ */ new Part("wide vectors", () => import("./wide-loops-part.ts")),
   math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
@@ -94,6 +94,8 @@ export class WasmBackend implements Backend {
   /** @throws {MissingPart} if an emitter, or what threads need, is not loaded; nothing is held then */
   prepare(plan: Plan): Executable {
     const compiled = plan.steps.map(({ kernel }) => (kernel.kind === "routine" ? null : this.#compile(kernel)));
+    const hasIntermediates = plan.bufferBytes.length > plan.inputCount + plan.outputCount;
+    const intermediates = hasIntermediates ? cpuParts.scratchMemory.get().placeIntermediates(plan) : null;
     const work = compiled.reduce((sum, one) => sum + (one?.work ?? 0), 0);
     if (work >= parallelWork) this.pool.engage(cpuParts.threads);
     for (const one of compiled) if (one) one.holders++;
@@ -102,6 +104,7 @@ export class WasmBackend implements Backend {
       this,
       plan,
       plan.steps.map((step, k) => this.#prepareStep(step, compiled[k] ?? null)),
+      intermediates,
     );
   }
 

@@ -3,7 +3,8 @@
  * bits of eight halves.
  */
 import { MLXError } from "../../base/errors.ts";
-import { accessScore, loadsIn } from "../../compiler/loop-nest.ts";
+import { loadsIn } from "../../compiler/loads.ts";
+import { accessScore } from "../../compiler/loop-nest.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import type { ProductShader } from "./product-shader.ts";
 

@@ -2,7 +2,7 @@
 import type { Dtype } from "../../base/dtype.ts";
 import { isFloating, isHalf } from "../../base/dtype.ts";
 import { DtypeError } from "../../base/errors.ts";
-import { roundToBfloat16, roundToFloat16 } from "../../base/half.ts";
+import { roundToBfloat16, roundToFloat16 } from "../../base/half-rounding.ts";
 import type { ExprType, ScalarValue } from "../../ir/expr.ts";
 
 /** How many elements a value holds: one, or four neighbours in a vector. */

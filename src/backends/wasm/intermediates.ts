@@ -1,25 +1,10 @@
-/** Places the buffers of a plan that lie in blocks of its own: intermediates, and small inputs and outputs. */
+/** Places the intermediates of a plan in one block, where those that are never needed at once share memory. */
 import type { Plan } from "../../ir/backend.ts";
+import type { PlacedBuffers } from "./small-buffers.ts";
+import { bufferAlignment } from "./small-buffers.ts";
 
-/** Alignment of every buffer, and bytes a vector load may read past its end. */
-const alignment = 64;
-
-/** For each input and output of fewer than `limit` bytes its offset in a block of their own, and the size of the block. */
-export function placeSmall(
-  { bufferBytes, inputCount, outputCount }: Plan,
-  limit: number,
-): { readonly offsets: readonly number[]; readonly byteLength: number } {
-  let byteLength = 0;
-  const offsets = bufferBytes.slice(0, inputCount + outputCount).map((size) => {
-    const offset = byteLength;
-    if (size < limit) byteLength += (Math.floor(size / alignment) + 1) * alignment;
-    return offset;
-  });
-  return { offsets, byteLength: byteLength === 0 ? 0 : byteLength + alignment };
-}
-
-/** For each buffer of the plan its offset in the block (only intermediates have one), and the size of the block. */
-export function planScratch(plan: Plan): { readonly offsets: readonly number[]; readonly byteLength: number } {
+/** For each buffer of the plan its offset in the block, where it is an intermediate, and the size of the block. */
+export function placeIntermediates(plan: Plan): PlacedBuffers {
   const first = plan.inputCount + plan.outputCount;
   const lives = new Map<number, { begin: number; end: number }>();
   plan.steps.forEach(({ buffers }, step) => {
@@ -36,7 +21,7 @@ export function planScratch(plan: Plan): { readonly offsets: readonly number[]; 
   // Largest first: small buffers then fill the gaps.
   const order = [...lives].sort(([a], [b]) => (plan.bufferBytes[b] ?? 0) - (plan.bufferBytes[a] ?? 0) || a - b);
   for (const [buffer, life] of order) {
-    const size = Math.ceil(((plan.bufferBytes[buffer] ?? 0) + alignment) / alignment) * alignment;
+    const size = Math.ceil(((plan.bufferBytes[buffer] ?? 0) + bufferAlignment) / bufferAlignment) * bufferAlignment;
     const alive = placed
       .filter((other) => other.begin <= life.end && life.begin <= other.end)
       .sort((a, b) => a.offset - b.offset);
