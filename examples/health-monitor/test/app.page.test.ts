@@ -101,6 +101,20 @@ describe("the app", () => {
     }
   });
 
+  it("shows the inside of a training, every name within its box", async () => {
+    await learn(page, 2);
+    await page.locator("summary", { hasText: "Inside the training" }).click();
+    await page.locator("#inside-monitor summary", { hasText: "Show the graph" }).click();
+    const widths = await page.locator("#inside-monitor .vertex").evaluateAll((vertices) =>
+      vertices.map((vertex) => {
+        const widthOf = (name: string): number => vertex.querySelector(name)?.getBoundingClientRect().width ?? 0;
+        return { text: widthOf("text.name"), box: widthOf("rect") };
+      }),
+    );
+    expect(widths.length).toBeGreaterThan(5);
+    for (const { text, box } of widths) expect(text).toBeLessThan(box - 8);
+  });
+
   it("has everything again after a reload", async () => {
     await page.getByRole("button", { name: "Multi-hop network" }).click();
     await page.getByRole("heading", { name: "Multi-hop network" }).waitFor();
@@ -182,6 +196,19 @@ describe("the app", () => {
     const before = await picturesOf(page);
     await expect.poll(() => picturesOf(page)).toBeGreaterThan(before);
     expect(await page.locator("#source-title").textContent()).toBe("Heart");
+  });
+
+  it("shows what is wrong to who has scrolled down on a phone, too", async () => {
+    await page.setViewportSize({ width: 390, height: 600 });
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await openCsv(page, "mine.csv", "a\n1\n2\n");
+    const isSeen = (): Promise<boolean> =>
+      page.locator("#notice").evaluate((notice) => {
+        const { top, bottom } = notice.getBoundingClientRect();
+        return top >= 0 && bottom > top && bottom <= innerHeight;
+      });
+    await expect.poll(isSeen).toBe(true);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   });
 
   it("reads 200 MB as a stream while it draws, and can be told to stop", async () => {

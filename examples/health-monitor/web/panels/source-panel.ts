@@ -93,5 +93,7 @@ function showNotice(state: State): void {
       state.notice.value = null;
     });
     actions.replaceChildren(...notice.actions.map(({ text: name, run }) => button(name, run)), dismiss);
+    // Who has scrolled down sees it too.
+    box.scrollIntoView({ block: "nearest" });
   });
 }
