@@ -15,6 +15,8 @@ const SINGLE_ROW_BLOCK = 288;
 const COLUMN_BLOCK = 1024;
 /** Columns of finished sums that are handed on at a time, to be read from the cache. */
 const CHUNK_COLUMNS = 256;
+/** Rows of a block whose long rows a function stores whole, up to COLUMN_BLOCK: what it reads and writes lies in long runs. */
+const STORED_ROWS = 96;
 /** Columns that one item of the packing phase covers. */
 const PACK_COLUMNS = 64;
 /** Rows of blocks are a multiple of this: whole panels, and whole vectors of computed operands. */
@@ -56,7 +58,8 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
   const aheadBytes = packsAhead ? roundUp(rightBatches * batchBytes + 64, 64) : 0;
 
   const isDeep = blocks.depth < depth;
-  const sumColumns = isDeep || !packsAhead ? blocks.columns : Math.min(CHUNK_COLUMNS, blocks.columns);
+  const chunkColumns = isLongStore(spec) ? COLUMN_BLOCK : CHUNK_COLUMNS;
+  const sumColumns = isDeep || !packsAhead ? blocks.columns : Math.min(chunkColumns, blocks.columns);
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
   const sumStride = sumColumns * 4 + 64;
   const leftBytes = roundUp(blocks.rows * blocks.depth * 4 + 64, 64);
@@ -170,8 +173,15 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
   return { phases, scratchBytes: aheadBytes + bytesPerThread * spec.threadCount };
 }
 
+/** Whether a function stores rows longer than the chunks in which finished sums are handed on. */
+function isLongStore({ output, columns }: GemmSpec): boolean {
+  return output.kind === "computed" && columns > CHUNK_COLUMNS;
+}
+
 /** Even blocks, of the cache's size or smaller, at least two for each thread where there is work enough. */
-function chooseBlocks({ rows, columns, depth, right, threadCount, tileColumns }: GemmSpec, batches: number): Blocks {
+function chooseBlocks(spec: GemmSpec, batches: number): Blocks {
+  const { rows, columns, depth, right, threadCount, tileColumns } = spec;
+  const [rowBlock, singleRows] = isLongStore(spec) ? [STORED_ROWS, 2 * STORED_ROWS] : [ROW_BLOCK, SINGLE_ROW_BLOCK];
   // A multiple of 8, so that computed operands are asked for whole vectors.
   const depthBlock = Math.min(depth, roundUp(Math.ceil(depth / Math.ceil(depth / DEPTH_BLOCK)), 8));
   const cut = (rowPieces: number, columnPieces: number, packsAhead: boolean): Blocks => {
@@ -190,14 +200,14 @@ function chooseBlocks({ rows, columns, depth, right, threadCount, tileColumns }:
   const wanted = threadCount === 1 ? 1 : Math.min(2 * threadCount, Math.floor(products / LEAST_ITEM_WORK));
   const isRepeated = isShared(right) && batches > 1;
   const columnsPerThread = batches >= wanted ? columns : columns / threadCount;
-  if (rows <= SINGLE_ROW_BLOCK && !isRepeated && (wanted <= 1 || columnsPerThread >= LEAST_COLUMNS)) {
+  if (rows <= singleRows && !isRepeated && (wanted <= 1 || columnsPerThread >= LEAST_COLUMNS)) {
     const fewest = Math.ceil(columns / CHUNK_COLUMNS);
     const most = Math.max(fewest, Math.floor(columns / LEAST_COLUMNS));
     // A multiple of the threads, so that none waits for the last block.
     const even = roundUp(Math.max(fewest, Math.ceil(wanted / batches)), batches >= wanted ? 1 : threadCount);
     return cut(1, Math.min(even, most), false);
   }
-  let rowPieces = Math.ceil(rows / ROW_BLOCK);
+  let rowPieces = Math.ceil(rows / rowBlock);
   let columnPieces = Math.ceil(columns / COLUMN_BLOCK);
   while (batches * rowPieces * columnPieces < wanted) {
     // Cut the longer side of a block; rows down to 16, columns down to 64.
