@@ -72,6 +72,11 @@ describe("studio", () => {
     expect(await (await ask(`${path}?from=${text.length}`)).text()).toBe("");
   });
 
+  it("says what to do where its port is taken", async () => {
+    const port = Number(new URL(studio.address).port);
+    await expect(startStudio({ directory, port })).rejects.toThrow(`port ${port} is taken`);
+  });
+
   it("reads whole lines only", async () => {
     await runTraining("first", 1);
     const file = join(directory, "first", eventsFile);

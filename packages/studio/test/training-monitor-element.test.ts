@@ -55,6 +55,17 @@ describe.skipIf(typeof document === "undefined")("<mlx-training-monitor>", () =>
     expect(textOf(element)).toBe("");
   });
 
+  it("says that a loss is no number", () => {
+    const element = place({ panels: "figures" });
+    const monitor = monitorOf(startEvent());
+    element.monitor = monitor;
+    expect(textOf(element)).not.toContain("NaN");
+    monitor.push(stepEvent(1, { loss: 0.25 }));
+    monitor.push(stepEvent(2, { loss: Number.NaN }));
+    monitor.flush();
+    expect(textOf(element)).toContain("LossNaNlowest 0.2500 at 1");
+  });
+
   it("takes what was set before it was known to the page", () => {
     const early = document.createElement("mlx-early-monitor");
     const monitor = monitorOf(startEvent());

@@ -56,7 +56,7 @@ export class RunList {
     const dot = make("span", { class: "dot", "aria-hidden": "true" });
     const detail = make("small");
     const button = makeButton(
-      {},
+      { title: name },
       () => this.#events.choose(name),
       dot,
       make("span", { class: "name" }, name === "." ? "this directory" : name),

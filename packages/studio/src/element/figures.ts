@@ -17,7 +17,8 @@ export function makeFigures({ monitor }: PanelContext): Panel {
   const figures: Figure[] = [
     {
       title: "Loss",
-      read: () => formatFigure(monitor.smoothedLoss.value),
+      // A loss that is no number is news; a loss that is not there yet is none.
+      read: () => (Number.isNaN(monitor.state.value.step?.loss) ? "NaN" : formatFigure(monitor.smoothedLoss.value)),
       detail: () => {
         const lowest = monitor.lowestLoss.value;
         return lowest ? `lowest ${formatFigure(lowest.value)} at ${formatCount(lowest.step)}` : "";

@@ -57,7 +57,12 @@ export async function startStudio({ directory, port = 4747, page = builtPage }: 
     answer({ directory, page }, request, response).catch((error: unknown) => refuse(response, error));
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === "EADDRINUSE";
+      reject(
+        isTaken ? new Error(`port ${port} is taken, perhaps by another studio; name one: --port 0 takes any`) : error,
+      );
+    });
     server.listen(port, host, resolve);
   });
   const bound = server.address();
