@@ -219,9 +219,9 @@ function integerBinary(op: BinaryOp, isSigned: boolean): NumberBinary {
   }
 }
 
-/** Power by squaring, modulo 2³²; a negative exponent gives what truncating the quotient would. */
+/** Power by squaring, modulo 2³²; a negative exponent gives 0, as in MLX. */
 function integerPower(base: number, exponent: number): number {
-  if (exponent < 0) return base === 1 ? 1 : base === -1 ? (exponent % 2 === 0 ? 1 : -1) : 0;
+  if (exponent < 0) return 0;
   let result = 1;
   let factor = base;
   for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
@@ -296,7 +296,7 @@ function bigRemainder(a: bigint, b: bigint): bigint {
 }
 
 function bigPower(base: bigint, exponent: bigint, dtype: ExprType): bigint {
-  if (exponent < 0n) return base === 1n ? 1n : base === -1n ? (exponent % 2n === 0n ? 1n : -1n) : 0n;
+  if (exponent < 0n) return 0n;
   const finish = narrowedBig(dtype);
   let result = 1n;
   let factor = base;

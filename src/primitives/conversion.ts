@@ -42,7 +42,8 @@ export const viewRow: Primitive<ViewParams> = /* @__PURE__ */ reinterpretation({
   kind: "map",
   element({ e, index, read, params: { dtype } }) {
     const x = read(0, index);
-    return dtype === "bool" ? e.cast(x, "bool") : e.bitcast(x, dtype);
+    // Kernels hold a boolean as a mask; in memory it is 0 or 1, which is what converting gives.
+    return dtype === "bool" || x.dtype === "bool" ? e.cast(x, dtype) : e.bitcast(x, dtype);
   },
 });
 

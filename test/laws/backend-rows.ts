@@ -135,7 +135,7 @@ function admits(candidate: Candidate, row: Primitive, inputs: readonly InputSpec
   }
 }
 
-const floatingOnly = /exp|log|sqrt|sigmoid|erf|sin|cos|tan|recip|divideRow|power/i;
+const floatingOnly = /exp|log|sqrt|sigmoid|erf|sin|cos|tan|recip|divideRow/i;
 
 /** Declares the tests of every row on `candidate`. */
 export function describeRows(candidate: Candidate): void {

@@ -139,7 +139,7 @@ function scalarBinary(ops: LaneOps, op: BinaryOp, dtype: Dtype, a: number, b: nu
   const minusOne = (): FunctionBuilder => (type === "i64" ? f.i64(-1n) : f.i32(-1));
   const result = byLane(f, type, [a, b], type, () => {
     f.set(y).set(x);
-    if (op === "pow") return power(f, type, x, y, r);
+    if (op === "pow") return power(f, type, isSigned(dtype), x, y, r);
     if (op !== "quotient" && op !== "remainder") throw new MLXError(op, `is not defined for ${dtype}`);
     const isQuotient = op === "quotient";
     f.get(y).op(`${type}.eqz`);
@@ -179,14 +179,17 @@ function scalarBinary(ops: LaneOps, op: BinaryOp, dtype: Dtype, a: number, b: nu
   return result;
 }
 
-/** Leaves x to the power y on the stack; a negative exponent gives 0 as truncation would, but for bases 1 and -1. */
-function power(f: FunctionBuilder, type: "i32" | "i64", x: number, y: number, r: number): void {
+/** Leaves x to the power y on the stack; a negative exponent gives 0, as in MLX. */
+function power(f: FunctionBuilder, type: "i32" | "i64", signed: boolean, x: number, y: number, r: number): void {
   const literal = (value: number): FunctionBuilder => (type === "i64" ? f.i64(BigInt(value)) : f.i32(value));
-  literal(1).set(r);
+  if (signed) {
+    f.get(y);
+    literal(-1).op(`${type}.xor`);
+    literal(type === "i64" ? 63 : 31).op(`${type}.shr_u`).set(r);
+  } else literal(1).set(r);
   f.block(() => {
     f.loop(() => {
-      f.get(y);
-      literal(0).op(`${type}.le_s`).brIf(1);
+      f.get(y).op(`${type}.eqz`).brIf(1);
       f.get(y);
       literal(1).op(`${type}.and`).op(`${type}.eqz`);
       f.if(

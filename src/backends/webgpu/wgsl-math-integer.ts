@@ -40,7 +40,7 @@ fn floor_remainder$(a: $I, b: $I) -> $I {
   int_power: `
 fn int_power(base: i32, exponent: i32) -> i32 {
   if (exponent < 0) {
-    return select(select(0, select(-1, 1, (exponent & 1) == 0), base == -1), 1, base == 1);
+    return 0;
   }
   return bitcast<i32>(uint_power(bitcast<u32>(base), bitcast<u32>(exponent)));
 }`,

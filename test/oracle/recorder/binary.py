@@ -53,7 +53,7 @@ def record(shard):
             grid(shard, name, dtype, values, divisors)
             if low < 0:
                 grid(shard, name, dtype, [v for v in values if v != low], [-1])
-        grid(shard, "power", dtype, values, [0, 1, 2, 3, 5, 7, 31])
+        grid(shard, "power", dtype, values, [0, 1, 2, 3, 5, 7, 31, *([-1, -2, -7] if low < 0 else [high])])
         width = high.bit_length() + (low < 0)
         for name in ["leftShift", "rightShift"]:
             grid(shard, name, dtype, values, [0, 1, 2, width // 2, width - 1])

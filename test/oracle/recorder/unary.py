@@ -99,3 +99,6 @@ def record(shard):
     for target in DTYPES:
         if target != "bool":
             shard.case("view", bits, target, call=lambda x, t: x.view(getattr(mx, t)))
+    truths = shard.array(np.array([True, False, True]))
+    for target in ["uint8", "int8"]:
+        shard.case("view", truths, target, call=lambda x, t: x.view(getattr(mx, t)))
