@@ -7,7 +7,7 @@ import { castTo } from "../primitives/cast.ts";
 import { batchToFront, only } from "../primitives/families.ts";
 
 /** A matrix A with AᵀA the input, from the eigenvectors of the symmetric input by Jacobi rotations. */
-const covarianceFactorRow: Primitive<null> = /* @__PURE__ */ {
+const covarianceFactorRow: Primitive<null> = {
   name: "covarianceFactor",
   aval: ([covariance]) => only("covarianceFactor", covariance),
   lowering: {

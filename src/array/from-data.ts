@@ -36,16 +36,17 @@ export function array(data: ArrayData, dtype?: Dtype): MLXArray {
   if (data instanceof MLXArray)
     return dtype === undefined || dtype === data.dtype ? another(data) : castTo(data, dtype);
   if (ArrayBuffer.isView(data)) return fromTypedArray(data, undefined, dtype);
-  if (!Array.isArray(data)) return scalar(data, dtype);
-  if (containsArrays(data)) {
+  if (!Array.isArray(data)) {
+    const value = requireScalar(data);
+    return constant(value, dtype ?? dtypeOf([value]));
+  }
+  const lists = flattened(data);
+  if (!lists) {
     const parts = data.map((part: ArrayData) => array(part, dtype));
     return callLaterOne("stackAll", stackedAval(parts), parts);
   }
-  const shape = shapeOf(data);
-  const flat: Scalar[] = [];
-  flatten(data, shape, 0, flat);
-  const chosen = dtype ?? dtypeOf(flat);
-  return upload(elementsOf(chosen, flat), shape, chosen);
+  const chosen = dtype ?? dtypeOf(lists.flat);
+  return upload(elementsOf(chosen, lists.flat), lists.shape, chosen);
 }
 
 /** An array with the elements of `x`, on the same memory once there is any: it stays when `x` is disposed, or donated. */
@@ -82,54 +83,47 @@ function upload(elements: TypedArray, shape: Shape, dtype: Dtype): MLXArray {
   return fromAllocation(currentRuntime().backend.upload(elements), { shape, dtype });
 }
 
-function scalar(value: unknown, dtype: Dtype | undefined): MLXArray {
-  if (typeof value === "boolean") return constant(value, dtype ?? "bool");
-  if (typeof value === "bigint") return constant(value, dtype ?? "int64");
-  if (typeof value === "number") return constant(value, dtype ?? "float32");
-  throw notData(value);
-}
-
-function containsArrays(data: readonly ArrayData[]): boolean {
-  return data.some(
-    (part) => part instanceof MLXArray || ArrayBuffer.isView(part) || (Array.isArray(part) && containsArrays(part)),
-  );
-}
-
-function shapeOf(data: readonly unknown[]): Shape {
-  const shape: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) shape.push(level.length);
-  return shape;
-}
-
-function flatten(data: readonly unknown[], shape: Shape, axis: number, flat: Scalar[]): void {
-  if (data.length !== shape[axis]) {
-    throw new ShapeError(
-      "array",
-      `nested lists must have equal lengths: at axis ${axis} one has ${shape[axis]} and one ${data.length}`,
-    );
-  }
-  const isLast = axis === shape.length - 1;
-  for (const part of data) {
-    if (Array.isArray(part) === isLast) {
-      throw new ShapeError(
-        "array",
-        `nested lists must have equal depth: a ${isLast ? "list" : "number"} at axis ${axis + 1}`,
-      );
+/** The numbers in nested lists and the lengths of the lists, level by level; null if there are arrays among them. */
+function flattened(data: readonly unknown[]): { readonly shape: Shape; readonly flat: readonly Scalar[] } | null {
+  const shape = [data.length];
+  const flat: Scalar[] = [];
+  for (let level = data; ; ) {
+    const first: unknown = level[0];
+    const length: unknown = Array.isArray(first) ? first.length : null;
+    const next: unknown[] = [];
+    for (const part of level) {
+      if (part instanceof MLXArray || ArrayBuffer.isView(part)) return null;
+      const isList = Array.isArray(part);
+      if (isList !== (length !== null)) {
+        throw new ShapeError(
+          "array",
+          `nested lists must have equal depth: a ${isList ? "list" : "number"} at axis ${shape.length}`,
+        );
+      }
+      if (!isList) flat.push(requireScalar(part));
+      else if (part.length === length) for (const item of part) next.push(item);
+      else {
+        throw new ShapeError(
+          "array",
+          `nested lists must have equal lengths: at axis ${shape.length} one has ${length} and one ${part.length}`,
+        );
+      }
     }
-    if (Array.isArray(part)) flatten(part, shape, axis + 1, flat);
-    else if (typeof part === "number" || typeof part === "boolean" || typeof part === "bigint") flat.push(part);
-    else throw notData(part);
+    if (typeof length !== "number") return { shape, flat };
+    if (shape.push(length) > 64) throw new ShapeError("array", "lists are nested more than 64 deep");
+    level = next;
   }
 }
 
 function dtypeOf(flat: readonly Scalar[]): Dtype {
-  if (flat.length > 0 && flat.every((value) => typeof value === "boolean")) return "bool";
-  if (flat.length > 0 && flat.every((value) => typeof value === "bigint")) return "int64";
-  return "float32";
+  const kind = typeof flat[0];
+  if (kind === "number" || flat.some((value) => typeof value !== kind)) return "float32";
+  return kind === "boolean" ? "bool" : kind === "bigint" ? "int64" : "float32";
 }
 
-function notData(value: unknown): DtypeError {
-  return new DtypeError("array", `elements are numbers, booleans or bigints; got ${describeValue(value)}`);
+function requireScalar(value: unknown): Scalar {
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return value;
+  throw new DtypeError("array", `elements are numbers, booleans or bigints; got ${describeValue(value)}`);
 }
 
 /** The dtype whose elements a typed array carries. @throws {DtypeError} if there is none. */

@@ -31,6 +31,8 @@ import { fromTypedArray } from "./from-data.ts";
 
 /** The largest float32 below 1, and the one above -1. */
 const belowOne = 1 - 2 ** -24;
+/** The largest number below 1 of the dtypes that have fewer bits. */
+const halfBelowOne: Partial<Record<Dtype, number>> = { float16: 1 - 2 ** -11, bfloat16: 1 - 2 ** -8 };
 /** The largest float32 below 2³². */
 const belowAllBits = 2 ** 32 - 2 ** 8;
 
@@ -146,12 +148,12 @@ export function uniform(
   options: SampleOptions & { readonly low?: ArrayLike; readonly high?: ArrayLike } = {},
 ): MLXArray {
   const dtype = floating("uniform", options.dtype);
-  const low = castTo(asArray("uniform", options.low ?? 0), dtype);
-  const high = castTo(asArray("uniform", options.high ?? 1), dtype);
+  const low = stepOf("uniform", options.low ?? 0, dtype);
+  const high = stepOf("uniform", options.high ?? 1, dtype);
   requireBroadcast("uniform", shape, [low, high]);
   const words = castTo(bits(shape, options), "float32");
-  const unit = castTo(minimum(divide(words, 2 ** 32), belowOne), dtype);
-  return add(multiply(unit, subtract(high, low)), low);
+  const unit = step(minimum(divide(words, 2 ** 32), halfBelowOne[dtype] ?? belowOne), dtype);
+  return castTo(add(step(multiply(unit, step(subtract(high, low), dtype)), dtype), low), dtype);
 }
 
 /** Normal samples with mean `loc` and standard deviation `scale`. */
@@ -160,11 +162,11 @@ export function normal(
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
 ): MLXArray {
   const dtype = floating("normal", options.dtype);
-  const samples = uniform(shape, { ...options, dtype, low: -belowOne, high: 1 });
-  const standard = multiply(erfinv(samples), Math.SQRT2);
-  const scaled =
-    options.scale === undefined ? standard : multiply(standard, castTo(asArray("normal", options.scale), dtype));
-  return options.loc === undefined ? scaled : add(scaled, castTo(asArray("normal", options.loc), dtype));
+  const standard = step(erfinv(uniform(shape, signedUnit(options))), dtype);
+  const root = stepOf("normal", Math.SQRT2, dtype);
+  const { scale } = options;
+  const factor = scale === undefined ? root : step(multiply(root, stepOf("normal", scale, dtype)), dtype);
+  return castTo(moved("normal", multiply(standard, factor), options, dtype), dtype);
 }
 
 /** Integers from `low` to below `high`, which broadcast to `shape`; int32 unless `dtype` is given. */
@@ -198,19 +200,19 @@ export function truncatedNormal(
   options: SampleOptions = {},
 ): MLXArray {
   const dtype = floating("truncatedNormal", options.dtype);
-  const [low, high] = [
-    castTo(asArray("truncatedNormal", lower), dtype),
-    castTo(asArray("truncatedNormal", upper), dtype),
-  ];
+  const [low, high] = [stepOf("truncatedNormal", lower, dtype), stepOf("truncatedNormal", upper, dtype)];
+  const root = stepOf("truncatedNormal", Math.SQRT2, dtype);
   const target = shape ?? broadcastShapes("truncatedNormal", low.shape, high.shape);
-  const [from, to] = [erf(divide(low, Math.SQRT2)), erf(divide(high, Math.SQRT2))];
-  const samples = uniform(target, { ...options, dtype, low: from, high: to });
-  return clip(multiply(erfinv(samples), Math.SQRT2), low, high);
+  const [from, to] = [low, high].map((bound) => step(erf(step(divide(bound, root), dtype)), dtype));
+  const samples = uniform(target, { ...options, dtype, low: from ?? low, high: to ?? high });
+  return castTo(clip(multiply(step(erfinv(step(samples, dtype)), dtype), root), low, high), dtype);
 }
 
 /** Samples of the standard Gumbel distribution: `-log(-log(u))`. */
 export function gumbel(shape: Shape = [], options: SampleOptions = {}): MLXArray {
-  return negative(log(negative(log(uniform(shape, options)))));
+  const dtype = floating("gumbel", options.dtype);
+  const inner = step(log(step(uniform(shape, options), dtype)), dtype);
+  return castTo(negative(log(negative(inner))), dtype);
 }
 
 /** Where categorical samples are drawn from. */
@@ -248,11 +250,11 @@ export function laplace(
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
 ): MLXArray {
   const dtype = floating("laplace", options.dtype);
-  const samples = uniform(shape, { ...options, dtype, low: -belowOne, high: 1 });
-  const standard = multiply(sign(samples), log1p(negative(abs(samples))));
-  const scaled =
-    options.scale === undefined ? standard : multiply(standard, castTo(asArray("laplace", options.scale), dtype));
-  return options.loc === undefined ? scaled : add(scaled, castTo(asArray("laplace", options.loc), dtype));
+  const samples = uniform(shape, signedUnit(options));
+  const standard = step(multiply(sign(samples), log1p(negative(abs(samples)))), dtype);
+  const { scale } = options;
+  const scaled = scale === undefined ? standard : multiply(standard, stepOf("laplace", scale, dtype));
+  return castTo(moved("laplace", scaled, options, dtype), dtype);
 }
 
 /** `x` in random order along `axis`, or the numbers below `x` in random order. */
@@ -264,6 +266,9 @@ export function permutation(x: MLXArray | number, options: RandomOptions & { rea
 
 /**
  * Samples of the normal distribution with the given mean and covariance.
+ *
+ * MLX's numbers for a diagonal covariance; for another one MLX leaves the signs of the eigenvectors to LAPACK, and only the
+ * distribution is the same.
  *
  * @param mean [..., n]
  * @param covariance [..., n, n], symmetric and positive semidefinite
@@ -294,6 +299,29 @@ export function multivariateNormal(
 function keyOf({ key: given }: RandomOptions): MLXArray {
   if (given === undefined || given instanceof MLXArray) return given ?? state.next();
   throw new ArgumentError("random", `a key is an array, as random.key(${String(given)}) gives`);
+}
+
+/**
+ * A value rounded to `dtype`, to go on with: halves as float32, because a fused kernel would round only at its end where MLX
+ * rounds at every step, and samples have MLX's bits.
+ */
+function step(x: MLXArray, dtype: Dtype): MLXArray {
+  return dtype in halfBelowOne ? castTo(castTo(x, dtype), "float32") : castTo(x, dtype);
+}
+
+function stepOf(operation: string, value: ArrayLike, dtype: Dtype): MLXArray {
+  return step(asArray(operation, value), dtype);
+}
+
+/** What draws uniform samples in (-1, 1): of a half, in float32, which is rounded after it went through a function. */
+function signedUnit(options: SampleOptions): SampleOptions & { readonly low: number; readonly high: number } {
+  const dtype = options.dtype === "float64" ? "float64" : "float32";
+  return { ...options, dtype, low: -belowOne, high: 1 };
+}
+
+/** Scaled samples moved by `loc`, if there is one. */
+function moved(operation: string, scaled: MLXArray, { loc }: { readonly loc?: ArrayLike }, dtype: Dtype): MLXArray {
+  return loc === undefined ? scaled : add(step(scaled, dtype), stepOf(operation, loc, dtype));
 }
 
 function floating(operation: string, dtype: Dtype = "float32"): Dtype {

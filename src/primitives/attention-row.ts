@@ -20,7 +20,7 @@ const name = "scaledDotProductAttention";
 const manyScores = 2 ** 27;
 
 /** Attention: queries, keys, values, and perhaps a mask. */
-export const attentionRow: Primitive<AttentionParams> = /* @__PURE__ */ {
+export const attentionRow: Primitive<AttentionParams> = {
   name,
   aval([q, , v]) {
     const [queries, values] = [only(name, q), only(name, v)];

@@ -83,7 +83,7 @@ interface RopeParams {
 }
 
 /** Rotary positions: input, offset, and perhaps periods. */
-export const ropeRow: Primitive<RopeParams> = /* @__PURE__ */ {
+export const ropeRow: Primitive<RopeParams> = {
   name: "rope",
   aval: ([x]) => only("rope", x),
   lowering: { kind: "composite", define: rotate },

@@ -15,7 +15,7 @@ import { productDtype, productShape } from "./shape-rules.ts";
 import { broadcastTo, reshape, transpose, transposedOrder } from "./views.ts";
 
 /** [..., M, K] · [..., K, N] → [..., M, N], all leading axes equal. Products are summed in at least float32. */
-export const matmulRow: Primitive<null> = /* @__PURE__ */ {
+export const matmulRow: Primitive<null> = {
   name: "matmul",
   aval(inputs) {
     const [a, b] = pair("matmul", inputs);

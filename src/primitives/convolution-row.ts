@@ -31,7 +31,7 @@ export interface ConvolutionParams {
 }
 
 /** Inputs [batch, lengths…, channels] and weights [outputs, sizes…, channels / groups] → [batch, counts…, outputs]. */
-export const convolutionRow: Primitive<ConvolutionParams> = /* @__PURE__ */ {
+export const convolutionRow: Primitive<ConvolutionParams> = {
   name: "convolution",
   aval(inputs, params) {
     const [x, weights] = pair("convolution", inputs);

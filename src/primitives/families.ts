@@ -29,8 +29,7 @@ export function pointwise<P = null>(name: string, rules: PointwiseRules<P>): Pri
   const row: Primitive<P> = {
     name,
     aval(inputs, params) {
-      const [first] = inputs;
-      if (!first) throw new MLXError(name, "has no inputs");
+      const first = only(name, inputs[0]);
       for (const input of inputs) {
         if (!sameShape(first.shape, input.shape)) {
           throw new ShapeError(name, `shapes ${formatShape(first.shape)} and ${formatShape(input.shape)} differ`);

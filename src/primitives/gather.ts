@@ -26,7 +26,7 @@ export interface GatherParams {
  * Negative indices count from the end. An index out of range reads the nearest element: where indices are known when
  * the graph is built they are checked instead.
  */
-export const gatherRow: Primitive<GatherParams> = /* @__PURE__ */ {
+export const gatherRow: Primitive<GatherParams> = {
   name: "gather",
   aval([x, ...indices], params) {
     const { shape, dtype } = only("gather", x);

@@ -13,7 +13,7 @@ interface IotaParams {
 }
 
 /** The position along `axis`. */
-export const iotaRow: Primitive<IotaParams> = /* @__PURE__ */ {
+export const iotaRow: Primitive<IotaParams> = {
   name: "iota",
   aval: (_, { shape, dtype }) => ({ shape, dtype }),
   lowering: {

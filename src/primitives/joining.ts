@@ -53,7 +53,7 @@ function joinedBatch(
 }
 
 /** The inputs one after the other along an axis; each has elements. */
-export const concatenateRow: Primitive<AxisParams> = /* @__PURE__ */ {
+export const concatenateRow: Primitive<AxisParams> = {
   name: "concatenate",
   aval: joinedAval,
   lowering: {
@@ -78,7 +78,7 @@ export const concatenateRow: Primitive<AxisParams> = /* @__PURE__ */ {
 };
 
 /** The same for many inputs: copied block by block. */
-export const joinRow: Primitive<AxisParams> = /* @__PURE__ */ {
+export const joinRow: Primitive<AxisParams> = {
   name: "join",
   aval: joinedAval,
   lowering: {

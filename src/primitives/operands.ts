@@ -7,7 +7,7 @@ import type { Shape } from "../base/shape.ts";
 import { broadcastShapes } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "./cast.ts";
-import { constant, literalDtype, weakPromote } from "./leaf.ts";
+import { constant, literal, literalDtype, weakPromote } from "./leaf.ts";
 import { broadcastTo } from "./views.ts";
 
 /** What is no array, but stands for one where a function takes an operand; `x.at(…)` gives such a thing. */
@@ -23,10 +23,13 @@ export type ArrayLike = MLXArray | ArrayReference | number | bigint | boolean;
 
 /** `value` as an array; a literal on its own is int32, int64, float32 or bool. @throws {DtypeError} if it is neither. */
 export function asArray(operation: string, value: ArrayLike): MLXArray {
-  if (value instanceof MLXArray) return value;
-  if (value instanceof ArrayReference) return value.get();
+  if (hasDtype(value)) return arrayOf(value);
   checkLiteral(operation, value);
-  return constant(value, literalDtype(value));
+  return literal(value);
+}
+
+function arrayOf(value: MLXArray | ArrayReference): MLXArray {
+  return value instanceof MLXArray ? value : value.get();
 }
 
 /** The dtype that all operands are promoted to. Literals are weak. */
@@ -56,7 +59,7 @@ export function promoted(
   dtype: Dtype = commonDtype(operation, operands),
 ): MLXArray[] {
   return operands.map((operand) => {
-    if (hasDtype(operand)) return castTo(operand instanceof MLXArray ? operand : operand.get(), dtype);
+    if (hasDtype(operand)) return castTo(arrayOf(operand), dtype);
     checkLiteral(operation, operand);
     return constant(operand, dtype);
   });

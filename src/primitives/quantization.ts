@@ -165,7 +165,7 @@ function checkPacked(operation: string, w: MLXArray, scales: MLXArray, biases: M
 }
 
 /** A product with packed weights: x, weights, scales, biases. */
-export const quantizedMatmulRow: Primitive<QuantizedMatmulParams> = /* @__PURE__ */ {
+export const quantizedMatmulRow: Primitive<QuantizedMatmulParams> = {
   name: "quantizedMatmul",
   aval([x, w, scales], { groupSize, isTransposed }) {
     const [input, packed, grouped] = [only("x", x), only("weights", w), only("scales", scales)];

@@ -22,7 +22,7 @@ const rotations = [
 const parity = 0x1bd11bda;
 
 /** Random bits of `shape` for each key along the last axis of the input. */
-export const randomBitsRow: Primitive<BitsParams> = /* @__PURE__ */ {
+export const randomBitsRow: Primitive<BitsParams> = {
   name: "randomBits",
   aval([key], { shape, width }) {
     const keys = only("randomBits", key);

@@ -33,7 +33,7 @@ export interface ScanParams {
 }
 
 /** Each element along the last axis combined with all before it (after it, `reverse`). */
-export const scanRow: Primitive<ScanParams> = /* @__PURE__ */ {
+export const scanRow: Primitive<ScanParams> = {
   name: "scan",
   aval: ([x]) => only("scan", x),
   lowering: {
@@ -78,7 +78,7 @@ export const scanRow: Primitive<ScanParams> = /* @__PURE__ */ {
 };
 
 /** Inputs a and b: y[i] = a[i] · y[i - 1] + b[i] along the last axis, y[-1] being 0 (from the last to the first, `reverse`). */
-export const recurrenceRow: Primitive<{ readonly reverse: boolean }> = /* @__PURE__ */ {
+export const recurrenceRow: Primitive<{ readonly reverse: boolean }> = {
   name: "recurrence",
   aval: ([a]) => only("recurrence", a),
   lowering: {

@@ -32,7 +32,7 @@ export interface ScatterParams extends GatherParams {
  * each update written, in row-major order: of several for one element the last is set, all are combined. Negative indices
  * count from the end; updates out of range are left out.
  */
-export const scatterRow: Primitive<ScatterParams> = /* @__PURE__ */ {
+export const scatterRow: Primitive<ScatterParams> = {
   name: "scatter",
   aval: ([x]) => {
     const { shape, dtype } = only("scatter", x);

@@ -26,7 +26,7 @@ export const sliceRow: Primitive<Region> = /* @__PURE__ */ view<Region>("slice",
 });
 
 /** Input 0 with the elements of a region replaced by input 1. */
-export const sliceUpdateRow: Primitive<Region> = /* @__PURE__ */ {
+export const sliceUpdateRow: Primitive<Region> = {
   name: "sliceUpdate",
   aval: (inputs) => {
     const [{ shape, dtype }] = pair("sliceUpdate", inputs);

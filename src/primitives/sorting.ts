@@ -16,7 +16,7 @@ import { sliceAxis } from "./slicing.ts";
 import { moveAxis, reshape } from "./views.ts";
 
 /** Ascending along the last axis. */
-export const sortRow: Primitive<null> = /* @__PURE__ */ {
+export const sortRow: Primitive<null> = {
   name: "sort",
   aval: ([x]) => only("sort", x),
   lowering: {
@@ -37,7 +37,7 @@ export const sortRow: Primitive<null> = /* @__PURE__ */ {
 };
 
 /** The positions along the last axis in ascending order of their elements; equal ones keep their order. */
-export const argSortRow: Primitive<null> = /* @__PURE__ */ {
+export const argSortRow: Primitive<null> = {
   name: "argSort",
   aval: ([x]) => ({ shape: only("argSort", x).shape, dtype: "uint32" }),
   lowering: {
@@ -57,7 +57,7 @@ export interface SearchParams {
 }
 
 /** Inputs [shared…, n], ascending, and [shared…, …]: how many of the first are less than (or equal to, `isRight`) each of the second. */
-export const searchSortedRow: Primitive<SearchParams> = /* @__PURE__ */ {
+export const searchSortedRow: Primitive<SearchParams> = {
   name: "searchSorted",
   aval: ([, values]) => ({ shape: only("searchSorted", values).shape, dtype: "uint32" }),
   lowering: {

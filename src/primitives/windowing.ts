@@ -44,7 +44,7 @@ export const windowRow: Primitive<WindowParams> = /* @__PURE__ */ view<WindowPar
 });
 
 /** The transpose of `window`: [outer…, counts…, sizes…, inner…] → [outer…, lengths…, sizes…, inner…], 0 where no window reads. */
-export const unwindowRow: Primitive<WindowParams> = /* @__PURE__ */ {
+export const unwindowRow: Primitive<WindowParams> = {
   name: "unwindow",
   aval([x], { first, lengths }) {
     const { shape, dtype } = only("unwindow", x);

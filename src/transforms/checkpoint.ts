@@ -20,7 +20,7 @@ export const barrierRow: Primitive<null> = /* @__PURE__ */ view<null>("barrier",
 });
 
 /** Inputs: a result and the arrays it is computed from. The result; its cotangents go through a second computation of it. */
-export const checkpointRow: Primitive<null> = /* @__PURE__ */ {
+export const checkpointRow: Primitive<null> = {
   name: "checkpoint",
   aval: ([result]) => {
     const { shape, dtype } = only("checkpoint", result);

@@ -152,7 +152,7 @@ interface CustomParams {
 }
 
 /** Inputs: the value, the arrays in the arguments, and all those that the function made of them, the value among these. */
-export const customRow: Primitive<CustomParams> = /* @__PURE__ */ {
+export const customRow: Primitive<CustomParams> = {
   name: "customFunction",
   aval([value]) {
     const { shape, dtype } = only("customFunction", value);

@@ -22,6 +22,13 @@ function method(target: object, name: string, ...args: readonly unknown[]): unkn
   return Reflect.apply(found, target, args);
 }
 
+/** One number in lists in lists. */
+function nestedList(depth: number): unknown {
+  let list: unknown = 1;
+  for (let k = 0; k < depth; k++) list = [list];
+  return list;
+}
+
 const v = (): mx.MLXArray => mx.array([1, 2, 3]);
 const grid = (): mx.MLXArray => mx.ones([2, 3]);
 const pending = (): Promise<unknown> => v().tolist();
@@ -42,6 +49,8 @@ const operands: readonly Mistake[] = [
   ["text as data", () => call(mx.array, ["1", "2"]), "DtypeError", /elements are numbers.*got a string/],
   ["a hole in data", () => call(mx.array, [1, null]), "DtypeError", /got null/],
   ["ragged lists", () => mx.array([[1, 2], [3]]), "ShapeError", /one has 2 and one 1/],
+  ["lists of two depths", () => mx.array([[1, 2], 3]), "ShapeError", /equal depth: a number at axis 1/],
+  ["lists nested for ever", () => call(mx.array, nestedList(20_000)), "ShapeError", /more than 64 deep/],
   ["an operator", () => Number(v()), "ArgumentError", /JavaScript's operators.*mx\.expr/],
 ];
 

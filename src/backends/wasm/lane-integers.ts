@@ -185,7 +185,9 @@ function power(f: FunctionBuilder, type: "i32" | "i64", signed: boolean, x: numb
   if (signed) {
     f.get(y);
     literal(-1).op(`${type}.xor`);
-    literal(type === "i64" ? 63 : 31).op(`${type}.shr_u`).set(r);
+    literal(type === "i64" ? 63 : 31)
+      .op(`${type}.shr_u`)
+      .set(r);
   } else literal(1).set(r);
   f.block(() => {
     f.loop(() => {

@@ -39,14 +39,18 @@ def samples(shard, key):
 
 def parameters(shard, key):
     for dtype in ["float16", "bfloat16", "float32"]:
-        shard.case("random.uniform", 0, 1, [9], dtype=dtype, key=key)
-        shard.case("random.uniform", -3, 5, [9], dtype=dtype, key=key)
-        # MLX rounds every step to the dtype, a fused kernel only the last.
-        allowed = {"float16": 8e-3, "bfloat16": 3e-2, "float32": 2e-6}[dtype]
-        shard.case("random.normal", [9], dtype=dtype, key=key, tolerance=allowed if "16" in dtype else None)
-        shard.case("random.gumbel", [9], dtype=dtype, key=key, tolerance=allowed)
-        shard.case("random.laplace", [9], dtype=dtype, key=key, tolerance=allowed)
-        shard.case("random.truncatedNormal", -1, 0.5, [9], dtype=dtype, key=key, tolerance=allowed)
+        # Halves are exact: every step is rounded to the dtype, here as there.
+        is_half = dtype != "float32"
+        shape = [257] if is_half else [9]
+        allowed = None if is_half else 2e-6
+        shard.case("random.uniform", 0, 1, shape, dtype=dtype, key=key)
+        shard.case("random.uniform", -3, 5, shape, dtype=dtype, key=key)
+        shard.case("random.normal", shape, dtype=dtype, key=key)
+        shard.case("random.normal", shape, loc=1.5, scale=2.5, dtype=dtype, key=key, tolerance=allowed)
+        shard.case("random.gumbel", shape, dtype=dtype, key=key, tolerance=allowed)
+        shard.case("random.laplace", shape, dtype=dtype, key=key, tolerance=allowed)
+        shard.case("random.laplace", shape, loc=1.5, scale=2.5, dtype=dtype, key=key, tolerance=allowed)
+        shard.case("random.truncatedNormal", -1, 0.5, shape, dtype=dtype, key=key, tolerance=allowed)
     for dtype in ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]:
         shard.case("random.randint", 0, 100, [9], dtype=dtype, key=key)
     shard.case("random.randint", -50, 50, [17], key=key)
