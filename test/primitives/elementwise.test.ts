@@ -105,6 +105,26 @@ describe("dtypes and shapes", () => {
     expect(mx.clip(int(1, 2, 3), 1.5, 2.5).dtype).toBe("float32");
   });
 
+  it.each(["float16", "bfloat16", "float32", "float64"] as const)(
+    "round a literal as an element of %s",
+    async (dtype) => {
+      const x = mx.array([0.1, 0.2], dtype);
+      expect(await x.equal(0.1).tolist()).toEqual([true, false]);
+      expect(
+        await mx
+          .maximum(x, 0.2)
+          .equal(mx.full([2], 0.2, dtype))
+          .tolist(),
+      ).toEqual([true, true]);
+      expect(await mx.array(0.1, dtype).asType("float64").item()).toBe((await x.asType("float64").data())[0]);
+    },
+  );
+
+  it("round a literal once, to the dtype it is given", async () => {
+    expect(await mx.full([1], 0.1, "float64").item()).toBe(0.1);
+    expect(await mx.asType(0.1, "float64").item()).toBe(0.1);
+  });
+
   it("refuse literals that do not fit", () => {
     expect(() => mx.where(mx.array([true]), mx.array([1], "int8"), 300)).toThrow(mx.DtypeError);
   });
