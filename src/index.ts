@@ -75,7 +75,7 @@ export type {
   SaveSafetensorsOptions,
 } from "./array/safetensors.ts";
 export { loadSafetensors, saveSafetensors } from "./array/safetensors.ts";
-export type { Dtype, TypedArray } from "./base/dtype.ts";
+export type { Dtype, ElementsOf, TypedArray } from "./base/dtype.ts";
 export type { Scalar } from "./base/elements.ts";
 export * from "./base/errors.ts";
 export type { Shape } from "./base/shape.ts";

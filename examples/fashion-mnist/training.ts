@@ -54,7 +54,7 @@ export function trainNetwork(
   async function* batches(): AsyncGenerator<Batch> {
     // JavaScript reads the order: the CPU draws it, wherever the training runs.
     const shuffled = mx.withDevice("cpu", () => mx.random.permutation(count));
-    const order = Int32Array.from(await shuffled.data(), Number);
+    const order = await shuffled.data("int32");
     for (let first = 0; first + batchSize <= count; first += batchSize) {
       yield { rows: mx.array(order.subarray(first, first + batchSize)) };
     }
@@ -128,8 +128,8 @@ export async function judge(network: ClothingNetwork, data: LabelledImages): Pro
     const [taken, sure] = answer(mx.array(pixels).reshape([end - first, side, side]));
     if (!taken || !sure) continue;
     await mx.evaluate(taken, sure);
-    classes.set(Array.from(await taken.data(), Number), first);
-    confidences.set(Array.from(await sure.data(), Number), first);
+    classes.set(await taken.data("uint32"), first);
+    confidences.set(await sure.data("float32"), first);
   }
   const confusion = classNames.map(() => classNames.map(() => 0));
   let right = 0;

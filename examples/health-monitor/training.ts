@@ -55,7 +55,7 @@ export function trainOptions<M extends nn.Module>(plan: TrainingPlan<M>): traini
   async function* shuffled(): AsyncGenerator<mx.MLXArray> {
     // JavaScript reads the order: the CPU draws it, wherever the training runs.
     const drawn = mx.withDevice("cpu", () => mx.random.permutation(sampleCount));
-    const order = Int32Array.from(await drawn.data(), Number);
+    const order = await drawn.data("int32");
     for (let batch = 0; batch < batches; batch++) {
       yield mx.array(order.subarray(batch * batchSize, (batch + 1) * batchSize));
     }

@@ -1,5 +1,5 @@
 /** What `x.at(…)` and `x.get(…)` give: a place in an array to read or to update, and the elements there. */
-import type { Dtype, TypedArray } from "../base/dtype.ts";
+import type { Dtype, ElementsOf, TypedArray } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
@@ -126,8 +126,11 @@ export class ArrayAt extends ArrayReference {
   }
 
   /** A copy of the elements at the place, in row-major order. */
-  data(): Promise<TypedArray> {
-    return copyElements(this.get());
+  data(): Promise<TypedArray>;
+  /** The same, converted to `dtype`. */
+  data<D extends Dtype>(dtype: D): Promise<ElementsOf<D>>;
+  data(dtype?: Dtype): Promise<TypedArray> {
+    return copyElements(this.get(), dtype);
   }
 
   /** The elements at the place as MLX prints them, if they are computed. */

@@ -1,6 +1,6 @@
 /** compile: a function recorded once per form of its arguments, then run from its finished plan. */
 
-import { requireFunction } from "../base/describe.ts";
+import { requireFunction, requireSynchronous } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
@@ -142,6 +142,7 @@ function record<A extends readonly unknown[], R>(
     let next = 0;
     const traced: unknown[] = args.map((arg) => replaceArrays(arg, () => stands[next++], undo));
     const result: unknown = Reflect.apply(fn, undefined, traced);
+    requireSynchronous("compile", result);
     const outputs: MLXArray[] = [];
     replaceArrays(
       result,

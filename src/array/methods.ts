@@ -1,5 +1,5 @@
 /** Installs the methods of arrays: each is the public function of the same name with the array as its first argument. */
-import type { Dtype, TypedArray } from "../base/dtype.ts";
+import type { Dtype, ElementsOf, TypedArray } from "../base/dtype.ts";
 import { requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
@@ -67,6 +67,8 @@ declare module "../graph/mlx-array.ts" {
     tolist(): Promise<NestedList>;
     /** A copy of the elements in row-major order; float16 and bfloat16 as a `Float32Array`. */
     data(): Promise<TypedArray>;
+    /** The same, converted to `dtype`: `await x.data("float32")` is a `Float32Array`, whatever `x` holds. */
+    data<D extends Dtype>(dtype: D): Promise<ElementsOf<D>>;
     /** The elements where they lie, without a copy. */
     view(): Promise<TypedArray>;
     /** The same bits read as elements of another dtype. */
@@ -128,8 +130,8 @@ define("item", function (this: MLXArray): Promise<Scalar> {
 define("tolist", function (this: MLXArray): Promise<NestedList> {
   return tolist(this);
 });
-define("data", function (this: MLXArray): Promise<TypedArray> {
-  return copyElements(this);
+define("data", function (this: MLXArray, dtype?: Dtype): Promise<TypedArray> {
+  return copyElements(this, dtype);
 });
 define("view", function (this: MLXArray, dtype?: Dtype): unknown {
   return dtype === undefined ? lendElements(this) : viewBits(this, requireDtype("view", dtype));

@@ -1,7 +1,7 @@
 /** Reading the elements of arrays; computes them first where needed. */
 
-import type { TypedArray } from "../base/dtype.ts";
-import { carrierOf, isHalf } from "../base/dtype.ts";
+import type { Dtype, TypedArray } from "../base/dtype.ts";
+import { carrierOf, isHalf, requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { elementsOf, readElement } from "../base/elements.ts";
 import { MLXError, ShapeError } from "../base/errors.ts";
@@ -9,6 +9,7 @@ import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { visibleBytes } from "../ir/allocation.ts";
 import type { Allocation } from "../ir/backend.ts";
+import { castTo } from "../primitives/cast.ts";
 import { currentRuntime } from "./device.ts";
 import { evaluate } from "./evaluate.ts";
 import { residentIn } from "./several-devices.ts";
@@ -27,8 +28,12 @@ export function lendElements(x: MLXArray): Promise<TypedArray> {
   });
 }
 
-/** A copy of the elements in row-major order; float16 and bfloat16 as a `Float32Array`, bool as a `Uint8Array` of 0 and 1. */
-export function copyElements(x: MLXArray): Promise<TypedArray> {
+/**
+ * A copy of the elements in row-major order, converted to `dtype` if it is given; float16 and bfloat16 as a `Float32Array`, bool as a
+ * `Uint8Array` of 0 and 1.
+ */
+export function copyElements(given: MLXArray, dtype?: Dtype): Promise<TypedArray> {
+  const x = dtype ? castTo(given, requireDtype("data", dtype)) : given;
   return withElements(x, (elements) => {
     if (!isHalf(x.dtype)) return elements.slice();
     return Float32Array.from({ length: x.size }, (_, position) => Number(readElement(elements, position, x.dtype)));

@@ -15,3 +15,9 @@ export function describeValue(value: unknown): string {
 export function requireFunction(operation: string, value: unknown): void {
   if (typeof value !== "function") throw new ArgumentError(operation, `takes a function, got ${describeValue(value)}`);
 }
+
+/** Throws if a function that is recorded returned a Promise: what it does later would not be recorded. @throws {ArgumentError} */
+export function requireSynchronous(operation: string, result: unknown): void {
+  if (result instanceof Promise)
+    throw new ArgumentError(operation, "the function returned a Promise; it must not be asynchronous");
+}

@@ -33,6 +33,27 @@ export type TypedArray =
   | Float32Array
   | Float64Array;
 
+/** The typed array that reading elements as `D` gives; halves come as float32. */
+export type ElementsOf<D extends Dtype> = D extends "bool" | "uint8"
+  ? Uint8Array
+  : D extends "uint16"
+    ? Uint16Array
+    : D extends "uint32"
+      ? Uint32Array
+      : D extends "uint64"
+        ? BigUint64Array
+        : D extends "int8"
+          ? Int8Array
+          : D extends "int16"
+            ? Int16Array
+            : D extends "int32"
+              ? Int32Array
+              : D extends "int64"
+                ? BigInt64Array
+                : D extends "float64"
+                  ? Float64Array
+                  : Float32Array;
+
 interface TypedArrayClass {
   readonly BYTES_PER_ELEMENT: number;
   new (length: number): TypedArray;

@@ -104,10 +104,10 @@ function selectionOf(operation: string, fn: unknown, options: number | readonly 
   const names = argnames === undefined ? null : typeof argnames === "string" ? [argnames] : argnames;
   const chosen = argnums ?? (names ? [] : 0);
   const positions = typeof chosen === "number" ? [chosen] : chosen;
-  for (const position of positions) {
-    if (!Number.isInteger(position) || position < 0)
-      throw new ArgumentError(operation, `${position} is no position of an argument`);
-  }
+  positions.forEach((position, k) => {
+    if (!Number.isInteger(position) || position < 0 || positions.indexOf(position) < k)
+      throw new ArgumentError(operation, `${position} is no position of an argument, or is given twice`);
+  });
   if (positions.length === 0 && (names === null || names.length === 0)) {
     throw new ArgumentError(operation, "no argument to differentiate is named; give argnums or argnames");
   }
@@ -227,11 +227,9 @@ export function vjp(
   primals: readonly MLXArray[],
   cotangents: readonly MLXArray[],
 ): [MLXArray[], MLXArray[]] {
-  primals.forEach((primal, k) => {
-    requireDifferentiable("vjp", primal, `primal ${k}`);
-  });
+  requireLists("vjp", fn, { primals, cotangents });
   const marked = markPrimals(primals);
-  const outputs = outputsOf(fn(...marked));
+  const outputs = outputsOf("vjp", fn(...marked));
   if (outputs.length !== cotangents.length) {
     throw new ArgumentError(
       "vjp",
@@ -257,20 +255,37 @@ export function jvp(
   primals: readonly MLXArray[],
   tangents: readonly MLXArray[],
 ): [MLXArray[], MLXArray[]] {
+  requireLists("jvp", fn, { primals, tangents });
   if (primals.length !== tangents.length)
     throw new ArgumentError("jvp", `${primals.length} primals need as many tangents, got ${tangents.length}`);
-  primals.forEach((primal, k) => {
-    requireDifferentiable("jvp", primal, `primal ${k}`);
-  });
   const marked = markPrimals(primals);
-  const outputs = outputsOf(fn(...marked));
+  const outputs = outputsOf("jvp", fn(...marked));
   const fitted = tangents.map((tangent, k) => fitSeed("jvp", "tangent", tangent, marked[k] ?? tangent));
   const pushed = pushForward(outputs, marked, fitted);
   return [outputs, outputs.map((output, k) => pushed[k] ?? filledLike(output, 0))];
 }
 
-function outputsOf(result: MLXArray | readonly MLXArray[]): MLXArray[] {
-  return result instanceof MLXArray ? [result] : [...result];
+/** Throws unless every list is one of arrays, and the primals differentiable. */
+function requireLists(operation: string, fn: unknown, lists: Readonly<Record<string, unknown>>): void {
+  requireFunction(operation, fn);
+  for (const [name, list] of Object.entries(lists)) {
+    const wrong: unknown = Array.isArray(list) ? list.find((value) => !(value instanceof MLXArray)) : list;
+    if (wrong !== undefined)
+      throw new ArgumentError(operation, `${name} are a list of arrays, got ${describeValue(wrong)}`);
+    if (name === "primals" && Array.isArray(list))
+      for (const [k, primal] of list.entries()) requireDifferentiable(operation, primal, `primal ${k}`);
+  }
+}
+
+function outputsOf(operation: string, result: unknown): MLXArray[] {
+  const outputs: readonly unknown[] = Array.isArray(result) ? result : [result];
+  return outputs.map((output) => {
+    if (output instanceof MLXArray) return output;
+    throw new ArgumentError(
+      operation,
+      `the function returns an array or a list of arrays, got ${describeValue(output)}`,
+    );
+  });
 }
 
 /** The arrays in a tree. */

@@ -1,5 +1,5 @@
 /** vmap: a function on single examples becomes one on batches, by a walk over its graph with each row's batch rule. */
-import { requireFunction } from "../base/describe.ts";
+import { requireFunction, requireSynchronous } from "../base/describe.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import { childrenOf, replaceLeaves, treeMap, typedTree } from "../base/tree.ts";
@@ -62,6 +62,7 @@ export function vmap<A extends readonly unknown[], R>(
     try {
       const singles = args.map((arg, k) => mapWithAxes(stand, arg, axesOfArguments[k] ?? null, undo));
       result = Reflect.apply(fn, undefined, singles);
+      requireSynchronous("vmap", result);
     } finally {
       for (const step of undo.reverse()) step();
     }

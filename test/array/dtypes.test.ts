@@ -118,3 +118,25 @@ describe("dtypes", () => {
     expect(mx.array([1, 2]).get(mx.newaxis).shape).toEqual([1, 2]);
   });
 });
+
+describe("data", () => {
+  it("is typed by the dtype it is read as", async () => {
+    const x = mx.array([1, 0, 2.5]);
+    const floats: Float32Array = await x.data("float32");
+    const halves: Float32Array = await x.data("bfloat16");
+    const doubles: Float64Array = await x.data("float64");
+    const longs: BigInt64Array = await x.data("int64");
+    const bytes: Uint8Array = await x.data("bool");
+    expect([floats, halves, doubles, longs, bytes]).toEqual([
+      new Float32Array([1, 0, 2.5]),
+      new Float32Array([1, 0, 2.5]),
+      new Float64Array([1, 0, 2.5]),
+      new BigInt64Array([1n, 0n, 2n]),
+      new Uint8Array([1, 0, 1]),
+    ]);
+    // @ts-expect-error: float32 is no bigint
+    const wrong: BigInt64Array = await x.data("float32");
+    expect(wrong).toBeInstanceOf(Float32Array);
+    await expect(async () => Reflect.apply(x.data, x, ["f32"])).rejects.toThrow(/data: f32 is no dtype/);
+  });
+});

@@ -18,6 +18,7 @@ describe("at", () => {
     expect(row.dtype).toBe("float32");
     expect(await row.tolist()).toEqual([4, 5, 6]);
     expect([...(await row.data())]).toEqual([4, 5, 6]);
+    expect(await row.data("int32")).toEqual(new Int32Array([4, 5, 6]));
     expect(await grid().at(1, 0).item()).toBe(4);
     expect(await mx.add(grid().at(1), 1).tolist()).toEqual([5, 6, 7]);
     expect(await mx.add(1, grid().at(1)).tolist()).toEqual([5, 6, 7]);

@@ -97,6 +97,37 @@ const functions: readonly Mistake[] = [
     "ArgumentError",
     /checkpoint: takes a function, got a number/,
   ],
+  ["an asynchronous step", () => call(mx.compile(pending)), "ArgumentError", /compile: .*must not be asynchronous/],
+  [
+    "an asynchronous function of examples",
+    () => mx.vmap(async (x: mx.MLXArray) => x.sum())(v()),
+    "ArgumentError",
+    /vmap: .*must not be asynchronous/,
+  ],
+  [
+    "the same argument twice",
+    () => mx.grad((x: mx.MLXArray) => x.sum(), [0, 0])(v()),
+    "ArgumentError",
+    /grad: 0 .*given twice/,
+  ],
+  [
+    "a primal out of its list",
+    () => call(mx.jvp, mx.square, v(), [v()]),
+    "ArgumentError",
+    /jvp: primals are a list.*got a/,
+  ],
+  [
+    "a number as cotangent",
+    () => call(mx.vjp, mx.square, [v()], [1]),
+    "ArgumentError",
+    /vjp: cotangents are.*a number/,
+  ],
+  [
+    "a function without arrays",
+    () => call(mx.vjp, () => 3, [v()], [v()]),
+    "ArgumentError",
+    /vjp: the function returns an array or a list of arrays, got a number/,
+  ],
   ["arrays in a list", () => call(mx.meshgrid, [v(), v()]), "ArgumentError", /meshgrid: takes arrays one by one/],
   [
     "a rule that returns no list",

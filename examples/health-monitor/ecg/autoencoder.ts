@@ -69,9 +69,9 @@ export async function redrawBeats(
   const outputs = autoencoder(inputs);
   const errors = outputs.sub(inputs).square().mean([1, 2]).sqrt();
   await mx.evaluate(outputs, errors);
-  const flat = Float32Array.from(await outputs.data(), Number);
+  const flat = await outputs.data("float32");
   return {
     drawings: beats.map((_, row) => flat.slice(row * beatLength, (row + 1) * beatLength)),
-    errors: Float64Array.from(await errors.data(), Number),
+    errors: await errors.data("float64"),
   };
 }
