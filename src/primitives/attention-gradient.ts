@@ -152,7 +152,7 @@ function gradientPart(name: string, { shape, tensors, products, along, define }:
  * Queries, keys, values, the cotangent, and perhaps a mask → the gradients of queries, keys and values of each example, one after
  * the other: [..., their elements]. For backends with a kernel for all of it, which needs the scores once.
  */
-export const attentionGradientRow: Primitive<AttentionParams> = /* @__PURE__ */ {
+export const attentionGradientRow: Primitive<AttentionParams> = {
   name: "attentionGradient",
   aval(inputs) {
     const { shape, dtype } = only("attentionGradient", inputs[0]);
