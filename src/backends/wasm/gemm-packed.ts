@@ -59,11 +59,11 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
 
   const isDeep = blocks.depth < depth;
   const chunkColumns = isLongStore(spec) ? COLUMN_BLOCK : CHUNK_COLUMNS;
-  const sumColumns = isDeep || !packsAhead ? blocks.columns : Math.min(chunkColumns, blocks.columns);
+  const sumColumns = isDeep ? blocks.columns : Math.min(chunkColumns, blocks.columns);
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
   const sumStride = sumColumns * 4 + 64;
   const leftBytes = roundUp(blocks.rows * blocks.depth * 4 + 64, 64);
-  const rightBytes = packsAhead ? 0 : roundUp(blocks.columns * blocks.depth * 4 + 64, 64);
+  const rightBytes = packsAhead ? 0 : roundUp(sumColumns * blocks.depth * 4 + 64, 64);
   const sumBytes = roundUp(blocks.rows * sumStride + 64, 64);
   // Sums of further blocks of depths come after the sums that they are added to.
   const workOffset = leftBytes + rightBytes + (isDeep ? 2 : 1) * sumBytes;
@@ -201,7 +201,8 @@ function chooseBlocks(spec: GemmSpec, batches: number): Blocks {
   const isRepeated = isShared(right) && batches > 1;
   const columnsPerThread = batches >= wanted ? columns : columns / threadCount;
   if (rows <= singleRows && !isRepeated && (wanted <= 1 || columnsPerThread >= LEAST_COLUMNS)) {
-    const fewest = Math.ceil(columns / CHUNK_COLUMNS);
+    // Chunks of one block share the packed left operand, unless further depths take its place.
+    const fewest = depthBlock < depth ? Math.ceil(columns / CHUNK_COLUMNS) : 1;
     const most = Math.max(fewest, Math.floor(columns / LEAST_COLUMNS));
     // A multiple of the threads, so that none waits for the last block.
     const even = roundUp(Math.max(fewest, Math.ceil(wanted / batches)), batches >= wanted ? 1 : threadCount);
