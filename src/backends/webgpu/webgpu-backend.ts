@@ -17,8 +17,8 @@ import { Readback } from "./readback.ts";
 /** Submissions after which a run waits until the GPU has caught up with the marker before. */
 const submissionsPerMarker = 8;
 
-/** Bytes written to the GPU at a time from memory that threads share, which some implementations cannot read directly. */
-const uploadChunk = 4 * 1024 * 1024;
+/** Bytes written to the GPU at a time from memory that threads share, which some implementations cannot read themselves. */
+const chunkBytes = 1 << 20;
 
 /** The code of a kernel that has no element to compute. */
 const noCode: GpuKernelCode = { dispatches: [], scratchBytes: [] };
@@ -35,6 +35,8 @@ export class WebGpuBackend implements Backend {
   readonly #readback: Readback;
   readonly #isShared: boolean;
   readonly #registry: FinalizationRegistry<PooledBuffer>;
+  /** What is written passes through it where the GPU cannot be given the memory itself; writing copies at once. */
+  #chunk: Uint8Array<ArrayBuffer> | null = null;
   #lost: string | null = null;
   #failure: string | null = null;
   #sinceMarker = 0;
@@ -79,15 +81,18 @@ export class WebGpuBackend implements Backend {
 
   upload(data: TypedArray): Allocation {
     const allocation = this.allocate(data.byteLength);
+    const { buffer } = allocation.pooled;
+    const { queue } = this.device;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const whole = bytes.byteLength - (bytes.byteLength % 4);
-    for (let start = 0; start < bytes.byteLength; ) {
-      // Writes are whole words; the last one is filled up.
-      const end = start < whole ? Math.min(start + uploadChunk, whole) : bytes.byteLength;
-      const chunk = new Uint8Array(Math.ceil((end - start) / 4) * 4);
-      chunk.set(bytes.subarray(start, end));
-      this.device.queue.writeBuffer(allocation.pooled.buffer, start, chunk);
-      start = end;
+    // Writes are whole words; the last one is filled up.
+    const whole = isShared(bytes) ? 0 : bytes.byteLength - (bytes.byteLength % 4);
+    if (whole > 0) queue.writeBuffer(buffer, 0, bytes, 0, whole);
+    for (let start = whole; start < bytes.byteLength; start += chunkBytes) {
+      this.#chunk ??= new Uint8Array(chunkBytes);
+      const chunk = this.#chunk;
+      const part = bytes.subarray(start, start + chunkBytes);
+      chunk.set(part);
+      queue.writeBuffer(buffer, start, chunk, 0, Math.ceil(part.byteLength / 4) * 4);
     }
     return allocation;
   }
@@ -159,4 +164,8 @@ export class WebGpuBackend implements Backend {
     this.#lost ??= "it was closed";
     if (!this.#isShared) this.device.destroy();
   }
+}
+
+function isShared({ buffer }: Uint8Array): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
 }
