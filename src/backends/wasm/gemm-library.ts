@@ -222,7 +222,10 @@ function addDots(f: FunctionBuilder, relaxed: boolean): void {
   });
 }
 
-/** Streams four rows of `wide` at a time through the target: sequential reads, whatever the stride. */
+/** Rows of `wide` that stream through the target at a time: with fewer the target is read and written more often. */
+const STREAMED_ROWS = 8;
+
+/** Streams some rows of `wide` at a time through the target: sequential reads, whatever the stride. */
 function addScaledRows(f: FunctionBuilder, relaxed: boolean): void {
   const [thin, thinStride, wide, wideStride, target, targetStride, thinCount, wideCount, depth] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8,
@@ -233,7 +236,7 @@ function addScaledRows(f: FunctionBuilder, relaxed: boolean): void {
   const row = f.local("i32");
   const cell = f.local("i32");
   const rowsLeft = f.local("i32");
-  const sources = [wide, f.local("i32"), f.local("i32"), f.local("i32")];
+  const sources = [wide, ...Array.from({ length: STREAMED_ROWS - 1 }, () => f.local("i32"))];
   const factors = sources.map(() => f.local("v128"));
   const sum = f.local("v128");
   const value = f.local("v128");
@@ -272,12 +275,12 @@ function addScaledRows(f: FunctionBuilder, relaxed: boolean): void {
   f.get(wideCount).i32(2).op("i32.shl").set(end);
   f.block(() => {
     f.loop(() => {
-      f.get(depth).i32(4).op("i32.lt_u").brIf(1);
-      addRows(4);
-      f.get(sources[3] ?? 0, wideStride)
+      f.get(depth).i32(STREAMED_ROWS).op("i32.lt_u").brIf(1);
+      addRows(STREAMED_ROWS);
+      f.get(sources[STREAMED_ROWS - 1] ?? 0, wideStride)
         .op("i32.add")
         .set(wide);
-      advanceBy(advanceBy(f, thin, 16), depth, -4).br(0);
+      advanceBy(advanceBy(f, thin, STREAMED_ROWS * 4), depth, -STREAMED_ROWS).br(0);
     });
   });
   f.get(depth).if(() => {

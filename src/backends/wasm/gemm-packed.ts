@@ -17,6 +17,12 @@ const COLUMN_BLOCK = 1024;
 const CHUNK_COLUMNS = 256;
 /** Rows of a block whose long rows a function stores whole, up to COLUMN_BLOCK: what it reads and writes lies in long runs. */
 const STORED_ROWS = 96;
+/**
+ * A right operand larger than the second-level cache, rows contiguous, met by one block of rows: it is read once, and faster
+ * by long stretches of a few rows than by short ones of many, which are all on pages of their own. So many depths and columns
+ * at most (3 MiB, which the third-level cache hands on), and so many sums, then make a block.
+ */
+const [STREAM_SIZE, STREAM_DEPTH, STREAM_COLUMNS, STREAM_SUMS] = [1 << 20, 192, 4096, 3 << 17];
 /** Columns that one item of the packing phase covers. */
 const PACK_COLUMNS = 64;
 /** Rows of blocks are a multiple of this: whole panels, and whole vectors of computed operands. */
@@ -182,8 +188,13 @@ function isLongStore({ output, columns }: GemmSpec): boolean {
 function chooseBlocks(spec: GemmSpec, batches: number): Blocks {
   const { rows, columns, depth, right, threadCount, tileColumns } = spec;
   const [rowBlock, singleRows] = isLongStore(spec) ? [STORED_ROWS, 2 * STORED_ROWS] : [ROW_BLOCK, SINGLE_ROW_BLOCK];
+  const isRepeated = isShared(right) && batches > 1;
+  const isSingle = rows <= singleRows && !isRepeated;
+  const hasLines = right.kind === "strided" && right.laneStride === 4;
+  const isStreamed = isSingle && hasLines && columns * depth >= STREAM_SIZE;
   // A multiple of 8, so that computed operands are asked for whole vectors.
-  const depthBlock = Math.min(depth, roundUp(Math.ceil(depth / Math.ceil(depth / DEPTH_BLOCK)), 8));
+  const depthLimit = isStreamed ? STREAM_DEPTH : DEPTH_BLOCK;
+  const depthBlock = Math.min(depth, roundUp(Math.ceil(depth / Math.ceil(depth / depthLimit)), 8));
   const cut = (rowPieces: number, columnPieces: number, packsAhead: boolean): Blocks => {
     const evenRows = roundUp(Math.ceil(rows / rowPieces), ROW_STEP);
     const evenColumns = roundUp(Math.ceil(columns / columnPieces), tileColumns);
@@ -198,11 +209,11 @@ function chooseBlocks(spec: GemmSpec, batches: number): Blocks {
   };
   const products = batches * rows * columns * depth;
   const wanted = threadCount === 1 ? 1 : Math.min(2 * threadCount, Math.floor(products / LEAST_ITEM_WORK));
-  const isRepeated = isShared(right) && batches > 1;
   const columnsPerThread = batches >= wanted ? columns : columns / threadCount;
-  if (rows <= singleRows && !isRepeated && (wanted <= 1 || columnsPerThread >= LEAST_COLUMNS)) {
+  if (isSingle && (wanted <= 1 || columnsPerThread >= LEAST_COLUMNS)) {
     // Chunks of one block share the packed left operand, unless further depths take its place.
-    const fewest = depthBlock < depth ? Math.ceil(columns / CHUNK_COLUMNS) : 1;
+    const widest = isStreamed ? Math.min(STREAM_COLUMNS, Math.floor(STREAM_SUMS / rows)) : CHUNK_COLUMNS;
+    const fewest = depthBlock < depth ? Math.ceil(columns / widest) : 1;
     const most = Math.max(fewest, Math.floor(columns / LEAST_COLUMNS));
     // A multiple of the threads, so that none waits for the last block.
     const even = roundUp(Math.max(fewest, Math.ceil(wanted / batches)), batches >= wanted ? 1 : threadCount);

@@ -3,13 +3,15 @@
 import type { ModuleBuilder } from "./assembler.ts";
 import { BLOCK, BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
 import type { ComputedOperand, GemmCode, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
+import type { TileColumns } from "./gemm-tile.ts";
 
-/** Most lanes of the small side: of dot products, and of rows that are scaled and added up, which packing beats sooner. */
-const [DOTS_LIMIT, ROWS_LIMIT] = [16, 8];
+/** Most lanes of the small side: of dot products, and of rows that are scaled and added up, which packing for wide tiles beats sooner. */
+const DOTS_LIMIT = 16;
+const ROWS_LIMIT: Readonly<Record<TileColumns, number>> = { 8: 8, 16: 3 };
 /** Depths summed at a time, so that errors do not pile up over long sums, and the small operand stays in the cache. */
 const DEPTH_BLOCK = 1024;
-/** Lanes of the large operand in one item, at most. */
-const WIDE_BLOCK = 512;
+/** Lanes of the large operand in one item, at most: of rows that are scaled long stretches, which come faster from memory. */
+const [DOTS_BLOCK, ROWS_BLOCK] = [512, 4096];
 const LEAST_WIDE_BLOCK = 64;
 /** Most lanes that a fused store computes at a time. */
 const STORE_LANES = 8;
@@ -25,12 +27,12 @@ interface ThinView {
 }
 
 /** Whether, and how, a product can be computed by {@link emitThinGemm}. */
-export function thinView({ rows, columns, left, right }: GemmSpec): ThinView | undefined {
+export function thinView({ rows, columns, left, right, tileColumns }: GemmSpec): ThinView | undefined {
   const byLeft = { thin: left, wide: right, thinCount: rows, wideCount: columns, isTransposed: false };
   const byRight = { thin: right, wide: left, thinCount: columns, wideCount: rows, isTransposed: true };
   for (const { wide, thin, ...view } of rows <= columns ? [byLeft, byRight] : [byRight, byLeft]) {
     if (wide.kind !== "strided" || thin.kind === "located") continue;
-    const limit = wide.depthStride === 4 ? DOTS_LIMIT : wide.laneStride === 4 ? ROWS_LIMIT : 0;
+    const limit = wide.depthStride === 4 ? DOTS_LIMIT : wide.laneStride === 4 ? ROWS_LIMIT[tileColumns] : 0;
     if (view.thinCount <= limit) return { wide, thin, ...view };
   }
   return undefined;
@@ -42,7 +44,7 @@ export function thinView({ rows, columns, left, right }: GemmSpec): ThinView | u
  *     gather:    small operand ─► [lane][k], contiguous along k
  *     multiply:  for each block of lanes of the large operand      (threads take blocks)
  *                  sums ─► output,  where the sums are dot products if the large operand is contiguous along k,
- *                                   else its rows, four at a time, scaled and added up
+ *                                   else its rows, eight at a time, scaled and added up
  */
 export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinView, prefix: string): GemmCode {
   const { thin, wide, thinCount, wideCount, isTransposed } = view;
@@ -55,10 +57,11 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
   const lineBytes = depth * 4 + 16;
   const thinBytes = inPlace === undefined ? roundUp(thinBatches * thinCount * lineBytes + 64, 64) : 0;
 
-  const pieces = Math.ceil((4 * threadCount) / batches);
+  const pieces = Math.ceil(((useDots ? 4 : 2) * threadCount) / batches);
   const evenBlock = Math.ceil(wideCount / (threadCount === 1 ? 1 : pieces));
   // Blocks begin at whole vectors of whatever is fused into the store.
-  const wideBlock = roundUp(Math.min(WIDE_BLOCK, Math.max(LEAST_WIDE_BLOCK, evenBlock), wideCount), STORE_LANES);
+  const mostBlock = useDots ? DOTS_BLOCK : ROWS_BLOCK;
+  const wideBlock = roundUp(Math.min(mostBlock, Math.max(LEAST_WIDE_BLOCK, evenBlock), wideCount), STORE_LANES);
   const wideBlocks = Math.ceil(wideCount / wideBlock);
   const sumBytes = roundUp(thinCount * wideBlock * 4 + 64, 64);
   const blockBytes = thin.kind === "computed" ? roundUp(BLOCK_BYTES, 64) : 0;
