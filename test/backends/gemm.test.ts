@@ -294,6 +294,9 @@ const cases: readonly Case[] = [
     kinds.map((right) => sizes(21, 19, 34, { left, right, batch: [3, 2], output: "computed" })),
   ),
   ...kinds.flatMap((left) => kinds.map((right) => sizes(1, 30, 9, { left, right, batch: [2, 3] }))),
+  ...kinds.flatMap((left) => [7, 8, 14, 49, 50, 51, 98].map((rows) => sizes(rows, 50, 71, { left }))),
+  ...kinds.map((right) => sizes(50, 50, 71, { right })),
+  sizes(20, 1100, 1000),
   sizes(200, 300, 600),
   sizes(17, 1100, 530),
   sizes(400, 20, 1030, { output: "computed" }),
@@ -329,6 +332,7 @@ describe("a matrix product", () => {
       sizes(3, 900, 1500),
       sizes(3, 900, 1500, { right: "rows" }),
       sizes(900, 2, 700, { left: "columns" }),
+      sizes(20, 1100, 1000),
     ];
     for (const test of shapes) {
       const runs: Float32Array[] = [];

@@ -5,6 +5,7 @@ import type { FunctionBuilder, FunctionType, ModuleBuilder } from "./assembler.t
 import { type GemmLibraryName, gemmLibraryTypes } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import type { ComputedOperand, GemmOperand, GemmOutput, GemmSpec, LocatedOperand } from "./gemm-spec.ts";
+import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
 
 /** Most lanes and depths of the blocks that computed operands are asked for. */
 export const BLOCK = 64;
@@ -14,6 +15,8 @@ const TABLE_LENGTH = 1024;
 export const TABLE_BYTES: number = TABLE_LENGTH * 4;
 /** Lanes of such a block when panels are packed from it: whole vectors, and whole panels of the left and right operand. */
 const BLOCK_LANES = 48;
+/** Most lanes beyond whole panels of the left operand that make two smaller panels with the last of them. */
+const EXTRA_LANES = 2 * TAIL_ROWS - TILE_ROWS;
 /** Bytes of one such block, with room for a vector that overruns. */
 export const BLOCK_BYTES: number = BLOCK * BLOCK * 4 + 64;
 
@@ -242,8 +245,18 @@ export class GemmEmitter {
     const block = this.sum([work, 1], TABLE_BYTES);
     const blockLane = this.let(this.constant(0));
     const blockDepth = f.local("i32");
-    forUpTo(f, blockLane, lanes, BLOCK_LANES, () => {
-      const laneCount = this.let(this.least(this.constant(BLOCK_LANES), () => f.get(lanes, blockLane).op("i32.sub")));
+    // One or two lanes more than whole blocks belong to the last block: with its last panel they make two smaller ones.
+    const end = this.let(() => {
+      f.get(lanes).i32(EXTRA_LANES).op("i32.sub").i32(1);
+      f.get(lanes).i32(EXTRA_LANES).op("i32.gt_u").op("select");
+    });
+    forUpTo(f, blockLane, end, BLOCK_LANES, () => {
+      const laneCount = this.let(() => f.get(lanes, blockLane).op("i32.sub"));
+      f.get(laneCount).i32(BLOCK_LANES).get(laneCount);
+      f.i32(BLOCK_LANES + EXTRA_LANES)
+        .op("i32.le_u")
+        .op("select")
+        .set(laneCount);
       f.i32(0).set(blockDepth);
       forUpTo(f, blockDepth, depth, BLOCK, () => {
         const depthCount = this.let(this.least(this.constant(BLOCK), () => f.get(depth, blockDepth).op("i32.sub")));

@@ -21,7 +21,7 @@ export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> =
   /**
    * (table, lanes, depth, destination, panelDepth, firstDepth): packs `lanes` lanes and `depth` depths of the left operand,
    * from `firstDepth` on of panels that are `panelDepth` deep and begin at `destination`. The table holds the address of
-   * each lane, whose depths are contiguous. Where at most TAIL_ROWS lanes are left they make a panel of that width.
+   * each lane, whose depths are contiguous. What whole panels leave over makes one or two panels of TAIL_ROWS lanes.
    */
   packLeftLines: i32(6),
   /** The same for the right operand, all panels as wide as a tile. */

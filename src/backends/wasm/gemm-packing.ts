@@ -2,7 +2,7 @@
 
 import type { FunctionBuilder } from "./assembler.ts";
 import { advance, advanceBy, countDown, forUpTo, HIGH_PAIRS, LOW_PAIRS, transpose } from "./gemm-loops.ts";
-import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
+import { isTail, TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
 
 /** Body of `ladder`. */
 export function ladder(f: FunctionBuilder): void {
@@ -152,8 +152,8 @@ export function packCopies(f: FunctionBuilder, width: number): void {
 }
 
 /**
- * Runs `body` for each panel of so many lanes: panels of `width` lanes, the left operand's last one smaller if no more are
- * left. The locals move on: lanes left, where the panel begins, and `position` by four bytes a lane.
+ * Runs `body` for each panel of so many lanes: panels of `width` lanes, smaller ones at the end of the left operand. The
+ * locals move on: lanes left, where the panel begins, and `position` by four bytes a lane.
  */
 function eachPanel(
   f: FunctionBuilder,
@@ -167,25 +167,25 @@ function eachPanel(
   body: (width: number) => void,
 ): void {
   const { lanes, destination, panelDepth, position } = locals;
+  /** One panel, written `inside` so many labels of the loop, which goes on unless it was the last. */
+  const panel = (panelWidth: number, inside: number): void => {
+    body(panelWidth);
+    f.get(lanes)
+      .i32(panelWidth)
+      .op("i32.le_u")
+      .brIf(inside + 1);
+    advanceBy(advanceBy(f, lanes, -panelWidth), position, panelWidth * 4);
+    f.get(destination, panelDepth)
+      .i32(panelWidth * 4)
+      .op("i32.mul")
+      .op("i32.add")
+      .set(destination)
+      .br(inside);
+  };
   f.block(() => {
     f.loop(() => {
-      if (width === TILE_ROWS)
-        f.get(lanes)
-          .i32(TAIL_ROWS)
-          .op("i32.le_u")
-          .if(() => {
-            body(TAIL_ROWS);
-            f.br(2);
-          });
-      body(width);
-      f.get(lanes).i32(width).op("i32.le_u").brIf(1);
-      advanceBy(advanceBy(f, lanes, -width), position, width * 4);
-      f.get(destination, panelDepth)
-        .i32(width * 4)
-        .op("i32.mul")
-        .op("i32.add")
-        .set(destination)
-        .br(0);
+      if (width === TILE_ROWS) isTail(f, lanes).if(() => panel(TAIL_ROWS, 1));
+      panel(width, 0);
     });
   });
 }

@@ -5,7 +5,7 @@ import { advance, advanceBy, countDown, multiplyAdd } from "./gemm-loops.ts";
 
 /** Rows of a register tile, and of a panel of the left operand. */
 export const TILE_ROWS = 6;
-/** Rows of the last panel if no more are left: so that 64 rows are 10 tiles and two thirds, not 11. */
+/** Rows of a last panel, or of the last two: so that 64 rows are 10 whole panels and one such, 32 rows 4 and two. */
 export const TAIL_ROWS = 4;
 /** Columns of a register tile, and of a panel of the right operand: 16 on registers of twice the width, see `gemm-width.ts`. */
 export type TileColumns = 8 | 16;
@@ -28,6 +28,7 @@ export function multiply(f: FunctionBuilder, relaxed: boolean, tileColumns: Tile
   const tile = f.local("i32");
   const panels = f.local("i32");
   const whole = f.local("i32");
+  const tails = f.local("i32");
   const panelBytes = f.local("i32");
   const splat = f.local("v128");
   const columns = Array.from({ length: vectors }, () => f.local("v128"));
@@ -65,30 +66,55 @@ export function multiply(f: FunctionBuilder, relaxed: boolean, tileColumns: Tile
     .i32(tileColumns * 4)
     .op("i32.mul")
     .set(panelBytes);
-  wholePanels(f, rows, whole);
-  // What is left for the last, smaller panel: none if negative.
-  f.get(rows, whole).i32(TILE_ROWS).op("i32.mul").op("i32.sub").set(rows);
+  countPanels(f, rows, whole, tails);
   countDown(f, columnPanels, 1, () => {
     f.get(left).set(a).get(target).set(tile);
     f.get(right, panelBytes).op("i32.add").set(end);
     f.get(whole)
       .tee(panels)
       .if(() => countDown(f, panels, 1, () => multiplyPanel(TILE_ROWS)));
-    f.get(rows)
-      .i32(0)
-      .op("i32.gt_s")
-      .if(() => multiplyPanel(TAIL_ROWS));
+    f.get(tails)
+      .tee(panels)
+      .if(() => countDown(f, panels, 1, () => multiplyPanel(TAIL_ROWS)));
     f.get(end).set(right);
     advanceBy(f, target, tileColumns * 4);
   });
 }
 
-/** Sets `target` to the number of panels of TILE_ROWS lanes: a last panel takes TAIL_ROWS if no more are left. */
-export function wholePanels(f: FunctionBuilder, lanes: number, target: number): void {
+/** Sets `whole` to the number of panels of TILE_ROWS lanes, `tails` to that of panels of TAIL_ROWS lanes after them. */
+function countPanels(f: FunctionBuilder, lanes: number, whole: number, tails: number): void {
+  const rest = (): FunctionBuilder => f.get(lanes, whole).i32(TILE_ROWS).op("i32.mul").op("i32.sub");
   f.get(lanes)
     .i32(TILE_ROWS - TAIL_ROWS - 1)
     .op("i32.add")
     .i32(TILE_ROWS)
     .op("i32.div_u")
-    .set(target);
+    .set(whole);
+  // One or two lanes more than whole panels: two smaller panels instead of the last.
+  rest().i32(1).op("i32.sub").i32(2).op("i32.lt_u");
+  f.get(whole)
+    .i32(0)
+    .op("i32.ne")
+    .op("i32.and")
+    .if(() => advanceBy(f, whole, -1));
+  rest()
+    .i32(TAIL_ROWS - 1)
+    .op("i32.add")
+    .i32(Math.log2(TAIL_ROWS))
+    .op("i32.shr_u")
+    .set(tails);
+}
+
+/** Pushes whether the next panel of the left operand is one of TAIL_ROWS lanes when so many are left. */
+export function isTail(f: FunctionBuilder, lanesLeft: number): FunctionBuilder {
+  f.get(lanesLeft)
+    .i32(2 * TAIL_ROWS)
+    .op("i32.le_u");
+  return f
+    .get(lanesLeft)
+    .i32(TAIL_ROWS + 1)
+    .op("i32.sub")
+    .i32(TILE_ROWS - TAIL_ROWS)
+    .op("i32.ge_u")
+    .op("i32.and");
 }
