@@ -11,4 +11,4 @@ export {
 } from "./handles.ts";
 export type { SharingReport, WorkerTicket } from "./membership.ts";
 export { admitWorker, joinMemory, leaveMemory, releaseWorker, sharing } from "./membership.ts";
-export type { IsSendable, NotSendable, Sendable } from "./sendable.ts";
+export type { IsSendable, NotSendable, Sendable, SendableLeaf } from "./sendable.ts";

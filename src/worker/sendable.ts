@@ -1,16 +1,14 @@
 /** What may travel between threads, as types. */
 import type { MLXArray } from "../graph/mlx-array.ts";
 
-/** What travels as it is: arrays by handle, the rest by structured clone. */
-type SendableLeaf =
+/** What structured clone takes as it is. */
+type ClonableLeaf =
   | undefined
   | null
   | boolean
   | number
   | bigint
   | string
-  | MLXArray
-  | AbortSignal
   | Date
   | RegExp
   | Error
@@ -19,35 +17,39 @@ type SendableLeaf =
   | ArrayBufferView
   | Blob;
 
+/** What travels in one piece: arrays by handle, the rest by structured clone. */
+export type SendableLeaf = ClonableLeaf | MLXArray;
+
 /**
  * Whether values of a type can be sent to another thread: arrays, structured-clonable data, and lists and objects of them.
- * Functions cannot, and so neither can anything with methods: modules, optimizers, iterators, promises, class instances.
+ * Functions cannot, and so neither can anything with methods: modules, optimizers, iterators, promises, class instances. Maps and
+ * sets are cloned whole: they hold no arrays. `Leaf` is what travels in one piece.
  */
-export type IsSendable<T> = unknown extends T
+export type IsSendable<T, Leaf = SendableLeaf> = unknown extends T
   ? false
-  : [T] extends [SendableLeaf]
+  : [T] extends [Leaf]
     ? true
     : [T] extends [(...parameters: never[]) => unknown]
       ? false
-      : T extends SendableLeaf
+      : T extends Leaf
         ? true
         : T extends ReadonlyMap<infer K, infer V>
-          ? false extends IsSendable<K> | IsSendable<V>
+          ? false extends IsSendable<K, ClonableLeaf> | IsSendable<V, ClonableLeaf>
             ? false
             : true
           : T extends ReadonlySet<infer V>
-            ? IsSendable<V>
+            ? IsSendable<V, ClonableLeaf>
             : T extends readonly (infer Item)[]
-              ? IsSendable<Item>
+              ? IsSendable<Item, Leaf>
               : T extends object
-                ? AreSendable<T>
+                ? AreSendable<T, Leaf>
                 : false;
 
 /** Whether all properties are. */
-type AreSendable<T extends object> = symbol extends keyof T
+type AreSendable<T extends object, Leaf> = symbol extends keyof T
   ? false
   : [Extract<keyof T, symbol>] extends [never]
-    ? false extends { [K in keyof T]-?: IsSendable<T[K]> }[keyof T]
+    ? false extends { [K in keyof T]-?: IsSendable<T[K], Leaf> }[keyof T]
       ? false
       : true
     : false;
@@ -64,7 +66,7 @@ export interface NotSendable<What extends string> {
  * const reading: worker.Sendable<{ x: MLXArray; name: string }> = { x: array([1, 2]), name: "sensor" };
  * reading.name; // "sensor"
  */
-export type Sendable<T> =
-  IsSendable<T> extends true
+export type Sendable<T, Leaf = SendableLeaf> =
+  IsSendable<T, Leaf> extends true
     ? T
     : NotSendable<"functions, modules, optimizers and objects with methods do not travel between threads">;

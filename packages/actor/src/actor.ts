@@ -4,7 +4,7 @@ import { admitWorker, openArrays, releaseWorker, shareArrays, type WorkerTicket 
 import { asyncDisposeKey } from "./disposal.ts";
 import { type AnyWorker, type WorkerEnd, withWorkers, workerEnd } from "./endpoint.ts";
 import { decodeError, type ErrorClass, encodeError, WorkerError } from "./errors.ts";
-import { type ActorHost, type Answer, mapData, type SignalHandle } from "./protocol.ts";
+import { type ActorHost, type Answer, assertClonable, mapData, type SignalHandle } from "./protocol.ts";
 import type { Actor, ExposableClass, SendableConstructorParameters } from "./remote.ts";
 
 /** How an actor is started. */
@@ -111,6 +111,7 @@ class Connection {
     const sendable = mapData(parameters, (leaf) => (leaf instanceof AbortSignal ? this.#follow(leaf, stops) : leaf));
     try {
       const result = await this.#request(async () => {
+        assertClonable(sendable);
         const { message, transfer: buffers } = await shareArrays(sendable, { receiver: this.#ticket });
         return () => this.#host.call(method, transfer(Object(message), buffers));
       });

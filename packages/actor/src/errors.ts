@@ -9,17 +9,36 @@ export class WorkerError extends mx.MLXError {
 /** A class of errors. */
 export type ErrorClass = abstract new (...parameters: never[]) => Error;
 
-/** An error as plain data. */
-export interface EncodedError {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string | undefined;
-  /** What else the error carries, where it can be cloned. */
-  readonly fields: { readonly [name: string]: unknown };
-  readonly cause: EncodedError | null;
-}
+/** An error as plain data, or whatever else was thrown. */
+export type EncodedError =
+  | { readonly kind: "value"; readonly value: unknown }
+  | {
+      readonly kind: "error";
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string | undefined;
+      /** Whether it is one of the web's own errors, which are told apart by their names alone. */
+      readonly isDomException: boolean;
+      /** What else the error carries, as far as it is plain data. */
+      readonly fields: { readonly [name: string]: unknown };
+      readonly cause: EncodedError | null;
+      /** The errors that an `AggregateError` is made of. */
+      readonly errors: readonly EncodedError[] | null;
+    };
 
-const builtIn: readonly ErrorClass[] = [Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError];
+const builtIn: readonly ErrorClass[] = [
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
+  AggregateError,
+];
+
+/** How deep the data in the fields of an error may be: what is deeper, or goes round, stays behind. */
+const deepestField = 4;
 
 const own: readonly ErrorClass[] = [
   mx.MLXError,
@@ -37,31 +56,44 @@ const own: readonly ErrorClass[] = [
 
 /** An error, or whatever else was thrown, as plain data. */
 export function encodeError(thrown: unknown): EncodedError {
-  if (!(thrown instanceof Error))
-    return { name: "Error", message: String(thrown), stack: undefined, fields: {}, cause: null };
+  if (!(thrown instanceof Error)) return { kind: "value", value: isData(thrown) ? thrown : String(thrown) };
   const { name, message, stack, cause } = thrown;
   const fields = Object.fromEntries(
     Object.entries(thrown).filter(
-      ([key, value]) => !["name", "message", "stack", "cause"].includes(key) && isData(value),
+      ([key, value]) => !["name", "message", "stack", "cause", "errors"].includes(key) && isData(value),
     ),
   );
-  return { name, message, stack, fields, cause: cause === undefined ? null : encodeError(cause) };
+  const isDomException = thrown instanceof DOMException;
+  const errors = thrown instanceof AggregateError ? thrown.errors.map(encodeError) : null;
+  const encodedCause = cause === undefined ? null : encodeError(cause);
+  return { kind: "error", name, message, stack, isDomException, fields, cause: encodedCause, errors };
 }
 
-/** The error, of its own class where that is one of JavaScript's, one of mlx-ts, or among `classes`. */
-export function decodeError(encoded: EncodedError, classes: readonly ErrorClass[] = []): Error {
-  const { name, message, stack, fields, cause } = encoded;
-  if (name === "AbortError" || name === "TimeoutError") return new DOMException(message, name);
-  const error = new Error(message, cause ? { cause: decodeError(cause, classes) } : {});
+/** What was thrown; an error is of its own class where that is one of JavaScript's, one of mlx-ts, or among `classes`. */
+export function decodeError(encoded: EncodedError, classes: readonly ErrorClass[] = []): unknown {
+  if (encoded.kind === "value") return encoded.value;
+  const { name, message, stack, isDomException, fields, cause, errors } = encoded;
+  const error = isDomException ? new DOMException(message, name) : new Error(message);
   const known = [...classes, ...own, ...builtIn].find((candidate) => candidate.name === name);
-  if (known) Object.setPrototypeOf(error, known.prototype);
+  if (known && !isDomException) Object.setPrototypeOf(error, known.prototype);
+  const set = (key: string, value: unknown): unknown =>
+    Object.defineProperty(error, key, { value, configurable: true, writable: true });
+  if (cause) set("cause", decodeError(cause, classes));
+  if (errors)
+    set(
+      "errors",
+      errors.map((each) => decodeError(each, classes)),
+    );
   Object.assign(error, fields);
-  if (error.name !== name) Object.defineProperty(error, "name", { value: name, configurable: true });
-  if (stack !== undefined) Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
+  if (error.name !== name) set("name", name);
+  if (stack !== undefined) set("stack", stack);
   return error;
 }
 
 /** Whether a value survives the way: anything else of an error stays behind. */
-function isData(value: unknown): boolean {
-  return value === null || ["string", "number", "boolean", "bigint", "undefined"].includes(typeof value);
+function isData(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return !["function", "symbol"].includes(typeof value);
+  if (depth === deepestField) return false;
+  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  return isPlain && Object.values(value).every((each) => isData(each, depth + 1));
 }

@@ -4,7 +4,7 @@ import { joinMemory, leaveMemory, openArrays, shareArrays } from "mlx-ts/worker"
 import { asyncDisposeKey, disposeKey } from "./disposal.ts";
 import { ownerEndpoint } from "./endpoint.ts";
 import { decodeError, type EncodedError, encodeError, WorkerError } from "./errors.ts";
-import { type ActorHost, type Answer, isSignalHandle, mapData, type StartMessage } from "./protocol.ts";
+import { type ActorHost, type Answer, assertClonable, isSignalHandle, mapData, type StartMessage } from "./protocol.ts";
 import type { ExposableClass } from "./remote.ts";
 
 /** How a class is exposed. */
@@ -163,6 +163,7 @@ class Host implements ActorHost {
 }
 
 async function valueAnswer(value: unknown): Promise<Answer> {
+  assertClonable(value);
   const { message, transfer: buffers } = await shareArrays(value);
   return transfer({ kind: "value", message }, buffers);
 }

@@ -1,4 +1,5 @@
 /** What crosses between an actor and the thread that uses it. */
+import { ArgumentError, MLXArray } from "mlx-ts";
 import type { WorkerTicket } from "mlx-ts/worker";
 import type { EncodedError } from "./errors.ts";
 
@@ -52,4 +53,25 @@ export function mapData(tree: unknown, change: (leaf: unknown) => unknown): unkn
   const prototype: unknown = Object.getPrototypeOf(tree);
   if (prototype !== Object.prototype && prototype !== null) return change(tree);
   return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, mapData(item, change)]));
+}
+
+/**
+ * Makes sure that a message can be posted, before handles are made for it that nobody would open.
+ *
+ * @throws {ArgumentError} naming what cannot be cloned
+ */
+export function assertClonable(tree: unknown): void {
+  mapData(tree, (leaf) => {
+    const isOdd = (typeof leaf === "object" && leaf !== null && !isKnownToClone(leaf)) || typeof leaf === "symbol";
+    try {
+      return isOdd ? structuredClone(leaf) : leaf;
+    } catch (cause) {
+      throw new ArgumentError("actor", `a value does not travel between threads: ${Object(cause).message}`, { cause });
+    }
+  });
+}
+
+/** Spares the copy of what is large. */
+function isKnownToClone(leaf: object): boolean {
+  return leaf instanceof MLXArray || ArrayBuffer.isView(leaf) || leaf instanceof ArrayBuffer || isSignalHandle(leaf);
 }

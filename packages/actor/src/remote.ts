@@ -1,5 +1,5 @@
 /** The types of an actor: what a class looks like from another thread. */
-import type { Sendable } from "mlx-ts/worker";
+import type { Sendable, SendableLeaf } from "mlx-ts/worker";
 
 /** A class that can be exposed. */
 export type ExposableClass = new (...parameters: never) => object;
@@ -21,8 +21,10 @@ export interface RemoteStream<E> extends AsyncIterableIterator<E> {
   [Symbol.asyncIterator](): RemoteStream<E>;
 }
 
-/** Each of the parameters, if it can be sent. */
-export type SendableParameters<P extends readonly unknown[]> = { [I in keyof P]: Sendable<P[I]> };
+/** Each of the parameters, if it can be sent; signals can, in this direction. */
+export type SendableParameters<P extends readonly unknown[]> = {
+  [I in keyof P]: Sendable<P[I], SendableLeaf | AbortSignal>;
+};
 
 /** A method as seen from another thread. Parameters or results that cannot be sent do not type-check. */
 export type RemoteMethod<F> = F extends (...parameters: infer P) => infer R

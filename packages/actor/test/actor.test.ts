@@ -81,6 +81,33 @@ describe("an error", () => {
     await expect(lab.fail("type")).rejects.toBeInstanceOf(TypeError);
     await expect(lab.fail("cause")).rejects.toMatchObject({ message: "outer", cause: new RangeError("inner") });
   });
+
+  it("of several errors, of the web, and what is no error, arrive as what they are", async () => {
+    const [both, web, text, fields] = await Promise.all(
+      (["aggregate", "web", "text", "fields"] as const).map((kind) =>
+        lab.fail(kind).catch((thrown: unknown) => thrown),
+      ),
+    );
+    expect(both).toBeInstanceOf(AggregateError);
+    expect(Object(both).errors).toMatchObject([new RangeError("one"), { sensor: "two" }]);
+    expect(Object(both).errors[1]).toBeInstanceOf(SensorError);
+    expect(web).toBeInstanceOf(DOMException);
+    expect(web).toMatchObject({ name: "QuotaExceededError", message: "no room" });
+    expect(Object(web).stack).toMatch(/fail/);
+    expect(text).toBe("only a text");
+    expect(fields).toMatchObject({ message: "row", rows: [1, [2]], at: { row: 3 } });
+    expect(fields).not.toHaveProperty("again");
+  });
+});
+
+describe("what does not travel, whatever its type says,", () => {
+  it("is refused by name, and leaves no handle behind", async () => {
+    const before = sharing().handles;
+    await expect(lab.odd()).rejects.toMatchObject({ name: "ArgumentError", message: expect.stringMatching(/clone/) });
+    const sent = Object({ x: mx.full([1000], 1), odd: new Map([["a", () => 1]]) });
+    await expect(lab.add(sent)).rejects.toMatchObject({ name: "ArgumentError" });
+    expect(sharing().handles).toBe(before);
+  });
 });
 
 describe("a signal", () => {

@@ -48,7 +48,11 @@ export class Lab {
     }
   }
 
-  fail(kind: "shape" | "sensor" | "type" | "cause"): void {
+  fail(kind: "shape" | "sensor" | "type" | "cause" | "aggregate" | "web" | "text" | "fields"): void {
+    if (kind === "aggregate") throw new AggregateError([new RangeError("one"), new SensorError("two")], "both");
+    if (kind === "web") throw new DOMException("no room", "QuotaExceededError");
+    if (kind === "text") AbortSignal.abort("only a text").throwIfAborted();
+    if (kind === "fields") throw Object.assign(new Error("row"), { rows: [1, [2]], at: { row: 3 }, again: () => 1 });
     if (kind === "shape") mx.matmul(mx.ones([2, 3]), mx.ones([2, 3]));
     if (kind === "sensor") throw new SensorError("pulse");
     if (kind === "cause") throw new Error("outer", { cause: new RangeError("inner") });
@@ -69,6 +73,11 @@ export class Lab {
     setTimeout(() => {
       throw new Error("short circuit");
     }, 0);
+  }
+
+  /** What its type does not tell: a function within a map. */
+  odd(): ReadonlyMap<string, number> {
+    return new Map([["seven", Object(() => 7)]]);
   }
 
   forever(): Promise<void> {

@@ -22,6 +22,7 @@ declare class Station {
   train(model: nn.Linear): void;
   optimizer(): optim.Adam;
   makeReader(): (reading: Reading) => number;
+  signal(): AbortSignal;
   readonly name: string;
 }
 
@@ -44,6 +45,9 @@ describe("sendable", () => {
     expectTypeOf<IsSendable<mx.ArrayAt>>().toEqualTypeOf<false>();
     expectTypeOf<IsSendable<Map<string, () => void>>>().toEqualTypeOf<false>();
     expectTypeOf<IsSendable<readonly nn.Linear[]>>().toEqualTypeOf<false>();
+    // Both are cloned whole, and nobody looks for arrays in them.
+    expectTypeOf<IsSendable<Map<string, mx.MLXArray>>>().toEqualTypeOf<false>();
+    expectTypeOf<IsSendable<{ readonly all: ReadonlySet<mx.MLXArray> }>>().toEqualTypeOf<false>();
     expectTypeOf<IsSendable<unknown>>().toEqualTypeOf<false>();
     expectTypeOf<Sendable<{ readonly then: () => void }>>().not.toEqualTypeOf<{ readonly then: () => void }>();
   });
@@ -71,6 +75,8 @@ describe("an actor's methods", () => {
       (await station.optimizer()).learningRate;
       // @ts-expect-error a function does not travel back
       (await station.makeReader())({ at: new Date() });
+      // @ts-expect-error a signal does not travel back
+      (await station.signal()).aborted;
     };
     const start = (): Promise<unknown> =>
       // @ts-expect-error the constructor takes a name and an array
