@@ -132,6 +132,7 @@ export function key(value: number | bigint): MLXArray {
 
 /** `count` independent keys from one: a list of uint32 [2]. */
 export function split(from: MLXArray, count = 2): MLXArray[] {
+  checkShape("split", [count]);
   const keys = randomBits(from, [count, 2]);
   return Array.from({ length: count }, (_, k) => reshape(sliceAxis(keys, 0, k, 1), [2]));
 }
@@ -260,8 +261,9 @@ export function laplace(
 /** `x` in random order along `axis`, or the numbers below `x` in random order. */
 export function permutation(x: MLXArray | number, options: RandomOptions & { readonly axis?: number } = {}): MLXArray {
   if (typeof x === "number") return argSort(bits([x], options));
-  const axis = normalizeAxis("permutation", options.axis ?? 0, x.shape.length);
-  return take(x, argSort(bits([x.shape[axis] ?? 0], options)), axis);
+  const array = asArray("permutation", x);
+  const axis = normalizeAxis("permutation", options.axis ?? 0, array.ndim);
+  return take(array, argSort(bits([array.shape[axis] ?? 0], options)), axis);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Which device new operations are placed on: a named exception to passing state along. */
+import { requireFunction } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { ArgumentError, DtypeError } from "../base/errors.ts";
 import type { Aval } from "./mlx-array.ts";
@@ -58,6 +59,7 @@ export function setDefaultDevice(device: Device, options: DeviceOptions = {}): v
  */
 export function withDevice<T>(device: Device, body: () => T): T {
   requireDevice("withDevice", device);
+  requireFunction("withDevice", body);
   place = placementOf;
   const result = placedOn(device, body);
   if (result instanceof Promise) {

@@ -211,7 +211,7 @@ export abstract class Module extends Callable {
 
   /**
    * Puts the weights of a safetensors or npz file (bytes, a path or an address), or arrays by dotted path (an object, or a list of
-   * pairs), into the parameters. Returns this module.
+   * pairs), into the parameters. Returns this module. Names may be those of MLX in Python: `running_mean` for `runningMean`.
    *
    * @throws {ArgumentError} if, being strict, a parameter is missing or unknown; {ShapeError} if one has another shape
    * @throws {FormatError} if the file is damaged

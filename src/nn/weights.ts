@@ -54,9 +54,21 @@ export async function loadWeights(
   source: FileSource | NamedArrays | WeightList,
   { strict = true }: LoadWeightsOptions,
 ): Promise<void> {
-  const arrays = isFileSource(source) ? await loadArrays(source) : isList(source) ? Object.fromEntries(source) : source;
+  const given = isFileSource(source) ? await loadArrays(source) : isList(source) ? Object.fromEntries(source) : source;
+  const arrays = underOwnNames(module, given);
   if (strict) check(module, arrays);
   module.update(Object(treeUnflatten(Object.entries(arrays))), { strict: false });
+}
+
+/** The arrays by the names of `module`: what MLX calls `running_mean` in Python is `runningMean` here. */
+function underOwnNames(module: Module, arrays: NamedArrays): NamedArrays {
+  const own = namedParameters(module);
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, array]) => {
+      const camel = name.replace(/(?<=[a-z0-9])_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+      return [!Object.hasOwn(own, name) && Object.hasOwn(own, camel) ? camel : name, array];
+    }),
+  );
 }
 
 function isList(source: NamedArrays | WeightList): source is WeightList {

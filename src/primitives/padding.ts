@@ -44,6 +44,8 @@ export function pad(x: MLXArray, width: PadWidth, options: PadOptions = {}): MLX
       fill,
     );
   }
+  if (mode !== "edge" && mode !== "reflect" && mode !== "symmetric")
+    throw new ArgumentError("pad", `mode is "constant", "edge", "reflect" or "symmetric", got ${String(mode)}`);
   return widths.reduce((result, [low, high], axis) => padAxis(result, axis, low, high, mode), x);
 }
 

@@ -64,7 +64,7 @@ export function piecesOf(
   parts: number | readonly number[],
 ): readonly { readonly start: number; readonly length: number }[] {
   const length = shape[axis] ?? 1;
-  const cuts = typeof parts === "number" ? equalCuts(shape, axis, parts) : parts.map((cut) => clampCut(cut, length));
+  const cuts = typeof parts === "object" ? parts.map((cut) => clampCut(cut, length)) : equalCuts(shape, axis, parts);
   return [0, ...cuts].map((start, k) => ({ start, length: Math.max((cuts[k] ?? length) - start, 0) }));
 }
 

@@ -2,11 +2,11 @@
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
+import { describe, expect, it } from "vitest";
 import { Runtime } from "../../src/array/runtime.ts";
 import { Arena } from "../../src/backends/wasm/arena.ts";
 import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
+import { testUnder } from "../setup/wasm-runtimes.ts";
 
 const megabyte = 1024 * 1024;
 
@@ -122,14 +122,10 @@ describe("a loop that disposes nothing", { timeout: 90_000 }, () => {
 });
 
 describe("a limit", () => {
-  let previous: Runtime | null = null;
   // Memory of its own: what other tests left behind may be collected at any time.
-  beforeEach(() => {
+  testUnder(() => {
     const backend = new WasmBackend({ threads: 1, arena: new Arena({ maximumByteLength: 1024 * megabyte }) });
-    previous = replaceRuntime(new Runtime(backend, { fusion: true }));
-  });
-  afterEach(() => {
-    replaceRuntime(previous);
+    return new Runtime(backend, { fusion: true });
   });
 
   it("refuses limits below 0", () => {

@@ -1,11 +1,11 @@
 /** Evaluations that need a part of the library which is not loaded yet. */
 import * as mx from "mlx-ts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
+import { describe, expect, it } from "vitest";
 import { Runtime } from "../../src/array/runtime.ts";
 import { ReferenceBackend } from "../../src/backends/reference/reference-backend.ts";
 import { Part } from "../../src/base/part.ts";
 import type { Executable, Plan } from "../../src/ir/backend.ts";
+import { testUnder } from "../setup/wasm-runtimes.ts";
 
 /** A backend that needs `part` for every plan. */
 class PartialBackend extends ReferenceBackend {
@@ -25,20 +25,15 @@ class PartialBackend extends ReferenceBackend {
 describe("an evaluation that needs a part", () => {
   let attempts = 0;
   let failures = 0;
-  let previous: Runtime | null = null;
 
-  beforeEach(() => {
+  testUnder(() => {
     attempts = 0;
     failures = 0;
     const part: Part<string> = new Part("all of it", async () => {
       if (++attempts <= failures) throw new TypeError("404");
       part.provide("loaded");
     });
-    previous = replaceRuntime(new Runtime(new PartialBackend(part), { fusion: true }));
-  });
-
-  afterEach(() => {
-    replaceRuntime(previous);
+    return new Runtime(new PartialBackend(part), { fusion: true });
   });
 
   it("loads it and goes on", async () => {

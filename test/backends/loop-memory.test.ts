@@ -1,31 +1,17 @@
 /** Reductions of large matrices down the columns, and values kept between passes over rows: right, and the same on any number of threads. */
 import * as mx from "mlx-ts";
 import { afterAll, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
-import { Runtime } from "../../src/array/runtime.ts";
-import { Arena } from "../../src/backends/wasm/arena.ts";
-import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
+import { threadedRuntimes } from "../setup/wasm-runtimes.ts";
 
-const backend = (threads: number): WasmBackend =>
-  new WasmBackend({ threads, arena: new Arena({ maximumByteLength: 2 ** 29 }) });
-const [one, two] = [backend(1), backend(2)];
-const runtimes = [new Runtime(one, { fusion: true }), new Runtime(two, { fusion: true })];
+const { under, close } = threadedRuntimes(2 ** 29);
 
-afterAll(() => Promise.all([one.pool.close(), two.pool.close()]));
+afterAll(close);
 
 /** The numbers that the function gives, which must be the same on one thread and on two. */
 async function valuesOf(fn: () => mx.MLXArray): Promise<readonly number[]> {
-  const results: (readonly number[])[] = [];
-  for (const runtime of runtimes) {
-    const before = replaceRuntime(runtime);
-    try {
-      results.push(Array.from(await fn().asType("float32").data(), Number));
-    } finally {
-      replaceRuntime(before);
-    }
-  }
-  const [first = [], second = []] = results;
-  expect(second).toEqual(first);
+  const read = async (): Promise<readonly number[]> => Array.from(await fn().data("float32"));
+  const first = await under("one", read);
+  expect(await under("two", read)).toEqual(first);
   return first;
 }
 

@@ -1,12 +1,12 @@
 /** Loops with several expensive functions run in passes over strips: same bits as one kernel for each function. */
 import * as mx from "mlx-ts";
 import { afterAll, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
 import { Runtime } from "../../src/array/runtime.ts";
 import { Arena } from "../../src/backends/wasm/arena.ts";
 import { stripsFor } from "../../src/backends/wasm/strips.ts";
 import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
 import { type Expr, Expressions } from "../../src/ir/expr.ts";
+import { underRuntime } from "../setup/wasm-runtimes.ts";
 
 const backend = (threads: number): WasmBackend =>
   new WasmBackend({ threads, arena: new Arena({ maximumByteLength: 2 ** 28 }) });
@@ -20,13 +20,12 @@ const runtimes = {
 afterAll(() => Promise.all([one.pool.close(), two.pool.close()]));
 
 /** What the function gives of x = sin(0), sin(1), …, in a way of running. */
-async function bitsOf(
+function bitsOf(
   way: keyof typeof runtimes,
   shape: readonly number[],
   fn: (x: mx.MLXArray) => readonly mx.MLXArray[],
 ): Promise<readonly Uint32Array[]> {
-  const before = replaceRuntime(runtimes[way]);
-  try {
+  return underRuntime(runtimes[way], async () => {
     const size = shape.reduce((product, length) => product * length, 1);
     const x = mx.fromTypedArray(Float32Array.from({ length: size }, (_, k) => Math.sin(k) * 3)).reshape(shape);
     const results = fn(x);
@@ -35,9 +34,7 @@ async function bitsOf(
     return values.map(
       ({ buffer, byteOffset, byteLength }) => new Uint32Array(buffer.slice(byteOffset, byteOffset + byteLength)),
     );
-  } finally {
-    replaceRuntime(before);
-  }
+  });
 }
 
 const chain = (x: mx.MLXArray): mx.MLXArray => mx.sqrt(mx.sin(mx.log(mx.exp(mx.tanh(x)).add(1))).add(2));

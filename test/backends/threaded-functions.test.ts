@@ -1,23 +1,16 @@
 /** Functions that kernels import are there on every thread. */
 import * as mx from "mlx-ts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
+import { afterAll, describe, expect, it } from "vitest";
 import { Runtime } from "../../src/array/runtime.ts";
 import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
+import { testUnder } from "../setup/wasm-runtimes.ts";
 
 const count = 400_000;
 
 describe("float64 functions on two threads", () => {
   const backend = new WasmBackend({ threads: 2 });
-  let previous: Runtime | null = null;
-
-  beforeEach(() => {
-    previous = replaceRuntime(new Runtime(backend, { fusion: true }));
-  });
-
-  afterEach(() => {
-    replaceRuntime(previous);
-  });
+  testUnder(() => new Runtime(backend, { fusion: true }));
+  afterAll(() => backend.pool.close());
 
   it.each([
     ["erf", mx.erf, 0.5204998778130465],

@@ -1,14 +1,9 @@
 /** Convolutions and both of their gradients are the sums that define them, at sizes that the packed products take. */
 import * as mx from "mlx-ts";
 import { afterAll, describe, expect, it } from "vitest";
-import { replaceRuntime } from "../../src/array/device.ts";
-import { Runtime } from "../../src/array/runtime.ts";
-import { Arena } from "../../src/backends/wasm/arena.ts";
-import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
+import { threadedRuntimes } from "../setup/wasm-runtimes.ts";
 
-const backends = [1, 2].map(
-  (threads) => new WasmBackend({ threads, arena: new Arena({ maximumByteLength: 2 ** 29 }) }),
-);
+const { under, close } = threadedRuntimes(2 ** 29);
 
 interface Case {
   readonly name: string;
@@ -106,7 +101,7 @@ function counts({ input, weights, stride = 1, padding, kernelDilation = 1, input
 }
 
 describe("a convolution and its gradients", () => {
-  afterAll(() => Promise.all(backends.map(({ pool }) => pool.close())));
+  afterAll(close);
 
   it.each(cases.map((test) => [test.name, test] as const))("%s", async (_, test) => {
     const [x, w] = [numbers(test.input, 1), numbers(test.weights, 7)];
@@ -119,9 +114,8 @@ describe("a convolution and its gradients", () => {
       dx[input] = (dx[input] ?? 0) + (c[output] ?? 0) * (w[weight] ?? 0);
       dw[weight] = (dw[weight] ?? 0) + (c[output] ?? 0) * (x[input] ?? 0);
     });
-    for (const backend of backends) {
-      const before = replaceRuntime(new Runtime(backend, { fusion: true }));
-      try {
+    for (const threads of ["one", "two"] as const) {
+      await under(threads, async () => {
         const [input, weights] = [mx.fromTypedArray(x, test.input), mx.fromTypedArray(w, test.weights)];
         const cotangent = mx.fromTypedArray(c, shape);
         const convolve = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray => mx.convGeneral(a, b, test);
@@ -134,9 +128,7 @@ describe("a convolution and its gradients", () => {
           const wrong = wanted.findIndex((element, i) => Number(found?.[i]) !== element);
           if (wrong >= 0) expect.fail(`result ${k}, element ${wrong} is ${found?.[wrong]}, not ${wanted[wrong]}`);
         }
-      } finally {
-        replaceRuntime(before);
-      }
+      });
     }
   });
 });

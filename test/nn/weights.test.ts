@@ -34,6 +34,21 @@ describe("weights", () => {
     expect(() => make().saveWeights("weights.txt")).toThrow(/safetensors or \.npz/);
   });
 
+  it("are found by the names that MLX gives them in Python", async () => {
+    const model = make();
+    const named = Object.entries(await mx.loadArrays(await model.saveWeights()));
+    const python = named.map(
+      ([name, x]) => [name.replace("runningMean", "running_mean").replace("Var", "_var"), x] as const,
+    );
+    const restored = await make().loadWeights(python);
+    model.eval();
+    restored.eval();
+    expect(await restored(input).tolist()).toEqual(await model(input).tolist());
+    const attention = new nn.MultiHeadAttention(4, 2);
+    await attention.loadWeights([["query_proj.weight", mx.ones([4, 4])]], { strict: false });
+    expect(await attention.queryProj.weight.sum().item()).toBe(16);
+  });
+
   it("are taken in part when asked to", async () => {
     const model = make();
     await model.loadWeights({ "layers.3.bias": mx.array([7, 8]), other: mx.array([1]) }, { strict: false });

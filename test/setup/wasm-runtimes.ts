@@ -1,4 +1,5 @@
 /** Runtimes of their own on the CPU, on one thread and on two, for tests of what threads and kernels share. */
+import { afterEach, beforeEach } from "vitest";
 import { replaceRuntime } from "../../src/array/device.ts";
 import { Runtime } from "../../src/array/runtime.ts";
 import { Arena } from "../../src/backends/wasm/arena.ts";
@@ -12,6 +13,17 @@ export async function underRuntime<T>(runtime: Runtime, body: () => Promise<T>):
   } finally {
     replaceRuntime(before);
   }
+}
+
+/** Has a runtime of its own compute what each test of a block evaluates. */
+export function testUnder(make: () => Runtime): void {
+  let before: Runtime | null = null;
+  beforeEach(() => {
+    before = replaceRuntime(make());
+  });
+  afterEach(() => {
+    replaceRuntime(before);
+  });
 }
 
 /** One thread and two, each with a memory of `maximumByteLength`. */
