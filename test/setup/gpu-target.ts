@@ -3,6 +3,7 @@ import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 
 /** The least abilities that the specification allows. */
 export const floorTarget: GpuTarget = {
+  isSoftware: false,
   hasF16: false,
   subgroups: null,
   matrixTiles: [],

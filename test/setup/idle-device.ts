@@ -16,6 +16,7 @@ export interface Asked {
 
 /** What a desktop GPU offers. */
 const target: GpuTarget = {
+  isSoftware: false,
   hasF16: true,
   subgroups: { min: 32, max: 32 },
   matrixTiles: [],

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { currentRuntime } from "../../src/array/device.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
 import type { Tuning } from "../../src/backends/webgpu/loop-shape.ts";
-import { defaultTuning } from "../../src/backends/webgpu/loop-shape.ts";
+import { defaultTuning, softwareTuning } from "../../src/backends/webgpu/loop-shape.ts";
 import type { Dtype } from "../../src/base/dtype.ts";
 import { DeviceError } from "../../src/base/errors.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
@@ -123,6 +123,31 @@ describe("in slices and rounds, as large kernels run", () => {
   it.each(Object.entries(cases).filter(([name]) => !name.startsWith("a chain")))("%s", async (_, build) => {
     const { target } = await testDevice();
     for (const kernel of await kernelsOf(build)) await compare(kernel, target, small);
+  });
+});
+
+describe("as drivers without hardware run them", () => {
+  it.each([
+    "a chain of 65,537",
+    "half floats",
+    "a sum of 65,537",
+    "row sums of odd length",
+    "column sums",
+    "places of the greatest",
+    "softmax of rows of odd length",
+    "two results",
+  ])("%s", { timeout: 120_000 }, async (name) => {
+    const build = cases[name];
+    if (!build) throw new Error(`no case ${name}`);
+    const { target } = await testDevice();
+    for (const kernel of await kernelsOf(build)) await compare(kernel, target, softwareTuning);
+  });
+
+  it("each point has one thread, and nobody waits for another, where there are some dozens of them", async () => {
+    for (const kernel of await kernelsOf(() => mx.softmax(data([100, 50]), -1).sum(0))) {
+      const { dispatches } = emitLoops(kernel, { ...floorTarget, isSoftware: true });
+      for (const { wgsl } of dispatches) expect(wgsl).not.toContain("Barrier");
+    }
   });
 });
 

@@ -88,6 +88,26 @@ describe("the app", () => {
     expect(reading).toBeLessThan(event?.end ?? Number.NaN);
   });
 
+  it("learns heartbeats on the GPU as on the CPU, and marks those unlike them", async () => {
+    const fact = async (name: string): Promise<string | null> => {
+      const value = page.locator("#facts dt", { hasText: new RegExp(`^${name}$`) }).locator("+ dd");
+      return value.textContent();
+    };
+    await page.getByText("GPU", { exact: true }).click();
+    await expect.poll(() => page.locator("#device-remark").textContent()).toMatch(/swiftshader/i);
+    await learn(page, 8);
+    expect(await fact("Took")).toMatch(/on the GPU$/);
+    const loss = Number(await fact("Loss"));
+    await expect.poll(() => page.locator("#alarm-rows button").count(), { timeout: 20_000 }).toBeGreaterThan(0);
+
+    await page.getByText("CPU", { exact: true }).click();
+    await learn(page, 8);
+    await expect.poll(() => fact("Took")).not.toMatch(/on the GPU$/);
+    // Eight passes from the same start: what is the same to a percent has learned the same.
+    expect(Math.abs(loss / Number(await fact("Loss")) - 1)).toBeLessThan(0.01);
+    expect(loss).toBeLessThan(0.02);
+  });
+
   it("learns from a table of the user, and marks where it jumps", async () => {
     await openCsv(page, "mine.csv", tableOf(2000, 1500));
     await page.getByRole("heading", { name: "mine.csv" }).waitFor();

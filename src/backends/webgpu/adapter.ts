@@ -43,13 +43,14 @@ const dawnOptions = ["enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_uns
  *
  * @throws {DeviceError} where there is none, saying what to install or to switch on
  */
-export async function openDevice(wanted: WantedAbilities = everything): Promise<OpenDevice> {
+export async function openDevice(wanted: Partial<WantedAbilities> = {}): Promise<OpenDevice> {
+  const { features, limits } = { ...everything, ...wanted };
   const gpu = await findGpu();
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new DeviceError("gpu", missingAdapter());
-  const requiredFeatures = wanted.features.filter((feature) => adapter.features.has(feature));
+  const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
   const requiredLimits: Record<string, number> = {};
-  for (const name of wanted.limits) {
+  for (const name of limits) {
     const value = adapter.limits[name];
     if (value !== undefined) requiredLimits[name] = value;
   }
@@ -84,6 +85,7 @@ async function targetOf(device: GpuDevice, info: GpuAdapterInfo): Promise<GpuTar
   const hasSubgroups = areTogether && min !== undefined && max !== undefined;
   const hasMatrices = hasSubgroups && features.has("chromium-experimental-subgroup-matrix");
   return {
+    isSoftware: info.isFallbackAdapter === true,
     hasF16: features.has("shader-f16"),
     subgroups: hasSubgroups ? { min, max } : null,
     matrixTiles: hasMatrices

@@ -104,7 +104,8 @@ const fewProducts = 256;
 export function contractionSchedule(kernel: ContractionKernel, target: GpuTarget): ContractionSchedule {
   const shape = shapeOf(kernel);
   const { batch, m, n, k } = shape;
-  if (m === 1 || n === 1 || (batch * m * n * k <= fewMultiplications && k <= fewProducts)) return { kind: "loop" };
+  if (target.isSoftware || m === 1 || n === 1 || (batch * m * n * k <= fewMultiplications && k <= fewProducts))
+    return { kind: "loop" };
   const canSlice = kernel.slots.length < target.storageBuffers;
   if (isForMatrices(kernel, target)) {
     const tiles = batch * Math.ceil(m / 128) * Math.ceil(n / 128);

@@ -2,6 +2,8 @@
 
 /** What a device can do, asked of it and never assumed. */
 export interface GpuTarget {
+  /** Whether the device is a program on the CPU: barriers are dear there, and long shaders take seconds to compile. */
+  readonly isSoftware: boolean;
   /** Whether shaders may use 16-bit floats (`enable f16`). */
   readonly hasF16: boolean;
   /**

@@ -8,7 +8,7 @@ import { ScratchLayout } from "./loop-partials.ts";
 import type { Stage } from "./loop-schedule.ts";
 import { planStages } from "./loop-schedule.ts";
 import type { Tuning } from "./loop-shape.ts";
-import { defaultTuning } from "./loop-shape.ts";
+import { tuningFor } from "./loop-shape.ts";
 import { emitStage } from "./loop-stage.ts";
 
 /**
@@ -17,7 +17,7 @@ import { emitStage } from "./loop-stage.ts";
  * @throws {DtypeError} if it computes with types of 64 bits
  * @throws {DeviceError} if it needs more buffers at once than the device binds
  */
-export function emitLoops(kernel: LoopKernel, target: GpuTarget, tuning: Tuning = defaultTuning): GpuKernelCode {
+export function emitLoops(kernel: LoopKernel, target: GpuTarget, tuning: Tuning = tuningFor(target)): GpuKernelCode {
   const e = new Expressions();
   let nextAxis = 1_000_000;
   const nextId = (): number => nextAxis++;
