@@ -93,7 +93,8 @@ describe("an error", () => {
     expect(Object(both).errors[1]).toBeInstanceOf(SensorError);
     expect(web).toBeInstanceOf(DOMException);
     expect(web).toMatchObject({ name: "QuotaExceededError", message: "no room" });
-    expect(Object(web).stack).toMatch(/fail/);
+    // Chromium gives such errors no stack.
+    if (new DOMException().stack !== undefined) expect(Object(web).stack).toMatch(/fail/);
     expect(text).toBe("only a text");
     expect(fields).toMatchObject({ message: "row", rows: [1, [2]], at: { row: 3 } });
     expect(fields).not.toHaveProperty("again");
