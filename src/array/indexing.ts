@@ -7,9 +7,9 @@ import { DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { castTo } from "../primitives/cast.ts";
+import { only } from "../primitives/families.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
-import { asArray } from "../primitives/operands.ts";
+import { promoted } from "../primitives/operands.ts";
 import { broadcastTo, reshape } from "../primitives/views.ts";
 import type { IndexItem, Selection } from "./index-items.ts";
 import { selectionsOf } from "./index-items.ts";
@@ -68,14 +68,13 @@ export function updatedAt(
   how: IndexUpdate,
   value: ArrayLike,
 ): MLXArray {
-  const given = asArray("at", value);
   if (how === "divide" && !isFloating(x.dtype)) {
     throw new DtypeError(
       "at",
       `divide needs a floating-point array, got ${x.dtype}; convert it with asType("float32")`,
     );
   }
-  const operand = castTo(given, x.dtype);
+  const operand = only("at", promoted("at", [value], x.dtype)[0]);
   if ("mask" in target) return updateMasked(x, target.mask, how, operand);
   const { indices, ...plan } = target;
   const wide = assigned(operand, plan.shape);

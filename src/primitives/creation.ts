@@ -8,10 +8,11 @@ import { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, greaterEqual } from "./comparison.ts";
+import { only } from "./families.ts";
 import { iota } from "./generate.ts";
 import { constant, literalDtype } from "./leaf.ts";
 import type { ArrayLike } from "./operands.ts";
-import { asArray } from "./operands.ts";
+import { asArray, promoted } from "./operands.ts";
 import { broadcastTo, reshape } from "./views.ts";
 
 /** The dtype of what is created, alone or as an option. */
@@ -60,8 +61,7 @@ function filled(operation: string, shape: number | Shape, value: number, dtype: 
  * await full([2, 2], array([1, 2])).tolist(); // [[1, 2], [1, 2]]
  */
 export function full(shape: number | Shape, value: ArrayLike, dtype?: DtypeOption): MLXArray {
-  const array = asArray("full", value);
-  return broadcastTo(castTo(array, dtypeOf("full", dtype) ?? array.dtype), toShape("full", shape));
+  return broadcastTo(fillValue("full", value, dtypeOf("full", dtype)), toShape("full", shape));
 }
 
 /** Zeros in the shape and dtype of `x`, or in the dtype given. */
@@ -81,7 +81,12 @@ export function onesLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
  */
 export function fullLike(x: ArrayLike, value: ArrayLike, dtype?: DtypeOption): MLXArray {
   const array = asArray("fullLike", x);
-  return broadcastTo(castTo(asArray("fullLike", value), dtypeOf("fullLike", dtype) ?? array.dtype), array.shape);
+  return broadcastTo(fillValue("fullLike", value, dtypeOf("fullLike", dtype) ?? array.dtype), array.shape);
+}
+
+/** `value` in `dtype`, its own unless given. */
+function fillValue(operation: string, value: ArrayLike, dtype: Dtype | undefined): MLXArray {
+  return only(operation, promoted(operation, [value], dtype)[0]);
 }
 
 /** Another name of `zeros`, for arrays whose contents are about to be replaced. */

@@ -76,11 +76,11 @@ export function scalarOf(value: number | bigint | boolean, dtype: Dtype): Scalar
   return isBigInteger(dtype) ? whole : Number(whole);
 }
 
-/** The dtype a number literal has on its own: int32 (int64 out of range) for integral ones, float32 otherwise. */
+/** The dtype a number literal has on its own: int32 (int64 out of range) for integral ones, float32 for others and what no integer holds. */
 export function literalDtype(value: number | bigint | boolean): Dtype {
   if (typeof value === "boolean") return "bool";
-  if (typeof value === "number" && !Number.isInteger(value)) return "float32";
-  return value >= -(2 ** 31) && value < 2 ** 31 ? "int32" : "int64";
+  if (value >= -(2 ** 31) && value < 2 ** 31 && Number.isInteger(Number(value))) return "int32";
+  return typeof value === "bigint" || (Number.isInteger(value) && Math.abs(value) < 2 ** 63) ? "int64" : "float32";
 }
 
 /** The dtype of an operation between `literal` and an array of `dtype`: the literal is weak. */

@@ -13,7 +13,7 @@ import { alignedAlongAxis, gatherAt } from "./gather.ts";
 import { iota } from "./generate.ts";
 import { logicalAnd } from "./logical.ts";
 import type { ArrayLike } from "./operands.ts";
-import { asArray } from "./operands.ts";
+import { promoted } from "./operands.ts";
 import { routines } from "./routines.ts";
 import { where } from "./selection.ts";
 import { checkPlaces } from "./shape-rules.ts";
@@ -133,8 +133,9 @@ export function scatterInto(
  * await putAlongAxis(array([[1, 2], [3, 4]]), array([[1], [0]], "int32"), 9, 1).tolist(); // [[1, 9], [9, 4]]
  */
 export function putAlongAxis(x: MLXArray, indices: MLXArray, values: ArrayLike, axis?: number | null): MLXArray {
+  const given = (): MLXArray => only("putAlongAxis", promoted("putAlongAxis", [values], x.dtype)[0]);
   if (axis === undefined || axis === null) {
-    const spread = broadcastTo(asArray("putAlongAxis", values), indices.shape);
+    const spread = broadcastTo(given(), indices.shape);
     const flat = putAlongAxis(
       reshape(x, [x.size]),
       reshape(indices, [indices.size]),
@@ -146,7 +147,7 @@ export function putAlongAxis(x: MLXArray, indices: MLXArray, values: ArrayLike, 
   const { source, positions, along, shared } = alignedAlongAxis("putAlongAxis", x, indices, axis);
   checkPlaces(x.shape, indices.shape, along, shared);
   const shape = moveAxis(positions, -1, along).shape;
-  const updates = moveAxis(broadcastTo(castTo(asArray("putAlongAxis", values), x.dtype), shape), along, -1);
+  const updates = moveAxis(broadcastTo(given(), shape), along, -1);
   const batchRank = x.ndim - 1;
   return moveAxis(scatterInto("set", source, updates, [positions], { batchRank, axes: [batchRank] }), -1, along);
 }

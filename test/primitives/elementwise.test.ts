@@ -125,6 +125,17 @@ describe("dtypes and shapes", () => {
     expect(await mx.asType(0.1, "float64").item()).toBe(0.1);
   });
 
+  it("take whole numbers that no integer type holds for floats, and every number that the dtype asked for holds", async () => {
+    expect(mx.full([1], -1e30).dtype).toBe("float32");
+    expect(mx.add(int(1), 1e30).dtype).toBe("float32");
+    expect(await mx.full([1], -1e30, "float32").item()).toBe(Math.fround(-1e30));
+    const most = 2n ** 64n - 1n;
+    expect(await mx.full([1], most, "uint64").tolist()).toEqual([most]);
+    expect(await mx.zeros([2], "uint64").at(0).set(most).tolist()).toEqual([most, 0n]);
+    const place = mx.array([0], "int32");
+    expect(await mx.putAlongAxis(mx.zeros([2], "uint64"), place, most, 0).tolist()).toEqual([most, 0n]);
+  });
+
   it("refuse literals that do not fit", () => {
     expect(() => mx.where(mx.array([true]), mx.array([1], "int8"), 300)).toThrow(mx.DtypeError);
   });
