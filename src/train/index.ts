@@ -28,7 +28,7 @@ export { histogramOf } from "./histograms.ts";
 export type { ProgressOptions, ProgressOutput } from "./progress.ts";
 export { withProgress } from "./progress.ts";
 export type { RunDirectory } from "./run-files.ts";
-export { commandsFile, eventsFile, readRunEvents, runEventOf, writeRunEvent } from "./run-lines.ts";
+export { commandsFile, eventsFile, lockFile, readRunEvents, runEventOf, writeRunEvent } from "./run-lines.ts";
 export type { LogOptions } from "./run-log.ts";
 export type { CheckpointOptions, TrainOptions } from "./train.ts";
 export { train } from "./train.ts";

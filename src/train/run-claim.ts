@@ -1,9 +1,8 @@
 /** That one training at a time writes to the directory of a run. Knows nothing of what is written. */
 import { ArgumentError } from "../base/errors.ts";
 import type { RunFiles } from "./run-files.ts";
+import { lockFile } from "./run-lines.ts";
 
-/** The name of the file that says who writes to the directory; gone when nobody does. */
-const claimFile = "training.lock";
 /** How often a training shows that it lives. */
 const beatMilliseconds = 500;
 /** A claim that was not renewed for so long is of a training that was killed. */
@@ -27,10 +26,10 @@ export class RunClaim {
    * @throws {ArgumentError} if another training writes there
    */
   static async take(files: RunFiles): Promise<RunClaim> {
-    const renewed = await files.modified(claimFile);
+    const renewed = await files.modified(lockFile);
     for (let waited = 0; renewed !== null && waited < staleMilliseconds; waited += lookMilliseconds) {
       await new Promise((resolve) => setTimeout(resolve, lookMilliseconds));
-      const now = await files.modified(claimFile);
+      const now = await files.modified(lockFile);
       if (now === null) break;
       if (now !== renewed) throw taken(files);
     }
@@ -59,15 +58,15 @@ export class RunClaim {
   /** Gives the directory free. */
   async release(): Promise<void> {
     if (this.#beat !== null) clearInterval(this.#beat);
-    if ((await this.#read()) === this.#text) await this.#files.remove(claimFile);
+    if ((await this.#read()) === this.#text) await this.#files.remove(lockFile);
   }
 
   async #read(): Promise<string> {
-    return new TextDecoder().decode(await this.#files.read(claimFile, 0));
+    return new TextDecoder().decode(await this.#files.read(lockFile, 0));
   }
 
   #renew(): Promise<void> {
-    return this.#files.replace(claimFile, new TextEncoder().encode(this.#text));
+    return this.#files.replace(lockFile, new TextEncoder().encode(this.#text));
   }
 }
 

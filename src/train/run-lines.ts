@@ -88,3 +88,6 @@ export const eventsFile = "events.jsonl";
 
 /** The name of the file of a run that commands to it are appended to. */
 export const commandsFile = "commands.jsonl";
+
+/** The name of the file of a run that its training writes twice a second while it goes on, and removes when it ends. */
+export const lockFile = "training.lock";

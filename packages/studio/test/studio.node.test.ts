@@ -1,12 +1,12 @@
 /** The studio's server: the runs of a directory and commands to them, for this machine's own page alone. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
-import { commandsFile, eventsFile, readRunEvents, train } from "mlx-ts/train";
+import { commandsFile, eventsFile, lockFile, readRunEvents, train } from "mlx-ts/train";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Studio, startStudio } from "../src/server/serve.ts";
 
@@ -70,6 +70,19 @@ describe("studio", () => {
     const half = text.indexOf("\n") + 1;
     expect(await (await ask(`${path}?from=${half}`)).text()).toBe(text.slice(half));
     expect(await (await ask(`${path}?from=${text.length}`)).text()).toBe("");
+  });
+
+  it("knows a training that goes on from one that was killed", async () => {
+    await runTraining("first", 1);
+    const old = new Date(Date.now() - 60_000);
+    const isLive = async (): Promise<boolean> => (await (await ask("/api/runs")).json()).runs[0].isLive;
+    await utimes(join(directory, "first", eventsFile), old, old);
+    expect(await isLive()).toBe(false);
+    const lock = join(directory, "first", lockFile);
+    await writeFile(lock, "1 of a training that writes little");
+    expect(await isLive()).toBe(true);
+    await utimes(lock, old, old);
+    expect(await isLive()).toBe(false);
   });
 
   it("says what to do where its port is taken", async () => {

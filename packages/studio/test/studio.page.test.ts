@@ -1,5 +1,5 @@
 /** The studio's page in a browser: runs, live curves, comparison, commands, themes, keys. */
-import { appendFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, rm, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandsFile, eventsFile, type RunEvent, writeRunEvent } from "mlx-ts/train";
@@ -69,6 +69,18 @@ describe("the studio's page", () => {
     await write("first", { kind: "resume", step: 50, epoch: 0, batch: 50 }, { ...endEvent(100), step: 100 });
     await page.locator("mlx-training-monitor .status", { hasText: "Finished" }).waitFor();
     await expect.poll(() => page.getByRole("button", { name: "Pause" }).isDisabled()).toBe(true);
+  });
+
+  it("shows as stopped what was killed, and goes on with it when it does", async () => {
+    await write("first", startEvent({ steps: 100 }), ...steps(50, (step) => 1 / step));
+    const old = new Date(Date.now() - 60_000);
+    await utimes(join(directory, "first", eventsFile), old, old);
+    await page.goto(studio.address);
+    const status = page.locator("mlx-training-monitor .status");
+    await expect.poll(() => status.textContent()).toContain("Stopped");
+    expect(await page.getByRole("button", { name: "Pause" }).isDisabled()).toBe(true);
+    await write("first", startEvent({ steps: 100, step: 50 }), stepEvent(51, { loss: 0.1 }));
+    await expect.poll(() => status.textContent()).toContain("Training");
   });
 
   it("compares runs, and keeps the view in the address", async () => {

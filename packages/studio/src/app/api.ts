@@ -6,6 +6,7 @@ export interface RunInfo {
   readonly name: string;
   readonly modified: number;
   readonly byteLength: number;
+  readonly isLive: boolean;
 }
 
 /** The runs of the directory, the latest first. */

@@ -11,6 +11,7 @@ export class Feed {
   #end = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #isClosed = false;
+  #isBehind = true;
   readonly #onProblem: (problem: string) => void;
 
   /** `onProblem` is told what went wrong, and an empty text when all is well again. */
@@ -18,6 +19,13 @@ export class Feed {
     this.name = name;
     this.#onProblem = onProblem;
     void this.#follow();
+  }
+
+  /** Takes in that the training goes on no more, though it has not said so: it was killed. */
+  noteEnd(): void {
+    const { status, position } = this.monitor.state.value;
+    if (this.#isBehind || (status !== "running" && status !== "paused")) return;
+    this.monitor.push({ kind: "end", ...position, reason: "aborted", milliseconds: Number.NaN });
   }
 
   /** Ends it. */
@@ -28,10 +36,11 @@ export class Feed {
 
   async #follow(): Promise<void> {
     try {
-      for (let isBehind = true; isBehind && !this.#isClosed; ) {
+      this.#isBehind = true;
+      while (this.#isBehind && !this.#isClosed) {
         const { events, end } = await fetchEvents(this.name, this.#end);
         for (const event of events) this.monitor.push(event);
-        isBehind = end !== this.#end && events.length > 0;
+        this.#isBehind = end !== this.#end && events.length > 0;
         this.#end = end;
       }
       this.#onProblem("");

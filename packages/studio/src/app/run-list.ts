@@ -17,9 +17,6 @@ interface Entry {
   readonly box: HTMLInputElement;
 }
 
-/** A run that was written to within this time goes on. */
-const freshMilliseconds = 15_000;
-
 /** The list, which keeps its elements, and with them the focus, while runs come and go. */
 export class RunList {
   readonly #list = make("ul");
@@ -39,7 +36,7 @@ export class RunList {
       const isChosen = run.name === chosen;
       const age = now - run.modified;
       setAttributes(entry.button, { "aria-current": isChosen ? "true" : null });
-      setAttributes(entry.dot, { "data-fresh": age < freshMilliseconds });
+      setAttributes(entry.dot, { "data-live": run.isLive });
       setText(entry.detail, `${formatAge(age)} · ${formatBytes(run.byteLength)}`);
       entry.box.checked = isChosen || compared.has(run.name);
       entry.box.disabled = isChosen;

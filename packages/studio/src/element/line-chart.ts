@@ -132,6 +132,7 @@ export class LineChart {
       gap: 6,
     };
     const hasManyLines = this.#lines.length > 1;
+    const colourOf = (colour: number): string => palette.colours.series[colour % seriesCount] ?? "";
     const options: uPlot.Options = {
       width,
       height,
@@ -140,7 +141,13 @@ export class LineChart {
       cursor: {
         y: false,
         drag: { x: false, y: false, setScale: false },
-        points: { size: 7, width: 2, fill: () => palette.colours.surface },
+        // On the line, not on the bounds of its band.
+        points: {
+          size: (_, k) => (k % 3 === 1 ? 7 : 0),
+          width: (_, __, size) => (size > 0 ? 2 : 0),
+          fill: () => palette.colours.surface,
+          stroke: (_, k) => colourOf(this.#lines[Math.floor((k - 1) / 3)]?.colour ?? 0),
+        },
       },
       scales: {
         x: { time: false, range: (_, from, to) => [from ?? 0, to > from ? to : from + 1] },
@@ -159,7 +166,7 @@ export class LineChart {
       series: [
         {},
         ...this.#lines.flatMap(({ label, colour }): uPlot.Series[] => {
-          const stroke = (): string => palette.colours.series[colour % palette.colours.series.length] ?? "";
+          const stroke = (): string => colourOf(colour);
           const bound: uPlot.Series = { points: { show: false }, width: 0, spanGaps: hasManyLines };
           return [
             { label, stroke, width: 1.75, spanGaps: hasManyLines, points: { show: (plot) => plot.data[0].length < 3 } },
@@ -171,8 +178,7 @@ export class LineChart {
       bands: this.#lines.map(
         ({ colour }, k): uPlot.Band => ({
           series: [3 * k + 2, 3 * k + 3],
-          fill: () =>
-            faint(palette.colours.series[colour % palette.colours.series.length] ?? "", hasManyLines ? 0.1 : 0.18),
+          fill: () => faint(colourOf(colour), hasManyLines ? 0.1 : 0.18),
         }),
       ),
       hooks: {

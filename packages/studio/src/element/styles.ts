@@ -65,7 +65,7 @@ const figures = `
 .figures dt { color: var(--muted); font-size: 12.5px; }
 .figures dd { font-size: 21px; line-height: 1.3; letter-spacing: -0.015em; font-weight: 500; white-space: nowrap; }
 .figures small { display: block; color: var(--muted); font-size: 12px; letter-spacing: 0; font-weight: 400; line-height: 1.35;
-  overflow: hidden; text-overflow: ellipsis; }
+  white-space: normal; overflow-wrap: anywhere; }
 @container (max-width: 560px) {
   .monitor { --gap: 16px; }
   .figures { grid-template-columns: 1fr 1fr; row-gap: 14px; }

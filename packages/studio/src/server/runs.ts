@@ -1,7 +1,7 @@
 /** The runs in a directory: which there are, what their files hold, and commands to them. */
 import { appendFile, open, readdir, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
-import { type ControlCommand, commandsFile, eventsFile } from "mlx-ts/train";
+import { type ControlCommand, commandsFile, eventsFile, lockFile } from "mlx-ts/train";
 
 /** A run, as the studio lists it. */
 export interface RunInfo {
@@ -10,7 +10,12 @@ export interface RunInfo {
   /** When its events were written last, in milliseconds since 1970. */
   readonly modified: number;
   readonly byteLength: number;
+  /** Whether its training goes on: one that was killed says no more. */
+  readonly isLive: boolean;
 }
+
+/** A training that has shown no sign of life for so long goes on no more; it may have been busy for a while. */
+const patienceMilliseconds = 10_000;
 
 /** How deep runs are looked for. */
 const deepest = 3;
@@ -25,7 +30,9 @@ export async function listRuns(directory: string): Promise<readonly RunInfo[]> {
     if (entries.some((entry) => entry.isFile() && entry.name === eventsFile)) {
       const { mtimeMs, size } = await stat(join(folder, eventsFile));
       const name = relative(directory, folder).split(sep).join("/") || ".";
-      runs.push({ name, modified: mtimeMs, byteLength: size });
+      const lock = await stat(join(folder, lockFile)).catch(() => null);
+      const isLive = Date.now() - Math.max(mtimeMs, lock?.mtimeMs ?? 0) < patienceMilliseconds;
+      runs.push({ name, modified: mtimeMs, byteLength: size, isLive });
     }
     if (depth === deepest) return;
     const folders = entries.filter(
