@@ -54,7 +54,7 @@ export async function runKernel(
     if (binding.kind === "immediates") throw new Error("immediates are no resource");
     const buffer = binding.kind === "slot" ? slots[binding.slot] : scratch[binding.scratch];
     if (!buffer) throw new Error("a dispatch binds a buffer that the kernel lacks");
-    if (binding.kind === "scratch" || binding.byteLength === undefined) return { buffer };
+    if (binding.byteLength === undefined) return { buffer };
     return { buffer, offset: binding.offset ?? 0, size: binding.byteLength };
   };
   const encoder = device.createCommandEncoder();

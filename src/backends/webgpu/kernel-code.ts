@@ -37,8 +37,14 @@ export type GpuBinding =
       readonly offset?: number;
       readonly byteLength?: number;
     }
-  /** Memory that the dispatches of one kernel share, undefined before the first one writes it. */
-  | { readonly kind: "scratch"; readonly scratch: number; readonly isWritten: boolean }
+  /** Memory that the dispatches of one kernel share, undefined before the first one writes it; as a whole or in part too. */
+  | {
+      readonly kind: "scratch";
+      readonly scratch: number;
+      readonly isWritten: boolean;
+      readonly offset?: number;
+      readonly byteLength?: number;
+    }
   /** The kernel's lifted constants: `var<uniform> name: array<vec4u, …>`, constant k in component k % 4 of element ⌊k / 4⌋, as bits. */
   | { readonly kind: "arguments" }
   /** The same as `var<immediate> name: Constants`, whose members `four0`, … are those elements. */

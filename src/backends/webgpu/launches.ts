@@ -77,7 +77,8 @@ export function bindPlan(plan: Plan, codes: readonly GpuKernelCode[]): BoundPlan
         if (binding.kind === "arguments") return uniform;
         if (binding.kind === "scratch") {
           const index = scratch.bufferOf[(ownStart[step] ?? 0) + binding.scratch] ?? 0;
-          return { kind: "scratch", index, offset: 0, byteLength: padded(scratchBytes[binding.scratch] ?? 0) };
+          const { offset = 0, byteLength = scratchBytes[binding.scratch] ?? 0 } = binding;
+          return { kind: "scratch", index, offset, byteLength: padded(byteLength) };
         }
         const buffer = buffers[binding.slot] ?? 0;
         const offset = binding.offset ?? 0;

@@ -56,11 +56,16 @@ class ScatterEmitter {
     this.#rest = this.#others.reduce((product, { length }) => product * length, 1);
   }
 
+  /** Updates of all batches. */
+  get #updates(): number {
+    return this.#batches * this.#positions;
+  }
+
   emit(): GpuKernelCode {
     const copy = emitCopy(this.#kernel, this.#target);
     if (this.#batches * this.#positions * this.#rest === 0) return { dispatches: copy, scratchBytes: [] };
     if (this.#positions <= fewPositions) return { dispatches: [...copy, this.#apply(false)], scratchBytes: [] };
-    const bytes = this.#batches * this.#positions * 4;
+    const bytes = this.#updates * 4;
     const { dispatches, scratchBytes } = sortPasses(this.#kernel, this.#target, {
       rows: this.#batches,
       length: this.#positions,
@@ -69,8 +74,8 @@ class ScatterEmitter {
       read: (routine, row, column) => this.#destination(routine, row, column),
       write: ({ shader, memory }, row, column, key, place) => {
         const at = shader.let("at", `${row} * ${this.#positions} + ${column}`);
-        shader.line(`${memory.scratch(0, "i32", true)}[${at}] = ${key};`);
-        shader.line(`${memory.scratch(1, "i32", true)}[${at}] = ${place};`);
+        shader.line(memory.scratchArray(0, this.#updates).store(at, key));
+        shader.line(memory.scratchArray(1, this.#updates).store(at, place));
       },
     });
     return {
@@ -104,12 +109,14 @@ class ScatterEmitter {
     const batch = shader.let("batch", `${point} / ${this.#rest * this.#positions}`);
     const base = shader.let("base", `${batch} * ${this.#positions}`);
     const keyAt = (place: string): string =>
-      isSorted ? `${memory.scratch(0, "i32", false)}[${base} + ${place}]` : this.#destination(routine, batch, place);
+      isSorted
+        ? memory.scratchArray(0, this.#updates).load(`${base} + ${place}`)
+        : this.#destination(routine, batch, place);
     const key = shader.let("key", keyAt(own));
     shader.block(`if (${key} == ${greatestKey})`, () => shader.line("return;"));
     const target = shader.let("target", this.#offset(shader, batch, key, inner));
     const update = (place: string): string => {
-      const position = isSorted ? `${memory.scratch(1, "i32", false)}[${base} + ${place}]` : place;
+      const position = isSorted ? memory.scratchArray(1, this.#updates).load(`${base} + ${place}`) : place;
       return memory.load(1, `(${base} + ${position}) * ${this.#rest} + ${inner}`);
     };
     const output = outputSlot(this.#kernel);

@@ -56,18 +56,22 @@ class Runs implements Pick<SortTask, "write"> {
     this.#first = first;
   }
 
+  get #size(): number {
+    return this.#task.rows * this.#task.length;
+  }
+
   key({ memory }: RoutineShader, at: string): string {
-    return `${memory.scratch(this.#first, "i32", false)}[${at}]`;
+    return memory.scratchArray(this.#first, this.#size).load(at);
   }
 
   place({ memory }: RoutineShader, at: string): string {
-    return this.#task.hasPlaces ? `${memory.scratch(this.#first + 1, "i32", false)}[${at}]` : "0";
+    return this.#task.hasPlaces ? memory.scratchArray(this.#first + 1, this.#size).load(at) : "0";
   }
 
   write({ shader, memory }: RoutineShader, row: string, column: string, key: string, place: string): void {
     const at = shader.let("at", `${row} * ${this.#task.length} + ${column}`);
-    shader.line(`${memory.scratch(this.#first, "i32", true)}[${at}] = ${key};`);
-    if (this.#task.hasPlaces) shader.line(`${memory.scratch(this.#first + 1, "i32", true)}[${at}] = ${place};`);
+    shader.line(memory.scratchArray(this.#first, this.#size).store(at, key));
+    if (this.#task.hasPlaces) shader.line(memory.scratchArray(this.#first + 1, this.#size).store(at, place));
   }
 }
 

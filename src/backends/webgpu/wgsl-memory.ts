@@ -24,7 +24,16 @@ interface ScratchUse {
   readonly scratch: number;
   readonly name: string;
   readonly elementType: string;
+  readonly windows: readonly Window[];
   isWritten: boolean;
+}
+
+/** Scratch memory of any length, element by element. */
+export interface ScratchArray {
+  /** The text of the element at `position`, an i32. */
+  load(position: string): string;
+  /** The statement that writes an element. */
+  store(position: string, value: string): string;
 }
 
 interface Window {
@@ -103,13 +112,33 @@ export class ShaderMemory {
     return register === "u32" ? bits : `bitcast<${register}>(${bits})`;
   }
 
-  /** The name of a scratch buffer as an array of `elementType`, under which the body indexes it. */
+  /** The name of a scratch buffer, never larger than a binding, as an array of `elementType`, under which the body indexes it. */
   scratch(scratch: number, elementType: string, isWritten: boolean): string {
+    const name = `scratch${scratch}`;
+    this.#useScratch(scratch, elementType, [{ name, begin: 0, byteLength: null }], isWritten);
+    return name;
+  }
+
+  /** A scratch buffer of so many i32. */
+  scratchArray(scratch: number, size: number): ScratchArray {
+    const name = `scratch${scratch}`;
+    const windows = this.#windowsOf(name, size, 4);
+    const access = (isWritten: boolean): boolean => {
+      this.#useScratch(scratch, "i32", windows, isWritten);
+      return windows.length === 1;
+    };
+    return {
+      load: (position) => (access(false) ? `${name}[${position}]` : `load_${name}(${position})`),
+      store: (position, value) =>
+        access(true) ? `${name}[${position}] = ${value};` : `store_${name}(${position}, ${value});`,
+    };
+  }
+
+  #useScratch(scratch: number, elementType: string, windows: readonly Window[], isWritten: boolean): void {
     const name = `scratch${scratch}`;
     const known = this.#scratch.get(name);
     if (known) known.isWritten ||= isWritten;
-    else this.#scratch.set(name, { scratch, name, elementType, isWritten });
-    return name;
+    else this.#scratch.set(name, { scratch, name, elementType, windows, isWritten });
   }
 
   /**
@@ -138,12 +167,17 @@ export class ShaderMemory {
       }
       this.#declareAccess(slot, usage, element, windows);
     }
-    for (const { scratch, name, elementType, isWritten } of this.#scratch.values()) {
-      declare(isWritten ? "storage, read_write" : "storage, read", name, `array<${elementType}>`, {
-        kind: "scratch",
-        scratch,
-        isWritten,
-      });
+    for (const use of this.#scratch.values()) {
+      const { scratch, elementType, windows, isWritten } = use;
+      for (const { name, begin, byteLength } of windows) {
+        declare(isWritten ? "storage, read_write" : "storage, read", name, `array<${elementType}>`, {
+          kind: "scratch",
+          scratch,
+          isWritten,
+          ...(byteLength === null ? {} : { offset: begin * 4, byteLength }),
+        });
+      }
+      if (windows.length > 1) this.#declareScratchAccess(use);
     }
     const { storageBuffers } = this.#target;
     if (bindings.length > storageBuffers) {
@@ -197,15 +231,27 @@ export class ShaderMemory {
 
   #windows(slot: number): readonly Window[] {
     const { dtype, size } = this.#slot(slot);
+    return this.#windowsOf(`slot${slot}`, size, byteLengthOf(dtype));
+  }
+
+  #windowsOf(name: string, size: number, elementBytes: number): readonly Window[] {
     const { bindingBytes } = this.#target;
-    const bytes = Math.max(1, Math.ceil((size * byteLengthOf(dtype)) / padding)) * padding;
-    if (bytes <= bindingBytes) return [{ name: `slot${slot}`, begin: 0, byteLength: null }];
+    const bytes = Math.max(1, Math.ceil((size * elementBytes) / padding)) * padding;
+    if (bytes <= bindingBytes) return [{ name, begin: 0, byteLength: null }];
     const most = Math.floor(bindingBytes / windowAlignment) * windowAlignment;
     return Array.from({ length: Math.ceil(bytes / most) }, (_, part) => ({
-      name: `slot${slot}_${part}`,
-      begin: (part * most) / byteLengthOf(dtype),
+      name: `${name}_${part}`,
+      begin: (part * most) / elementBytes,
       byteLength: Math.min(most, bytes - part * most),
     }));
+  }
+
+  #declareScratchAccess({ name, elementType, windows, isWritten }: ScratchUse): void {
+    const loads = inWindows(windows, (buffer, p) => `return ${buffer}[${p}];`);
+    this.#shader.declare(`fn load_${name}(p: i32) -> ${elementType} {\n${loads}\n}`);
+    if (!isWritten) return;
+    const stores = inWindows(windows, (buffer, p) => `${buffer}[${p}] = x;`, "return;");
+    this.#shader.declare(`fn store_${name}(p: i32, x: ${elementType}) {\n${stores}\n}`);
   }
 
   /** The functions by which the body reads and writes a slot. */
