@@ -4,11 +4,12 @@ import { another } from "../array/from-data.ts";
 import { memory } from "../array/lifetime.ts";
 import { state as randomState } from "../array/random.ts";
 import { item } from "../array/reading.ts";
+import { describeValue } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { replaceLeaves, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import type { Module } from "../nn/module.ts";
-import type { Optimizer } from "../optimizers/optimizer.ts";
+import { Module } from "../nn/module.ts";
+import { Optimizer } from "../optimizers/optimizer.ts";
 import type { BatchSource } from "./batches.ts";
 import { batchesOf, untilAborted } from "./batches.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -102,6 +103,7 @@ async function* logEvents<M extends Module, B>(
 }
 
 async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
+  requireParts(options);
   const { model, optimizer, signal, checkpoint = {}, resume, watch = {}, control } = options;
   const stepLimit = limitOf("steps", options.steps ?? Number.POSITIVE_INFINITY);
   const epochLimit = limitOf("epochs", options.epochs ?? (options.steps === undefined ? 1 : Number.POSITIVE_INFINITY));
@@ -224,6 +226,20 @@ async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): A
 /** Another array in place of one that somebody else may hold. */
 function own(leaf: unknown): unknown {
   return leaf instanceof MLXArray ? another(leaf) : leaf;
+}
+
+/** Throws unless there is a module, an optimizer, a loss and batches. @throws {ArgumentError} */
+function requireParts(options: Readonly<Record<"model" | "optimizer" | "loss" | "batches", unknown>>): void {
+  const { model, optimizer, loss, batches } = options;
+  const refuse = (what: string, got: unknown): never => {
+    throw new ArgumentError("train", `${what}, got ${describeValue(got)}`);
+  };
+  if (!(model instanceof Module)) refuse("model is a module", model);
+  if (!(optimizer instanceof Optimizer)) refuse("optimizer is one of mlx-ts/optimizers", optimizer);
+  if (typeof loss !== "function") refuse("loss is a function of the model and a batch", loss);
+  const isSource = Symbol.iterator in Object(batches) || Symbol.asyncIterator in Object(batches);
+  if (typeof batches !== "function" && !isSource)
+    refuse("batches can be iterated, or are a function of the epoch", batches);
 }
 
 function limitOf(name: string, value: number): number {

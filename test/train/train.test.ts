@@ -185,6 +185,19 @@ describe("train", () => {
     for (const event of expected) if (event.kind === "step") expect(event.metrics).toEqual({});
   });
 
+  it.each([
+    ["model", 3, /train: model is a module, got a number/],
+    ["optimizer", "Adam", /train: optimizer is one of mlx-ts\/optimizers, got a string/],
+    ["loss", undefined, /train: loss is a function of the model and a batch, got undefined/],
+    ["batches", 3, /train: batches can be iterated, or are a function of the epoch, got a number/],
+  ])("refuses options without %s", async (name, value, message) => {
+    const model = new nn.Linear(1, 1);
+    const whole = { model, optimizer: new optim.SGD({ learningRate: 1 }), loss: () => mx.array(0), batches: [] };
+    const events: unknown = Reflect.apply(train, undefined, [{ ...whole, [name]: value }]);
+    const next = (): unknown => Reflect.apply(Reflect.get(Object(events), "next"), events, []);
+    await expect(async () => next()).rejects.toThrow(message);
+  });
+
   it("refuses data that can be iterated only once", async () => {
     await expect(collect(train({ ...options(), batches: shuffled() }))).rejects.toThrow(/no batches/);
   });
