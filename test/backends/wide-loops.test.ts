@@ -27,4 +27,18 @@ describe("a long loop", () => {
       expect(new Uint32Array(part.slice().buffer)).toEqual(whole.slice(row * columns, (row + 8) * columns));
     }
   });
+
+  it("behind a product gives the bits of short products of its rows", async () => {
+    const [x, weights] = [numbers().reshape([512, 512]), numbers().reshape([512, 512])];
+    const compute = (part: mx.MLXArray): mx.MLXArray => {
+      const y = part.matmul(weights).mul(0.01);
+      return mx.tanh(y.add(y.square().mul(0.1))).add(mx.erf(y));
+    };
+    await mx.evaluate(x, weights);
+    const whole = new Uint32Array((await compute(x).data()).slice().buffer);
+    for (const row of [0, 416]) {
+      const part = await compute(x.get(`${row}:${row + 96}`)).data();
+      expect(new Uint32Array(part.slice().buffer)).toEqual(whole.slice(row * 512, (row + 96) * 512));
+    }
+  });
 });

@@ -3,7 +3,6 @@ import { byteLengthOf } from "../../base/dtype.ts";
 import { loadsIn } from "../../compiler/loads.ts";
 import { accessScore } from "../../compiler/loop-nest.ts";
 import { Dependencies } from "../../compiler/structure.ts";
-import { countWork } from "../../compiler/weight.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
 import { argOf, Expressions } from "../../ir/expr.ts";
 import { affineOf } from "../../ir/index-range.ts";
@@ -23,6 +22,9 @@ import { argumentLayout, emitterFor } from "./kernel-code.ts";
 import { loadVector, storeVector } from "./lane-memory.ts";
 import { emitLocate, emitTabulate, isLocatable, runsAlong } from "./operand-runs.ts";
 
+/** Lanes of a fused store: two registers, of which engines may make a wide one. */
+const STORE_LANES = 8;
+
 /** Compiles a contraction to a module on the library of matrix products. */
 export function emitContraction(kernel: ContractionKernel, target: KernelTarget): KernelCode {
   const module = new ModuleBuilder(target);
@@ -41,7 +43,15 @@ export function emitContraction(kernel: ContractionKernel, target: KernelTarget)
     threadCount: target.threadCount,
     tileColumns: tileColumns(target),
   });
-  return { bytes: module.build(), phases, scratchBytes, layout, library: gemmLibrary(tileColumns(target)) };
+  const { instructions } = module;
+  return {
+    bytes: module.build(),
+    phases,
+    scratchBytes,
+    layout,
+    instructions,
+    library: gemmLibrary(tileColumns(target)),
+  };
 }
 
 class ContractionEmitter {
@@ -210,7 +220,6 @@ class ContractionEmitter {
       };
     }
     const exprs = imported.flatMap(({ index, value }) => [index, value]);
-    const lanes = imported.reduce((work, { value }) => work + countWork(value), 0) > 16 ? 4 : 8;
     const store = this.#module.addFunction(
       "store",
       storeType,
@@ -222,11 +231,11 @@ class ContractionEmitter {
         this.#lines(f, em, m, { begin: 2, end: 3 }, exprs, (counter) => {
           f.get(6).get(counter, 2).op("i32.sub").get(7).op("i32.mul").op("i32.add");
           f.get(4).i32(2).op("i32.shl").op("i32.sub").set(row);
-          this.#points(f, em, n, { begin: 4, end: 5 }, lanes, exprs, (spelled, at) => {
+          this.#points(f, em, n, { begin: 4, end: 5 }, STORE_LANES, exprs, (spelled, at) => {
             const memo = new Map<Expr, Expr>();
             const address = this.#advance(f, row, at);
             const registers = em.laneAxis
-              ? Array.from({ length: lanes / 4 }, (_, i) => loadVector(em.ops, "float32", address, i * 16))
+              ? Array.from({ length: STORE_LANES / 4 }, (_, i) => loadVector(em.ops, "float32", address, i * 16))
               : [em.ops.keep(() => f.get(address).memory("v128.load32_splat"))];
             em.bindValue(this.#e.substitute(sum, spelled, memo), { registers, isUniform: !em.laneAxis });
             for (const { slot, index, value } of imported) {
