@@ -106,18 +106,18 @@ it("softmax: a team of threads for each row, which stays in registers", async ()
       let s15 = max_of(s14.x, s14.y);
       let s16 = max_of(s14.z, s14.w);
       let s17 = max_of(s15, s16);
-      let f18 = thread - u32(member1);
       workgroupBarrier();
       team1_0[thread] = bitcast<u32>(s17);
       workgroupBarrier();
       if (member1 < 4) {
-        let s19 = bitcast<f32>(team1_0[thread]);
-        let s20 = bitcast<f32>(team1_0[thread + 4u]);
-        let s21 = max_of(s19, s20);
-        let s22 = bitcast<f32>(team1_0[thread + 8u]);
-        let s23 = max_of(s21, s22);
-        let s24 = bitcast<f32>(team1_0[thread + 12u]);
-        team1_0[thread] = bitcast<u32>(max_of(s23, s24));
+        let s18 = bitcast<f32>(team1_0[thread]);
+        let s19 = bitcast<f32>(team1_0[thread + 4u]);
+        let s20 = max_of(s18, s19);
+        let s21 = bitcast<f32>(team1_0[thread + 8u]);
+        let s22 = max_of(s20, s21);
+        let s23 = bitcast<f32>(team1_0[thread + 12u]);
+        let s24 = max_of(s22, s23);
+        team1_0[thread] = bitcast<u32>(s24);
       }
       workgroupBarrier();
       if (member1 < 1) {
@@ -127,64 +127,68 @@ it("softmax: a team of threads for each row, which stays in registers", async ()
         let s28 = bitcast<f32>(team1_0[thread + 2u]);
         let s29 = max_of(s27, s28);
         let s30 = bitcast<f32>(team1_0[thread + 3u]);
-        team1_0[thread] = bitcast<u32>(max_of(s29, s30));
+        let s31 = max_of(s29, s30);
+        team1_0[thread] = bitcast<u32>(s31);
       }
       workgroupBarrier();
-      let s31 = bitcast<f32>(team1_0[f18]);
-      let r32 = s31;
-      let v33 = v4 - vec4f(r32);
-      let v34 = exp_of4(v33);
-      let v35 = v5 - vec4f(r32);
-      let v36 = exp_of4(v35);
-      let s37 = v34 + v36;
-      let v38 = v7 - vec4f(r32);
+      let f33 = thread - u32(member1);
+      let s34 = bitcast<f32>(team1_0[f33]);
+      let r35 = s34;
+      let v36 = v4 - vec4f(r35);
+      let v37 = exp_of4(v36);
+      let v38 = v5 - vec4f(r35);
       let v39 = exp_of4(v38);
-      let s40 = s37 + v39;
-      let b41 = p9 < 50;
-      let v42 = v11 - vec4f(r32);
-      let v43 = exp_of4(v42);
-      let s44 = select(vec4f(0f), v43, vec4<bool>(b41));
-      let s45 = s40 + s44;
-      let s46 = s45;
-      let s47 = s46.x + s46.y;
-      let s48 = s46.z + s46.w;
-      let s49 = s47 + s48;
-      let f50 = thread - u32(member1);
+      let s40 = v37 + v39;
+      let v41 = v7 - vec4f(r35);
+      let v42 = exp_of4(v41);
+      let s43 = s40 + v42;
+      let b44 = p9 < 50;
+      let v45 = v11 - vec4f(r35);
+      let v46 = exp_of4(v45);
+      let s47 = select(vec4f(0f), v46, vec4<bool>(b44));
+      let s48 = s43 + s47;
+      let s49 = s48;
+      let s50 = s49.x + s49.y;
+      let s51 = s49.z + s49.w;
+      let s52 = s50 + s51;
       workgroupBarrier();
-      team1_0[thread] = bitcast<u32>(s49);
+      team1_0[thread] = bitcast<u32>(s52);
       workgroupBarrier();
       if (member1 < 4) {
-        let s51 = bitcast<f32>(team1_0[thread]);
-        let s52 = bitcast<f32>(team1_0[thread + 4u]);
-        let s53 = s51 + s52;
-        let s54 = bitcast<f32>(team1_0[thread + 8u]);
+        let s53 = bitcast<f32>(team1_0[thread]);
+        let s54 = bitcast<f32>(team1_0[thread + 4u]);
         let s55 = s53 + s54;
-        let s56 = bitcast<f32>(team1_0[thread + 12u]);
-        team1_0[thread] = bitcast<u32>(s55 + s56);
+        let s56 = bitcast<f32>(team1_0[thread + 8u]);
+        let s57 = s55 + s56;
+        let s58 = bitcast<f32>(team1_0[thread + 12u]);
+        let s59 = s57 + s58;
+        team1_0[thread] = bitcast<u32>(s59);
       }
       workgroupBarrier();
       if (member1 < 1) {
-        let s57 = bitcast<f32>(team1_0[thread]);
-        let s58 = bitcast<f32>(team1_0[thread + 1u]);
-        let s59 = s57 + s58;
-        let s60 = bitcast<f32>(team1_0[thread + 2u]);
-        let s61 = s59 + s60;
-        let s62 = bitcast<f32>(team1_0[thread + 3u]);
-        team1_0[thread] = bitcast<u32>(s61 + s62);
+        let s60 = bitcast<f32>(team1_0[thread]);
+        let s61 = bitcast<f32>(team1_0[thread + 1u]);
+        let s62 = s60 + s61;
+        let s63 = bitcast<f32>(team1_0[thread + 2u]);
+        let s64 = s62 + s63;
+        let s65 = bitcast<f32>(team1_0[thread + 3u]);
+        let s66 = s64 + s65;
+        team1_0[thread] = bitcast<u32>(s66);
       }
       workgroupBarrier();
-      let s63 = bitcast<f32>(team1_0[f50]);
-      let r64 = s63;
-      let v65 = divide4(v34, vec4f(r64));
-      let v66 = divide4(v36, vec4f(r64));
-      let v67 = divide4(v39, vec4f(r64));
-      let b68 = p9 < 50;
-      let v69 = divide4(v43, vec4f(r64));
-      store0x4(point3 * 200 + member1 * 4, v65);
-      store0x4(point3 * 200 + member1 * 4 + 64, v66);
-      store0x4(point3 * 200 + member1 * 4 + 128, v67);
-      if (b68) {
-        store0x4(point3 * 200 + member1 * 4 + 192, v69);
+      let f67 = thread - u32(member1);
+      let s68 = bitcast<f32>(team1_0[f67]);
+      let r69 = s68;
+      let v70 = divide4(v37, vec4f(r69));
+      let v71 = divide4(v39, vec4f(r69));
+      let v72 = divide4(v42, vec4f(r69));
+      let b73 = p9 < 50;
+      let v74 = divide4(v46, vec4f(r69));
+      store0x4(point3 * 200 + member1 * 4, v70);
+      store0x4(point3 * 200 + member1 * 4 + 64, v71);
+      store0x4(point3 * 200 + member1 * 4 + 128, v72);
+      if (b73) {
+        store0x4(point3 * 200 + member1 * 4 + 192, v74);
       }
     }
     "
@@ -317,18 +321,18 @@ it("a sum over columns: a few rows for each thread, vectors of four columns", as
         a4 = s16;
       }
       let s17 = a4;
-      let f18 = thread - u32(member2) * 8u;
       workgroupBarrier();
       team4_0[thread] = bitcast<vec4u>(s17);
       workgroupBarrier();
       if (member2 < 8) {
-        let s19 = bitcast<vec4f>(team4_0[thread]);
-        let s20 = bitcast<vec4f>(team4_0[thread + 64u]);
-        let s21 = s19 + s20;
-        let s22 = bitcast<vec4f>(team4_0[thread + 128u]);
-        let s23 = s21 + s22;
-        let s24 = bitcast<vec4f>(team4_0[thread + 192u]);
-        team4_0[thread] = bitcast<vec4u>(s23 + s24);
+        let s18 = bitcast<vec4f>(team4_0[thread]);
+        let s19 = bitcast<vec4f>(team4_0[thread + 64u]);
+        let s20 = s18 + s19;
+        let s21 = bitcast<vec4f>(team4_0[thread + 128u]);
+        let s22 = s20 + s21;
+        let s23 = bitcast<vec4f>(team4_0[thread + 192u]);
+        let s24 = s22 + s23;
+        team4_0[thread] = bitcast<vec4u>(s24);
       }
       workgroupBarrier();
       if (member2 < 2) {
@@ -338,19 +342,22 @@ it("a sum over columns: a few rows for each thread, vectors of four columns", as
         let s28 = bitcast<vec4f>(team4_0[thread + 32u]);
         let s29 = s27 + s28;
         let s30 = bitcast<vec4f>(team4_0[thread + 48u]);
-        team4_0[thread] = bitcast<vec4u>(s29 + s30);
+        let s31 = s29 + s30;
+        team4_0[thread] = bitcast<vec4u>(s31);
       }
       workgroupBarrier();
       if (member2 < 1) {
-        let s31 = bitcast<vec4f>(team4_0[thread]);
-        let s32 = bitcast<vec4f>(team4_0[thread + 8u]);
-        team4_0[thread] = bitcast<vec4u>(s31 + s32);
+        let s32 = bitcast<vec4f>(team4_0[thread]);
+        let s33 = bitcast<vec4f>(team4_0[thread + 8u]);
+        let s34 = s32 + s33;
+        team4_0[thread] = bitcast<vec4u>(s34);
       }
       workgroupBarrier();
-      let s33 = bitcast<vec4f>(team4_0[f18]);
-      let r34 = s33;
+      let f35 = thread - u32(member2) * 8u;
+      let s36 = bitcast<vec4f>(team4_0[f35]);
+      let r37 = s36;
       if (member2 == 0) {
-        store0x4(point3 * 4, r34);
+        store0x4(point3 * 4, r37);
       }
     }
     "

@@ -77,7 +77,7 @@ class MatrixAttention {
     const shader = this.#shader;
     const { heads, group, queries, keys, features, valueFeatures, isCausal } = this.#attention;
     for (const feature of ["f16", "subgroups", "chromium_experimental_subgroup_matrix"]) shader.enable(feature);
-    shader.declare("diagnostic(off, chromium.subgroup_matrix_uniformity);");
+    shader.silence("chromium.subgroup_matrix_uniformity");
     shader.declare(`var<workgroup> tile: array<vec4u, ${tileSize(this.#attention)}>;`);
     shader.declare(`var<workgroup> scores: array<vec4u, ${(threads / 32) * scoreSize}>;`);
     shader.declare(`var<workgroup> raised: array<u32, ${threads / 32}>;`);

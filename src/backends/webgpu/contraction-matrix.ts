@@ -68,7 +68,7 @@ class MatrixEmitter {
     const { shader, em, kernel, target } = this.#product;
     for (const feature of ["f16", "subgroups", "chromium_experimental_subgroup_matrix"]) shader.enable(feature);
     // What a subgroup has follows from the place of its threads, which nobody can tell to be the same in all of them.
-    shader.declare("diagnostic(off, chromium.subgroup_matrix_uniformity);");
+    shader.silence("chromium.subgroup_matrix_uniformity");
     const { batch, k } = shapeOf(kernel);
     const tiles = { rows: Math.ceil(kernel.m.length / lines), columns: Math.ceil(kernel.n.length / lines) };
     const grid = gridOf(shader, target, tiles.rows * tiles.columns * batch * this.#slices);

@@ -6,7 +6,7 @@ import { GpuAllocation } from "./gpu-allocation.ts";
 import type { GpuBuffer } from "./gpu-api.ts";
 import { bufferUsage } from "./gpu-api.ts";
 import type { GpuKernelCode } from "./kernel-code.ts";
-import type { BoundPlan, Immediates, Launch, Source } from "./launches.ts";
+import type { BoundPlan, Launch, Source } from "./launches.ts";
 import { bindPlan } from "./launches.ts";
 import type { Pipeline } from "./pipelines.ts";
 import type { WebGpuBackend } from "./webgpu-backend.ts";
@@ -144,32 +144,19 @@ export class GpuExecutable implements Executable {
     const memory: Memory = { inputs: inputs.map(pooledOf), outputs: outputs.map(({ pooled }) => pooled), scratch };
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    // A pass keeps what it was given last, whatever pipeline follows.
-    let given: Immediates | null = null;
     launches.forEach((launch, k) => {
       const pipeline = this.#pipelines?.[k];
       if (!pipeline) return;
       pass.setPipeline(pipeline.pipeline);
       pass.setBindGroup(0, this.#groupOf(k, launch, pipeline, memory));
       const { immediates } = launch;
-      if (immediates && !(given && this.#areEqual(given, immediates))) {
-        pass.setImmediates?.(0, this.#constantWords, immediates.word, immediates.count);
-        given = immediates;
-      }
+      if (immediates) pass.setImmediates?.(0, this.#constantWords, immediates.word, immediates.count);
       pass.dispatchWorkgroups(...launch.dispatch.workgroups);
     });
     pass.end();
     device.queue.submit([encoder.finish()]);
     for (const buffer of scratch) this.#backend.pool.give(buffer);
     this.#backend.afterSubmit();
-  }
-
-  /** Whether the words of `next` are the first ones of `given`. */
-  #areEqual(given: Immediates, next: Immediates): boolean {
-    if (next.count > given.count) return false;
-    for (let k = 0; k < next.count; k++)
-      if (this.#constantWords[given.word + k] !== this.#constantWords[next.word + k]) return false;
-    return true;
   }
 
   #setConstants(constants: readonly (number | bigint)[]): void {

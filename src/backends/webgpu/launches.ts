@@ -18,18 +18,13 @@ export type Source =
   | (Window & { readonly kind: "input" | "output" | "scratch"; readonly index: number })
   | (Window & { readonly kind: "uniform" });
 
-/** The words of the constants that a dispatch is given with its encoding. */
-export interface Immediates {
-  readonly word: number;
-  readonly count: number;
-}
-
 /** A dispatch with its memory. */
 export interface Launch {
   readonly dispatch: GpuDispatch;
   readonly label: string;
   readonly sources: readonly Source[];
-  readonly immediates: Immediates | null;
+  /** The words of the constants that it is given as immediates. */
+  readonly immediates: { readonly word: number; readonly count: number } | null;
 }
 
 /** Everything that does not change from run to run. */

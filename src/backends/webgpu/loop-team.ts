@@ -25,14 +25,18 @@ export function joinBytesPerThread(lanes: Lanes): number {
   return arrayLimit(lanes) * 4 * lanes;
 }
 
+/** States that a thread of the subgroup that finishes reads at most, one after the other. */
+const mostReads = 8;
+
 /** Arrays in use at once: a position takes two. */
 function arrayLimit(lanes: Lanes): number {
   return lanes === 4 ? 2 : 4;
 }
 
 /**
- * Joins the states of all members of each team, those of a subgroup by exchanging registers, what subgroups have found through
- * workgroup memory; every member gets the result. All threads of the workgroup must come here, and states are names.
+ * Joins the states of all members of each team; every member gets the result. A team within a subgroup exchanges registers; of a
+ * larger one a subgroup, where there is such a thing, finishes what others leave in workgroup memory. All threads of the
+ * workgroup must come here, and states are names.
  */
 export function joinTeam(
   shader: Shader,
@@ -70,8 +74,7 @@ function joinSome(
 ): State[] {
   const { size, stride, member } = team;
   const reach = reachOf(team);
-  const near = exchange(shader, reducers, states, lanes, stride, reach);
-  if (reach === size) return near;
+  if (reach === size) return exchange(shader, reducers, states, lanes, stride, reach);
   const words = typeName("u32", lanes);
   let count = 0;
   const arrays = reducers.map(({ parts }) =>
@@ -82,58 +85,56 @@ function joinSome(
     }),
   );
   const read = (k: number, place: string): State =>
-    (reducers[k]?.parts ?? []).map((part, p) => fromWords(`${arrays[k]?.[p]}[${place}]`, part, lanes));
+    (reducers[k]?.parts ?? []).map((part, p) => shader.let("s", fromWords(`${arrays[k]?.[p]}[${place}]`, part, lanes)));
   const write = (k: number, place: string, state: State): void => {
     state.forEach((text, p) => {
       shader.line(`${arrays[k]?.[p]}[${place}] = ${toWords(text, reducers[k]?.parts[p] ?? "u32", lanes)};`);
     });
   };
-  const scaled = stride === 1 ? "" : ` * ${stride}u`;
-  const first = shader.let("f", `thread - u32(${member})${scaled}`);
   // Whoever still reads what was joined before must be done.
   shader.line("workgroupBarrier();");
-  // What a subgroup has found is written by its first member, to places side by side.
-  const writeAll = (place: string): void => {
-    near.forEach((state, k) => {
-      write(k, place, state);
-    });
-  };
-  if (reach === 1) writeAll("thread");
-  else shader.block(`if (${member} % ${reach} == 0)`, () => writeAll(`${first} + u32(${member} / ${reach})${scaled}`));
+  states.forEach((state, k) => {
+    write(k, "thread", state);
+  });
   shader.line("workgroupBarrier();");
-  let width = size / reach;
-  while (width > reach || !isPower(width)) {
-    const ways = Math.min(width, 4);
-    const next = Math.ceil(width / ways);
+  for (let width = size; width > 1; ) {
+    // One subgroup does the rest as soon as each of its threads has few states left to read.
+    const isLast = reach > 1 && width <= mostReads * reach;
+    const next = isLast ? reach : Math.ceil(width / Math.min(width, 4));
+    const ways = Math.ceil(width / next);
+    // Those who come here are all of a subgroup that exchange values, which cannot be told from the text.
+    if (isLast) shader.silence("subgroup_uniformity");
     shader.block(`if (${member} < ${next})`, () => {
-      reducers.forEach((reducer, k) => {
+      const found = reducers.map((reducer, k) => {
         let state = read(k, "thread");
         for (let way = 1; way < ways; way++) {
-          const names = state.map((text) => shader.let("s", text));
           const isFull = (way + 1) * next <= width;
-          const other = read(k, `thread + ${way * next * stride}u`).map((text) => shader.let("s", text));
+          const other = read(k, `thread + ${way * next * stride}u`);
           const identity = reducer.identity(lanes);
           const isMember = `${member} < ${width - way * next}`;
           const padded = other.map((text, p) =>
             isFull ? text : shader.let("s", `select(${identity[p]}, ${text}, ${isMember})`),
           );
-          state = reducer.combine(names, padded, lanes);
+          state = reducer.combine(state, padded, lanes).map((text) => shader.let("s", text));
         }
+        return state;
+      });
+      const joined = isLast ? exchange(shader, reducers, found, lanes, stride, reach) : found;
+      joined.forEach((state, k) => {
         write(k, "thread", state);
       });
     });
     shader.line("workgroupBarrier();");
-    width = next;
+    width = isLast ? 1 : next;
   }
-  const own = width === 1 ? first : shader.let("o", `${first} + u32(${member} % ${width})${scaled}`);
-  const last = reducers.map((_, k) => read(k, own).map((text) => shader.let("s", text)));
-  return exchange(shader, reducers, last, lanes, stride, width);
+  const first = shader.let("f", `thread - u32(${member})${stride === 1 ? "" : ` * ${stride}u`}`);
+  return reducers.map((_, k) => read(k, first));
 }
 
-/** How many members in a row share a subgroup, as far as they divide the team evenly. */
+/** How many members in a row share a subgroup: a power of two, at most all. */
 function reachOf({ size, stride, neighbours }: Team): number {
   let reach = 1;
-  while (isPower(stride) && size % (reach * 2) === 0 && reach * 2 * stride <= neighbours) reach *= 2;
+  while (isPower(stride) && reach * 2 <= size && reach * 2 * stride <= neighbours) reach *= 2;
   return reach;
 }
 
@@ -150,7 +151,7 @@ function exchange(
   stride: number,
   count: number,
 ): State[] {
-  if (count > 1) shader.enable("subgroups");
+  shader.enable("subgroups");
   let joined = [...states];
   for (let distance = 1; distance < count; distance *= 2) {
     joined = reducers.map((reducer, k) => {

@@ -17,6 +17,9 @@ import { Readback } from "./readback.ts";
 /** Submissions after which a run waits until the GPU has caught up with the marker before. */
 const submissionsPerMarker = 8;
 
+/** Kernels with constants up to which those of a plan are immediates. */
+const mostImmediates = 4;
+
 /** Bytes written to the GPU at a time from memory that threads share, which some implementations cannot read themselves. */
 const chunkBytes = 1 << 20;
 
@@ -115,11 +118,14 @@ export class WebGpuBackend implements Backend {
   }
 
   prepare(plan: Plan): Executable {
+    // Each takes time in every run. Of long plans few constants ever change: there a buffer is cheaper, which is written once.
+    const isShort = plan.steps.filter(({ constants }) => constants.length > 0).length <= mostImmediates;
+    const target = isShort ? this.target : { ...this.target, immediateBytes: 0 };
     return new GpuExecutable(
       this,
       plan,
       plan.steps.map(({ kernel }) =>
-        kernel.slots.some(({ size, isOutput }) => isOutput && size > 0) ? emitKernel(kernel, this.target) : noCode,
+        kernel.slots.some(({ size, isOutput }) => isOutput && size > 0) ? emitKernel(kernel, target) : noCode,
       ),
     );
   }

@@ -15,6 +15,7 @@ const typeNames: ReadonlySet<string> = new Set(["f16", "f32", "i32", "u32"]);
  */
 export class Shader {
   readonly #enabled = new Set<string>();
+  readonly #silenced = new Set<string>();
   readonly #declarations = new Set<string>();
   readonly #functions = new Map<string, string>();
   readonly #lines: string[] = [];
@@ -63,6 +64,11 @@ export class Shader {
     this.#enabled.add(feature);
   }
 
+  /** Turns a rule of the compiler off that the shader keeps, but not visibly. */
+  silence(rule: string): void {
+    this.#silenced.add(rule);
+  }
+
   /** The text of a call of a library function on arguments of `lanes` lanes; the function becomes part of the shader. */
   call(name: string, lanes: Lanes, ...operands: readonly string[]): string {
     return `${this.function(name, lanes)}(${operands.join(", ")})`;
@@ -87,6 +93,7 @@ export class Shader {
     if (/\bfloat_of\(/.test(body + [...this.#declarations].join())) this.function("float_of");
     return [
       ...[...this.#enabled].map((feature) => `enable ${feature};`),
+      ...[...this.#silenced].map((rule) => `diagnostic(off, ${rule});`),
       ...this.#declarations,
       ...this.#functions.values(),
       `@compute @workgroup_size(${threads}) fn main(${inputs}) {`,
