@@ -77,10 +77,10 @@ describe("the studio's page", () => {
     await utimes(join(directory, "first", eventsFile), old, old);
     await page.goto(studio.address);
     const status = page.locator("mlx-training-monitor .status");
-    await expect.poll(() => status.textContent()).toContain("Stopped");
+    await expect.poll(() => status.textContent(), { timeout: 10_000 }).toContain("Stopped");
     expect(await page.getByRole("button", { name: "Pause" }).isDisabled()).toBe(true);
     await write("first", startEvent({ steps: 100, step: 50 }), stepEvent(51, { loss: 0.1 }));
-    await expect.poll(() => status.textContent()).toContain("Training");
+    await expect.poll(() => status.textContent(), { timeout: 10_000 }).toContain("Training");
   });
 
   it("compares runs, and keeps the view in the address", async () => {

@@ -8,10 +8,11 @@ const pollMilliseconds = 700;
 export class Feed {
   readonly name: string;
   readonly monitor: TrainingMonitor = new TrainingMonitor();
+  /** Whether the training goes on, as far as the server can tell. */
+  isLive = true;
   #end = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #isClosed = false;
-  #isBehind = true;
   readonly #onProblem: (problem: string) => void;
 
   /** `onProblem` is told what went wrong, and an empty text when all is well again. */
@@ -19,13 +20,6 @@ export class Feed {
     this.name = name;
     this.#onProblem = onProblem;
     void this.#follow();
-  }
-
-  /** Takes in that the training goes on no more, though it has not said so: it was killed. */
-  noteEnd(): void {
-    const { status, position } = this.monitor.state.value;
-    if (this.#isBehind || (status !== "running" && status !== "paused")) return;
-    this.monitor.push({ kind: "end", ...position, reason: "aborted", milliseconds: Number.NaN });
   }
 
   /** Ends it. */
@@ -36,17 +30,25 @@ export class Feed {
 
   async #follow(): Promise<void> {
     try {
-      this.#isBehind = true;
-      while (this.#isBehind && !this.#isClosed) {
+      for (let isBehind = true; isBehind && !this.#isClosed; ) {
         const { events, end } = await fetchEvents(this.name, this.#end);
         for (const event of events) this.monitor.push(event);
-        this.#isBehind = end !== this.#end && events.length > 0;
+        isBehind = end !== this.#end && events.length > 0;
+        this.isLive ||= isBehind; // what was just written tells more than what was known before
         this.#end = end;
       }
+      if (!this.isLive) this.#noteEnd();
       this.#onProblem("");
     } catch (error) {
       this.#onProblem(`${this.name}: ${error instanceof Error ? error.message : error}`);
     }
     if (!this.#isClosed) this.#timer = setTimeout(() => void this.#follow(), pollMilliseconds);
+  }
+
+  /** A training that was killed has not said so. */
+  #noteEnd(): void {
+    const { status, position } = this.monitor.state.value;
+    if (status !== "running" && status !== "paused") return;
+    this.monitor.push({ kind: "end", ...position, reason: "aborted", milliseconds: Number.NaN });
   }
 }

@@ -62,7 +62,10 @@ async function refresh(): Promise<void> {
     find("#directory").textContent = `\u2066${directory}\u2069`;
     notice.textContent = "";
     show();
-    for (const { name, isLive } of runs) if (!isLive) feeds.get(name)?.noteEnd();
+    for (const { name, isLive } of runs) {
+      const feed = feeds.get(name);
+      if (feed) feed.isLive = isLive;
+    }
     if (runs.length === 0) {
       notice.textContent = `There are no runs in ${directory} yet. A training given the option log, such as log: "runs/first", appears here as soon as it begins.`;
     }
