@@ -110,7 +110,7 @@ function flattened(data: readonly unknown[]): { readonly shape: Shape; readonly 
       }
     }
     if (typeof length !== "number") return { shape, flat };
-    if (shape.push(length) > 64) throw new ShapeError("array", "lists are nested more than 64 deep");
+    if (shape.push(length) > 64) throw new ShapeError("array", "nested lists are more than 64 deep");
     level = next;
   }
 }

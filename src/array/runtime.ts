@@ -3,7 +3,6 @@
 import { elementsOf } from "../base/elements.ts";
 import { MLXError, OutOfMemoryError } from "../base/errors.ts";
 import { MissingPart } from "../base/part.ts";
-import { formatShape } from "../base/shape.ts";
 import type { PlanOptions } from "../compiler/fuse.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
@@ -213,11 +212,12 @@ function settleAll(roots: readonly MLXArray[], allocations: readonly Allocation[
   });
 }
 
-/** The error of exhausted memory, with the largest array that was asked for. */
+/** The error of exhausted memory, with the largest of the arrays that were asked for and that these are computed from. */
 function withShape(error: OutOfMemoryError, roots: readonly MLXArray[]): OutOfMemoryError {
-  const largest = roots.reduce((a, b) => (b.nbytes > a.nbytes ? b : a));
-  const detail = `array(${largest.dtype} ${formatShape(largest.shape)}) does not fit: ${error.message}`;
-  return new OutOfMemoryError("evaluate", detail, { cause: error });
+  const pending = new Set(roots);
+  for (const { inputs } of pending) for (const input of inputs) if (!input.isEvaluated) pending.add(input);
+  const [largest] = [...pending].sort((a, b) => b.nbytes - a.nbytes);
+  return new OutOfMemoryError("evaluate", `${String(largest)} does not fit: ${error.message}`, { cause: error });
 }
 
 /** The value of an array that is a constant. */

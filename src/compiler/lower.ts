@@ -5,6 +5,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Axis, Expr } from "../ir/expr.ts";
 import { Expressions } from "../ir/expr.ts";
 import type { LoopKernel, Slot } from "../ir/kernel.ts";
+import { only } from "../primitives/families.ts";
 import type { Program } from "./program.ts";
 import { isStructural } from "./program.ts";
 import type { StoreTask } from "./structure.ts";
@@ -151,15 +152,12 @@ export class VertexLowering {
           inputs,
           output: vertex,
           read: (k, at) => {
-            const input = inputs[k];
-            if (!input) throw new MLXError(name, `reads input ${k}, which it does not have`);
-            return this.value(input, at);
+            return this.value(only(name, inputs[k]), at);
           },
         });
       case "reduce": {
         this.#names.add(name);
-        const [input] = inputs;
-        if (!input) throw new MLXError(name, "has no input");
+        const input = only(name, inputs[0]);
         const axes = lowering.axes(vertex.params);
         let bound = this.#boundAxes.get(vertex);
         if (!bound) {

@@ -143,6 +143,12 @@ describe("a limit", () => {
     expect(String(failure)).toMatch(/float32 \[4096, 4096\]/);
     expect(String(failure)).toMatch(/67108864 bytes/);
     expect(String(failure)).toMatch(/\d+ bytes are in use of at most \d+/);
+    // What does not fit may be what a small result is computed from.
+    const small = mx.random
+      .normal([2048, 2048])
+      .matmul(mx.random.normal([2048, 2048]))
+      .sum();
+    await expect(mx.evaluate(small)).rejects.toThrow(/array\(float32 \[2048, 2048\], not yet computed\) does not fit/);
     expect(await kept.add(1).sum().item()).toBe(1024 * 256 * 4);
     mx.memory.setMemoryLimit(1024 * megabyte);
     expect(await tooLarge.sum().item()).toBe(4096 * 4096 * 2);
