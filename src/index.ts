@@ -79,10 +79,11 @@ export type { Dtype, ElementsOf, TypedArray } from "./base/dtype.ts";
 export type { Scalar } from "./base/elements.ts";
 export * from "./base/errors.ts";
 export type { Shape } from "./base/shape.ts";
-export { treeFlatten, treeMap, treeMapWithPath, treeMerge, treeReduce, treeUnflatten } from "./base/tree.ts";
+export { treeFlatten, treeMerge, treeReduce, treeUnflatten } from "./base/tree.ts";
+export { treeMap, treeMapWithPath } from "./base/tree-map.ts";
 export type { Aval } from "./graph/mlx-array.ts";
 export { MLXArray } from "./graph/mlx-array.ts";
-export type { Device, DeviceOptions, WideFallback } from "./graph/placement.ts";
+export type { Device, DeviceOptions, OperationOptions, WideFallback } from "./graph/placement.ts";
 export { defaultDevice, setDefaultDevice, withDevice } from "./graph/placement.ts";
 export {
   add,
@@ -116,7 +117,7 @@ export {
   notEqual,
 } from "./primitives/comparison.ts";
 export { addmm, inner, kron, matmul, outer, tensordot, vecdot } from "./primitives/contraction.ts";
-export { asType, view } from "./primitives/conversion.ts";
+export { asType } from "./primitives/conversion.ts";
 export type {
   ConvolutionOptions,
   GeneralConvolutionOptions,
@@ -132,7 +133,13 @@ export {
   convTransposed2d,
   convTransposed3d,
 } from "./primitives/convolution.ts";
-export type { DiagonalOptions, DtypeOption, LinspaceOptions, MeshgridOptions } from "./primitives/creation.ts";
+export type {
+  CreationOptions,
+  DiagonalOptions,
+  DtypeOption,
+  LinspaceOptions,
+  MeshgridOptions,
+} from "./primitives/creation.ts";
 export {
   arange,
   empty,
@@ -196,6 +203,7 @@ export type { QuantizationOptions } from "./primitives/quantization.ts";
 export { dequantize, quantize, quantizedMatmul } from "./primitives/quantization.ts";
 export type { AxisArgument, AxisOrOptions, ReduceOptions } from "./primitives/reductions.ts";
 export { sum } from "./primitives/reductions.ts";
+export { view } from "./primitives/reinterpretation.ts";
 export { ceil, floor, round, trunc } from "./primitives/rounding.ts";
 export type { ScanOptions } from "./primitives/scanning.ts";
 export {

@@ -149,7 +149,7 @@ export class ArrayAt extends ArrayReference {
 function refuseMaskedRead(): never {
   throw new ShapeError(
     "at",
-    "how many elements a mask selects is not known when the graph is built; read with where(mask, x, other), or update with at(mask).set(value)",
+    "a mask selects a number of elements that is known too late: read with where(mask, x, other)",
   );
 }
 

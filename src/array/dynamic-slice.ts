@@ -2,6 +2,8 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxes } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { add, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { greaterEqual, less } from "../primitives/comparison.ts";
@@ -25,18 +27,25 @@ import type { Slice } from "./index-items.ts";
  * await slice(array([0, 1, 2, 3, 4]), array([2], "int32"), [0], [2]).tolist(); // [2, 3]
  */
 export function slice(start: number | null, stop?: number | null, step?: number | null): Slice;
-export function slice(x: MLXArray, start: MLXArray, axes: readonly number[], size: readonly number[]): MLXArray;
+export function slice(
+  x: MLXArray,
+  start: MLXArray,
+  axes: readonly number[],
+  size: readonly number[],
+  options?: OperationOptions,
+): MLXArray;
 export function slice(
   first: MLXArray | number | null,
   second: MLXArray | number | null = null,
   third: readonly number[] | number | null = null,
   size: readonly number[] = [],
+  options: OperationOptions = {},
 ): Slice | MLXArray {
   if (!(first instanceof MLXArray) && !(second instanceof MLXArray) && (typeof third === "number" || third === null)) {
     return { start: first, stop: second, step: third };
   }
   if (first instanceof MLXArray && second instanceof MLXArray && typeof third === "object" && third)
-    return sliceFrom(first, second, third, size);
+    return placed("slice", options, () => sliceFrom(first, second, third, size));
   throw new ArgumentError("slice", "of an array takes the start, an array of integers, the axes, and the size");
 }
 
@@ -63,7 +72,14 @@ function sliceFrom(x: MLXArray, start: MLXArray, axes: readonly number[], size: 
  * const begin = array([1, 1], "int32");
  * await sliceUpdate(zeros([2, 3]), ones([1, 2]), begin, [0, 1]).tolist(); // [[0, 0, 0], [0, 1, 1]]
  */
-export function sliceUpdate(x: MLXArray, update: MLXArray, start: MLXArray, axes: readonly number[]): MLXArray {
+export function sliceUpdate(
+  x: MLXArray,
+  update: MLXArray,
+  start: MLXArray,
+  axes: readonly number[],
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("sliceUpdate", options, () => sliceUpdate(x, update, start, axes));
   const starts = startsOf("sliceUpdate", x, start, axes);
   checkSize("sliceUpdate", x, update.shape);
   if (update.size === 0) return x;

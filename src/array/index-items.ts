@@ -137,10 +137,14 @@ function parseText(part: string, whole: string): Parsed {
     const text = end.trim();
     if (text === "") return null;
     if (/^[+-]?\d+$/.test(text)) return Number(text);
-    throw new ArgumentError("at", `"${part}" in "${whole}" is no index: write 3, -1, 1:5, ::2, ... or None`);
+    throw noIndex(part, whole);
   });
   const [start = null, stop = null, step = null] = ends;
   if (ends.length === 1 && start !== null) return start;
   if (ends.length === 2 || ends.length === 3) return { start, stop, step };
-  throw new ArgumentError("at", `"${part}" in "${whole}" is no index: write 3, -1, 1:5, ::2, ... or None`);
+  throw noIndex(part, whole);
+}
+
+function noIndex(part: string, whole: string): ArgumentError {
+  return new ArgumentError("at", `"${part}" in "${whole}" is no index: write 3, -1, 1:5, ::2, ... or None`);
 }

@@ -3,6 +3,8 @@ import { MLXError } from "../base/errors.ts";
 import { Part } from "../base/part.ts";
 import type { Aval } from "../graph/mlx-array.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Derivative } from "../graph/primitive.ts";
 import type { allClose, arrayEqual } from "../primitives/closeness.ts";
 import type { equal, greater, greaterEqual, isInf, less, lessEqual, notEqual } from "../primitives/comparison.ts";
@@ -122,7 +124,7 @@ export type MethodMeanings = {
 };
 
 /** What is loaded later. */
-export type LaterName = keyof LaterMethods | "readAt" | "writeAt" | "writeMasked" | "stackAll" | "viewBits";
+export type LaterName = keyof LaterMethods | "readAt" | "writeAt" | "writeMasked" | "stackAll" | "view";
 
 /** The operations, once they are loaded. */
 export const methodMeanings: Part<MethodMeanings> = /* @__PURE__ */ new Part(
@@ -144,7 +146,19 @@ export function callLater(
   const meanings = methodMeanings.peek();
   if (meanings) return Reflect.apply(meanings[name], undefined, args);
   methodMeanings.prefetch();
-  return deferCall(name, Reflect.apply(answer, undefined, args), args, derivative);
+  return callDeferred(name, answer, args, derivative);
+}
+
+/** As `callLater`, deferred whether the operation is loaded or not. */
+export function callDeferred(
+  name: LaterName,
+  answer: (...args: never[]) => Aval | readonly Aval[],
+  args: readonly unknown[],
+  derivative?: Derivative<null>,
+): unknown {
+  const last = args.at(-1);
+  const later = (): unknown => deferCall(name, Reflect.apply(answer, undefined, args), args, derivative);
+  return isOptions(last) ? placed(name, last, later) : later();
 }
 
 /** As `callLater`, of an operation with one result, which is known to be `aval`. */
@@ -191,6 +205,10 @@ function requireArray(name: string, value: unknown): MLXArray {
 
 function isOperand(value: unknown): value is MLXArray | ArrayReference {
   return value instanceof MLXArray || value instanceof ArrayReference;
+}
+
+function isOptions(value: unknown): value is OperationOptions {
+  return typeof value === "object" && value !== null && !isOperand(value);
 }
 
 function isList(known: Aval | readonly Aval[]): known is readonly Aval[] {

@@ -4,7 +4,6 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import { allClose, arrayEqual } from "../primitives/closeness.ts";
 import { equal, greater, greaterEqual, isInf, less, lessEqual, notEqual } from "../primitives/comparison.ts";
 import { matmul } from "../primitives/contraction.ts";
-import { view } from "../primitives/conversion.ts";
 import { diag, diagonal, trace, tril, triu } from "../primitives/diagonals.ts";
 import { floorDivide, remainder } from "../primitives/division.ts";
 import { erf, exp, expm1, log, log1p, log2, log10, power, rsqrt, sigmoid, sqrt } from "../primitives/exponential.ts";
@@ -14,6 +13,7 @@ import { roll, split, stack } from "../primitives/joining.ts";
 import { logicalAnd, logicalNot, logicalOr } from "../primitives/logical.ts";
 import { abs, maximum, minimum, sign } from "../primitives/magnitude.ts";
 import { prod } from "../primitives/products.ts";
+import { view } from "../primitives/reinterpretation.ts";
 import { ceil, floor, round, trunc } from "../primitives/rounding.ts";
 import { cummax, cummin, cumprod, cumsum, logCumsumExp } from "../primitives/scanning.ts";
 import { putAlongAxis } from "../primitives/scatter.ts";
@@ -99,6 +99,6 @@ methodMeanings.provide({
   readAt,
   writeAt,
   writeMasked,
-  viewBits: view,
+  view,
   stackAll: (...arrays: readonly MLXArray[]) => stack(arrays),
 });

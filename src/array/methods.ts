@@ -4,8 +4,9 @@ import { requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
 import { add, divide, multiply, negative, reciprocal, square, subtract } from "../primitives/arithmetic.ts";
-import { castTo } from "../primitives/cast.ts";
+import { asType } from "../primitives/conversion.ts";
 import { sum } from "../primitives/reductions.ts";
 import { noViewTangent, viewShape } from "../primitives/shape-rules.ts";
 import { expandDims, flatten, repeat, squeeze, swapAxes, tile, unflatten } from "../primitives/shaping.ts";
@@ -60,7 +61,7 @@ declare module "../graph/mlx-array.ts" {
     /** The elements at an index; see the function `get`. */
     get(...items: readonly IndexItem[]): MLXArray;
     /** The elements converted to `dtype`. */
-    asType(dtype: Dtype): MLXArray;
+    asType(dtype: Dtype, options?: OperationOptions): MLXArray;
     /** The only element of an array of size 1. */
     item(): Promise<Scalar>;
     /** The elements as nested lists. */
@@ -72,13 +73,17 @@ declare module "../graph/mlx-array.ts" {
     /** The elements where they lie, without a copy. */
     view(): Promise<TypedArray>;
     /** The same bits read as elements of another dtype. */
-    view(dtype: Dtype): MLXArray;
+    view(dtype: Dtype, options?: OperationOptions): MLXArray;
     /** The array as MLX prints it, if it is computed. */
     toString(): string;
   }
 }
 
-const present: Record<keyof PresentMethods, (x: never, ...rest: never[]) => unknown> = {
+/** Methods of the declaration above and the engine's own that are called like those. */
+type OtherMethods = "asType" | "at" | "get" | "item" | "tolist" | "data" | "toString" | "toJSON";
+
+/** The functions behind methods: those above, and others that are called the same way. */
+const present: Record<keyof PresentMethods | OtherMethods, (x: never, ...rest: never[]) => unknown> = {
   add,
   sub: subtract,
   subtract,
@@ -102,6 +107,14 @@ const present: Record<keyof PresentMethods, (x: never, ...rest: never[]) => unkn
   broadcastTo,
   repeat,
   tile,
+  asType,
+  at,
+  get,
+  item,
+  tolist,
+  data: copyElements,
+  toString: format,
+  toJSON: format,
 };
 
 for (const [name, method] of Object.entries(present)) {
@@ -115,32 +128,8 @@ for (const name of namesOf(methodShapes)) {
   });
 }
 define("pow", MLXArray.prototype.power);
-define("at", function (this: MLXArray, ...items: readonly IndexItem[]): ArrayAt {
-  return at(this, ...items);
-});
-define("get", function (this: MLXArray, ...items: readonly IndexItem[]): MLXArray {
-  return get(this, ...items);
-});
-define("asType", function (this: MLXArray, dtype: Dtype): MLXArray {
-  return castTo(this, requireDtype("asType", dtype));
-});
-define("item", function (this: MLXArray): Promise<Scalar> {
-  return item(this);
-});
-define("tolist", function (this: MLXArray): Promise<NestedList> {
-  return tolist(this);
-});
-define("data", function (this: MLXArray, dtype?: Dtype): Promise<TypedArray> {
-  return copyElements(this, dtype);
-});
-define("view", function (this: MLXArray, dtype?: Dtype): unknown {
-  return dtype === undefined ? lendElements(this) : viewBits(this, requireDtype("view", dtype));
-});
-define("toString", function (this: MLXArray): string {
-  return format(this);
-});
-define("toJSON", function (this: MLXArray): string {
-  return format(this);
+define("view", function (this: MLXArray, dtype?: Dtype, options?: OperationOptions): unknown {
+  return dtype === undefined ? lendElements(this) : viewBits(this, requireDtype("view", dtype), options);
 });
 define(Symbol.toPrimitive, function (this: MLXArray, hint: string): string {
   if (hint !== "number") return format(this);
@@ -149,14 +138,8 @@ define(Symbol.toPrimitive, function (this: MLXArray, hint: string): string {
 // Where engines have no `using` yet, compilers agree on this other symbol.
 define(Symbol.dispose ?? Symbol.for("Symbol.dispose"), MLXArray.prototype.dispose);
 const inspect = Symbol.for("nodejs.util.inspect.custom");
-define(inspect, function (this: MLXArray): string {
-  return format(this);
-});
-Object.defineProperty(ArrayAt.prototype, inspect, {
-  value(this: ArrayAt): string {
-    return this.toString();
-  },
-});
+define(inspect, MLXArray.prototype.toString);
+Object.defineProperty(ArrayAt.prototype, inspect, { value: ArrayAt.prototype.toString });
 Object.defineProperty(MLXArray.prototype, "T", {
   get(this: MLXArray): MLXArray {
     return transpose(this);
@@ -173,7 +156,7 @@ function namesOf<T extends object>(table: T): readonly (keyof T & string)[] {
   return names;
 }
 
-function viewBits(x: MLXArray, dtype: Dtype): MLXArray {
+function viewBits(x: MLXArray, dtype: Dtype, options?: OperationOptions): MLXArray {
   if (x.dtype === dtype) return x;
-  return callLaterOne("viewBits", { shape: viewShape(x, dtype), dtype }, [x, dtype], noViewTangent);
+  return callLaterOne("view", { shape: viewShape(x, dtype), dtype }, [x, dtype, options], noViewTangent);
 }

@@ -6,6 +6,8 @@ import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, checkShape, formatShape, normalizeAxis } from "../base/shape.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { add, divide, multiply, negative, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { less } from "../primitives/comparison.ts";
@@ -37,7 +39,7 @@ const halfBelowOne: Partial<Record<Dtype, number>> = { float16: 1 - 2 ** -11, bf
 const belowAllBits = 2 ** 32 - 2 ** 8;
 
 /** What every sampling function takes. */
-export interface RandomOptions {
+export interface RandomOptions extends OperationOptions {
   /** A key of `key` or `split`; the global state is used, and moves on, unless given. */
   readonly key?: MLXArray;
 }
@@ -126,12 +128,14 @@ export function seed(value: number | bigint): void {
 }
 
 /** The key of a seed: uint32 [2]. */
-export function key(value: number | bigint): MLXArray {
+export function key(value: number | bigint, options?: OperationOptions): MLXArray {
+  if (options) return placed("key", options, () => key(value));
   return wordsToKey(seedWords(value));
 }
 
 /** `count` independent keys from one: a list of uint32 [2]. */
-export function split(from: MLXArray, count = 2): MLXArray[] {
+export function split(from: MLXArray, count = 2, options?: OperationOptions): MLXArray[] {
+  if (options) return placed("split", options, () => split(from, count));
   checkShape("split", [count]);
   const keys = randomBits(from, [count, 2]);
   return Array.from({ length: count }, (_, k) => reshape(sliceAxis(keys, 0, k, 1), [2]));
@@ -139,8 +143,10 @@ export function split(from: MLXArray, count = 2): MLXArray[] {
 
 /** Random bits: uint32, or uint16 or uint8 if `width` is 2 or 1 bytes. */
 export function bits(shape: Shape = [], options: RandomOptions & { readonly width?: 1 | 2 | 4 } = {}): MLXArray {
-  checkShape("random", shape);
-  return randomBits(keyOf(options), shape, options.width ?? 4);
+  return placed("bits", options, () => {
+    checkShape("random", shape);
+    return randomBits(keyOf(options), shape, options.width ?? 4);
+  });
 }
 
 /** Uniform samples in [low, high), float32 unless a floating `dtype` is given; `low` and `high` broadcast to `shape`. */
@@ -148,13 +154,15 @@ export function uniform(
   shape: Shape = [],
   options: SampleOptions & { readonly low?: ArrayLike; readonly high?: ArrayLike } = {},
 ): MLXArray {
-  const dtype = floating("uniform", options.dtype);
-  const low = stepOf("uniform", options.low ?? 0, dtype);
-  const high = stepOf("uniform", options.high ?? 1, dtype);
-  requireBroadcast("uniform", shape, [low, high]);
-  const words = castTo(bits(shape, options), "float32");
-  const unit = step(minimum(divide(words, 2 ** 32), halfBelowOne[dtype] ?? belowOne), dtype);
-  return castTo(add(step(multiply(unit, step(subtract(high, low), dtype)), dtype), low), dtype);
+  return placed("uniform", options, () => {
+    const dtype = floating("uniform", options.dtype);
+    const low = stepOf("uniform", options.low ?? 0, dtype);
+    const high = stepOf("uniform", options.high ?? 1, dtype);
+    requireBroadcast("uniform", shape, [low, high]);
+    const words = castTo(bits(shape, options), "float32");
+    const unit = step(minimum(divide(words, 2 ** 32), halfBelowOne[dtype] ?? belowOne), dtype);
+    return castTo(add(step(multiply(unit, step(subtract(high, low), dtype)), dtype), low), dtype);
+  });
 }
 
 /** Normal samples with mean `loc` and standard deviation `scale`. */
@@ -162,35 +170,41 @@ export function normal(
   shape: Shape = [],
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
 ): MLXArray {
-  const dtype = floating("normal", options.dtype);
-  const standard = step(erfinv(uniform(shape, signedUnit(options))), dtype);
-  const root = stepOf("normal", Math.SQRT2, dtype);
-  const { scale } = options;
-  const factor = scale === undefined ? root : step(multiply(root, stepOf("normal", scale, dtype)), dtype);
-  return castTo(moved("normal", multiply(standard, factor), options, dtype), dtype);
+  return placed("normal", options, () => {
+    const dtype = floating("normal", options.dtype);
+    const standard = step(erfinv(uniform(shape, signedUnit(options))), dtype);
+    const root = stepOf("normal", Math.SQRT2, dtype);
+    const { scale } = options;
+    const factor = scale === undefined ? root : step(multiply(root, stepOf("normal", scale, dtype)), dtype);
+    return castTo(moved("normal", multiply(standard, factor), options, dtype), dtype);
+  });
 }
 
 /** Integers from `low` to below `high`, which broadcast to `shape`; int32 unless `dtype` is given. */
 export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options: SampleOptions = {}): MLXArray {
-  const dtype = options.dtype ?? "int32";
-  if (isFloating(dtype)) throw new DtypeError("randint", `needs an integer dtype, got ${dtype}`);
-  const [from, to] = [castTo(asArray("randint", low), dtype), castTo(asArray("randint", high), dtype)];
-  const target = shape ?? broadcastShapes("randint", from.shape, to.shape);
-  const samples = uniform(target, {
-    ...options,
-    dtype: "float32",
-    low: castTo(from, "float32"),
-    high: castTo(to, "float32"),
+  return placed("randint", options, () => {
+    const dtype = options.dtype ?? "int32";
+    if (isFloating(dtype)) throw new DtypeError("randint", `needs an integer dtype, got ${dtype}`);
+    const [from, to] = [castTo(asArray("randint", low), dtype), castTo(asArray("randint", high), dtype)];
+    const target = shape ?? broadcastShapes("randint", from.shape, to.shape);
+    const samples = uniform(target, {
+      ...options,
+      dtype: "float32",
+      low: castTo(from, "float32"),
+      high: castTo(to, "float32"),
+    });
+    return maximum(minimum(castTo(floor(samples), dtype), subtract(to, 1)), from);
   });
-  return maximum(minimum(castTo(floor(samples), dtype), subtract(to, 1)), from);
 }
 
 /** True with probability `p`, which broadcasts to `shape`. */
 export function bernoulli(p: ArrayLike = 0.5, shape?: Shape, options: RandomOptions = {}): MLXArray {
-  const probability = castTo(asArray("bernoulli", p), "float32");
-  const target = shape ?? probability.shape;
-  requireBroadcast("bernoulli", target, [probability]);
-  return less(castTo(bits(target, options), "float32"), multiply(probability, belowAllBits));
+  return placed("bernoulli", options, () => {
+    const probability = castTo(asArray("bernoulli", p), "float32");
+    const target = shape ?? probability.shape;
+    requireBroadcast("bernoulli", target, [probability]);
+    return less(castTo(bits(target, options), "float32"), multiply(probability, belowAllBits));
+  });
 }
 
 /** Standard normal samples kept between `lower` and `upper`. */
@@ -200,20 +214,24 @@ export function truncatedNormal(
   shape?: Shape,
   options: SampleOptions = {},
 ): MLXArray {
-  const dtype = floating("truncatedNormal", options.dtype);
-  const [low, high] = [stepOf("truncatedNormal", lower, dtype), stepOf("truncatedNormal", upper, dtype)];
-  const root = stepOf("truncatedNormal", Math.SQRT2, dtype);
-  const target = shape ?? broadcastShapes("truncatedNormal", low.shape, high.shape);
-  const [from, to] = [low, high].map((bound) => step(erf(step(divide(bound, root), dtype)), dtype));
-  const samples = uniform(target, { ...options, dtype, low: from ?? low, high: to ?? high });
-  return castTo(clip(multiply(step(erfinv(step(samples, dtype)), dtype), root), low, high), dtype);
+  return placed("truncatedNormal", options, () => {
+    const dtype = floating("truncatedNormal", options.dtype);
+    const [low, high] = [stepOf("truncatedNormal", lower, dtype), stepOf("truncatedNormal", upper, dtype)];
+    const root = stepOf("truncatedNormal", Math.SQRT2, dtype);
+    const target = shape ?? broadcastShapes("truncatedNormal", low.shape, high.shape);
+    const [from, to] = [low, high].map((bound) => step(erf(step(divide(bound, root), dtype)), dtype));
+    const samples = uniform(target, { ...options, dtype, low: from ?? low, high: to ?? high });
+    return castTo(clip(multiply(step(erfinv(step(samples, dtype)), dtype), root), low, high), dtype);
+  });
 }
 
 /** Samples of the standard Gumbel distribution: `-log(-log(u))`. */
 export function gumbel(shape: Shape = [], options: SampleOptions = {}): MLXArray {
-  const dtype = floating("gumbel", options.dtype);
-  const inner = step(log(step(uniform(shape, options), dtype)), dtype);
-  return castTo(negative(log(negative(inner))), dtype);
+  return placed("gumbel", options, () => {
+    const dtype = floating("gumbel", options.dtype);
+    const inner = step(log(step(uniform(shape, options), dtype)), dtype);
+    return castTo(negative(log(negative(inner))), dtype);
+  });
 }
 
 /** Where categorical samples are drawn from. */
@@ -228,21 +246,23 @@ export interface CategoricalOptions extends RandomOptions {
 
 /** Samples category numbers (uint32) from unnormalized log-probabilities, by the Gumbel-max trick. */
 export function categorical(given: ArrayLike, options: CategoricalOptions = {}): MLXArray {
-  const logits = asArray("categorical", given);
-  const axis = normalizeAxis("categorical", options.axis ?? -1, logits.shape.length);
-  const categories = logits.shape[axis] ?? 1;
-  const rest = logits.shape.filter((_, k) => k !== axis);
-  if (options.shape && options.numSamples !== undefined)
-    throw new ArgumentError("categorical", "takes shape or numSamples, not both");
-  if (options.numSamples !== undefined) {
-    const noise = gumbel([...logits.shape, options.numSamples], options);
-    return argMax(add(noise, expandDims(logits, -1)), axis);
-  }
-  const target = options.shape ?? rest;
-  requireBroadcast("categorical", target, [{ shape: rest }]);
-  const place = axis - logits.shape.length + target.length + 1;
-  const noiseShape = [...target.slice(0, place), categories, ...target.slice(place)];
-  return argMax(add(gumbel(noiseShape, options), logits), place);
+  return placed("categorical", options, () => {
+    const logits = asArray("categorical", given);
+    const axis = normalizeAxis("categorical", options.axis ?? -1, logits.shape.length);
+    const categories = logits.shape[axis] ?? 1;
+    const rest = logits.shape.filter((_, k) => k !== axis);
+    if (options.shape && options.numSamples !== undefined)
+      throw new ArgumentError("categorical", "takes shape or numSamples, not both");
+    if (options.numSamples !== undefined) {
+      const noise = gumbel([...logits.shape, options.numSamples], options);
+      return argMax(add(noise, expandDims(logits, -1)), axis);
+    }
+    const target = options.shape ?? rest;
+    requireBroadcast("categorical", target, [{ shape: rest }]);
+    const place = axis - logits.shape.length + target.length + 1;
+    const noiseShape = [...target.slice(0, place), categories, ...target.slice(place)];
+    return argMax(add(gumbel(noiseShape, options), logits), place);
+  });
 }
 
 /** Laplace samples with mean `loc` and scale `scale`. */
@@ -250,20 +270,24 @@ export function laplace(
   shape: Shape = [],
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
 ): MLXArray {
-  const dtype = floating("laplace", options.dtype);
-  const samples = uniform(shape, signedUnit(options));
-  const standard = step(multiply(sign(samples), log1p(negative(abs(samples)))), dtype);
-  const { scale } = options;
-  const scaled = scale === undefined ? standard : multiply(standard, stepOf("laplace", scale, dtype));
-  return castTo(moved("laplace", scaled, options, dtype), dtype);
+  return placed("laplace", options, () => {
+    const dtype = floating("laplace", options.dtype);
+    const samples = uniform(shape, signedUnit(options));
+    const standard = step(multiply(sign(samples), log1p(negative(abs(samples)))), dtype);
+    const { scale } = options;
+    const scaled = scale === undefined ? standard : multiply(standard, stepOf("laplace", scale, dtype));
+    return castTo(moved("laplace", scaled, options, dtype), dtype);
+  });
 }
 
 /** `x` in random order along `axis`, or the numbers below `x` in random order. */
 export function permutation(x: MLXArray | number, options: RandomOptions & { readonly axis?: number } = {}): MLXArray {
-  if (typeof x === "number") return argSort(bits([x], options));
-  const array = asArray("permutation", x);
-  const axis = normalizeAxis("permutation", options.axis ?? 0, array.ndim);
-  return take(array, argSort(bits([array.shape[axis] ?? 0], options)), axis);
+  return placed("permutation", options, () => {
+    if (typeof x === "number") return argSort(bits([x], options));
+    const array = asArray("permutation", x);
+    const axis = normalizeAxis("permutation", options.axis ?? 0, array.ndim);
+    return take(array, argSort(bits([array.shape[axis] ?? 0], options)), axis);
+  });
 }
 
 /**
@@ -284,18 +308,20 @@ export function multivariateNormal(
   shape: Shape = [],
   options: SampleOptions = {},
 ): MLXArray {
-  const n = mean.shape.at(-1);
-  if (n === undefined || covariance.shape.at(-1) !== n || covariance.shape.at(-2) !== n) {
-    throw new ShapeError(
-      "multivariateNormal",
-      `mean ${formatShape(mean.shape)} and covariance ${formatShape(covariance.shape)} do not fit: [n] and [n, n] are needed`,
-    );
-  }
-  const batch = broadcastShapes("multivariateNormal", mean.shape.slice(0, -1), covariance.shape.slice(0, -2));
-  const target = broadcastShapes("multivariateNormal", batch, shape);
-  const standard = normal([...target, n], { ...options, dtype: "float32" });
-  const spread = reshape(matmul(expandDims(standard, -2), covarianceFactor(covariance)), [...target, n]);
-  return castTo(add(spread, broadcastTo(mean, [...target, n])), floating("multivariateNormal", options.dtype));
+  return placed("multivariateNormal", options, () => {
+    const n = mean.shape.at(-1);
+    if (n === undefined || covariance.shape.at(-1) !== n || covariance.shape.at(-2) !== n) {
+      throw new ShapeError(
+        "multivariateNormal",
+        `mean ${formatShape(mean.shape)} and covariance ${formatShape(covariance.shape)} do not fit: [n] and [n, n] are needed`,
+      );
+    }
+    const batch = broadcastShapes("multivariateNormal", mean.shape.slice(0, -1), covariance.shape.slice(0, -2));
+    const target = broadcastShapes("multivariateNormal", batch, shape);
+    const standard = normal([...target, n], { ...options, dtype: "float32" });
+    const spread = reshape(matmul(expandDims(standard, -2), covarianceFactor(covariance)), [...target, n]);
+    return castTo(add(spread, broadcastTo(mean, [...target, n])), floating("multivariateNormal", options.dtype));
+  });
 }
 
 function keyOf({ key: given }: RandomOptions): MLXArray {

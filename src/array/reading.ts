@@ -10,6 +10,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import { visibleBytes } from "../ir/allocation.ts";
 import type { Allocation } from "../ir/backend.ts";
 import { castTo } from "../primitives/cast.ts";
+import { constantOf } from "../primitives/leaf.ts";
 import { currentRuntime } from "./device.ts";
 import { evaluate } from "./evaluate.ts";
 import { residentIn } from "./several-devices.ts";
@@ -88,8 +89,8 @@ function elementsIn(x: MLXArray, allocation: Allocation | null): TypedArray {
     if (!bytes) throw new MLXError("read", "the elements lie on the GPU; await data() or item() first");
     return new (carrierOf(x.dtype))(bytes.buffer, bytes.byteOffset, x.size);
   }
-  const { lowering } = x.primitive;
-  if (lowering.kind === "constant") return elementsOf(x.dtype, [lowering.value(x.params)]);
+  const value = constantOf(x);
+  if (value !== null) return elementsOf(x.dtype, [value]);
   throw new MLXError("read", "the array is not computed yet; await evaluate(x) first");
 }
 

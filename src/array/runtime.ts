@@ -9,6 +9,7 @@ import { planProgram } from "../compiler/plan.ts";
 import { Program, structureKey } from "../compiler/program.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
+import { constantOf } from "../primitives/leaf.ts";
 import { commonCall } from "./common-call.ts";
 import { residentIn } from "./several-devices.ts";
 
@@ -170,11 +171,12 @@ export class Runtime {
   #allocationOf(array: MLXArray | undefined): Allocation {
     // A disposed array keeps its memory until the computations that were pending then are done.
     if (array?.allocation) return array.allocation;
-    if (array?.primitive.lowering.kind !== "constant") {
+    const value = array ? constantOf(array) : null;
+    if (!array || value === null) {
       array?.requireKept("evaluate");
       throw new MLXError("evaluate", "an input has no memory");
     }
-    array.allocation = this.backend.upload(elementsOf(array.dtype, [array.primitive.lowering.value(array.params)]));
+    array.allocation = this.backend.upload(elementsOf(array.dtype, [value]));
     return array.allocation;
   }
 
@@ -196,7 +198,7 @@ function pickRoots(
   const taken = new Set<number>();
   return rootBuffers.map((buffer) => {
     const allocation = buffer < 0 ? inputs[-1 - buffer] : outputs[buffer];
-    if (!allocation) throw new MLXError("evaluate", "a plan has lost one of its results");
+    if (!allocation) throw new MLXError("evaluate", "a result has no memory");
     if (buffer < 0 || taken.has(buffer)) allocation.retain();
     taken.add(buffer);
     return allocation;
@@ -222,6 +224,7 @@ function withShape(error: OutOfMemoryError, roots: readonly MLXArray[]): OutOfMe
 
 /** The value of an array that is a constant. */
 export function scalarValue(array: MLXArray | undefined): number | bigint {
-  if (array?.primitive.lowering.kind !== "constant") throw new MLXError("evaluate", "a constant has no value");
-  return array.primitive.lowering.value(array.params);
+  const value = array ? constantOf(array) : null;
+  if (value === null) throw new MLXError("evaluate", "a constant has no value");
+  return value;
 }

@@ -47,7 +47,7 @@ export class MissingPart extends MLXError {
   readonly #load: () => Promise<unknown>;
 
   constructor(part: string, load: () => Promise<unknown>) {
-    super(part, "this part of mlx-ts is not loaded yet");
+    super(part, "is not loaded yet");
     this.#load = load;
   }
 
@@ -56,8 +56,8 @@ export class MissingPart extends MLXError {
     try {
       await this.#load();
     } catch (cause) {
-      const remedy = "serve all files of mlx-ts, or of the bundle, beside each other; the next evaluation tries again";
-      throw new LoadError(this.operation, `this part of mlx-ts cannot be loaded (${cause}): ${remedy}`, { cause });
+      const remedy = "serve all files of the bundle beside each other; the next evaluation tries again";
+      throw new LoadError(this.operation, `cannot be loaded (${cause}): ${remedy}`, { cause });
     }
   }
 }

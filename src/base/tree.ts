@@ -80,42 +80,12 @@ function fromBranch(node: unknown): unknown {
   return isList ? entries.map(([, value]) => value) : Object.fromEntries(entries);
 }
 
-/**
- * A tree of the same form with `change` applied to each leaf, and to the leaves of `others` at the same paths. Modules
- * become plain objects.
- *
- * @example
- * treeMap((x) => Number(x) * 2, { a: 1, b: [2, 3] }); // {"a": 2, "b": [4, 6]}
- */
-export function treeMap(
-  change: (leaf: unknown, ...others: unknown[]) => unknown,
-  tree: unknown,
-  ...others: readonly unknown[]
-): unknown {
-  return treeMapWithPath((_, leaf, ...rest) => change(leaf, ...rest), tree, ...others);
-}
-
-/** As `treeMap`; `change` receives the dotted path of each leaf first. */
-export function treeMapWithPath(
-  change: (path: string, leaf: unknown, ...others: unknown[]) => unknown,
-  tree: unknown,
-  ...others: readonly unknown[]
-): unknown {
-  const walk = (path: string, node: unknown, rest: readonly unknown[]): unknown => {
-    const children = childrenOf(node);
-    if (children === null) return change(path, node, ...rest);
-    const restChildren = rest.map((other) => new Map(childrenOf(other) ?? []));
-    const mapped = children.map(([key, child]): [string, unknown] => [
-      key,
-      walk(
-        path === "" ? key : `${path}.${key}`,
-        child,
-        restChildren.map((map) => map.get(key)),
-      ),
-    ]);
-    return Array.isArray(node) ? mapped.map(([, value]) => value) : Object.fromEntries(mapped);
-  };
-  return walk("", tree, others);
+/** A tree of the same form with `change` of each leaf. Modules become plain objects. */
+export function mapLeaves(tree: unknown, change: (leaf: unknown) => unknown): unknown {
+  const children = childrenOf(tree);
+  if (children === null) return change(tree);
+  const mapped = children.map(([key, child]): [string, unknown] => [key, mapLeaves(child, change)]);
+  return Array.isArray(tree) ? mapped.map(([, value]) => value) : Object.fromEntries(mapped);
 }
 
 /** The leaves combined from first to last, beginning with `initial`. */

@@ -8,6 +8,7 @@ import { placedOn } from "../graph/placement.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { ScalarValue } from "../ir/expr.ts";
 import type { TensorCall } from "../ir/kernel.ts";
+import { constantOf } from "../primitives/leaf.ts";
 import { identity } from "../primitives/views.ts";
 
 /** Which composites a backend computes whole. */
@@ -60,7 +61,7 @@ export class Program {
     const live = this.#live(vertices);
     this.vertices = vertices.filter((vertex) => live.has(vertex));
     this.inputs = inputs;
-    this.constants = [...this.#constants.values()].filter((constant) => !isStructural(constantValue(constant)));
+    this.constants = [...this.#constants.values()].filter((constant) => !isStructural(constantOf(constant)));
     const users = new Map<MLXArray, MLXArray[]>();
     for (const vertex of this.vertices) {
       for (const input of new Set(this.inputsOf(vertex))) {
@@ -116,7 +117,7 @@ export class Program {
     if (lowering.kind === "data") {
       throw new MLXError(
         name,
-        `array(${vertex.dtype} ${formatShape(vertex.shape)}) has no value: it stands for an argument of a function being traced, or was disposed`,
+        `array(${vertex.dtype} ${formatShape(vertex.shape)}) has no value: it is an argument, or disposed`,
       );
     }
     const isOverridden = lowering.kind === "composite" && this.#overrides(tensorCall(vertex));
@@ -126,7 +127,7 @@ export class Program {
       const resolved = this.resolve(input);
       if (resolved.primitive.lowering.kind !== "constant") return resolved;
       // A definition must not calculate with a number that is another one at the next run.
-      if (!mustLieInMemory && !(isDefined && !isStructural(constantValue(resolved)))) return resolved;
+      if (!mustLieInMemory && !(isDefined && !isStructural(constantOf(resolved)))) return resolved;
       const stored = placedOn(vertex.device, () => identity(resolved));
       this.#collect(stored, known, vertices, inputs);
       return this.resolve(stored);
@@ -175,7 +176,7 @@ export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], con
     position.set(vertex, i);
     const { lowering } = vertex.primitive;
     if (lowering.kind === "constant") {
-      if (isStructural(constantValue(vertex))) key += `=${constantKey(vertex)};`;
+      if (isStructural(constantOf(vertex))) key += `=${constantKey(vertex)};`;
       else {
         const own = constantKey(vertex);
         let number = distinct.get(own);
@@ -203,17 +204,12 @@ export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], con
 }
 
 /** Whether `value` is written into kernels instead of being passed to them. */
-export function isStructural(value: ScalarValue): boolean {
+export function isStructural(value: ScalarValue | null): boolean {
   return value === 0 || value === 1 || value === -1 || value === 0n || value === 1n;
 }
 
-/** The value of a constant. */
-function constantValue({ primitive: { lowering }, params }: MLXArray): ScalarValue {
-  return lowering.kind === "constant" ? lowering.value(params) : 0;
-}
-
 function constantKey(vertex: MLXArray): string {
-  const value = constantValue(vertex);
+  const value = constantOf(vertex);
   return `${vertex.dtype}:${Object.is(value, -0) ? "-0" : String(value)}`;
 }
 

@@ -11,6 +11,12 @@ export type Device = "cpu" | "gpu";
 /** What happens to operations on 64-bit dtypes, which GPUs cannot compute: an error, or the CPU computes them. */
 export type WideFallback = "error" | "cpu";
 
+/** What operations take as their last argument. */
+export interface OperationOptions {
+  /** Where the operation runs, and all that it is made of: the default device unless given. */
+  readonly device?: Device;
+}
+
 /** How the default device is set. */
 export interface DeviceOptions {
   /** For operations on float64, int64 and uint64 with the device `gpu`; `error` unless given. */
@@ -20,8 +26,6 @@ export interface DeviceOptions {
 let current: Device = "cpu";
 let wideFallback: WideFallback = "error";
 let isGpuUsed = false;
-/** What places operations, once a program has named a device. */
-let place: typeof placementOf | null = null;
 
 /** The device on which operations are placed now. */
 export function defaultDevice(): Device {
@@ -44,7 +48,6 @@ export function mayUseGpu(): boolean {
  */
 export function setDefaultDevice(device: Device, options: DeviceOptions = {}): void {
   requireDevice("setDefaultDevice", device);
-  place = placementOf;
   wideFallback = options.wide ?? "error";
   moveTo(device);
 }
@@ -60,7 +63,6 @@ export function setDefaultDevice(device: Device, options: DeviceOptions = {}): v
 export function withDevice<T>(device: Device, body: () => T): T {
   requireDevice("withDevice", device);
   requireFunction("withDevice", body);
-  place = placementOf;
   const result = placedOn(device, body);
   if (result instanceof Promise) {
     throw new ArgumentError(
@@ -70,6 +72,13 @@ export function withDevice<T>(device: Device, body: () => T): T {
     );
   }
   return result;
+}
+
+/** `body`, which is what `operation` does, on the device that its options name. @throws {ArgumentError} for another name */
+export function placed<T>(operation: string, { device }: OperationOptions, body: () => T): T {
+  if (device === undefined) return body();
+  requireDevice(operation, device);
+  return placedOn(device, body);
 }
 
 /** `body` with its operations on `device`. */
@@ -85,19 +94,14 @@ export function placedOn<T>(device: Device, body: () => T): T {
 }
 
 /** The device for an operation. @throws {DtypeError} if the GPU is asked for what it cannot compute */
-export function deviceFor(primitive: Primitive, inputs: readonly Aval[], output: Aval): Device {
-  return place ? place(primitive, inputs, output) : "cpu";
-}
-
-function placementOf({ name, lowering }: Primitive, inputs: readonly Aval[], output: Aval): Device {
+export function deviceFor({ name, lowering }: Primitive, inputs: readonly Aval[], output: Aval): Device {
   if (current === "cpu" || lowering.kind === "data" || lowering.kind === "constant") return current;
   const wide = [output, ...inputs].find(({ dtype }) => wideDtypes.has(dtype));
   if (!wide) return current;
   if (wideFallback === "cpu") return "cpu";
   throw new DtypeError(
     name,
-    `${wide.dtype} does not exist on the GPU; convert with asType (on the CPU), compute it in withDevice("cpu", …), ` +
-      'or let the CPU compute all such operations: setDefaultDevice("gpu", { wide: "cpu" })',
+    `${wide.dtype} does not exist on the GPU: use { device: "cpu" }, or setDefaultDevice("gpu", { wide: "cpu" })`,
   );
 }
 

@@ -99,7 +99,10 @@ export type Expr =
   /** `args[0]` combined over all values of `axes`. */
   | (Common & { readonly op: "reduce"; readonly reduceOp: ReduceOp; readonly axes: readonly Axis[] })
   /** In a select, `args[0] ? args[1] : args[2]`, both sides are computed: every load must be within its buffer. */
-  | (Common & { readonly op: "select" | "cast" | "bitcast" | UnaryOp | BinaryOp | CompareOp });
+  | (Common & { readonly op: PlainOp });
+
+/** An instruction that its operands and its type say all about. */
+export type PlainOp = "select" | "cast" | "bitcast" | UnaryOp | BinaryOp | CompareOp;
 
 /** Builds expressions; equal ones are built once. */
 export class Expressions {
@@ -349,10 +352,9 @@ export class Expressions {
       case "le":
         return this.compare(expr.op, visit(argOf(expr, 0)), visit(argOf(expr, 1)));
       default: {
+        const { op, args } = expr;
         const a = visit(argOf(expr, 0));
-        const second = expr.args[1];
-        if (second === undefined) return this.#plain(expr.op, expr.dtype, [a]);
-        return this.binary(asBinary(expr.op), a, visit(second));
+        return isUnary(op, args) ? this.#plain(op, expr.dtype, [a]) : this.binary(op, a, visit(argOf(expr, 1)));
       }
     }
   }
@@ -439,11 +441,7 @@ export class Expressions {
     return null;
   }
 
-  #plain(
-    op: "select" | "cast" | "bitcast" | UnaryOp | BinaryOp | CompareOp,
-    dtype: ExprType,
-    args: readonly Expr[],
-  ): Expr {
+  #plain(op: PlainOp, dtype: ExprType, args: readonly Expr[]): Expr {
     const key = `${op}:${dtype}:${args.map((arg) => arg.id).join()}`;
     return this.#intern(key, (id) => ({ id, op, dtype, args }));
   }
@@ -489,11 +487,14 @@ function axesIn(expr: Expr): Axis[] {
   return expr.op === "axis" ? [expr.axis] : expr.args.flatMap(axesIn);
 }
 
-const binaryNames: ReadonlySet<string> = new Set(binaryOps);
-function asBinary(op: string): BinaryOp {
-  if (!isBinary(op)) throw new MLXError(op, "is no binary instruction");
-  return op;
+const comparisons: ReadonlySet<string> = new Set(compareOps);
+
+/** Whether `op` is a comparison. */
+export function isComparison(op: string): op is CompareOp {
+  return comparisons.has(op);
 }
-function isBinary(op: string): op is BinaryOp {
-  return binaryNames.has(op);
+
+/** Whether the instruction of an expression with these operands takes one. */
+export function isUnary(_: UnaryOp | BinaryOp, operands: readonly Expr[]): _ is UnaryOp {
+  return operands.length === 1;
 }

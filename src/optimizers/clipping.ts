@@ -1,7 +1,8 @@
 /** Keeping gradients within bounds. */
 import { isFloating } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { treeFlatten, treeMap } from "../base/tree.ts";
+import { treeFlatten } from "../base/tree.ts";
+import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";

@@ -1,6 +1,7 @@
 /** Several optimizers, each for the parameters that its filter picks. */
 import { ArgumentError, MLXError } from "../base/errors.ts";
-import { treeChildren, treeFlatten, treeMapWithPath } from "../base/tree.ts";
+import { treeChildren, treeFlatten } from "../base/tree.ts";
+import { treeMapWithPath } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OptimizerState, ParameterState } from "./optimizer.ts";
 import { Optimizer } from "./optimizer.ts";

@@ -2,6 +2,8 @@
 import { isFloating } from "../base/dtype.ts";
 import { DtypeError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import {
@@ -35,8 +37,8 @@ export const addRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("add", {
  * @example
  * await add(array([1, 2]), 3).tolist(); // [4, 5]
  */
-export function add(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(addRow, a, b);
+export function add(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(addRow, a, b, options);
 }
 
 /** Difference; on bool, exclusive or. */
@@ -55,8 +57,8 @@ export const subtractRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("sub
  * @example
  * await subtract(5, array([1, 2])).tolist(); // [4, 3]
  */
-export function subtract(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(subtractRow, a, b);
+export function subtract(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(subtractRow, a, b, options);
 }
 
 /** Product; on bool, and. */
@@ -69,8 +71,8 @@ export const mulRow: Primitive<null> = /* @__PURE__ */ binaryRow("multiply", "mu
  * @example
  * await multiply(array([1, 2]), array([3, 4])).tolist(); // [3, 8]
  */
-export function multiply(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(mulRow, a, b);
+export function multiply(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(mulRow, a, b, options);
 }
 
 /** Quotient of floating-point numbers. */
@@ -88,8 +90,8 @@ export const divideRow: Primitive<null> = /* @__PURE__ */ binaryRow("divide", "d
  * @example
  * await divide(array([7, 1], "int32"), 2).tolist(); // [3.5, 0.5]
  */
-export function divide(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(divideRow, a, b, true);
+export function divide(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(divideRow, a, b, options, true);
 }
 
 /** Opposite. */
@@ -105,7 +107,8 @@ export const negativeRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("neg
  * @example
  * await negative(array([1, -2])).tolist(); // [-1, 2]
  */
-export function negative(x: ArrayLike): MLXArray {
+export function negative(x: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("negative", options, () => negative(x));
   const array = asArray("negative", x);
   if (array.dtype === "bool") throw new DtypeError("negative", "bool has no sign; use logicalNot");
   return apply(negativeRow, [array], null);
@@ -120,7 +123,8 @@ export function positive(x: ArrayLike): MLXArray {
 export { positive as conj, positive as conjugate, positive as real };
 
 /** The imaginary part of real numbers: zeros in the shape and dtype of `x`. */
-export function imag(x: ArrayLike): MLXArray {
+export function imag(x: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("imag", options, () => imag(x));
   return filledLike(asArray("imag", x), 0);
 }
 
@@ -137,8 +141,8 @@ export const reciprocalRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  * @example
  * await reciprocal(array([2, 4])).tolist(); // [0.5, 0.25]
  */
-export function reciprocal(x: ArrayLike): MLXArray {
-  return applyFloating(reciprocalRow, x);
+export function reciprocal(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(reciprocalRow, x, options);
 }
 
 /** x². */
@@ -154,13 +158,13 @@ export const squareRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  * @example
  * await square(array([3, -4])).tolist(); // [9, 16]
  */
-export function square(x: ArrayLike): MLXArray {
-  return applyUnary(squareRow, x);
+export function square(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(squareRow, x, options);
 }
 
 /** `x` in degrees, elementwise; float32 for integers and bool. */
-export function degrees(x: ArrayLike): MLXArray {
-  return scaled("degrees", x, 180 / Math.PI);
+export function degrees(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return scaled("degrees", x, 180 / Math.PI, options);
 }
 
 /**
@@ -169,11 +173,12 @@ export function degrees(x: ArrayLike): MLXArray {
  * @example
  * await radians(array([180])).tolist(); // ≈ [3.14159]
  */
-export function radians(x: ArrayLike): MLXArray {
-  return scaled("radians", x, Math.PI / 180);
+export function radians(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return scaled("radians", x, Math.PI / 180, options);
 }
 
-function scaled(operation: string, x: ArrayLike, factor: number): MLXArray {
+function scaled(operation: string, x: ArrayLike, factor: number, options?: OperationOptions): MLXArray {
+  if (options) return placed(operation, options, () => scaled(operation, x, factor));
   const array = asArray(operation, x);
   return multiply(array, constant(factor, isFloating(array.dtype) ? array.dtype : "float32"));
 }

@@ -5,7 +5,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { only, pointwise } from "./families.ts";
-import { constant, constantRow } from "./leaf.ts";
+import { constant, constantOf } from "./leaf.ts";
 
 /** Numeric conversion of each element. */
 export const castRow: Primitive<{ readonly dtype: Dtype }> = /* @__PURE__ */ pointwise<{ readonly dtype: Dtype }>(
@@ -23,9 +23,7 @@ export const castRow: Primitive<{ readonly dtype: Dtype }> = /* @__PURE__ */ poi
 /** `x` with its elements converted to `dtype`; `x` itself if it has that dtype. */
 export function castTo(x: MLXArray, dtype: Dtype): MLXArray {
   if (x.dtype === dtype) return x;
-  if (x.primitive === constantRow && x.primitive.lowering.kind === "constant") {
-    const value = x.primitive.lowering.value(x.params);
-    if (isFloating(dtype) || Number.isInteger(Number(value))) return constant(value, dtype);
-  }
+  const value = constantOf(x);
+  if (value !== null && (isFloating(dtype) || Number.isInteger(Number(value)))) return constant(value, dtype);
   return apply(castRow, [x], { dtype });
 }

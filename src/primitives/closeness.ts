@@ -1,6 +1,8 @@
 /** Comparing whole arrays, exactly and within tolerances. */
 import { sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { add, multiply, subtract } from "./arithmetic.ts";
 import { equal, lessEqual, isFinite as testFinite, isNaN as testNaN } from "./comparison.ts";
 import { all } from "./extrema.ts";
@@ -11,7 +13,7 @@ import type { ArrayLike } from "./operands.ts";
 import { aligned, asArray } from "./operands.ts";
 
 /** The options of `isClose` and `allClose`. */
-export interface ClosenessOptions {
+export interface ClosenessOptions extends OperationOptions {
   /** Relative tolerance; 1e-5 unless given. */
   readonly rtol?: number;
   /** Absolute tolerance; 1e-8 unless given. */
@@ -28,12 +30,14 @@ export interface ClosenessOptions {
  * await isClose(array([1, 2]), array([1.000001, 2.1])).tolist(); // [true, false]
  */
 export function isClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions = {}): MLXArray {
-  const { rtol = 1e-5, atol = 1e-8, equalNaN = false } = options;
-  const [x, y] = aligned("isClose", [a, b], { floating: true });
-  if (!x || !y) return constant(true, "bool");
-  const distance = abs(subtract(x, y));
-  const isNear = logicalAnd(lessEqual(distance, add(multiply(abs(y), rtol), atol)), testFinite(distance));
-  return equalUpToNaN(x, y, equalNaN, isNear);
+  return placed("isClose", options, () => {
+    const { rtol = 1e-5, atol = 1e-8, equalNaN = false } = options;
+    const [x, y] = aligned("isClose", [a, b], { floating: true });
+    if (!x || !y) return constant(true, "bool");
+    const distance = abs(subtract(x, y));
+    const isNear = logicalAnd(lessEqual(distance, add(multiply(abs(y), rtol), atol)), testFinite(distance));
+    return equalUpToNaN(x, y, equalNaN, isNear);
+  });
 }
 
 function equalUpToNaN(x: ArrayLike, y: ArrayLike, equalNaN: boolean, isNear?: MLXArray): MLXArray {
@@ -43,7 +47,9 @@ function equalUpToNaN(x: ArrayLike, y: ArrayLike, equalNaN: boolean, isNear?: ML
 
 /** Whether all elements of `a` and `b` are close as `isClose` has it: a bool scalar. @throws {ShapeError} if the shapes cannot be broadcast */
 export function allClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions = {}): MLXArray {
-  return all(isClose(a, b, options));
+  return placed("allClose", options, () => {
+    return all(isClose(a, b, options));
+  });
 }
 
 /**
@@ -52,9 +58,15 @@ export function allClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions =
  * @example
  * await arrayEqual(array([1, 2]), array([1, 2], "int32")).item(); // true
  */
-export function arrayEqual(a: ArrayLike, b: ArrayLike, options: { readonly equalNaN?: boolean } = {}): MLXArray {
-  const x = asArray("arrayEqual", a);
-  const y = asArray("arrayEqual", b);
-  if (!sameShape(x.shape, y.shape)) return constant(false, "bool");
-  return all(equalUpToNaN(x, y, options.equalNaN ?? false));
+export function arrayEqual(
+  a: ArrayLike,
+  b: ArrayLike,
+  options: OperationOptions & { readonly equalNaN?: boolean } = {},
+): MLXArray {
+  return placed("arrayEqual", options, () => {
+    const x = asArray("arrayEqual", a);
+    const y = asArray("arrayEqual", b);
+    if (!sameShape(x.shape, y.shape)) return constant(false, "bool");
+    return all(equalUpToNaN(x, y, options.equalNaN ?? false));
+  });
 }

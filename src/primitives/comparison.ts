@@ -1,6 +1,7 @@
 /** Comparisons and predicates: bool for each element, and no derivative. */
 import { isFloating } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import type { CompareOp, Expr, Expressions } from "../ir/expr.ts";
 import { applyBinary, applyUnary, pair, unaryRow } from "./elementwise.ts";
@@ -47,33 +48,33 @@ export const greaterEqualRow: Primitive<null> = /* @__PURE__ */ comparison("grea
  * @example
  * await equal(array([1, 2, 3]), 2).tolist(); // [false, true, false]
  */
-export function equal(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(equalRow, a, b);
+export function equal(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(equalRow, a, b, options);
 }
 
 /** Whether `a` differs from `b`, elementwise; NaN differs from everything. @throws {ShapeError} */
-export function notEqual(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(notEqualRow, a, b);
+export function notEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(notEqualRow, a, b, options);
 }
 
 /** Whether `a < b`, elementwise; false beside NaN. @throws {ShapeError} */
-export function less(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(lessRow, a, b);
+export function less(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(lessRow, a, b, options);
 }
 
 /** Whether `a ≤ b`, elementwise; false beside NaN. @throws {ShapeError} */
-export function lessEqual(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(lessEqualRow, a, b);
+export function lessEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(lessEqualRow, a, b, options);
 }
 
 /** Whether `a > b`, elementwise; false beside NaN. @throws {ShapeError} */
-export function greater(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(greaterRow, a, b);
+export function greater(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(greaterRow, a, b, options);
 }
 
 /** Whether `a ≥ b`, elementwise; false beside NaN. @throws {ShapeError} */
-export function greaterEqual(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(greaterEqualRow, a, b);
+export function greaterEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(greaterEqualRow, a, b, options);
 }
 
 /** x is NaN. */
@@ -98,8 +99,8 @@ export const isNegInfRow: Primitive<null> = /* @__PURE__ */ predicate("isNegInf"
 );
 
 /** Whether each element is NaN: bool; false for integers. */
-function testNaN(x: ArrayLike): MLXArray {
-  return applyUnary(isNaNRow, x);
+function testNaN(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(isNaNRow, x, options);
 }
 
 /**
@@ -108,24 +109,24 @@ function testNaN(x: ArrayLike): MLXArray {
  * @example
  * await isFinite(array([1, Infinity, NaN])).tolist(); // [true, false, false]
  */
-function testFinite(x: ArrayLike): MLXArray {
-  return applyUnary(isFiniteRow, x);
+function testFinite(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(isFiniteRow, x, options);
 }
 
 /** Under names that only the outside uses: here they would hide JavaScript's own. */
 export { testFinite as isFinite, testNaN as isNaN };
 
 /** Whether each element is ∞ or -∞: bool; false for integers. */
-export function isInf(x: ArrayLike): MLXArray {
-  return applyUnary(isInfRow, x);
+export function isInf(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(isInfRow, x, options);
 }
 
 /** Whether each element is ∞: bool; false for integers. */
-export function isPosInf(x: ArrayLike): MLXArray {
-  return applyUnary(isPosInfRow, x);
+export function isPosInf(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(isPosInfRow, x, options);
 }
 
 /** Whether each element is -∞: bool; false for integers. */
-export function isNegInf(x: ArrayLike): MLXArray {
-  return applyUnary(isNegInfRow, x);
+export function isNegInf(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(isNegInfRow, x, options);
 }

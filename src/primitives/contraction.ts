@@ -3,6 +3,8 @@ import { ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply } from "./arithmetic.ts";
@@ -84,7 +86,8 @@ function swappedOrder(rank: number): number[] {
  * await matmul(array([[1, 2], [3, 4]]), array([[1, 0], [1, 1]])).tolist(); // [[3, 2], [7, 4]]
  * await matmul(array([[1, 2], [3, 4]]), array([1, 1])).tolist(); // [3, 7]
  */
-export function matmul(a: ArrayLike, b: ArrayLike): MLXArray {
+export function matmul(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("matmul", options, () => matmul(a, b));
   const [x, y] = floatingOperands("matmul", [a, b]);
   const shape = productShape(x.shape, y.shape);
   const left = x.ndim === 1 ? reshape(x, [1, x.size]) : x;
@@ -117,13 +120,15 @@ export function addmm(
   c: ArrayLike,
   a: ArrayLike,
   b: ArrayLike,
-  options: { readonly alpha?: number; readonly beta?: number } = {},
+  options: OperationOptions & { readonly alpha?: number; readonly beta?: number } = {},
 ): MLXArray {
-  const { alpha = 1, beta = 1 } = options;
-  const dtype = commonDtype("addmm", [c, a, b]);
-  const [bias, x, y] = promoted("addmm", [c, a, b], dtype);
-  const result = matmul(x ?? a, y ?? b);
-  return add(alpha === 1 ? result : multiply(result, alpha), beta === 1 ? (bias ?? c) : multiply(bias ?? c, beta));
+  return placed("addmm", options, () => {
+    const { alpha = 1, beta = 1 } = options;
+    const dtype = commonDtype("addmm", [c, a, b]);
+    const [bias, x, y] = promoted("addmm", [c, a, b], dtype);
+    const result = matmul(x ?? a, y ?? b);
+    return add(alpha === 1 ? result : multiply(result, alpha), beta === 1 ? (bias ?? c) : multiply(bias ?? c, beta));
+  });
 }
 
 /**
@@ -140,7 +145,9 @@ export function tensordot(
   a: ArrayLike,
   b: ArrayLike,
   axes: number | readonly [readonly number[], readonly number[]] = 2,
+  options?: OperationOptions,
 ): MLXArray {
+  if (options) return placed("tensordot", options, () => tensordot(a, b, axes));
   const [x, y] = floatingOperands("tensordot", [a, b]);
   const [axesX, axesY] =
     typeof axes === "number" ? [countedAxes(x.ndim - axes, axes), countedAxes(0, axes)] : [axes[0], axes[1]];
@@ -176,7 +183,8 @@ function lengths(x: MLXArray, axes: readonly number[]): Shape {
  * @example
  * await inner(array([1, 2]), array([3, 4])).item(); // 11
  */
-export function inner(a: ArrayLike, b: ArrayLike): MLXArray {
+export function inner(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("inner", options, () => inner(a, b));
   const [x, y] = [asArray("inner", a), asArray("inner", b)];
   return x.ndim === 0 || y.ndim === 0 ? multiply(x, y) : tensordot(x, y, [[-1], [-1]]);
 }
@@ -188,7 +196,8 @@ export function inner(a: ArrayLike, b: ArrayLike): MLXArray {
  * @example
  * await outer(array([1, 2]), array([3, 4])).tolist(); // [[3, 4], [6, 8]]
  */
-export function outer(a: ArrayLike, b: ArrayLike): MLXArray {
+export function outer(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("outer", options, () => outer(a, b));
   return multiply(reshape(asArray("outer", a), [-1, 1]), reshape(asArray("outer", b), [1, -1]));
 }
 
@@ -199,17 +208,23 @@ export function outer(a: ArrayLike, b: ArrayLike): MLXArray {
  * @example
  * await vecdot(array([[1, 2], [3, 4]]), array([1, 10])).tolist(); // [21, 43]
  */
-export function vecdot(a: ArrayLike, b: ArrayLike, options: { readonly axis?: number } = {}): MLXArray {
-  const { axis = -1 } = options;
-  const [x, y] = [asArray("vecdot", a), asArray("vecdot", b)];
-  const [n, m] = [x, y].map((array) => array.shape[normalizeAxis("vecdot", axis, array.ndim)]);
-  if (n !== m) {
-    throw new ShapeError(
-      "vecdot",
-      `lengths ${n} of ${formatShape(x.shape)} and ${m} of ${formatShape(y.shape)} along axis ${axis} differ`,
-    );
-  }
-  return sum(multiply(x, y), axis);
+export function vecdot(
+  a: ArrayLike,
+  b: ArrayLike,
+  options: OperationOptions & { readonly axis?: number } = {},
+): MLXArray {
+  return placed("vecdot", options, () => {
+    const { axis = -1 } = options;
+    const [x, y] = [asArray("vecdot", a), asArray("vecdot", b)];
+    const [n, m] = [x, y].map((array) => array.shape[normalizeAxis("vecdot", axis, array.ndim)]);
+    if (n !== m) {
+      throw new ShapeError(
+        "vecdot",
+        `lengths ${n} of ${formatShape(x.shape)} and ${m} of ${formatShape(y.shape)} along axis ${axis} differ`,
+      );
+    }
+    return sum(multiply(x, y), axis);
+  });
 }
 
 /**
@@ -220,7 +235,8 @@ export function vecdot(a: ArrayLike, b: ArrayLike, options: { readonly axis?: nu
  * @example
  * await kron(array([1, 2]), array([1, 10])).tolist(); // [1, 10, 2, 20]
  */
-export function kron(a: ArrayLike, b: ArrayLike): MLXArray {
+export function kron(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("kron", options, () => kron(a, b));
   const [x, y] = [asArray("kron", a), asArray("kron", b)];
   const rank = Math.max(x.ndim, y.ndim);
   const shapeX = [...new Array<number>(rank - x.ndim).fill(1), ...x.shape];

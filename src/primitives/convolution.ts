@@ -3,6 +3,8 @@ import { isFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { apply } from "../graph/primitive.ts";
 import type { ConvolutionParams } from "./convolution-row.ts";
 import { convolutionRow, paddedLength } from "./convolution-row.ts";
@@ -12,7 +14,7 @@ import { reshape } from "./views.ts";
 import { perAxis } from "./windowing.ts";
 
 /** The options of a convolution; each is a number for all spatial axes or one per axis. */
-export interface ConvolutionOptions {
+export interface ConvolutionOptions extends OperationOptions {
   /** How far the window moves; 1 unless given. */
   readonly stride?: number | readonly number[];
   /** Zeros before and after each axis; 0 unless given. */
@@ -24,7 +26,7 @@ export interface ConvolutionOptions {
 }
 
 /** The options of `convGeneral`. */
-export interface GeneralConvolutionOptions {
+export interface GeneralConvolutionOptions extends OperationOptions {
   readonly stride?: number | readonly number[];
   /** Zeros per axis on both sides, or `[before, after]` with a list of each. */
   readonly padding?: number | readonly number[] | readonly [readonly number[], readonly number[]];
@@ -77,17 +79,19 @@ function checkRank(operation: string, x: MLXArray, weights: MLXArray, rank: numb
 }
 
 function plain(operation: string, x: MLXArray, weights: MLXArray, rank: number, options: ConvolutionOptions): MLXArray {
-  checkRank(operation, x, weights, rank);
-  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
-  const low = perAxis(operation, "padding", padding, rank, 0);
-  return convolution(operation, x, weights, {
-    strides: perAxis(operation, "stride", stride, rank),
-    low,
-    high: low,
-    kernelDilations: perAxis(operation, "dilation", dilation, rank),
-    inputDilations: new Array<number>(rank).fill(1),
-    groups,
-    flip: false,
+  return placed(operation, options, () => {
+    checkRank(operation, x, weights, rank);
+    const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+    const low = perAxis(operation, "padding", padding, rank, 0);
+    return convolution(operation, x, weights, {
+      strides: perAxis(operation, "stride", stride, rank),
+      low,
+      high: low,
+      kernelDilations: perAxis(operation, "dilation", dilation, rank),
+      inputDilations: new Array<number>(rank).fill(1),
+      groups,
+      flip: false,
+    });
   });
 }
 
@@ -136,26 +140,28 @@ export function conv3d(x: MLXArray, weights: MLXArray, options: ConvolutionOptio
  * await convGeneral(x, ones([1, 2, 1]), { padding: [[1], [0]], inputDilation: 2 }).tolist(); // [[[1], [1], [2]]]
  */
 export function convGeneral(x: MLXArray, weights: MLXArray, options: GeneralConvolutionOptions = {}): MLXArray {
-  const rank = x.ndim - 2;
-  if (rank < 1) throw new ShapeError("convGeneral", `needs [batch, lengths…, channels], got ${formatShape(x.shape)}`);
-  checkRank("convGeneral", x, weights, rank);
-  const {
-    stride = 1,
-    padding = 0,
-    kernelDilation = 1,
-    inputDilation = 1,
-    groups = 1,
-    flip: isFlipped = false,
-  } = options;
-  const [low, high] = bothEnds(padding);
-  return convolution("convGeneral", x, weights, {
-    strides: perAxis("convGeneral", "stride", stride, rank),
-    low: perAxis("convGeneral", "padding", low, rank, Number.NEGATIVE_INFINITY),
-    high: perAxis("convGeneral", "padding", high, rank, Number.NEGATIVE_INFINITY),
-    kernelDilations: perAxis("convGeneral", "kernelDilation", kernelDilation, rank),
-    inputDilations: perAxis("convGeneral", "inputDilation", inputDilation, rank),
-    groups,
-    flip: isFlipped,
+  return placed("convGeneral", options, () => {
+    const rank = x.ndim - 2;
+    if (rank < 1) throw new ShapeError("convGeneral", `needs [batch, lengths…, channels], got ${formatShape(x.shape)}`);
+    checkRank("convGeneral", x, weights, rank);
+    const {
+      stride = 1,
+      padding = 0,
+      kernelDilation = 1,
+      inputDilation = 1,
+      groups = 1,
+      flip: isFlipped = false,
+    } = options;
+    const [low, high] = bothEnds(padding);
+    return convolution("convGeneral", x, weights, {
+      strides: perAxis("convGeneral", "stride", stride, rank),
+      low: perAxis("convGeneral", "padding", low, rank, Number.NEGATIVE_INFINITY),
+      high: perAxis("convGeneral", "padding", high, rank, Number.NEGATIVE_INFINITY),
+      kernelDilations: perAxis("convGeneral", "kernelDilation", kernelDilation, rank),
+      inputDilations: perAxis("convGeneral", "inputDilation", inputDilation, rank),
+      groups,
+      flip: isFlipped,
+    });
   });
 }
 
@@ -185,20 +191,22 @@ function transposed(
   rank: number,
   options: TransposedConvolutionOptions,
 ): MLXArray {
-  checkRank(operation, x, weights, rank);
-  const { stride = 1, padding = 0, dilation = 1, outputPadding = 0, groups = 1 } = options;
-  const paddings = perAxis(operation, "padding", padding, rank, 0);
-  const extra = perAxis(operation, "outputPadding", outputPadding, rank, 0);
-  const dilations = perAxis(operation, "dilation", dilation, rank);
-  const low = paddings.map((width, k) => (dilations[k] ?? 1) * ((weights.shape[k + 1] ?? 1) - 1) - width);
-  return convolution(operation, x, weights, {
-    strides: new Array<number>(rank).fill(1),
-    low,
-    high: low.map((width, k) => width + (extra[k] ?? 0)),
-    kernelDilations: dilations,
-    inputDilations: perAxis(operation, "stride", stride, rank),
-    groups,
-    flip: true,
+  return placed(operation, options, () => {
+    checkRank(operation, x, weights, rank);
+    const { stride = 1, padding = 0, dilation = 1, outputPadding = 0, groups = 1 } = options;
+    const paddings = perAxis(operation, "padding", padding, rank, 0);
+    const extra = perAxis(operation, "outputPadding", outputPadding, rank, 0);
+    const dilations = perAxis(operation, "dilation", dilation, rank);
+    const low = paddings.map((width, k) => (dilations[k] ?? 1) * ((weights.shape[k + 1] ?? 1) - 1) - width);
+    return convolution(operation, x, weights, {
+      strides: new Array<number>(rank).fill(1),
+      low,
+      high: low.map((width, k) => width + (extra[k] ?? 0)),
+      kernelDilations: dilations,
+      inputDilations: perAxis(operation, "stride", stride, rank),
+      groups,
+      flip: true,
+    });
   });
 }
 
@@ -238,19 +246,22 @@ export function convTransposed3d(x: MLXArray, weights: MLXArray, options: Transp
 export function convolve(
   a: MLXArray,
   b: MLXArray,
-  { mode = "full" }: { readonly mode?: "full" | "same" | "valid" } = {},
+  options: OperationOptions & { readonly mode?: "full" | "same" | "valid" } = {},
 ): MLXArray {
-  if (a.ndim !== 1 || b.ndim !== 1 || a.size === 0 || b.size === 0) {
-    throw new ShapeError(
-      "convolve",
-      `needs two vectors with elements, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
-    );
-  }
-  const [longer, shorter] = a.size >= b.size ? [a, b] : [b, a];
-  const overlap = shorter.size - 1;
-  const low = mode === "full" ? overlap : mode === "same" ? Math.floor(shorter.size / 2) : 0;
-  const high = mode === "full" ? overlap : mode === "same" ? overlap - low : 0;
-  const x = reshape(longer, [1, longer.size, 1]);
-  const result = convGeneral(x, reshape(shorter, [1, shorter.size, 1]), { padding: [[low], [high]], flip: true });
-  return reshape(result, [result.size]);
+  return placed("convolve", options, () => {
+    const { mode = "full" } = options;
+    if (a.ndim !== 1 || b.ndim !== 1 || a.size === 0 || b.size === 0) {
+      throw new ShapeError(
+        "convolve",
+        `needs two vectors with elements, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+      );
+    }
+    const [longer, shorter] = a.size >= b.size ? [a, b] : [b, a];
+    const overlap = shorter.size - 1;
+    const low = mode === "full" ? overlap : mode === "same" ? Math.floor(shorter.size / 2) : 0;
+    const high = mode === "full" ? overlap : mode === "same" ? overlap - low : 0;
+    const x = reshape(longer, [1, longer.size, 1]);
+    const result = convGeneral(x, reshape(shorter, [1, shorter.size, 1]), { padding: [[low], [high]], flip: true });
+    return reshape(result, [result.size]);
+  });
 }

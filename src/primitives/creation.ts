@@ -5,6 +5,8 @@ import { ArgumentError, DtypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { checkShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, greaterEqual } from "./comparison.ts";
@@ -15,8 +17,18 @@ import type { ArrayLike } from "./operands.ts";
 import { asArray, promoted } from "./operands.ts";
 import { broadcastTo, reshape } from "./views.ts";
 
+/** The options of what is created. */
+export interface CreationOptions extends OperationOptions {
+  readonly dtype?: Dtype;
+}
+
 /** The dtype of what is created, alone or as an option. */
-export type DtypeOption = Dtype | { readonly dtype?: Dtype };
+export type DtypeOption = Dtype | CreationOptions;
+
+/** What `body` makes, on the device that the options name. */
+function created(operation: string, option: DtypeOption | undefined, body: () => MLXArray): MLXArray {
+  return placed(operation, typeof option === "object" ? option : {}, body);
+}
 
 /** The dtype that `option` names. @throws {DtypeError} if it names none that exists */
 function dtypeOf(operation: string, option: DtypeOption | undefined): Dtype | undefined {
@@ -49,7 +61,9 @@ export function ones(shape: number | Shape, dtype?: DtypeOption): MLXArray {
 }
 
 function filled(operation: string, shape: number | Shape, value: number, dtype: DtypeOption | undefined): MLXArray {
-  return broadcastTo(constant(value, dtypeOf(operation, dtype) ?? "float32"), toShape(operation, shape));
+  return created(operation, dtype, () =>
+    broadcastTo(constant(value, dtypeOf(operation, dtype) ?? "float32"), toShape(operation, shape)),
+  );
 }
 
 /**
@@ -61,17 +75,19 @@ function filled(operation: string, shape: number | Shape, value: number, dtype: 
  * await full([2, 2], array([1, 2])).tolist(); // [[1, 2], [1, 2]]
  */
 export function full(shape: number | Shape, value: ArrayLike, dtype?: DtypeOption): MLXArray {
-  return broadcastTo(fillValue("full", value, dtypeOf("full", dtype)), toShape("full", shape));
+  return created("full", dtype, () =>
+    broadcastTo(fillValue("full", value, dtypeOf("full", dtype)), toShape("full", shape)),
+  );
 }
 
 /** Zeros in the shape and dtype of `x`, or in the dtype given. */
 export function zerosLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
-  return fullLike(x, 0, dtype);
+  return created("zerosLike", dtype, () => fullLike(x, 0, dtype));
 }
 
 /** Ones in the shape and dtype of `x`, or in the dtype given. */
 export function onesLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
-  return fullLike(x, 1, dtype);
+  return created("onesLike", dtype, () => fullLike(x, 1, dtype));
 }
 
 /**
@@ -80,8 +96,10 @@ export function onesLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
  * @throws {ShapeError} if `value` cannot be broadcast to the shape of `x`
  */
 export function fullLike(x: ArrayLike, value: ArrayLike, dtype?: DtypeOption): MLXArray {
-  const array = asArray("fullLike", x);
-  return broadcastTo(fillValue("fullLike", value, dtypeOf("fullLike", dtype) ?? array.dtype), array.shape);
+  return created("fullLike", dtype, () => {
+    const array = asArray("fullLike", x);
+    return broadcastTo(fillValue("fullLike", value, dtypeOf("fullLike", dtype) ?? array.dtype), array.shape);
+  });
 }
 
 /** `value` in `dtype`, its own unless given. */
@@ -94,7 +112,7 @@ function fillValue(operation: string, value: ArrayLike, dtype: Dtype | undefined
 export { zeros as empty, zerosLike as emptyLike };
 
 /** The options of `eye` and `tri`. */
-export interface DiagonalOptions {
+export interface DiagonalOptions extends OperationOptions {
   /** Columns; as many as rows unless given. */
   readonly m?: number;
   /** Which diagonal: 0 the main one, positive above it, negative below. */
@@ -115,8 +133,10 @@ export function eye(n: number, options: DiagonalOptions = {}): MLXArray {
 
 /** The [n, n] identity matrix, float32 unless a dtype is given. @throws {ShapeError} if `n` is no natural number */
 export function identity(n: number, dtype?: DtypeOption): MLXArray {
-  const chosen = dtypeOf("identity", dtype);
-  return eye(n, chosen ? { dtype: chosen } : {});
+  return created("identity", dtype, () => {
+    const chosen = dtypeOf("identity", dtype);
+    return eye(n, chosen ? { dtype: chosen } : {});
+  });
 }
 
 /**
@@ -133,12 +153,15 @@ export function tri(n: number, options: DiagonalOptions = {}): MLXArray {
 function fromPositions(
   operation: string,
   n: number,
-  { m = n, k = 0, dtype }: DiagonalOptions,
+  options: DiagonalOptions,
   holds: (row: MLXArray, column: MLXArray) => MLXArray,
 ): MLXArray {
-  const shape = toShape(operation, [n, m]);
-  const result = holds(add(iota(shape, 0, "int32"), k), iota(shape, 1, "int32"));
-  return castTo(result, dtypeOf(operation, dtype) ?? "float32");
+  return placed(operation, options, () => {
+    const { m = n, k = 0, dtype } = options;
+    const shape = toShape(operation, [n, m]);
+    const result = holds(add(iota(shape, 0, "int32"), k), iota(shape, 1, "int32"));
+    return castTo(result, dtypeOf(operation, dtype) ?? "float32");
+  });
 }
 
 /**
@@ -165,9 +188,11 @@ export function arange(...args: readonly (number | DtypeOption | undefined)[]): 
   }
   const dtype = dtypeOf("arange", option) ?? rangeDtype([start, stop, step]);
   if (dtype === "bool") throw new DtypeError("arange", "bool cannot count; use an integer dtype");
-  if (isFloating(dtype)) return progression(length, start, step, dtype);
-  const first_ = Math.trunc(start);
-  return progression(length, first_, Math.trunc(start + step) - first_, dtype);
+  return created("arange", option, () => {
+    if (isFloating(dtype)) return progression(length, start, step, dtype);
+    const whole = Math.trunc(start);
+    return progression(length, whole, Math.trunc(start + step) - whole, dtype);
+  });
 }
 
 function rangeDtype(numbers: readonly number[]): Dtype {
@@ -191,7 +216,7 @@ function wrapped(value: number, dtype: Dtype): MLXArray {
 }
 
 /** The options of `linspace`. */
-export interface LinspaceOptions {
+export interface LinspaceOptions extends OperationOptions {
   /** How many numbers; 50 unless given. */
   readonly num?: number;
   /** Float32 unless given. */
@@ -208,16 +233,18 @@ export interface LinspaceOptions {
 export function linspace(start: number, stop: number, options: number | LinspaceOptions = {}): MLXArray {
   const { num = 50, dtype = "float32" } = typeof options === "number" ? { num: options } : options;
   if (!Number.isInteger(num) || num < 0) throw new ArgumentError("linspace", `num is a natural number, got ${num}`);
-  const computed: Dtype = dtype === "float64" ? dtype : "float32";
-  const share = divide(iota([num], 0, computed), Math.max(num - 1, 1));
-  return castTo(
-    add(multiply(subtract(1, share), start), multiply(share, stop)),
-    dtypeOf("linspace", dtype) ?? computed,
-  );
+  return placed("linspace", typeof options === "number" ? {} : options, () => {
+    const computed: Dtype = dtype === "float64" ? dtype : "float32";
+    const share = divide(iota([num], 0, computed), Math.max(num - 1, 1));
+    return castTo(
+      add(multiply(subtract(1, share), start), multiply(share, stop)),
+      dtypeOf("linspace", dtype) ?? computed,
+    );
+  });
 }
 
 /** The options of `meshgrid`. */
-export interface MeshgridOptions {
+export interface MeshgridOptions extends OperationOptions {
   /** Whether the first array runs along the second axis ("xy", unless given) or along the first ("ij"). */
   readonly indexing?: "xy" | "ij";
   /** Leave the axes along which a result does not change at length 1. */
@@ -248,9 +275,11 @@ export function meshgrid(...args: readonly (MLXArray | MeshgridOptions)[]): MLXA
   arrays.forEach((array, position) => {
     shape[axisOf(position)] = array.size;
   });
-  return arrays.map((array, position) => {
-    const own = shape.map((length, axis) => (axis === axisOf(position) ? length : 1));
-    const column = reshape(array, own);
-    return sparse ? column : broadcastTo(column, shape);
-  });
+  return placed("meshgrid", options ?? {}, () =>
+    arrays.map((array, position) => {
+      const own = shape.map((length, axis) => (axis === axisOf(position) ? length : 1));
+      const column = reshape(array, own);
+      return sparse ? column : broadcastTo(column, shape);
+    }),
+  );
 }

@@ -1,6 +1,8 @@
 /** Diagonals and triangles of matrices. */
 import type { Dtype } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add } from "./arithmetic.ts";
@@ -16,7 +18,7 @@ import { padded } from "./slicing.ts";
 import { broadcastTo, moveAxis, reshape } from "./views.ts";
 
 /** Which diagonal of which matrices. */
-export interface DiagonalPlace {
+export interface DiagonalPlace extends OperationOptions {
   /** 0 is the main diagonal, positive above it, negative below. */
   readonly offset?: number;
   /** The axis of the rows; 0 unless given. */
@@ -71,10 +73,13 @@ function ontoDiagonal(x: MLXArray, rows: number, columns: number, offset: number
  * @example
  * await diagonal(array([[1, 2], [3, 4]])).tolist(); // [1, 4]
  */
-export function diagonal(x: MLXArray, { offset = 0, axis1, axis2 }: DiagonalPlace = {}): MLXArray {
-  const [rows, columns] = matrixAxes(x.shape, axis1, axis2);
-  const columnsLast = moveAxis(x, columns, -1);
-  return apply(diagonalRow, [moveAxis(columnsLast, rows < columns ? rows : rows - 1, -2)], { offset });
+export function diagonal(x: MLXArray, options: DiagonalPlace = {}): MLXArray {
+  return placed("diagonal", options, () => {
+    const { offset = 0, axis1, axis2 } = options;
+    const [rows, columns] = matrixAxes(x.shape, axis1, axis2);
+    const columnsLast = moveAxis(x, columns, -1);
+    return apply(diagonalRow, [moveAxis(columnsLast, rows < columns ? rows : rows - 1, -2)], { offset });
+  });
 }
 
 /**
@@ -84,7 +89,8 @@ export function diagonal(x: MLXArray, { offset = 0, axis1, axis2 }: DiagonalPlac
  * @example
  * await diag(array([1, 2])).tolist(); // [[1, 0], [0, 2]]
  */
-export function diag(x: MLXArray, offset = 0): MLXArray {
+export function diag(x: MLXArray, offset = 0, options?: OperationOptions): MLXArray {
+  if (options) return placed("diag", options, () => diag(x, offset));
   if (x.ndim === 2) return diagonal(x, { offset });
   const length = diagonalMatrixLength(x.shape, offset);
   return ontoDiagonal(x, length, length, offset);
@@ -97,19 +103,24 @@ export function diag(x: MLXArray, offset = 0): MLXArray {
  * @example
  * await trace(array([[1, 2], [3, 4]])).item(); // 5
  */
-export function trace(x: MLXArray, { dtype, ...place }: TraceOptions = {}): MLXArray {
-  const line = diagonal(x, place);
-  const result = sum(castTo(line, dtype ?? line.dtype), -1);
-  return dtype ? castTo(result, dtype) : result;
+export function trace(x: MLXArray, options: TraceOptions = {}): MLXArray {
+  return placed("trace", options, () => {
+    const { dtype, ...place } = options;
+    const line = diagonal(x, place);
+    const result = sum(castTo(line, dtype ?? line.dtype), -1);
+    return dtype ? castTo(result, dtype) : result;
+  });
 }
 
 /** `x` where the column is at most `k` right of the row, 0 elsewhere, over the last two axes. @throws {ShapeError} if there are fewer. */
-export function tril(x: MLXArray, k = 0): MLXArray {
+export function tril(x: MLXArray, k = 0, options?: OperationOptions): MLXArray {
+  if (options) return placed("tril", options, () => tril(x, k));
   return where(isBelow("tril", x, k), x, filledLike(x, 0));
 }
 
 /** `x` where the column is at least `k` right of the row, 0 elsewhere, over the last two axes. @throws {ShapeError} if there are fewer. */
-export function triu(x: MLXArray, k = 0): MLXArray {
+export function triu(x: MLXArray, k = 0, options?: OperationOptions): MLXArray {
+  if (options) return placed("triu", options, () => triu(x, k));
   return where(isBelow("triu", x, k - 1), filledLike(x, 0), x);
 }
 

@@ -1,6 +1,8 @@
 /** Division with a remainder, elementwise. */
 import { isFloating } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import type { ExprType } from "../ir/expr.ts";
 import { negative } from "./arithmetic.ts";
@@ -30,8 +32,8 @@ export const floorDivideRow: Primitive<null> = /* @__PURE__ */ binaryRow(
  * @example
  * await floorDivide(array([7, -7], "int32"), 2).tolist(); // [3, -4]
  */
-export function floorDivide(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(floorDivideRow, a, b);
+export function floorDivide(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(floorDivideRow, a, b, options);
 }
 
 /** a - b · ⌊a / b⌋. */
@@ -48,8 +50,8 @@ export const remainderRow: Primitive<null> = /* @__PURE__ */ binaryRow(
  * @example
  * await remainder(array([7, -7], "int32"), 3).tolist(); // [1, 2]
  */
-export function remainder(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(remainderRow, a, b);
+export function remainder(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(remainderRow, a, b, options);
 }
 
 /**
@@ -57,7 +59,8 @@ export function remainder(a: ArrayLike, b: ArrayLike): MLXArray {
  *
  * @throws {ShapeError} if the shapes cannot be broadcast
  */
-export function divmod(a: ArrayLike, b: ArrayLike): [MLXArray, MLXArray] {
+export function divmod(a: ArrayLike, b: ArrayLike, options?: OperationOptions): [MLXArray, MLXArray] {
+  if (options) return placed("divmod", options, () => divmod(a, b));
   return [floorDivide(a, b), remainder(a, b)];
 }
 

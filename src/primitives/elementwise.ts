@@ -2,12 +2,14 @@
 import type { Dtype } from "../base/dtype.ts";
 import { atLeastFloat } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { BinaryOp, Expr, Expressions, ScalarValue, UnaryOp } from "../ir/expr.ts";
 import { castRow, castTo } from "./cast.ts";
 import { only, pointwise } from "./families.ts";
-import { constant, constantRow } from "./leaf.ts";
+import { constant, constantOf } from "./leaf.ts";
 import type { ArrayLike } from "./operands.ts";
 import { aligned, asArray } from "./operands.ts";
 import { broadcastRow, broadcastTo } from "./views.ts";
@@ -49,17 +51,26 @@ export function pair<T>(name: string, [a, b]: readonly T[]): [T, T] {
 }
 
 /** `row` applied to `x` as it is. */
-export function applyUnary(row: Primitive<null>, x: ArrayLike): MLXArray {
+export function applyUnary(row: Primitive<null>, x: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed(row.name, options, () => applyUnary(row, x));
   return apply(row, [asArray(row.name, x)], null);
 }
 
 /** `row` applied to `x`, in float32 if that is no floating-point array. */
-export function applyFloating(row: Primitive<null>, x: ArrayLike): MLXArray {
+export function applyFloating(row: Primitive<null>, x: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed(row.name, options, () => applyFloating(row, x));
   return apply(row, [floatingArray(row.name, x)], null);
 }
 
 /** `row` applied to operands promoted to one dtype and broadcast to one shape. */
-export function applyBinary(row: Primitive<null>, a: ArrayLike, b: ArrayLike, floating = false): MLXArray {
+export function applyBinary(
+  row: Primitive<null>,
+  a: ArrayLike,
+  b: ArrayLike,
+  options?: OperationOptions,
+  floating = false,
+): MLXArray {
+  if (options) return placed(row.name, options, () => applyBinary(row, a, b, undefined, floating));
   return apply(row, aligned(row.name, [a, b], { floating }), null);
 }
 
@@ -78,6 +89,5 @@ export function filledLike(x: MLXArray, value: number | boolean): MLXArray {
 export function knownValue(x: MLXArray): ScalarValue | null {
   let source: MLXArray | undefined = x;
   while (source && (source.primitive === broadcastRow || source.primitive === castRow)) source = source.inputs[0];
-  if (source?.primitive !== constantRow || source.primitive.lowering.kind !== "constant") return null;
-  return source.primitive.lowering.value(source.params);
+  return source ? constantOf(source) : null;
 }

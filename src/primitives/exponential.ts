@@ -1,5 +1,7 @@
 /** Exponentials, logarithms, roots and powers, and the error function. */
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { add, divide, multiply, negative, reciprocal, square, squareRow, subtract } from "./arithmetic.ts";
 import { equal } from "./comparison.ts";
@@ -45,43 +47,43 @@ export const erfinvRow: Primitive<null> = /* @__PURE__ */ unaryRow("erfinv", "er
  * @example
  * await exp(array([0, 1])).tolist(); // ≈ [1, 2.71828]
  */
-export function exp(x: ArrayLike): MLXArray {
-  return applyFloating(expRow, x);
+export function exp(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(expRow, x, options);
 }
 
 /** `exp(x) - 1`, elementwise, exact near 0 too; float32 for integers and bool. */
-export function expm1(x: ArrayLike): MLXArray {
-  return applyFloating(expm1Row, x);
+export function expm1(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(expm1Row, x, options);
 }
 
 /** Natural logarithm of each element; -∞ for 0, NaN for negative ones; float32 for integers and bool. */
-export function log(x: ArrayLike): MLXArray {
-  return applyFloating(logRow, x);
+export function log(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(logRow, x, options);
 }
 
 /** Logarithm to base 2, elementwise; float32 for integers and bool. */
-export function log2(x: ArrayLike): MLXArray {
-  return applyFloating(log2Row, x);
+export function log2(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(log2Row, x, options);
 }
 
 /** Logarithm to base 10, elementwise; float32 for integers and bool. */
-export function log10(x: ArrayLike): MLXArray {
-  return applyFloating(log10Row, x);
+export function log10(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(log10Row, x, options);
 }
 
 /** `log(1 + x)`, elementwise, exact near 0 too; float32 for integers and bool. */
-export function log1p(x: ArrayLike): MLXArray {
-  return applyFloating(log1pRow, x);
+export function log1p(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(log1pRow, x, options);
 }
 
 /** Square root of each element, NaN for negative ones; float32 for integers and bool. */
-export function sqrt(x: ArrayLike): MLXArray {
-  return applyFloating(sqrtRow, x);
+export function sqrt(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(sqrtRow, x, options);
 }
 
 /** `1 / sqrt(x)`, elementwise; float32 for integers and bool. */
-export function rsqrt(x: ArrayLike): MLXArray {
-  return applyFloating(rsqrtRow, x);
+export function rsqrt(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(rsqrtRow, x, options);
 }
 
 /**
@@ -90,18 +92,18 @@ export function rsqrt(x: ArrayLike): MLXArray {
  * @example
  * await sigmoid(array([0, 100, -100])).tolist(); // ≈ [0.5, 1, 0]
  */
-export function sigmoid(x: ArrayLike): MLXArray {
-  return applyFloating(sigmoidRow, x);
+export function sigmoid(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(sigmoidRow, x, options);
 }
 
 /** The error function `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise; float32 for integers and bool. */
-export function erf(x: ArrayLike): MLXArray {
-  return applyFloating(erfRow, x);
+export function erf(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(erfRow, x, options);
 }
 
 /** The inverse of `erf`, elementwise: ±∞ at ±1, NaN beyond; float32 for integers and bool. */
-export function erfinv(x: ArrayLike): MLXArray {
-  return applyFloating(erfinvRow, x);
+export function erfinv(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(erfinvRow, x, options);
 }
 
 /** aᵇ. A negative integer exponent gives 0. */
@@ -122,7 +124,8 @@ export const powerRow: Primitive<null> = /* @__PURE__ */ binaryRow(
  * @example
  * await power(array([2, 3]), 2).tolist(); // [4, 9]
  */
-export function power(a: ArrayLike, b: ArrayLike): MLXArray {
+export function power(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("power", options, () => power(a, b));
   if (b === 2) return applyUnary(squareRow, promoted("power", [a], commonDtype("power", [a, b]))[0] ?? a);
   return applyBinary(powerRow, a, b);
 }
@@ -149,6 +152,6 @@ export const logAddExpRow: Primitive<null> = /* @__PURE__ */ binaryRow(
  * @example
  * await logAddExp(array([1000]), 1000).tolist(); // ≈ [1000.6931]
  */
-export function logAddExp(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(logAddExpRow, a, b, true);
+export function logAddExp(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(logAddExpRow, a, b, options, true);
 }

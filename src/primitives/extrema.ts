@@ -9,7 +9,7 @@ import { only } from "./families.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
 import type { AxisOrOptions, ReduceOptions, ReduceParams } from "./reductions.ts";
-import { keepAxes, reduceOver, reduction, splitAxis, spread, sum } from "./reductions.ts";
+import { keepAxes, overAxes, reduceOver, reduction, spread, sum } from "./reductions.ts";
 import { pickAxes } from "./shape-rules.ts";
 
 /** Elements that equal the extremum share its derivative evenly. */
@@ -46,9 +46,10 @@ export const anyRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("any", 
 export const allRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("all", "min", noTruthTangent);
 
 function pick(row: Primitive<ReduceParams>, x: ArrayLike, axis: AxisOrOptions, options: ReduceOptions): MLXArray {
-  const array = asArray(row.name, x);
-  const [axes, rest] = splitAxis(axis, options);
-  return reduceOver(row, array, pickAxes(row.name, array.shape, axes), rest);
+  return overAxes(row.name, axis, options, (axes, rest) => {
+    const array = asArray(row.name, x);
+    return reduceOver(row, array, pickAxes(row.name, array.shape, axes), rest);
+  });
 }
 
 /**
@@ -77,11 +78,12 @@ function position(
   axisOrOptions: number | ReduceOptions | undefined,
   options: ReduceOptions,
 ): MLXArray {
-  const array = asArray(row.name, x);
-  const [axis, { keepAxes: isKept }] = splitAxis(axisOrOptions, options);
-  const axes = pickAxes(row.name, array.shape, axis);
-  const result = apply(row, [array], { axes });
-  return isKept ? keepAxes(result, array.shape, axes) : result;
+  return overAxes(row.name, axisOrOptions, options, (axis, { keepAxes: isKept }) => {
+    const array = asArray(row.name, x);
+    const axes = pickAxes(row.name, array.shape, axis);
+    const result = apply(row, [array], { axes });
+    return isKept ? keepAxes(result, array.shape, axes) : result;
+  });
 }
 
 /**
@@ -108,7 +110,9 @@ export function argMin(x: ArrayLike, axis?: number | ReduceOptions, options: Red
 
 /** Whether any element over `axis` (one, several, or all) is other than 0: bool; false where there is none. */
 export function any(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
-  return reduceOver(anyRow, castTo(asArray("any", x), "bool"), axis, options);
+  return overAxes("any", axis, options, (axes, rest) =>
+    reduceOver(anyRow, castTo(asArray("any", x), "bool"), axes, rest),
+  );
 }
 
 /**
@@ -118,5 +122,7 @@ export function any(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions =
  * await all(array([[1, 0], [2, 3]]), 1).tolist(); // [false, true]
  */
 export function all(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
-  return reduceOver(allRow, castTo(asArray("all", x), "bool"), axis, options);
+  return overAxes("all", axis, options, (axes, rest) =>
+    reduceOver(allRow, castTo(asArray("all", x), "bool"), axes, rest),
+  );
 }

@@ -4,6 +4,8 @@ import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { attentionRow } from "./attention-row.ts";
@@ -26,7 +28,8 @@ import { asArray } from "./operands.ts";
  * @example
  * await fast.rmsNorm(array([3, 4]), ones([2])).tolist(); // ≈ [0.84852803, 1.1313708]
  */
-export function rmsNorm(x: MLXArray, weight?: MLXArray | null, eps = 1e-5): MLXArray {
+export function rmsNorm(x: MLXArray, weight?: MLXArray | null, eps = 1e-5, options?: OperationOptions): MLXArray {
+  if (options) return placed("rmsNorm", options, () => rmsNorm(x, weight, eps));
   return normalized(rmsNormRow, x, weight ?? null, null, eps);
 }
 
@@ -45,7 +48,14 @@ export function rmsNorm(x: MLXArray, weight?: MLXArray | null, eps = 1e-5): MLXA
  * @example
  * await fast.layerNorm(array([1, 3])).tolist(); // ≈ [-0.999995, 0.999995]
  */
-export function layerNorm(x: MLXArray, weight?: MLXArray | null, bias?: MLXArray | null, eps = 1e-5): MLXArray {
+export function layerNorm(
+  x: MLXArray,
+  weight?: MLXArray | null,
+  bias?: MLXArray | null,
+  eps = 1e-5,
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("layerNorm", options, () => layerNorm(x, weight, bias, eps));
   return normalized(layerNormRow, x, weight ?? null, bias ?? null, eps);
 }
 
@@ -71,7 +81,7 @@ function normalized(
 }
 
 /** The options of `rope`. */
-export interface RopeOptions {
+export interface RopeOptions extends OperationOptions {
   /** Whether neighbouring features are rotated together, and not those half the features apart. */
   readonly traditional?: boolean;
   /** The base of the angular frequencies, 10000 unless given; null if `freqs` gives the periods instead. */
@@ -97,30 +107,32 @@ export interface RopeOptions {
  * await fast.rope(array([[1, 0]]), 2, { offset: 1 }).tolist(); // ≈ [[0.5403023, 0.84147096]]
  */
 export function rope(x: MLXArray, dims: number, options: RopeOptions = {}): MLXArray {
-  const { traditional = false, scale = 1, offset = 0, freqs = null } = options;
-  const base = options.base === undefined ? (freqs ? null : 10000) : options.base;
-  requireFloating("rope", x.dtype);
-  if (x.ndim < 2 || dims > (x.shape.at(-1) ?? 0)) {
-    throw new ShapeError("rope", `needs [..., rows, at least ${dims} features], got ${formatShape(x.shape)}`);
-  }
-  if (dims <= 0 || dims % 2 !== 0) throw new ArgumentError("rope", `dims is even and positive, got ${dims}`);
-  if ((base === null) === (freqs === null)) throw new ArgumentError("rope", "needs either a base or freqs");
-  const start = asArray("rope", offset);
-  if (start.ndim > 1 || (start.ndim === 1 && (x.ndim < 3 || start.size !== x.shape[0]))) {
-    throw new ShapeError("rope", `offset is a scalar or one per first axis, got ${formatShape(start.shape)}`);
-  }
-  if (freqs && (freqs.ndim !== 1 || freqs.size !== dims / 2)) {
-    throw new ShapeError("rope", `freqs must be [${dims / 2}], got ${formatShape(freqs.shape)}`);
-  }
-  const params = { dims, isTraditional: traditional, base, scale };
-  return apply(ropeRow, freqs ? [x, start, freqs] : [x, start], params);
+  return placed("rope", options, () => {
+    const { traditional = false, scale = 1, offset = 0, freqs = null } = options;
+    const base = options.base === undefined ? (freqs ? null : 10000) : options.base;
+    requireFloating("rope", x.dtype);
+    if (x.ndim < 2 || dims > (x.shape.at(-1) ?? 0)) {
+      throw new ShapeError("rope", `needs [..., rows, at least ${dims} features], got ${formatShape(x.shape)}`);
+    }
+    if (dims <= 0 || dims % 2 !== 0) throw new ArgumentError("rope", `dims is even and positive, got ${dims}`);
+    if ((base === null) === (freqs === null)) throw new ArgumentError("rope", "needs either a base or freqs");
+    const start = asArray("rope", offset);
+    if (start.ndim > 1 || (start.ndim === 1 && (x.ndim < 3 || start.size !== x.shape[0]))) {
+      throw new ShapeError("rope", `offset is a scalar or one per first axis, got ${formatShape(start.shape)}`);
+    }
+    if (freqs && (freqs.ndim !== 1 || freqs.size !== dims / 2)) {
+      throw new ShapeError("rope", `freqs must be [${dims / 2}], got ${formatShape(freqs.shape)}`);
+    }
+    const params = { dims, isTraditional: traditional, base, scale };
+    return apply(ropeRow, freqs ? [x, start, freqs] : [x, start], params);
+  });
 }
 
 /** What keeps queries from seeing keys: nothing, the order of time, or an array (boolean, or added to the scores). */
 export type AttentionMask = "causal" | MLXArray | null;
 
 /** The options of `scaledDotProductAttention`. */
-export interface AttentionOptions {
+export interface AttentionOptions extends OperationOptions {
   /** What the products of queries and keys are multiplied with, usually `1 / √features`. */
   readonly scale: number;
   /**
@@ -149,22 +161,25 @@ export function scaledDotProductAttention(
   queries: MLXArray,
   keys: MLXArray,
   values: MLXArray,
-  { scale, mask = null }: AttentionOptions,
+  options: AttentionOptions,
 ): MLXArray {
-  const name = "scaledDotProductAttention";
-  for (const tensor of [queries, keys, values]) requireFloating(name, tensor.dtype);
-  checkShapes(queries.shape, keys.shape, values.shape);
-  const dtype = [queries, keys, values].map((tensor) => tensor.dtype).reduce(promote);
-  const tensors = [queries, keys, values].map((tensor) => castTo(tensor, dtype));
-  if (mask === null || mask === "causal") return apply(attentionRow, tensors, { scale, isCausal: mask === "causal" });
-  if (!(mask instanceof MLXArray)) {
-    throw new DtypeError(name, `mask is "causal", an array or null, got ${JSON.stringify(mask)}`);
-  }
-  const scores = [...queries.shape.slice(0, -1), keys.shape.at(-2) ?? 0];
-  if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
-    throw new ShapeError(name, `the mask ${formatShape(mask.shape)} does not broadcast to ${formatShape(scores)}`);
-  }
-  return apply(attentionRow, [...tensors, mask], { scale, isCausal: false });
+  return placed("scaledDotProductAttention", options, () => {
+    const { scale, mask = null } = options;
+    const name = "scaledDotProductAttention";
+    for (const tensor of [queries, keys, values]) requireFloating(name, tensor.dtype);
+    checkShapes(queries.shape, keys.shape, values.shape);
+    const dtype = [queries, keys, values].map((tensor) => tensor.dtype).reduce(promote);
+    const tensors = [queries, keys, values].map((tensor) => castTo(tensor, dtype));
+    if (mask === null || mask === "causal") return apply(attentionRow, tensors, { scale, isCausal: mask === "causal" });
+    if (!(mask instanceof MLXArray)) {
+      throw new DtypeError(name, `mask is "causal", an array or null, got ${JSON.stringify(mask)}`);
+    }
+    const scores = [...queries.shape.slice(0, -1), keys.shape.at(-2) ?? 0];
+    if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
+      throw new ShapeError(name, `the mask ${formatShape(mask.shape)} does not broadcast to ${formatShape(scores)}`);
+    }
+    return apply(attentionRow, [...tensors, mask], { scale, isCausal: false });
+  });
 }
 
 function checkShapes(queries: Shape, keys: Shape, values: Shape): void {

@@ -3,6 +3,8 @@ import { kindOf } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { Expr, Expressions } from "../ir/expr.ts";
@@ -97,7 +99,8 @@ function withinAxis(e: Expressions, value: Expr, { dtype }: Aval, length: number
  * await take(array([[1, 2], [3, 4]]), array([1, 1], "int32"), 0).tolist(); // [[3, 4], [3, 4]]
  * await take(array([[1, 2], [3, 4]]), -1).item(); // 4
  */
-export function take(x: MLXArray, indices: MLXArray | number, axis?: number): MLXArray {
+export function take(x: MLXArray, indices: MLXArray | number, axis?: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("take", options, () => take(x, indices, axis));
   const source = axis === undefined ? reshape(x, [x.size]) : x;
   const along = normalizeAxis("take", axis ?? 0, source.ndim);
   const { shape } = source;
@@ -123,7 +126,13 @@ export function take(x: MLXArray, indices: MLXArray | number, axis?: number): ML
  * const x = array([[3, 1, 2], [4, 6, 5]]);
  * await takeAlongAxis(x, argSort(x, 1), 1).tolist(); // [[1, 2, 3], [4, 5, 6]]
  */
-export function takeAlongAxis(x: MLXArray, indices: MLXArray, axis?: number | null): MLXArray {
+export function takeAlongAxis(
+  x: MLXArray,
+  indices: MLXArray,
+  axis?: number | null,
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("takeAlongAxis", options, () => takeAlongAxis(x, indices, axis));
   if (axis === undefined || axis === null) {
     return takeAlongAxis(reshape(x, [x.size]), reshape(indices, [indices.size]), 0);
   }

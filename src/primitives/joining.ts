@@ -3,6 +3,8 @@ import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { alignBatch, only, view } from "./families.ts";
@@ -129,7 +131,8 @@ function firstOf(operation: string, arrays: readonly MLXArray[]): MLXArray {
  * @example
  * await concatenate([array([1, 2]), array([3])]).tolist(); // [1, 2, 3]
  */
-export function concatenate(arrays: readonly MLXArray[], axis = 0): MLXArray {
+export function concatenate(arrays: readonly MLXArray[], axis = 0, options?: OperationOptions): MLXArray {
+  if (options) return placed("concatenate", options, () => concatenate(arrays, axis));
   const first = firstOf("concatenate", arrays);
   const along = normalizeAxis("concatenate", axis, first.ndim);
   const parts = promoted("concatenate", arrays);
@@ -146,7 +149,8 @@ export function concatenate(arrays: readonly MLXArray[], axis = 0): MLXArray {
  * @example
  * await stack([array([1, 2]), array([3, 4])], 1).tolist(); // [[1, 3], [2, 4]]
  */
-export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
+export function stack(arrays: readonly MLXArray[], axis = 0, options?: OperationOptions): MLXArray {
+  if (options) return placed("stack", options, () => stack(arrays, axis));
   const first = firstOf("stack", arrays);
   stackedAval(arrays);
   const at = normalizeAxis("stack", axis, first.ndim + 1);
@@ -166,7 +170,13 @@ export function stack(arrays: readonly MLXArray[], axis = 0): MLXArray {
  * await Promise.all(halves.map((half) => half.tolist())); // [[1, 2], [3, 4]]
  * split(array([1, 2, 3, 4]), [1, 3]).map((piece) => piece.size); // [1, 2, 1]
  */
-export function split(x: MLXArray, parts: number | readonly number[], axis = 0): MLXArray[] {
+export function split(
+  x: MLXArray,
+  parts: number | readonly number[],
+  axis = 0,
+  options?: OperationOptions,
+): MLXArray[] {
+  if (options) return placed("split", options, () => split(x, parts, axis));
   const along = normalizeAxis("split", axis, x.ndim);
   return piecesOf(x.shape, along, parts).map(({ start, length }) => sliceAxis(x, along, start, length));
 }
@@ -179,10 +189,12 @@ export function split(x: MLXArray, parts: number | readonly number[], axis = 0):
  * const rows = unstack(array([[1, 2], [3, 4]]));
  * await Promise.all(rows.map((row) => row.tolist())); // [[1, 2], [3, 4]]
  */
-export function unstack(x: MLXArray, options: { readonly axis?: number } = {}): MLXArray[] {
-  const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);
-  const rest = x.shape.filter((_, k) => k !== axis);
-  return Array.from({ length: x.shape[axis] ?? 0 }, (_, k) => reshape(sliceAxis(x, axis, k, 1), rest));
+export function unstack(x: MLXArray, options: OperationOptions & { readonly axis?: number } = {}): MLXArray[] {
+  return placed("unstack", options, () => {
+    const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);
+    const rest = x.shape.filter((_, k) => k !== axis);
+    return Array.from({ length: x.shape[axis] ?? 0 }, (_, k) => reshape(sliceAxis(x, axis, k, 1), rest));
+  });
 }
 
 /** Element i along each axis of the result is element `i - shifts[axis]` of the input, around the end. */
@@ -220,7 +232,13 @@ function shifted(x: MLXArray, shifts: readonly number[]): MLXArray {
  * @example
  * await roll(array([1, 2, 3]), 1).tolist(); // [3, 1, 2]
  */
-export function roll(x: MLXArray, shift: number | readonly number[], axis?: number | readonly number[]): MLXArray {
+export function roll(
+  x: MLXArray,
+  shift: number | readonly number[],
+  axis?: number | readonly number[],
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("roll", options, () => roll(x, shift, axis));
   const list = typeof shift === "number" ? [shift] : shift;
   if (axis === undefined) {
     return reshape(shifted(reshape(x, [x.size]), [list.reduce((sum, one) => sum + one, 0)]), x.shape);

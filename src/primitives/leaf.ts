@@ -63,6 +63,11 @@ function unroundedConstant(value: ScalarValue, dtype: Dtype): MLXArray {
   return apply(constantRow, [], { value, dtype });
 }
 
+/** The value of `x` if it is a constant itself; else null. */
+export function constantOf({ primitive: { lowering }, params }: MLXArray): ScalarValue | null {
+  return lowering.kind === "constant" ? lowering.value(params) : null;
+}
+
 /** `value` as the element type `dtype` holds it. @throws {DtypeError} if it would overflow an integer type. */
 export function scalarOf(value: number | bigint | boolean, dtype: Dtype): ScalarValue {
   if (dtype === "bool") return value ? 1 : 0;

@@ -3,6 +3,8 @@ import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import { DtypeError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { BinaryOp } from "../ir/expr.ts";
@@ -48,23 +50,23 @@ export const bitwiseInvertRow: Primitive<null> = /* @__PURE__ */ pointwise<null>
  * @example
  * await bitwiseAnd(array([6, 3], "int32"), 5).tolist(); // [4, 1]
  */
-export function bitwiseAnd(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(bitwiseAndRow, a, b);
+export function bitwiseAnd(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(bitwiseAndRow, a, b, options);
 }
 
 /** Bits set in either operand, elementwise. @throws {DtypeError} for floating-point operands */
-export function bitwiseOr(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(bitwiseOrRow, a, b);
+export function bitwiseOr(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(bitwiseOrRow, a, b, options);
 }
 
 /** Bits set in exactly one operand, elementwise. @throws {DtypeError} for floating-point operands */
-export function bitwiseXor(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(bitwiseXorRow, a, b);
+export function bitwiseXor(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(bitwiseXorRow, a, b, options);
 }
 
 /** All bits of each element flipped; on bool, not. @throws {DtypeError} for a floating-point operand */
-export function bitwiseInvert(x: ArrayLike): MLXArray {
-  return applyUnary(bitwiseInvertRow, x);
+export function bitwiseInvert(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(bitwiseInvertRow, x, options);
 }
 
 /**
@@ -74,43 +76,50 @@ export function bitwiseInvert(x: ArrayLike): MLXArray {
  * @example
  * await leftShift(array([1, 3], "int32"), 2).tolist(); // [4, 12]
  */
-export function leftShift(a: ArrayLike, b: ArrayLike): MLXArray {
-  return shift(leftShiftRow, a, b);
+export function leftShift(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return shift(leftShiftRow, a, b, options);
 }
 
 /** Each element of `a` with its bits moved down by `b`; negative numbers stay negative. @throws {DtypeError} for floating-point operands */
-export function rightShift(a: ArrayLike, b: ArrayLike): MLXArray {
-  return shift(rightShiftRow, a, b);
+export function rightShift(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return shift(rightShiftRow, a, b, options);
 }
 
 /** Another name of `leftShift`. */
 /** Another name of `rightShift`. */
 export { leftShift as bitwiseLeftShift, rightShift as bitwiseRightShift };
 
-function shift(row: Primitive<null>, a: ArrayLike, b: ArrayLike): MLXArray {
+function shift(row: Primitive<null>, a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed(row.name, options, () => shift(row, a, b));
   const common = commonDtype(row.name, [a, b]);
   const arrays = promoted(row.name, [a, b], common === "bool" ? "uint8" : common);
   return apply(row, broadcasted(row.name, arrays), null);
 }
 
-function ofTruth(operation: string, row: Primitive<null>, operands: readonly ArrayLike[]): MLXArray {
+function ofTruth(
+  operation: string,
+  row: Primitive<null>,
+  operands: readonly ArrayLike[],
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed(operation, options, () => ofTruth(operation, row, operands));
   const truths = operands.map((x) => castTo(asArray(operation, x), "bool"));
   return apply(row, broadcasted(operation, truths), null);
 }
 
 /** Whether both operands are other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
-export function logicalAnd(a: ArrayLike, b: ArrayLike): MLXArray {
-  return ofTruth("logicalAnd", bitwiseAndRow, [a, b]);
+export function logicalAnd(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return ofTruth("logicalAnd", bitwiseAndRow, [a, b], options);
 }
 
 /** Whether either operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
-export function logicalOr(a: ArrayLike, b: ArrayLike): MLXArray {
-  return ofTruth("logicalOr", bitwiseOrRow, [a, b]);
+export function logicalOr(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return ofTruth("logicalOr", bitwiseOrRow, [a, b], options);
 }
 
 /** Whether exactly one operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
-export function logicalXor(a: ArrayLike, b: ArrayLike): MLXArray {
-  return ofTruth("logicalXor", bitwiseXorRow, [a, b]);
+export function logicalXor(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return ofTruth("logicalXor", bitwiseXorRow, [a, b], options);
 }
 
 /**
@@ -119,6 +128,6 @@ export function logicalXor(a: ArrayLike, b: ArrayLike): MLXArray {
  * @example
  * await logicalNot(array([0, 2.5])).tolist(); // [true, false]
  */
-export function logicalNot(x: ArrayLike): MLXArray {
-  return ofTruth("logicalNot", bitwiseInvertRow, [x]);
+export function logicalNot(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return ofTruth("logicalNot", bitwiseInvertRow, [x], options);
 }

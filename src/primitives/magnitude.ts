@@ -1,6 +1,7 @@
 /** Elementwise: magnitude and sign, the greater and the lesser of two. */
 import { isFloating, kindOf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import type { Expr } from "../ir/expr.ts";
 import { castTo } from "./cast.ts";
@@ -21,8 +22,8 @@ export const absRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  * @example
  * await abs(array([-1.5, 2])).tolist(); // [1.5, 2]
  */
-export function abs(x: ArrayLike): MLXArray {
-  return applyUnary(absRow, x);
+export function abs(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(absRow, x, options);
 }
 
 /** -1, 0 or 1; 0 for NaN. */
@@ -39,8 +40,8 @@ export const signRow: Primitive<null> = /* @__PURE__ */ unaryRow("sign", (e, x) 
  * @example
  * await sign(array([-3, 0, 7])).tolist(); // [-1, 0, 1]
  */
-export function sign(x: ArrayLike): MLXArray {
-  return applyUnary(signRow, x);
+export function sign(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(signRow, x, options);
 }
 
 /** The greater one; NaN if either is. Where they are equal the derivative goes to `b`. */
@@ -58,8 +59,8 @@ export const maximumRow: Primitive<null> = /* @__PURE__ */ binaryRow(
  * @example
  * await maximum(array([1, 5]), 3).tolist(); // [3, 5]
  */
-export function maximum(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(maximumRow, a, b);
+export function maximum(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(maximumRow, a, b, options);
 }
 
 /** The lesser one; NaN if either is. Where they are equal the derivative goes to `b`. */
@@ -77,8 +78,8 @@ export const minimumRow: Primitive<null> = /* @__PURE__ */ binaryRow(
  * @example
  * await minimum(array([1, 5]), 3).tolist(); // [1, 3]
  */
-export function minimum(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(minimumRow, a, b);
+export function minimum(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(minimumRow, a, b, options);
 }
 
 /** Whether elements of `x` can be negative. */

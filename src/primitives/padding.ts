@@ -2,6 +2,8 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { castTo } from "./cast.ts";
 import { concatenate } from "./joining.ts";
 import { constant } from "./leaf.ts";
@@ -12,7 +14,7 @@ import { broadcastTo } from "./views.ts";
 export type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
 
 /** The options of `pad`. */
-export interface PadOptions {
+export interface PadOptions extends OperationOptions {
   /** What the new positions hold: one value, the nearest element, or the array mirrored without or with its edge. */
   readonly mode?: "constant" | "edge" | "reflect" | "symmetric";
   /** The value for mode `constant`; 0 unless given. */
@@ -32,21 +34,23 @@ export interface PadOptions {
  * await pad(array([1, 2, 3]), [[2, 0]], { mode: "reflect" }).tolist(); // [3, 2, 1, 2, 3]
  */
 export function pad(x: MLXArray, width: PadWidth, options: PadOptions = {}): MLXArray {
-  const widths = widthsOf(x, width);
-  const { mode = "constant", constantValues = 0 } = options;
-  if (mode === "constant") {
-    const isArray = constantValues instanceof MLXArray;
-    const fill = isArray ? castTo(constantValues, x.dtype) : constant(constantValues, x.dtype);
-    return padded(
-      x,
-      widths.map(([low]) => low),
-      widths.map(([, high]) => high),
-      fill,
-    );
-  }
-  if (mode !== "edge" && mode !== "reflect" && mode !== "symmetric")
-    throw new ArgumentError("pad", `mode is "constant", "edge", "reflect" or "symmetric", got ${String(mode)}`);
-  return widths.reduce((result, [low, high], axis) => padAxis(result, axis, low, high, mode), x);
+  return placed("pad", options, () => {
+    const widths = widthsOf(x, width);
+    const { mode = "constant", constantValues = 0 } = options;
+    if (mode === "constant") {
+      const isArray = constantValues instanceof MLXArray;
+      const fill = isArray ? castTo(constantValues, x.dtype) : constant(constantValues, x.dtype);
+      return padded(
+        x,
+        widths.map(([low]) => low),
+        widths.map(([, high]) => high),
+        fill,
+      );
+    }
+    if (mode !== "edge" && mode !== "reflect" && mode !== "symmetric")
+      throw new ArgumentError("pad", `mode is "constant", "edge", "reflect" or "symmetric", got ${String(mode)}`);
+    return widths.reduce((result, [low, high], axis) => padAxis(result, axis, low, high, mode), x);
+  });
 }
 
 function padAxis(

@@ -3,6 +3,8 @@ import { promote, requireFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, divide, multiply, negative, subtract } from "./arithmetic.ts";
@@ -22,7 +24,7 @@ import { swapAxes } from "./shaping.ts";
 import { reshape } from "./views.ts";
 
 /** How weights are packed. */
-export interface QuantizationOptions {
+export interface QuantizationOptions extends OperationOptions {
   /** Neighbouring weights that share a scale and a bias: 32, 64 or 128; 64 unless given. */
   readonly groupSize?: number;
   /** Bits of a weight: 2, 3, 4, 5, 6 or 8; 4 unless given. */
@@ -67,28 +69,30 @@ function packingOf(operation: string, { groupSize = 64, bits = 4 }: Quantization
  * (await dequantize(packed, scales, biases).at(0, 0).item()); // 1
  */
 export function quantize(w: MLXArray, options: QuantizationOptions = {}): [MLXArray, MLXArray, MLXArray] {
-  const { groupSize, bits } = packingOf("quantize", options);
-  requireFloating("quantize", w.dtype);
-  const features = w.shape.at(-1) ?? 0;
-  if (w.ndim < 2 || features % groupSize !== 0) {
-    throw new ShapeError("quantize", `needs [..., rows, a multiple of ${groupSize}], got ${formatShape(w.shape)}`);
-  }
-  const leading = w.shape.slice(0, -1);
-  const grouped = reshape(castTo(w, "float32"), [...leading, features / groupSize, groupSize]);
-  const [least, most] = [min(grouped, -1, { keepAxes: true }), max(grouped, -1, { keepAxes: true })];
-  const levels = 2 ** bits - 1;
-  const isLeastFurther = greater(abs(least), abs(most));
-  const step = maximum(divide(subtract(most, least), levels), 1e-7);
-  const signed = where(isLeastFurther, step, negative(step));
-  const edge = where(isLeastFurther, least, most);
-  const level = round(divide(edge, signed));
-  const hasEdge = notEqual(level, 0);
-  const scale = where(hasEdge, divide(edge, level), signed);
-  const bias = where(hasEdge, edge, 0);
-  const whole = castTo(clip(round(divide(subtract(grouped, bias), scale)), 0, levels), "uint32");
-  const packed = pack(reshape(whole, [...leading, features]), bits);
-  const perGroup = [...leading, features / groupSize];
-  return [packed, castTo(reshape(scale, perGroup), w.dtype), castTo(reshape(bias, perGroup), w.dtype)];
+  return placed("quantize", options, () => {
+    const { groupSize, bits } = packingOf("quantize", options);
+    requireFloating("quantize", w.dtype);
+    const features = w.shape.at(-1) ?? 0;
+    if (w.ndim < 2 || features % groupSize !== 0) {
+      throw new ShapeError("quantize", `needs [..., rows, a multiple of ${groupSize}], got ${formatShape(w.shape)}`);
+    }
+    const leading = w.shape.slice(0, -1);
+    const grouped = reshape(castTo(w, "float32"), [...leading, features / groupSize, groupSize]);
+    const [least, most] = [min(grouped, -1, { keepAxes: true }), max(grouped, -1, { keepAxes: true })];
+    const levels = 2 ** bits - 1;
+    const isLeastFurther = greater(abs(least), abs(most));
+    const step = maximum(divide(subtract(most, least), levels), 1e-7);
+    const signed = where(isLeastFurther, step, negative(step));
+    const edge = where(isLeastFurther, least, most);
+    const level = round(divide(edge, signed));
+    const hasEdge = notEqual(level, 0);
+    const scale = where(hasEdge, divide(edge, level), signed);
+    const bias = where(hasEdge, edge, 0);
+    const whole = castTo(clip(round(divide(subtract(grouped, bias), scale)), 0, levels), "uint32");
+    const packed = pack(reshape(whole, [...leading, features]), bits);
+    const perGroup = [...leading, features / groupSize];
+    return [packed, castTo(reshape(scale, perGroup), w.dtype), castTo(reshape(bias, perGroup), w.dtype)];
+  });
 }
 
 /**
@@ -110,9 +114,11 @@ export function dequantize(
   biases: MLXArray,
   options: QuantizationOptions = {},
 ): MLXArray {
-  const packing = packingOf("dequantize", options);
-  checkPacked("dequantize", packed, scales, biases, packing);
-  return unpacked(packed, scales, biases, packing);
+  return placed("dequantize", options, () => {
+    const packing = packingOf("dequantize", options);
+    checkPacked("dequantize", packed, scales, biases, packing);
+    return unpacked(packed, scales, biases, packing);
+  });
 }
 
 /**
@@ -135,19 +141,21 @@ export function quantizedMatmul(
   biases: MLXArray,
   options: QuantizationOptions & { readonly transpose?: boolean } = {},
 ): MLXArray {
-  const name = "quantizedMatmul";
-  const packing = packingOf(name, options);
-  requireFloating(name, x.dtype);
-  checkPacked(name, w, scales, biases, packing);
-  const isTransposed = options.transpose ?? true;
-  const [rows = 0, columns = 0] = [w.shape.at(-2), (scales.shape.at(-1) ?? 0) * packing.groupSize];
-  const inputs = isTransposed ? columns : rows;
-  if (x.ndim === 0 || x.shape.at(-1) !== inputs) {
-    throw new ShapeError(name, `the weights take ${inputs} inputs, x is ${formatShape(x.shape)}`);
-  }
-  const matrix = x.ndim === 1 ? reshape(x, [1, inputs]) : x;
-  const result = apply(quantizedMatmulRow, [matrix, w, scales, biases], { ...packing, isTransposed });
-  return x.ndim === 1 ? reshape(result, [...result.shape.slice(0, -2), result.shape.at(-1) ?? 0]) : result;
+  return placed("quantizedMatmul", options, () => {
+    const name = "quantizedMatmul";
+    const packing = packingOf(name, options);
+    requireFloating(name, x.dtype);
+    checkPacked(name, w, scales, biases, packing);
+    const isTransposed = options.transpose ?? true;
+    const [rows = 0, columns = 0] = [w.shape.at(-2), (scales.shape.at(-1) ?? 0) * packing.groupSize];
+    const inputs = isTransposed ? columns : rows;
+    if (x.ndim === 0 || x.shape.at(-1) !== inputs) {
+      throw new ShapeError(name, `the weights take ${inputs} inputs, x is ${formatShape(x.shape)}`);
+    }
+    const matrix = x.ndim === 1 ? reshape(x, [1, inputs]) : x;
+    const result = apply(quantizedMatmulRow, [matrix, w, scales, biases], { ...packing, isTransposed });
+    return x.ndim === 1 ? reshape(result, [...result.shape.slice(0, -2), result.shape.at(-1) ?? 0]) : result;
+  });
 }
 
 function checkPacked(operation: string, w: MLXArray, scales: MLXArray, biases: MLXArray, packing: Packing): void {

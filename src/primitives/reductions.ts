@@ -4,6 +4,8 @@ import { accumulatedDtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { normalizeAxes } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { ReduceOp } from "../ir/expr.ts";
@@ -23,7 +25,7 @@ export interface ReduceParams {
 }
 
 /** The options of a reduction. */
-export interface ReduceOptions {
+export interface ReduceOptions extends OperationOptions {
   /** Leave each reduced axis in place with length 1. */
   readonly keepAxes?: boolean;
 }
@@ -58,14 +60,24 @@ export function reduction(
   return row;
 }
 
+/** What `body` makes of axes and options, on the device that the options name. */
+export function overAxes<O extends ReduceOptions>(
+  operation: string,
+  axisOrOptions: AxisOrOptions<O>,
+  options: O,
+  body: (axis: AxisArgument, options: O) => MLXArray,
+): MLXArray {
+  const [axis, given] = splitAxis(axisOrOptions, options);
+  return placed(operation, given, () => body(axis, given));
+}
+
 /** `row` applied to `x` over `axis`; `x` itself if that names no axes. */
 export function reduceOver(
   row: Primitive<ReduceParams>,
   x: MLXArray,
-  axisOrOptions: AxisOrOptions,
-  options: ReduceOptions,
+  axis: AxisArgument,
+  { keepAxes: isKept }: ReduceOptions,
 ): MLXArray {
-  const [axis, { keepAxes: isKept }] = splitAxis(axisOrOptions, options);
   const axes = normalizeAxes(row.name, axis, x.shape.length);
   if (axes.length === 0) return x;
   const result = apply(row, [x], { axes });
@@ -94,12 +106,14 @@ export function sum(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions =
 export function accumulate(
   row: Primitive<ReduceParams>,
   x: ArrayLike,
-  axis: AxisOrOptions,
+  axisOrOptions: AxisOrOptions,
   options: ReduceOptions,
 ): MLXArray {
-  const array = asArray(row.name, x);
-  const isNone = typeof axis === "object" && "length" in axis && axis.length === 0;
-  return isNone ? array : reduceOver(row, castTo(array, accumulatedDtype(array.dtype)), axis, options);
+  return overAxes(row.name, axisOrOptions, options, (axis, given) => {
+    const array = asArray(row.name, x);
+    const isNone = typeof axis === "object" && axis.length === 0;
+    return isNone ? array : reduceOver(row, castTo(array, accumulatedDtype(array.dtype)), axis, given);
+  });
 }
 
 /** `reduced` with the axes that a reduction of `shape` over `axes` took away put back with length 1. */

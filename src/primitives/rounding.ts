@@ -1,6 +1,8 @@
 /** Rounding to whole numbers and to decimals. Derivatives are zero. */
 import { atLeastFloat, isFloating } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { divide, multiply } from "./arithmetic.ts";
@@ -18,7 +20,8 @@ export const roundRow: Primitive<null> = /* @__PURE__ */ unaryRow("round", "roun
 /** The whole part. */
 export const truncRow: Primitive<null> = /* @__PURE__ */ unaryRow("trunc", "trunc");
 
-function rounded(row: Primitive<null>, x: ArrayLike): MLXArray {
+function rounded(row: Primitive<null>, x: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed(row.name, options, () => rounded(row, x));
   const array = asArray(row.name, x);
   return isFloating(array.dtype) ? apply(row, [array], null) : array;
 }
@@ -29,18 +32,18 @@ function rounded(row: Primitive<null>, x: ArrayLike): MLXArray {
  * @example
  * await floor(array([1.5, -1.5])).tolist(); // [1, -2]
  */
-export function floor(x: ArrayLike): MLXArray {
-  return rounded(floorRow, x);
+export function floor(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return rounded(floorRow, x, options);
 }
 
 /** The least whole number not below each element, dtype of `x`; integers stay as they are. */
-export function ceil(x: ArrayLike): MLXArray {
-  return rounded(ceilRow, x);
+export function ceil(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return rounded(ceilRow, x, options);
 }
 
 /** Each element without its fraction, dtype of `x`; integers stay as they are. */
-export function trunc(x: ArrayLike): MLXArray {
-  return rounded(truncRow, x);
+export function trunc(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return rounded(truncRow, x, options);
 }
 
 /**
@@ -50,13 +53,15 @@ export function trunc(x: ArrayLike): MLXArray {
  * await round(array([0.5, 1.5, 2.5])).tolist(); // [0, 2, 2]
  * await round(array([1234], "int32"), { decimals: -2 }).tolist(); // [1200]
  */
-export function round(x: ArrayLike, options: { readonly decimals?: number } = {}): MLXArray {
-  const { decimals = 0 } = options;
-  if (decimals === 0) return rounded(roundRow, x);
-  const array = asArray("round", x);
-  const floating = castTo(array, atLeastFloat(array.dtype));
-  // Powers of ten are exact, their reciprocals are not: multiply by one and divide by it.
-  const factor = 10 ** Math.abs(decimals);
-  const [enlarge, reduce] = decimals > 0 ? [multiply, divide] : [divide, multiply];
-  return castTo(reduce(apply(roundRow, [enlarge(floating, factor)], null), factor), array.dtype);
+export function round(x: ArrayLike, options: OperationOptions & { readonly decimals?: number } = {}): MLXArray {
+  return placed("round", options, () => {
+    const { decimals = 0 } = options;
+    if (decimals === 0) return rounded(roundRow, x);
+    const array = asArray("round", x);
+    const floating = castTo(array, atLeastFloat(array.dtype));
+    // Powers of ten are exact, their reciprocals are not: multiply by one and divide by it.
+    const factor = 10 ** Math.abs(decimals);
+    const [enlarge, reduce] = decimals > 0 ? [multiply, divide] : [divide, multiply];
+    return castTo(reduce(apply(roundRow, [enlarge(floating, factor)], null), factor), array.dtype);
+  });
 }

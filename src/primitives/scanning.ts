@@ -1,15 +1,17 @@
 /** Cumulative operations along an axis. */
 import type { Dtype } from "../base/dtype.ts";
-import { integerLimits, isFloating } from "../base/dtype.ts";
+import { atLeastFloat, integerLimits, isFloating } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, notEqual } from "./comparison.ts";
-import { filledLike, floatingArray, pair } from "./elementwise.ts";
+import { filledLike, pair } from "./elementwise.ts";
 import { exp } from "./exponential.ts";
 import { alignBatch, batchToFront, only } from "./families.ts";
 import { gatherAt } from "./gather.ts";
@@ -142,7 +144,7 @@ function lastAxis({ ndim }: MLXArray): { batchRank: number; axes: readonly numbe
 }
 
 /** The options of cumulative operations. */
-export interface ScanOptions {
+export interface ScanOptions extends OperationOptions {
   /** Begin at the end of the axis. */
   readonly reverse?: boolean;
   /** Whether an element is part of its own result (the default); otherwise the first result is the operation's neutral value. */
@@ -152,16 +154,25 @@ export interface ScanOptions {
 function cumulative(
   operation: string,
   op: ScanOp,
-  x: MLXArray,
+  given: MLXArray,
   axis: number | null | ScanOptions | undefined,
   options: ScanOptions,
 ): MLXArray {
-  if (typeof axis === "object" && axis !== null) return cumulative(operation, op, x, undefined, axis);
-  if (axis === undefined || axis === null) return cumulative(operation, op, reshape(x, [x.size]), 0, options);
-  const { reverse = false, inclusive = true } = options;
-  const place = normalizeAxis(operation, axis, x.ndim);
-  const scanned = scan(moveAxis(x, place, -1), { op, reverse });
-  return moveAxis(inclusive ? scanned : previous(scanned, neutral(op, x.dtype), reverse), -1, place);
+  if (typeof axis === "object" && axis !== null) return cumulative(operation, op, given, undefined, axis);
+  return placed(operation, options, () => {
+    const converted = castTo(given, scannedDtype(op, given.dtype));
+    const x = typeof axis === "number" ? converted : reshape(converted, [given.size]);
+    const { reverse = false, inclusive = true } = options;
+    const place = normalizeAxis(operation, axis ?? 0, x.ndim);
+    const scanned = scan(moveAxis(x, place, -1), { op, reverse });
+    return moveAxis(inclusive ? scanned : previous(scanned, neutral(op, x.dtype), reverse), -1, place);
+  });
+}
+
+/** The dtype in which `op` combines elements of `dtype`. */
+function scannedDtype(op: ScanOp, dtype: Dtype): Dtype {
+  if (op === "sum" && dtype === "bool") return "int32";
+  return op === "logSumExp" ? atLeastFloat(dtype) : dtype;
 }
 
 function neutral(op: ScanOp, dtype: Dtype): number | bigint {
@@ -190,7 +201,7 @@ function neutral(op: ScanOp, dtype: Dtype): number | bigint {
  * await cumsum(array([1, 2, 3]), 0, { reverse: true, inclusive: false }).tolist(); // [5, 3, 0]
  */
 export function cumsum(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
-  return cumulative("cumsum", "sum", x.dtype === "bool" ? castTo(x, "int32") : x, axis, options);
+  return cumulative("cumsum", "sum", x, axis, options);
 }
 
 /**
@@ -234,7 +245,7 @@ export function cummin(x: MLXArray, axis?: number | null | ScanOptions, options:
  * await logCumsumExp(array([0, 0, 0])).tolist(); // ≈ [0, 0.6931, 1.0986]
  */
 export function logCumsumExp(x: MLXArray, axis?: number | null | ScanOptions, options: ScanOptions = {}): MLXArray {
-  return cumulative("logCumsumExp", "logSumExp", floatingArray("logCumsumExp", x), axis, options);
+  return cumulative("logCumsumExp", "logSumExp", x, axis, options);
 }
 
 /**
@@ -246,19 +257,22 @@ export function logCumsumExp(x: MLXArray, axis?: number | null | ScanOptions, op
  */
 export function diff(
   x: MLXArray,
-  { n = 1, axis = -1 }: { readonly n?: number; readonly axis?: number } = {},
+  options: OperationOptions & { readonly n?: number; readonly axis?: number } = {},
 ): MLXArray {
-  if (!Number.isInteger(n) || n < 0) throw new ArgumentError("diff", `n is a whole number from 0, got ${n}`);
-  if (x.ndim === 0) throw new ShapeError("diff", `needs at least one axis, got ${formatShape(x.shape)}`);
-  const place = normalizeAxis("diff", axis, x.ndim);
-  let result = x;
-  for (let round = 0; round < n; round++) {
-    const length = Math.max((result.shape[place] ?? 1) - 1, 0);
-    const offset = Math.min(1, result.shape[place] ?? 0);
-    const [later, earlier] = [sliceAxis(result, place, offset, length), sliceAxis(result, place, 0, length)];
-    result = x.dtype === "bool" ? notEqual(later, earlier) : subtract(later, earlier);
-  }
-  return result;
+  return placed("diff", options, () => {
+    const { n = 1, axis = -1 } = options;
+    if (!Number.isInteger(n) || n < 0) throw new ArgumentError("diff", `n is a whole number from 0, got ${n}`);
+    if (x.ndim === 0) throw new ShapeError("diff", `needs at least one axis, got ${formatShape(x.shape)}`);
+    const place = normalizeAxis("diff", axis, x.ndim);
+    let result = x;
+    for (let round = 0; round < n; round++) {
+      const length = Math.max((result.shape[place] ?? 1) - 1, 0);
+      const offset = Math.min(1, result.shape[place] ?? 0);
+      const [later, earlier] = [sliceAxis(result, place, offset, length), sliceAxis(result, place, 0, length)];
+      result = x.dtype === "bool" ? notEqual(later, earlier) : subtract(later, earlier);
+    }
+    return result;
+  });
 }
 
 /** The names of the array API standard. */

@@ -1,6 +1,8 @@
 /** Writing elements by arrays of indices. */
 import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { divide, multiply } from "./arithmetic.ts";
@@ -132,7 +134,14 @@ export function scatterInto(
  * @example
  * await putAlongAxis(array([[1, 2], [3, 4]]), array([[1], [0]], "int32"), 9, 1).tolist(); // [[1, 9], [9, 4]]
  */
-export function putAlongAxis(x: MLXArray, indices: MLXArray, values: ArrayLike, axis?: number | null): MLXArray {
+export function putAlongAxis(
+  x: MLXArray,
+  indices: MLXArray,
+  values: ArrayLike,
+  axis?: number | null,
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("putAlongAxis", options, () => putAlongAxis(x, indices, values, axis));
   const given = (): MLXArray => only("putAlongAxis", promoted("putAlongAxis", [values], x.dtype)[0]);
   if (axis === undefined || axis === null) {
     const spread = broadcastTo(given(), indices.shape);

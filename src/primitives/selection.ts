@@ -1,6 +1,8 @@
 /** Choosing between elements: where, clip, nanToNum, and stopGradient. */
 import { greatestFinite, isFloating } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { castTo } from "./cast.ts";
@@ -34,7 +36,8 @@ export const whereRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("where"
  * @example
  * await where(array([true, false]), array([1, 2]), 0).tolist(); // [1, 0]
  */
-export function where(condition: ArrayLike, x: ArrayLike, y: ArrayLike): MLXArray {
+export function where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, options?: OperationOptions): MLXArray {
+  if (options) return placed("where", options, () => where(condition, x, y));
   const holds = castTo(asArray("where", condition), "bool");
   return apply(whereRow, broadcasted("where", [holds, ...promoted("where", [x, y])]), null);
 }
@@ -51,7 +54,13 @@ export { where as which };
  * @example
  * await clip(array([-1, 0.5, 2]), 0, 1).tolist(); // [0, 0.5, 1]
  */
-export function clip(x: ArrayLike, min?: ArrayLike | null, max?: ArrayLike | null): MLXArray {
+export function clip(
+  x: ArrayLike,
+  min?: ArrayLike | null,
+  max?: ArrayLike | null,
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("clip", options, () => clip(x, min, max));
   requireBound(min, max);
   const raised = min === undefined || min === null ? x : maximum(x, min);
   return max === undefined || max === null ? asArray("clip", raised) : minimum(raised, max);
@@ -66,13 +75,15 @@ export function clip(x: ArrayLike, min?: ArrayLike | null, max?: ArrayLike | nul
  */
 export function nanToNum(
   x: ArrayLike,
-  options: { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {},
+  options: OperationOptions & { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {},
 ): MLXArray {
-  const array = asArray("nanToNum", x);
-  if (!isFloating(array.dtype)) return array;
-  const greatest = greatestFinite(array.dtype);
-  const { nan = 0, posinf = greatest, neginf = -greatest } = options;
-  return where(testNaN(array), nan, where(isPosInf(array), posinf, where(isNegInf(array), neginf, array)));
+  return placed("nanToNum", options, () => {
+    const array = asArray("nanToNum", x);
+    if (!isFloating(array.dtype)) return array;
+    const greatest = greatestFinite(array.dtype);
+    const { nan = 0, posinf = greatest, neginf = -greatest } = options;
+    return where(testNaN(array), nan, where(isPosInf(array), posinf, where(isNegInf(array), neginf, array)));
+  });
 }
 
 /** The input; to the transforms, a constant. */
@@ -85,6 +96,6 @@ export const stopGradientRow: Primitive<null> = /* @__PURE__ */ unaryRow("stopGr
  * const slope = grad((x: MLXArray) => multiply(x, stopGradient(x)));
  * await slope(array(3)).item(); // 3
  */
-export function stopGradient(x: ArrayLike): MLXArray {
-  return applyUnary(stopGradientRow, x);
+export function stopGradient(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyUnary(stopGradientRow, x, options);
 }

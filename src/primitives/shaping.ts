@@ -3,6 +3,8 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { broadcasted } from "./operands.ts";
 import { broadcastTo, identity, reshape, transpose } from "./views.ts";
 
@@ -13,7 +15,8 @@ import { broadcastTo, identity, reshape, transpose } from "./views.ts";
  * @example
  * flatten(array([[[1, 2]], [[3, 4]]]), 1).shape; // [2, 2]
  */
-export function flatten(x: MLXArray, start = 0, end = -1): MLXArray {
+export function flatten(x: MLXArray, start = 0, end = -1, options?: OperationOptions): MLXArray {
+  if (options) return placed("flatten", options, () => flatten(x, start, end));
   if (x.ndim === 0) return reshape(x, [1]);
   const from = normalizeAxis("flatten", start, x.ndim);
   const to = normalizeAxis("flatten", end, x.ndim);
@@ -29,7 +32,8 @@ export function flatten(x: MLXArray, start = 0, end = -1): MLXArray {
  * @example
  * unflatten(array([1, 2, 3, 4, 5, 6]), 0, [2, -1]).shape; // [2, 3]
  */
-export function unflatten(x: MLXArray, axis: number, shape: Shape): MLXArray {
+export function unflatten(x: MLXArray, axis: number, shape: Shape, options?: OperationOptions): MLXArray {
+  if (options) return placed("unflatten", options, () => unflatten(x, axis, shape));
   const at = normalizeAxis("unflatten", axis, x.ndim);
   const length = x.shape[at] ?? 1;
   const known = sizeOf(shape.filter((one) => one !== -1));
@@ -50,7 +54,8 @@ export function unflatten(x: MLXArray, axis: number, shape: Shape): MLXArray {
  * @example
  * squeeze(array([[1, 2]])).shape; // [2]
  */
-export function squeeze(x: MLXArray, axis?: number | readonly number[]): MLXArray {
+export function squeeze(x: MLXArray, axis?: number | readonly number[], options?: OperationOptions): MLXArray {
+  if (options) return placed("squeeze", options, () => squeeze(x, axis));
   const axes = axis === undefined ? null : normalizeAxes("squeeze", axis, x.ndim);
   for (const one of axes ?? []) {
     if (x.shape[one] !== 1) {
@@ -70,7 +75,8 @@ export function squeeze(x: MLXArray, axis?: number | readonly number[]): MLXArra
  * @example
  * expandDims(array([1, 2]), 0).shape; // [1, 2]
  */
-export function expandDims(x: MLXArray, axis: number | readonly number[]): MLXArray {
+export function expandDims(x: MLXArray, axis: number | readonly number[], options?: OperationOptions): MLXArray {
+  if (options) return placed("expandDims", options, () => expandDims(x, axis));
   const count = typeof axis === "number" ? 1 : axis.length;
   const axes = normalizeAxes("expandDims", axis, x.ndim + count);
   const lengths = [...x.shape];
@@ -79,7 +85,8 @@ export function expandDims(x: MLXArray, axis: number | readonly number[]): MLXAr
 }
 
 /** `x` with axes `a` and `b` exchanged. @throws {ShapeError} if one is out of range. */
-export function swapAxes(x: MLXArray, a: number, b: number): MLXArray {
+export function swapAxes(x: MLXArray, a: number, b: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("swapAxes", options, () => swapAxes(x, a, b));
   const first = normalizeAxis("swapAxes", a, x.ndim);
   const second = normalizeAxis("swapAxes", b, x.ndim);
   return transpose(
@@ -89,7 +96,8 @@ export function swapAxes(x: MLXArray, a: number, b: number): MLXArray {
 }
 
 /** `x` with its last two axes exchanged. @throws {ShapeError} if it has fewer than two. */
-export function matrixTranspose(x: MLXArray): MLXArray {
+export function matrixTranspose(x: MLXArray, options?: OperationOptions): MLXArray {
+  if (options) return placed("matrixTranspose", options, () => matrixTranspose(x));
   if (x.ndim < 2) throw new ShapeError("matrixTranspose", `needs at least two axes, got ${formatShape(x.shape)}`);
   return swapAxes(x, -1, -2);
 }
@@ -117,23 +125,27 @@ export function broadcastShapes(...shapes: readonly Shape[]): Shape {
 }
 
 /** `x` with at least one axis: a scalar becomes [1]. */
-export function atLeast1d(x: MLXArray): MLXArray {
+export function atLeast1d(x: MLXArray, options?: OperationOptions): MLXArray {
+  if (options) return placed("atLeast1d", options, () => atLeast1d(x));
   return x.ndim === 0 ? reshape(x, [1]) : x;
 }
 
 /** `x` with at least two axes: a vector becomes one row. */
-export function atLeast2d(x: MLXArray): MLXArray {
+export function atLeast2d(x: MLXArray, options?: OperationOptions): MLXArray {
+  if (options) return placed("atLeast2d", options, () => atLeast2d(x));
   return x.ndim < 2 ? reshape(x, [1, x.size]) : x;
 }
 
 /** `x` with at least three axes: a vector becomes [1, length, 1], a matrix [rows, columns, 1]. */
-export function atLeast3d(x: MLXArray): MLXArray {
+export function atLeast3d(x: MLXArray, options?: OperationOptions): MLXArray {
+  if (options) return placed("atLeast3d", options, () => atLeast3d(x));
   if (x.ndim >= 3) return x;
   return reshape(x, x.ndim === 2 ? [...x.shape, 1] : [1, x.size, 1]);
 }
 
 /** `x` itself: every evaluated array lies row-major and without gaps in memory already. */
-export function contiguous(x: MLXArray): MLXArray {
+export function contiguous(x: MLXArray, options?: OperationOptions): MLXArray {
+  if (options) return placed("contiguous", options, () => contiguous(x));
   return identity(x);
 }
 
@@ -144,7 +156,8 @@ export function contiguous(x: MLXArray): MLXArray {
  * @example
  * await repeat(array([1, 2]), 2).tolist(); // [1, 1, 2, 2]
  */
-export function repeat(x: MLXArray, count: number, axis?: number): MLXArray {
+export function repeat(x: MLXArray, count: number, axis?: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("repeat", options, () => repeat(x, count, axis));
   checkCount("repeat", count);
   const source = axis === undefined ? reshape(x, [x.size]) : x;
   const along = normalizeAxis("repeat", axis ?? 0, source.ndim);
@@ -162,7 +175,8 @@ export function repeat(x: MLXArray, count: number, axis?: number): MLXArray {
  * await tile(array([1, 2]), 2).tolist(); // [1, 2, 1, 2]
  * await tile(array([1, 2]), [2, 1]).tolist(); // [[1, 2], [1, 2]]
  */
-export function tile(x: MLXArray, counts: number | readonly number[]): MLXArray {
+export function tile(x: MLXArray, counts: number | readonly number[], options?: OperationOptions): MLXArray {
+  if (options) return placed("tile", options, () => tile(x, counts));
   const given = typeof counts === "number" ? [counts] : counts;
   for (const count of given) checkCount("tile", count);
   const rank = Math.max(given.length, x.ndim);

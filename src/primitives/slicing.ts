@@ -2,6 +2,8 @@
 import type { Shape } from "../base/shape.ts";
 import { normalizeAxes, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { filledLike, pair } from "./elementwise.ts";
@@ -106,7 +108,8 @@ function isWhole({ starts, steps, lengths }: Region, shape: Shape): boolean {
  * @example
  * await flip(array([[1, 2], [3, 4]]), 1).tolist(); // [[2, 1], [4, 3]]
  */
-export function flip(x: MLXArray, axis?: number | readonly number[]): MLXArray {
+export function flip(x: MLXArray, axis?: number | readonly number[], options?: OperationOptions): MLXArray {
+  if (options) return placed("flip", options, () => flip(x, axis));
   const axes = normalizeAxes("flip", axis, x.ndim);
   const isFlipped = (length: number, k: number): boolean => axes.includes(k) && length > 1;
   return sliceRegion(x, {

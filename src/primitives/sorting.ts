@@ -2,6 +2,8 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { filledLike, pair } from "./elementwise.ts";
@@ -94,7 +96,8 @@ function along(operation: string, x: MLXArray, axis: number | null, f: (last: ML
  * @example
  * await sort(array([3, 1, 2])).tolist(); // [1, 2, 3]
  */
-export function sort(x: MLXArray, axis: number | null = -1): MLXArray {
+export function sort(x: MLXArray, axis: number | null = -1, options?: OperationOptions): MLXArray {
+  if (options) return placed("sort", options, () => sort(x, axis));
   return along("sort", x, axis, (last) => apply(sortRow, [last], null));
 }
 
@@ -105,7 +108,8 @@ export function sort(x: MLXArray, axis: number | null = -1): MLXArray {
  * @example
  * await argSort(array([3, 1, 2])).tolist(); // [1, 2, 0]
  */
-export function argSort(x: MLXArray, axis: number | null = -1): MLXArray {
+export function argSort(x: MLXArray, axis: number | null = -1, options?: OperationOptions): MLXArray {
+  if (options) return placed("argSort", options, () => argSort(x, axis));
   return along("argSort", x, axis, argSortLast);
 }
 
@@ -118,13 +122,20 @@ export function argSort(x: MLXArray, axis: number | null = -1): MLXArray {
  * @example
  * await partition(array([3, 1, 2]), 0).tolist(); // [1, 2, 3]
  */
-export function partition(x: MLXArray, middle: number, axis: number | null = -1): MLXArray {
+export function partition(x: MLXArray, middle: number, axis: number | null = -1, options?: OperationOptions): MLXArray {
+  if (options) return placed("partition", options, () => partition(x, middle, axis));
   checkPlace("partition", x, middle, axis);
   return sort(x, axis);
 }
 
 /** The positions that partition `x` around `middle` along `axis`, as uint32. @throws {ShapeError} as `partition`. */
-export function argPartition(x: MLXArray, middle: number, axis: number | null = -1): MLXArray {
+export function argPartition(
+  x: MLXArray,
+  middle: number,
+  axis: number | null = -1,
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("argPartition", options, () => argPartition(x, middle, axis));
   checkPlace("argPartition", x, middle, axis);
   return argSort(x, axis);
 }
@@ -142,7 +153,8 @@ function checkPlace(operation: string, x: MLXArray, place: number, axis: number 
  * @example
  * await topK(array([3, 1, 2]), 2).tolist(); // [2, 3]
  */
-export function topK(x: MLXArray, k: number, axis: number | null = -1): MLXArray {
+export function topK(x: MLXArray, k: number, axis: number | null = -1, options?: OperationOptions): MLXArray {
+  if (options) return placed("topK", options, () => topK(x, k, axis));
   checkTop(x, k, axis);
   const sorted = sort(x, axis);
   const along = axis === null ? 0 : normalizeAxis("topK", axis, sorted.ndim);
@@ -163,13 +175,16 @@ export function topK(x: MLXArray, k: number, axis: number | null = -1): MLXArray
 export function searchSorted(
   sorted: MLXArray,
   values: ArrayLike,
-  { side = "left" }: { readonly side?: "left" | "right" } = {},
+  options: OperationOptions & { readonly side?: "left" | "right" } = {},
 ): MLXArray {
-  if (sorted.ndim !== 1)
-    throw new ShapeError("searchSorted", `needs a sorted vector, got ${formatShape(sorted.shape)}`);
-  if (side !== "left" && side !== "right") {
-    throw new ArgumentError("searchSorted", `side is "left" or "right", got ${String(side)}`);
-  }
-  const operands = pair("searchSorted", promoted("searchSorted", [sorted, values]));
-  return apply(searchSortedRow, operands, { isRight: side === "right", batchRank: 0 });
+  return placed("searchSorted", options, () => {
+    const { side = "left" } = options;
+    if (sorted.ndim !== 1)
+      throw new ShapeError("searchSorted", `needs a sorted vector, got ${formatShape(sorted.shape)}`);
+    if (side !== "left" && side !== "right") {
+      throw new ArgumentError("searchSorted", `side is "left" or "right", got ${String(side)}`);
+    }
+    const operands = pair("searchSorted", promoted("searchSorted", [sorted, values]));
+    return apply(searchSortedRow, operands, { isRight: side === "right", batchRank: 0 });
+  });
 }

@@ -3,6 +3,8 @@ import type { Dtype } from "../base/dtype.ts";
 import { isHalf } from "../base/dtype.ts";
 import { normalizeAxes } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { add, divide, square, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { isFinite as testFinite } from "./comparison.ts";
@@ -12,7 +14,7 @@ import { max } from "./extrema.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
 import type { AxisArgument, AxisOrOptions, ReduceOptions } from "./reductions.ts";
-import { keepAxes, splitAxis, sum } from "./reductions.ts";
+import { keepAxes, overAxes, sum } from "./reductions.ts";
 import { stopGradient, where } from "./selection.ts";
 import { pickAxes } from "./shape-rules.ts";
 import { sliceAxis } from "./slicing.ts";
@@ -44,11 +46,12 @@ function countOver(shape: readonly number[], axes: readonly number[]): number {
  * await mean(array([[1, 2], [3, 6]]), 1).tolist(); // [1.5, 4.5]
  */
 export function mean(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
-  return wide("mean", x, (array) => {
-    const [list, rest] = splitAxis(axis, options);
-    const axes = normalizeAxes("mean", list, array.ndim);
-    return divide(sum(array, axes, rest), countOver(array.shape, axes));
-  });
+  return overAxes("mean", axis, options, (list, rest) =>
+    wide("mean", x, (array) => {
+      const axes = normalizeAxes("mean", list, array.ndim);
+      return divide(sum(array, axes, rest), countOver(array.shape, axes));
+    }),
+  );
 }
 
 /**
@@ -61,18 +64,19 @@ export function mean(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions 
  * await variance(array([1, 2, 3, 4])).item(); // 1.25
  */
 export function variance(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options: VarianceOptions = {}): MLXArray {
-  return wide("variance", x, (array) => {
-    const [list, rest] = splitAxis(axis, options);
-    const axes = normalizeAxes("variance", list, array.ndim);
-    const distance = subtract(array, mean(array, axes, { keepAxes: true }));
-    const count = countOver(array.shape, axes) - (rest.ddof ?? 0);
-    return divide(sum(square(distance), axes, rest), Math.max(count, 0));
-  });
+  return overAxes("variance", axis, options, (list, rest) =>
+    wide("variance", x, (array) => {
+      const axes = normalizeAxes("variance", list, array.ndim);
+      const distance = subtract(array, mean(array, axes, { keepAxes: true }));
+      const count = countOver(array.shape, axes) - (rest.ddof ?? 0);
+      return divide(sum(square(distance), axes, rest), Math.max(count, 0));
+    }),
+  );
 }
 
 /** Standard deviation over `axis`: the square root of `variance`. @throws {ShapeError} for an axis that `x` does not have */
 export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options: VarianceOptions = {}): MLXArray {
-  return wide("std", x, (array) => sqrt(variance(array, axis, options)));
+  return overAxes("std", axis, options, (axes, rest) => wide("std", x, (array) => sqrt(variance(array, axes, rest))));
 }
 
 /**
@@ -84,21 +88,24 @@ export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options
  * await median(array([4, 1, 3, 2])).item(); // 2.5
  */
 export function median(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
-  const array = floatingArray("median", x);
-  const [list, rest] = splitAxis(axis, options);
-  const axes = pickAxes("median", array.shape, list);
-  const kept = array.shape.map((_, k) => k).filter((k) => !axes.includes(k));
-  const lengths = kept.map((k) => array.shape[k] ?? 1);
-  const count = countOver(array.shape, axes);
-  const sorted = sort(reshape(transpose(array, [...kept, ...axes]), [...lengths, count]));
-  const middle = Math.floor((count - 1) / 2);
-  const result = mean(sliceAxis(sorted, kept.length, middle, count % 2 === 0 ? 2 : 1), -1);
-  return rest.keepAxes ? keepAxes(result, array.shape, axes) : result;
+  return overAxes("median", axis, options, (list, rest) => {
+    const array = floatingArray("median", x);
+    const axes = pickAxes("median", array.shape, list);
+    const kept = array.shape.map((_, k) => k).filter((k) => !axes.includes(k));
+    const lengths = kept.map((k) => array.shape[k] ?? 1);
+    const count = countOver(array.shape, axes);
+    const sorted = sort(reshape(transpose(array, [...kept, ...axes]), [...lengths, count]));
+    const middle = Math.floor((count - 1) / 2);
+    const result = mean(sliceAxis(sorted, kept.length, middle, count % 2 === 0 ? 2 : 1), -1);
+    return rest.keepAxes ? keepAxes(result, array.shape, axes) : result;
+  });
 }
 
 /** How many elements over `axis` (one, several, or all) are other than 0: int32. @throws {ShapeError} for an axis that `x` does not have */
 export function countNonzero(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
-  return sum(castTo(castTo(asArray("countNonzero", x), "bool"), "int32"), axis, options);
+  return overAxes("countNonzero", axis, options, (axes, rest) =>
+    sum(castTo(castTo(asArray("countNonzero", x), "bool"), "int32"), axes, rest),
+  );
 }
 
 /**
@@ -109,19 +116,20 @@ export function countNonzero(x: ArrayLike, axis?: AxisOrOptions, options: Reduce
  * await logSumExp(array([1000, 1000])).item(); // ≈ 1000.6931
  */
 export function logSumExp(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
-  return wide("logSumExp", x, (array) => {
-    const [list, rest] = splitAxis(axis, options);
-    const axes = normalizeAxes("logSumExp", list, array.ndim);
-    const greatest = stopGradient(max(array, axes, { keepAxes: true }));
-    const shift = where(testFinite(greatest), greatest, 0);
-    const kept = add(log(sum(exp(subtract(array, shift)), axes, { keepAxes: true })), shift);
-    return rest.keepAxes
-      ? kept
-      : reshape(
-          kept,
-          array.shape.filter((_, k) => !axes.includes(k)),
-        );
-  });
+  return overAxes("logSumExp", axis, options, (list, rest) =>
+    wide("logSumExp", x, (array) => {
+      const axes = normalizeAxes("logSumExp", list, array.ndim);
+      const greatest = stopGradient(max(array, axes, { keepAxes: true }));
+      const shift = where(testFinite(greatest), greatest, 0);
+      const kept = add(log(sum(exp(subtract(array, shift)), axes, { keepAxes: true })), shift);
+      return rest.keepAxes
+        ? kept
+        : reshape(
+            kept,
+            array.shape.filter((_, k) => !axes.includes(k)),
+          );
+    }),
+  );
 }
 
 /**
@@ -132,11 +140,17 @@ export function logSumExp(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOpt
  * @example
  * await softmax(array([0, 0, Math.log(2)])).tolist(); // ≈ [0.25, 0.25, 0.5]
  */
-export function softmax(x: ArrayLike, axis?: AxisArgument, _options: { readonly precise?: boolean } = {}): MLXArray {
-  return wide("softmax", x, (array) => {
-    const axes = normalizeAxes("softmax", axis, array.ndim);
-    if (array.size === 0) return array;
-    const exponential = exp(subtract(array, stopGradient(max(array, axes, { keepAxes: true }))));
-    return divide(exponential, sum(exponential, axes, { keepAxes: true }));
+export function softmax(
+  x: ArrayLike,
+  axis?: AxisArgument,
+  options: OperationOptions & { readonly precise?: boolean } = {},
+): MLXArray {
+  return placed("softmax", options, () => {
+    return wide("softmax", x, (array) => {
+      const axes = normalizeAxes("softmax", axis, array.ndim);
+      if (array.size === 0) return array;
+      const exponential = exp(subtract(array, stopGradient(max(array, axes, { keepAxes: true }))));
+      return divide(exponential, sum(exponential, axes, { keepAxes: true }));
+    });
   });
 }

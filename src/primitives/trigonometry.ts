@@ -1,5 +1,6 @@
 /** Trigonometric and hyperbolic functions and their inverses. */
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { add, divide, negative, reciprocal, square, subtract } from "./arithmetic.ts";
 import { applyBinary, applyFloating, binaryRow, unaryRow } from "./elementwise.ts";
@@ -51,78 +52,78 @@ export const arctanhRow: Primitive<null> = /* @__PURE__ */ unaryRow("arctanh", "
  * @example
  * await sin(array([0, Math.PI / 2])).tolist(); // ≈ [0, 1]
  */
-export function sin(x: ArrayLike): MLXArray {
-  return applyFloating(sinRow, x);
+export function sin(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(sinRow, x, options);
 }
 
 /** Cosine of each element, in radians; float32 for integers and bool. */
-export function cos(x: ArrayLike): MLXArray {
-  return applyFloating(cosRow, x);
+export function cos(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(cosRow, x, options);
 }
 
 /** Tangent of each element, in radians; float32 for integers and bool. */
-export function tan(x: ArrayLike): MLXArray {
-  return applyFloating(tanRow, x);
+export function tan(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(tanRow, x, options);
 }
 
 /** Inverse sine of each element, from -π/2 to π/2, NaN beyond [-1, 1]; float32 for integers and bool. */
-export function arcsin(x: ArrayLike): MLXArray {
-  return applyFloating(arcsinRow, x);
+export function arcsin(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(arcsinRow, x, options);
 }
 
 /** Another name of `arcsin`. */
 export { arcsin as asin };
 
 /** Inverse cosine of each element, from 0 to π, NaN beyond [-1, 1]; float32 for integers and bool. */
-export function arccos(x: ArrayLike): MLXArray {
-  return applyFloating(arccosRow, x);
+export function arccos(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(arccosRow, x, options);
 }
 
 /** Another name of `arccos`. */
 export { arccos as acos };
 
 /** Inverse tangent of each element, from -π/2 to π/2; float32 for integers and bool. */
-export function arctan(x: ArrayLike): MLXArray {
-  return applyFloating(arctanRow, x);
+export function arctan(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(arctanRow, x, options);
 }
 
 /** Another name of `arctan`. */
 export { arctan as atan };
 
 /** Hyperbolic sine of each element; float32 for integers and bool. */
-export function sinh(x: ArrayLike): MLXArray {
-  return applyFloating(sinhRow, x);
+export function sinh(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(sinhRow, x, options);
 }
 
 /** Hyperbolic cosine of each element; float32 for integers and bool. */
-export function cosh(x: ArrayLike): MLXArray {
-  return applyFloating(coshRow, x);
+export function cosh(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(coshRow, x, options);
 }
 
 /** Hyperbolic tangent of each element; float32 for integers and bool. */
-export function tanh(x: ArrayLike): MLXArray {
-  return applyFloating(tanhRow, x);
+export function tanh(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(tanhRow, x, options);
 }
 
 /** Inverse hyperbolic sine of each element; float32 for integers and bool. */
-export function arcsinh(x: ArrayLike): MLXArray {
-  return applyFloating(arcsinhRow, x);
+export function arcsinh(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(arcsinhRow, x, options);
 }
 
 /** Another name of `arcsinh`. */
 export { arcsinh as asinh };
 
 /** Inverse hyperbolic cosine of each element, NaN below 1; float32 for integers and bool. */
-export function arccosh(x: ArrayLike): MLXArray {
-  return applyFloating(arccoshRow, x);
+export function arccosh(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(arccoshRow, x, options);
 }
 
 /** Another name of `arccosh`. */
 export { arccosh as acosh };
 
 /** Inverse hyperbolic tangent of each element, ±∞ at ±1, NaN beyond; float32 for integers and bool. */
-export function arctanh(x: ArrayLike): MLXArray {
-  return applyFloating(arctanhRow, x);
+export function arctanh(x: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyFloating(arctanhRow, x, options);
 }
 
 /** Another name of `arctanh`. */
@@ -141,8 +142,8 @@ export const arctan2Row: Primitive<null> = /* @__PURE__ */ binaryRow("arctan2", 
  * @example
  * await arctan2(array([1, -1]), array([0, -1])).tolist(); // ≈ [1.5708, -2.3562]
  */
-export function arctan2(a: ArrayLike, b: ArrayLike): MLXArray {
-  return applyBinary(arctan2Row, a, b, true);
+export function arctan2(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  return applyBinary(arctan2Row, a, b, options, true);
 }
 
 /** Another name of `arctan2`. */

@@ -3,6 +3,8 @@ import { ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { checkShape, formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { provideBatchMoves, view } from "./families.ts";
@@ -75,7 +77,8 @@ export function identity(x: MLXArray): MLXArray {
  * @example
  * await broadcastTo(array([1, 2]), [2, 2]).tolist(); // [[1, 2], [1, 2]]
  */
-export function broadcastTo(x: MLXArray, shape: Shape): MLXArray {
+export function broadcastTo(x: MLXArray, shape: Shape, options?: OperationOptions): MLXArray {
+  if (options) return placed("broadcastTo", options, () => broadcastTo(x, shape));
   if (sameShape(x.shape, shape)) return x;
   checkShape("broadcastTo", shape);
   const extra = shape.length - x.shape.length;
@@ -92,7 +95,8 @@ export function broadcastTo(x: MLXArray, shape: Shape): MLXArray {
  * @example
  * await reshape(array([1, 2, 3, 4]), [2, -1]).tolist(); // [[1, 2], [3, 4]]
  */
-export function reshape(x: MLXArray, shape: Shape): MLXArray {
+export function reshape(x: MLXArray, shape: Shape, options?: OperationOptions): MLXArray {
+  if (options) return placed("reshape", options, () => reshape(x, shape));
   const target = inferShape(x.shape, shape);
   return sameShape(x.shape, target) ? x : apply(reshapeRow, [x], { shape: target });
 }
@@ -105,9 +109,10 @@ export function reshape(x: MLXArray, shape: Shape): MLXArray {
  * @example
  * await transpose(array([[1, 2], [3, 4]])).tolist(); // [[1, 3], [2, 4]]
  */
-export function transpose(x: MLXArray, order?: readonly number[]): MLXArray {
+export function transpose(x: MLXArray, order?: readonly number[], options?: OperationOptions): MLXArray {
+  if (options) return placed("transpose", options, () => transpose(x, order));
   const rank = x.shape.length;
-  if (order !== undefined && !isList(order)) {
+  if (order !== undefined && !Array.isArray(order)) {
     throw new ShapeError("transpose", `the order is a list of axes, as in transpose([1, 0]); got ${String(order)}`);
   }
   const full = order
@@ -136,10 +141,6 @@ export function transposedOrder(x: MLXArray): readonly number[] | null {
   return x.primitive === transposeRow && x.inputs.length > 0 && isTransposition(x.params) ? x.params.order : null;
 }
 
-function isList(order: unknown): order is readonly number[] {
-  return Array.isArray(order);
-}
-
 function isTransposition(params: unknown): params is { readonly order: readonly number[] } {
   return typeof params === "object" && params !== null && "order" in params;
 }
@@ -151,7 +152,8 @@ function isTransposition(params: unknown): params is { readonly order: readonly 
  * @example
  * moveAxis(zeros([2, 3, 4]), 0, -1).shape; // [3, 4, 2]
  */
-export function moveAxis(x: MLXArray, source: number, destination: number): MLXArray {
+export function moveAxis(x: MLXArray, source: number, destination: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("moveAxis", options, () => moveAxis(x, source, destination));
   const rank = x.shape.length;
   const from = normalizeAxis("moveAxis", source, rank);
   const to = normalizeAxis("moveAxis", destination, rank);

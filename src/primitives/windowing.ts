@@ -3,6 +3,8 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply } from "./arithmetic.ts";
@@ -80,7 +82,7 @@ function batched({ first, ...rest }: WindowParams): WindowParams {
 }
 
 /** How windows move over the axes between the first and the last. */
-export interface SlidingWindowOptions {
+export interface SlidingWindowOptions extends OperationOptions {
   /** How far the window moves, per axis or for all; 1 unless given. */
   readonly stride?: number | readonly number[];
   /** Distance of neighbours within the window; 1 unless given. */
@@ -100,16 +102,18 @@ export interface SlidingWindowOptions {
  * await slidingWindows(x, [2], { stride: 2 }).tolist(); // [[[[1], [2]], [[3], [4]]]]
  */
 export function slidingWindows(x: MLXArray, sizes: readonly number[], options: SlidingWindowOptions = {}): MLXArray {
-  const rank = sizes.length;
-  if (x.ndim !== rank + 2) {
-    throw new ShapeError(
-      "slidingWindows",
-      `windows of ${formatShape(sizes)} need [batch, ${rank} axes, channels], got ${formatShape(x.shape)}`,
-    );
-  }
-  const strides = perAxis("slidingWindows", "stride", options.stride ?? 1, rank);
-  const dilations = perAxis("slidingWindows", "dilation", options.dilation ?? 1, rank);
-  return windowsOf("slidingWindows", x, sizes, strides, dilations);
+  return placed("slidingWindows", options, () => {
+    const rank = sizes.length;
+    if (x.ndim !== rank + 2) {
+      throw new ShapeError(
+        "slidingWindows",
+        `windows of ${formatShape(sizes)} need [batch, ${rank} axes, channels], got ${formatShape(x.shape)}`,
+      );
+    }
+    const strides = perAxis("slidingWindows", "stride", options.stride ?? 1, rank);
+    const dilations = perAxis("slidingWindows", "dilation", options.dilation ?? 1, rank);
+    return windowsOf("slidingWindows", x, sizes, strides, dilations);
+  });
 }
 
 /** Windows over [outer, lengths…, inner] with an entry of everything per axis. */
@@ -162,7 +166,14 @@ export function perAxis(
  * @example
  * await asStrided(array([1, 2, 3, 4]), [3, 2], [1, 1]).tolist(); // [[1, 2], [2, 3], [3, 4]]
  */
-export function asStrided(x: MLXArray, shape: Shape, strides: readonly number[], offset = 0): MLXArray {
+export function asStrided(
+  x: MLXArray,
+  shape: Shape,
+  strides: readonly number[],
+  offset = 0,
+  options?: OperationOptions,
+): MLXArray {
+  if (options) return placed("asStrided", options, () => asStrided(x, shape, strides, offset));
   const spans = shape.map((length, axis) => (length - 1) * (strides[axis] ?? 0));
   const low = spans.reduce((sum, span) => sum + Math.min(span, 0), offset);
   const high = spans.reduce((sum, span) => sum + Math.max(span, 0), offset);

@@ -1,6 +1,8 @@
 /** Window functions of signal processing: float32 vectors. */
 import { ArgumentError } from "../base/errors.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import { ones } from "./creation.ts";
 import { iota } from "./generate.ts";
@@ -30,21 +32,25 @@ function cosines(operation: string, length: number, mean: number, first: number,
  * @example
  * await hanning(5).tolist(); // ≈ [0, 0.5, 1, 0.5, 0]
  */
-export function hanning(length: number): MLXArray {
+export function hanning(length: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("hanning", options, () => hanning(length));
   return cosines("hanning", length, 0.5, 0.5);
 }
 
 /** The Hamming window of `length` places: `0.54 - 0.46 · cos(2πn / (length - 1))`. */
-export function hamming(length: number): MLXArray {
+export function hamming(length: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("hamming", options, () => hamming(length));
   return cosines("hamming", length, 0.54, 0.46);
 }
 
 /** The Bartlett (triangular) window of `length` places: `1 - |2n / (length - 1) - 1|`. */
-export function bartlett(length: number): MLXArray {
+export function bartlett(length: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("bartlett", options, () => bartlett(length));
   return window("bartlett", length, (doubled, span) => divide(subtract(span, abs(doubled)), span));
 }
 
 /** The Blackman window of `length` places: `0.42 - 0.5 · cos(2πn / (length - 1)) + 0.08 · cos(4πn / (length - 1))`. */
-export function blackman(length: number): MLXArray {
+export function blackman(length: number, options?: OperationOptions): MLXArray {
+  if (options) return placed("blackman", options, () => blackman(length));
   return cosines("blackman", length, 0.42, 0.5, 0.08);
 }

@@ -1,6 +1,7 @@
 /** checkpoint: trades memory for time by computing a function anew where its gradient needs what is inside it. */
 import { requireFunction } from "../base/describe.ts";
-import { treeMap, typedTree } from "../base/tree.ts";
+import { typedTree } from "../base/tree.ts";
+import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";

@@ -2,7 +2,8 @@
 import { describeValue } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
-import { treeFlatten, treeMap, typedTree } from "../base/tree.ts";
+import { treeFlatten, typedTree } from "../base/tree.ts";
+import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -258,7 +259,12 @@ export function customFunction<A extends readonly unknown[], R>(
   return (...args: A): R => {
     const primals = arraysIn(args);
     const argsForm = formOf(args);
-    const inner = isOpaque ? filledList(argsForm, primals.map(stopGradient)) : args;
+    const inner = isOpaque
+      ? filledList(
+          argsForm,
+          primals.map((primal) => stopGradient(primal)),
+        )
+      : args;
     const result = definition.fn(...inner);
     const made = arraysIn(result);
     const resultForm = formOf(result);

@@ -2,7 +2,7 @@
 import { describeValue, requireFunction } from "../base/describe.ts";
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
-import { isPlainObject, replaceLeaves, treeFlatten, treeMap, typedTree } from "../base/tree.ts";
+import { isPlainObject, mapLeaves, replaceLeaves, treeFlatten, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { filledLike } from "../primitives/elementwise.ts";
 import { fitSeed, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
@@ -142,7 +142,7 @@ function differentiateCall<A extends readonly unknown[], R>(
       },
       undo,
     );
-  const copy = (tree: unknown): unknown => treeMap((leaf) => leaf, tree);
+  const copy = (tree: unknown): unknown => mapLeaves(tree, (leaf) => leaf);
   const replaced: unknown[] = [...args];
   const trees: unknown[] = [];
   const named: Record<string, unknown> = {};
@@ -185,7 +185,7 @@ function differentiateCall<A extends readonly unknown[], R>(
   const cotangents = pullBack([loss], [one(loss)], marked);
   const gradientOf = new Map(marked.map((vertex, k) => [vertex, cotangents[k] ?? filledLike(vertex, 0)]));
   const pick = (tree: unknown): unknown =>
-    treeMap((leaf) => (leaf instanceof MLXArray ? (gradientOf.get(leaf) ?? leaf) : leaf), tree);
+    mapLeaves(tree, (leaf) => (leaf instanceof MLXArray ? (gradientOf.get(leaf) ?? leaf) : leaf));
   const byPosition = isSeveral ? trees.map(pick) : pick(trees[0]);
   const gradient = names ? [trees.length === 0 ? null : byPosition, pick(named)] : byPosition;
   return [typedTree<R>(result), gradient];

@@ -1,7 +1,7 @@
 /** The cotangent 1 that gradients begin with, recognized so that nothing is multiplied by it. */
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { knownValue } from "../primitives/elementwise.ts";
 import { constant } from "../primitives/leaf.ts";
-import { broadcastRow } from "../primitives/views.ts";
 
 /** A scalar 1 of the dtype of `output`. */
 export function one(output: MLXArray): MLXArray {
@@ -10,7 +10,5 @@ export function one(output: MLXArray): MLXArray {
 
 /** Whether `x` is the constant 1, repeated or not. */
 export function isOne(x: MLXArray): boolean {
-  const source = x.primitive === broadcastRow ? x.inputs[0] : x;
-  const { lowering } = source?.primitive ?? x.primitive;
-  return lowering.kind === "constant" && lowering.value(source?.params) === 1;
+  return knownValue(x) === 1;
 }

@@ -2,7 +2,8 @@
 import { requireFunction, requireSynchronous } from "../base/describe.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
-import { childrenOf, replaceLeaves, treeMap, typedTree } from "../base/tree.ts";
+import { childrenOf, replaceLeaves, typedTree } from "../base/tree.ts";
+import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
 import { placeholder } from "../primitives/leaf.ts";

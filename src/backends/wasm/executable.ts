@@ -139,7 +139,7 @@ export class WasmExecutable implements Executable {
       } else if (input instanceof WasmAllocation) {
         addresses[k] = input.offset;
       } else {
-        throw new MLXError("evaluate", "an input lies in another backend's memory");
+        throw new MLXError("evaluate", "an input has no memory");
       }
     }
     const outputs: (WasmAllocation | null)[] = [];

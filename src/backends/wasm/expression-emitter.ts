@@ -3,8 +3,8 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import { Dependencies } from "../../compiler/structure.ts";
-import type { Axis, BinaryOp, Expr, Expressions, UnaryOp } from "../../ir/expr.ts";
-import { argOf, binaryOps, compareOps, elementType, unaryOps } from "../../ir/expr.ts";
+import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
+import { argOf, elementType, isComparison, isUnary } from "../../ir/expr.ts";
 import { affineOf, rangeOf } from "../../ir/index-range.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { loadScattered, loadSplat, loadVector, pushAddress, storeLane, storeVector } from "./lane-memory.ts";
@@ -29,10 +29,6 @@ export interface LaneAxis {
   readonly lane: Axis;
   readonly lanes: number;
 }
-
-const unaryNames: ReadonlySet<string> = new Set(unaryOps);
-const binaryNames: ReadonlySet<string> = new Set(binaryOps);
-const compareNames: ReadonlySet<string> = new Set(compareOps);
 
 /** Emits expressions of one function. */
 export class ExpressionEmitter {
@@ -173,22 +169,23 @@ export class ExpressionEmitter {
     if (expr.op === "cast" && argOf(expr, 0).dtype === "index")
       return this.ops.others.indexValue(this, argOf(expr, 0), elementType(expr));
     const isUniform = !expr.args.some((arg) => this.variesByLane(arg));
-    if (compareNames.has(expr.op)) return this.ops.others.compareValues(this, expr, isUniform);
+    const { op } = expr;
+    if (isComparison(op)) return this.ops.others.compareValues(this, expr, isUniform);
     const dtype = elementType(expr);
     const args = expr.args.map((arg) => (isUniform ? this.value(arg).registers : this.registers(arg)));
     const [a = [], b = [], c = []] = args;
-    if (expr.op === "select") {
+    if (op === "select") {
       const is64 = byteLengthOf(dtype) === 8;
       const masks = is64 ? this.ops.others.widenMasks(this.ops, a, isUniform) : a;
       return { registers: b.map((register, k) => this.ops.select(masks[k] ?? 0, register, c[k] ?? 0)), isUniform };
     }
-    if (expr.op === "cast") {
+    if (op === "cast") {
       return { registers: this.ops.cast(elementType(argOf(expr, 0)), dtype, a, isUniform), isUniform };
     }
-    if (expr.op === "bitcast") return { registers: a, isUniform };
-    const { op } = expr;
-    if (isUnary(op)) return { registers: a.map((register) => this.ops.unary(op, dtype, register)), isUniform };
-    if (!isBinary(op)) throw new MLXError("codegen", `${op} is no instruction`);
+    if (op === "bitcast") return { registers: a, isUniform };
+    if (op === "axis" || op === "affine") throw new MLXError("codegen", `${op} is no instruction`);
+    if (isUnary(op, expr.args))
+      return { registers: a.map((register) => this.ops.unary(op, dtype, register)), isUniform };
     const second = argOf(expr, 1);
     if ((op === "shl" || op === "shr") && !this.variesByLane(second)) {
       const by = second.op === "constant" ? Number(second.value) : { register: b[0] ?? 0 };
@@ -454,12 +451,4 @@ export class ExpressionEmitter {
 
 function uniform(register: number): LaneValue {
   return { registers: [register], isUniform: true };
-}
-
-function isUnary(op: string): op is UnaryOp {
-  return unaryNames.has(op);
-}
-
-function isBinary(op: string): op is BinaryOp {
-  return binaryNames.has(op);
 }

@@ -3,7 +3,7 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, integerLimits, isFloating } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { CompareOp, Expr } from "../../ir/expr.ts";
-import { argOf, compareOps, elementType } from "../../ir/expr.ts";
+import { argOf, elementType, isComparison } from "../../ir/expr.ts";
 import type { AccumulatorType } from "./accumulator.ts";
 import type { ExpressionEmitter, LaneValue } from "./expression-emitter.ts";
 import type { LaneOps } from "./lane-ops.ts";
@@ -122,13 +122,7 @@ export function takeExtreme(
   f.get(next.at, running.at, moves).op("v128.bitselect").set(running.at);
 }
 
-const compareNames: ReadonlySet<string> = new Set(compareOps);
-
 function asCompare(op: string): CompareOp {
-  if (isCompare(op)) return op;
+  if (isComparison(op)) return op;
   throw new MLXError("codegen", `${op} is no comparison`);
-}
-
-function isCompare(op: string): op is CompareOp {
-  return compareNames.has(op);
 }

@@ -221,8 +221,7 @@ export class WorkerPool {
     for (const { kernel, functionIndex, argumentsPointer, itemCount, itemsPerChunk } of phases) {
       const registered = this.#registered(kernel);
       const work = this.#instantiate(registered)[functionIndex];
-      if (work === undefined)
-        throw new ArgumentError(kernel.name, `the kernel has no function number ${functionIndex}`);
+      if (work === undefined) throw new ArgumentError(kernel.name, `the kernel exports no function ${functionIndex}`);
       try {
         for (let begin = 0; begin < itemCount; begin += itemsPerChunk) {
           work(argumentsPointer, begin, Math.min(itemCount, begin + itemsPerChunk), 0);
@@ -259,9 +258,8 @@ export class WorkerPool {
   }
 
   #registered(kernel: KernelModule): RegisteredKernel {
-    if (!(kernel instanceof RegisteredKernel)) throw new ArgumentError(kernel.name, "the kernel is of another pool");
-    if (kernel.isReleased) throw new ArgumentError(kernel.name, "the kernel was released");
-    return kernel;
+    if (kernel instanceof RegisteredKernel && !kernel.isReleased) return kernel;
+    throw new ArgumentError(kernel.name, "the kernel was released");
   }
 
   /** This thread's functions of a kernel. */

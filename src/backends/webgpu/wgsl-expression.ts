@@ -1,16 +1,13 @@
 /** Writes the expressions of kernels as WGSL: for one element, or for four neighbours along an axis in a vector. */
 import { MLXError } from "../../base/errors.ts";
-import type { Axis, BinaryOp, Expr, UnaryOp } from "../../ir/expr.ts";
-import { argOf, binaryOps, elementType, unaryOps } from "../../ir/expr.ts";
+import type { Axis, Expr, PlainOp } from "../../ir/expr.ts";
+import { argOf, elementType, isUnary } from "../../ir/expr.ts";
 import { affineOf, rangeOf } from "../../ir/index-range.ts";
 import type { ShaderMemory } from "./wgsl-memory.ts";
 import { binaryText, bitcastText, castText, compareText, unaryText } from "./wgsl-operations.ts";
 import type { Shader } from "./wgsl-shader.ts";
 import type { Lanes, WgslValue } from "./wgsl-types.ts";
 import { literal, registerOf, typeName, widened } from "./wgsl-types.ts";
-
-const unaryNames: ReadonlySet<string> = new Set(unaryOps);
-const binaryNames: ReadonlySet<string> = new Set(binaryOps);
 
 /** Names that hold within one block of the shader. */
 interface Scope {
@@ -178,7 +175,7 @@ export class WgslEmitter {
     }
   }
 
-  #operation(expr: Expr, op: string): WgslValue {
+  #operation(expr: Expr, op: PlainOp): WgslValue {
     const { shader } = this;
     const lanes = this.varies(expr) ? 4 : 1;
     const [a = "", b = "", c = ""] = expr.args.map((arg) => this.text(arg, lanes));
@@ -205,9 +202,9 @@ export class WgslEmitter {
           return this.#named(prefix, this.#division(op, argOf(expr, 0), argOf(expr, 1), a, b, lanes), lanes);
         return this.#named(
           prefix,
-          isUnary(op)
+          isUnary(op, expr.args)
             ? unaryText(shader, op, expr.dtype, a, lanes)
-            : binaryText(shader, requireBinary(op), expr.dtype, a, b, lanes),
+            : binaryText(shader, op, expr.dtype, a, b, lanes),
           lanes,
         );
     }
@@ -308,17 +305,4 @@ interface Affine {
 interface FirstLane {
   readonly text: string;
   readonly isMultipleOfFour: boolean;
-}
-
-function isUnary(op: string): op is UnaryOp {
-  return unaryNames.has(op);
-}
-
-function isBinary(op: string): op is BinaryOp {
-  return binaryNames.has(op);
-}
-
-function requireBinary(op: string): BinaryOp {
-  if (isBinary(op)) return op;
-  throw new MLXError("wgsl", `${op} is no instruction`);
 }

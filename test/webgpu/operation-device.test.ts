@@ -1,0 +1,38 @@
+/** Single operations placed on the GPU, between others on the CPU. */
+import * as mx from "mlx-ts";
+import { afterEach, expect, it } from "vitest";
+import { setGpu } from "../../src/array/device.ts";
+import { openDevice } from "../../src/backends/webgpu/adapter.ts";
+import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+
+afterEach(() => {
+  mx.gpu.close();
+  setGpu(null);
+});
+
+it("one operation runs on the GPU, and another on the CPU, by their options", async () => {
+  setGpu(new WebGpuBackend(await openDevice()));
+  const a = mx.random.normal([8, 16], { key: mx.random.key(1) });
+  const b = mx.random.normal([16, 4], { key: mx.random.key(2), device: "gpu" });
+  const product = mx.matmul(a, b, { device: "gpu" });
+  const sums = product.add(1, { device: "cpu" }).sum(1, { keepAxes: true, device: "gpu" });
+  expect([a, b, product, sums].map(({ device }) => device)).toEqual(["cpu", "gpu", "gpu", "gpu"]);
+  const expected = mx
+    .matmul(a, mx.random.normal([16, 4], { key: mx.random.key(2) }))
+    .add(1)
+    .sum(1, { keepAxes: true });
+  expect(await mx.allClose(sums, expected, { rtol: 1e-4, atol: 1e-4 }).item()).toBe(true);
+  expect(mx.memory.moves.toGpu.count).toBeGreaterThan(0);
+});
+
+it("gradients follow the operations they come from", async () => {
+  setGpu(new WebGpuBackend(await openDevice()));
+  const loss = (x: mx.MLXArray): mx.MLXArray => mx.exp(x, { device: "gpu" }).mul(x).sum();
+  const x = mx.array([0, 0.5, 1]);
+  const slope = await mx.grad(loss)(x).data();
+  const values = await x.data();
+  slope.forEach((value, k) => {
+    const at = Number(values[k]);
+    expect(Number(value)).toBeCloseTo(Math.exp(at) * (at + 1), 5);
+  });
+});
