@@ -2,7 +2,7 @@
 import type { GpuDevice } from "../backends/webgpu/gpu-api.ts";
 import type { WebGpuBackend } from "../backends/webgpu/webgpu-backend.ts";
 import { webgpu } from "../backends/webgpu/webgpu-loader.ts";
-import { DeviceError } from "../base/errors.ts";
+import { ArgumentError, DeviceError } from "../base/errors.ts";
 import { openedGpu, setGpu } from "./device.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -57,6 +57,8 @@ export const gpu: {
   /**
    * Computes on `device`, a WebGPU device that the program opened and goes on using: it is never destroyed here. Open it
    * with the features `shader-f16` and `subgroups` and with the adapter's own limits where it has them.
+   *
+   * @throws {ArgumentError} if it is no device
    */
   use(device: GpuDevice): Promise<void>;
   /** Lets go of the device; arrays that lie only on it are lost. The next operation on the GPU opens another one. */
@@ -87,6 +89,8 @@ export const gpu: {
     };
   },
   async use(device) {
+    if (!isDevice(device))
+      throw new ArgumentError("gpu.use", "takes a GPUDevice, which an adapter's requestDevice() gives");
     const { adoptDevice, WebGpuBackend } = await webgpu.load();
     runtimeOf(new WebGpuBackend(await adoptDevice(device)));
   },
@@ -96,3 +100,7 @@ export const gpu: {
     setGpu(null);
   },
 };
+
+function isDevice(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "queue" in value && "createComputePipelineAsync" in value;
+}

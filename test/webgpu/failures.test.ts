@@ -6,6 +6,7 @@ import * as optim from "mlx-ts/optimizers";
 import { afterEach, describe, expect, it } from "vitest";
 import { openedGpu, setGpu } from "../../src/array/device.ts";
 import { openDevice } from "../../src/backends/webgpu/adapter.ts";
+import type { GpuDevice } from "../../src/backends/webgpu/gpu-api.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
 import { type Failures, failingDevice } from "./failing-device.ts";
 
@@ -53,6 +54,42 @@ describe("a lost device", () => {
       mx.gpu.close();
     }
     expect(source.allocation?.copies?.size ?? 0).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("a device that the program uses too", () => {
+  /** What the device says against a buffer that cannot be. */
+  const mistake = (device: GpuDevice): void => {
+    device.createBuffer({ size: 16, usage: 0xffff });
+  };
+
+  it("keeps the program's mistakes apart from the library's, in the scopes of either and outside of them", async () => {
+    const { device } = await openDevice();
+    await mx.gpu.use(device);
+    const x = mx.array([1, 2, 3]);
+    device.pushErrorScope("validation");
+    const sum = onGpu(() => x.mul(3).sum()).item();
+    mistake(device);
+    const found = device.popErrorScope();
+    expect(await sum).toBe(18);
+    expect((await found)?.message).toBeTruthy();
+    mistake(device);
+    await device.queue.onSubmittedWorkDone();
+    expect(await onGpu(() => x.mul(5).sum()).item()).toBe(30);
+    mx.gpu.close();
+    // It is not destroyed: it still computes.
+    await device.queue.onSubmittedWorkDone();
+    await mx.gpu.use(device);
+    expect(await onGpu(() => x.sum()).item()).toBe(6);
+    mx.gpu.close();
+    device.destroy();
+  });
+
+  it("is a device: anything else is refused by name", async () => {
+    for (const other of [null, {}, { queue: {} }]) {
+      const given: unknown = other;
+      await expect(Reflect.apply(mx.gpu.use, mx.gpu, [given])).rejects.toThrow(/gpu\.use: takes a GPUDevice/);
+    }
   });
 });
 

@@ -62,7 +62,7 @@ export class GpuExecutable implements Executable {
       const held = this.#take();
       const wait = this.#backend.beforeSubmit();
       if (wait) return this.#runAfter(wait, held, inputs, constants);
-      this.#submit(held, inputs, constants);
+      this.#backend.watched(() => this.#submit(held, inputs, constants));
       return held.outputs;
     }
     const label = [...new Set(launches.map((launch) => launch.label))].join(", ");
@@ -79,28 +79,21 @@ export class GpuExecutable implements Executable {
     constants: readonly (number | bigint)[],
     label: string,
   ): Promise<readonly Allocation[]> {
-    const { device, pipelines } = this.#backend;
+    const { pipelines } = this.#backend;
     this.#pipelines ??= await Promise.all(
       this.#bound.launches.map((launch) => pipelines.get(launch.dispatch, launch.label)),
     );
     this.#backend.requireWorking();
-    device.pushErrorScope("validation");
-    let error: Promise<{ readonly message: string } | null>;
-    let outputs: readonly Allocation[];
-    try {
-      const held = this.#take();
-      outputs = await this.#runAfter(this.#backend.beforeSubmit() ?? Promise.resolve(), held, inputs, constants);
-    } finally {
-      error = device.popErrorScope();
-    }
-    const found = await error;
+    const held = this.#take();
+    await this.#ready(this.#backend.beforeSubmit() ?? Promise.resolve(), held);
+    const found = await this.#backend.scoped(() => this.#submit(held, inputs, constants));
     this.#backend.requireWorking();
     if (found) {
-      for (const output of outputs) output.release();
+      for (const output of held.outputs) output.release();
       throw new DeviceError("gpu", `the GPU refuses ${label}: ${found.message}`);
     }
     this.#hasRun = true;
-    return outputs;
+    return held.outputs;
   }
 
   async #runAfter(
@@ -109,6 +102,13 @@ export class GpuExecutable implements Executable {
     inputs: readonly Allocation[],
     constants: readonly (number | bigint)[],
   ): Promise<readonly Allocation[]> {
+    await this.#ready(wait, held);
+    this.#backend.watched(() => this.#submit(held, inputs, constants));
+    return held.outputs;
+  }
+
+  /** Waits; gives back what was taken if the device fails meanwhile. */
+  async #ready(wait: Promise<void>, held: Held): Promise<void> {
     try {
       await wait;
       this.#backend.requireWorking();
@@ -117,8 +117,6 @@ export class GpuExecutable implements Executable {
       for (const buffer of held.scratch) this.#backend.pool.give(buffer);
       throw error;
     }
-    this.#submit(held, inputs, constants);
-    return held.outputs;
   }
 
   #take(): Held {

@@ -7,7 +7,7 @@ import type { OpenDevice } from "./adapter.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { GpuAllocation } from "./gpu-allocation.ts";
-import type { GpuAdapterInfo, GpuDevice } from "./gpu-api.ts";
+import type { GpuAdapterInfo, GpuDevice, GpuErrorReport } from "./gpu-api.ts";
 import { GpuExecutable } from "./gpu-executable.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { emitKernel, overridesComposite } from "./kernels.ts";
@@ -59,9 +59,11 @@ export class WebGpuBackend implements Backend {
     device.lost.then(({ reason, message }) => {
       this.#lost = message || reason || "no reason given";
     });
-    device.addEventListener("uncapturederror", ({ error }) => {
-      this.#failure ??= error.message;
-    });
+    // On a shared device they may be others'.
+    if (!isShared)
+      device.addEventListener("uncapturederror", ({ error }) => {
+        this.#failure ??= error.message;
+      });
   }
 
   get isLost(): boolean {
@@ -76,6 +78,32 @@ export class WebGpuBackend implements Backend {
     if (failure === null) return;
     this.#failure = null;
     throw new DeviceError("gpu", `the GPU refused earlier work: ${failure}`);
+  }
+
+  /** Does `work`, and tells what the device says against it. The scope is closed at once: others may use the device meanwhile. */
+  scoped(work: () => void): Promise<GpuErrorReport | null> {
+    this.device.pushErrorScope("validation");
+    let error: Promise<GpuErrorReport | null> = Promise.resolve(null);
+    try {
+      work();
+    } finally {
+      error = this.device.popErrorScope();
+    }
+    return error;
+  }
+
+  /** Does `work`; what the device says against it is thrown by the next evaluation or read. */
+  watched(work: () => void): void {
+    if (!this.#isShared) {
+      work();
+      return;
+    }
+    this.scoped(work).then(
+      (error) => {
+        this.#failure ??= error?.message ?? null;
+      },
+      () => undefined,
+    );
   }
 
   overrides(call: TensorCall): boolean {
