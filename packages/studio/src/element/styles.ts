@@ -96,7 +96,7 @@ output.reading span + span { margin-inline-start: 1.2ch; }
 .uplot canvas { display: block; width: 100%; height: 100%; }
 .u-cursor-x, .u-cursor-y, .u-cursor-pt, .u-select { position: absolute; left: 0; top: 0; pointer-events: none; }
 .u-hz .u-cursor-x { height: 100%; border-inline-end: 1px solid var(--strong-line); }
-.u-cursor-pt { border-radius: 50%; border-style: solid; background-clip: padding-box !important; }
+.u-cursor-pt { border-radius: 50%; border: 0 solid; background-clip: padding-box !important; }
 .uplot .u-off { display: none; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; color: var(--muted); font-size: 12.5px; }
 .legend span { display: inline-flex; align-items: center; gap: 6px; }
