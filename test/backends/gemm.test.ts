@@ -323,8 +323,8 @@ describe("a matrix product", () => {
     expect(set.arena.activeBytes).toBe(0);
   });
 
-  it("has the same bits with 1, 2 and 3 threads", async () => {
-    const sets = [1, 2, 3].map((threads) => bench(threads));
+  it("has the same bits with 1, 2 and 3 threads, and with tiles of either width", async () => {
+    const sets = [bench(1), bench(2), bench(3), bench(1, 16)];
     const shapes = [
       sizes(333, 290, 700),
       sizes(130, 1100, 600, { output: "computed" }),
@@ -333,6 +333,7 @@ describe("a matrix product", () => {
       sizes(3, 900, 1500, { right: "rows" }),
       sizes(900, 2, 700, { left: "columns" }),
       sizes(20, 1100, 1000),
+      ...[4, 6, 7, 8].flatMap((rows) => [sizes(rows, 300, 400), sizes(rows, 1100, 1000)]),
     ];
     for (const test of shapes) {
       const runs: Float32Array[] = [];

@@ -3,11 +3,14 @@
 import type { ModuleBuilder } from "./assembler.ts";
 import { BLOCK, BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
 import type { ComputedOperand, GemmCode, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
-import type { TileColumns } from "./gemm-tile.ts";
 
-/** Most lanes of the small side: of dot products, and of rows that are scaled and added up, which packing for wide tiles beats sooner. */
+/** Most lanes of the small side of dot products. */
 const DOTS_LIMIT = 16;
-const ROWS_LIMIT: Readonly<Record<TileColumns, number>> = { 8: 8, 16: 3 };
+/**
+ * The same where rows are scaled and added up, and where the large side has this many elements. Wide tiles pack sooner,
+ * narrow ones later; but a result's bits must not depend on which of them a trial chose.
+ */
+const [ROWS_LIMIT, LARGE_SIZE, LARGE_ROWS_LIMIT] = [6, 1 << 20, 3];
 /** Depths summed at a time, so that errors do not pile up over long sums, and the small operand stays in the cache. */
 const DEPTH_BLOCK = 1024;
 /** Lanes of the large operand in one item, at most: of rows that are scaled long stretches, which come faster from memory. */
@@ -27,12 +30,13 @@ interface ThinView {
 }
 
 /** Whether, and how, a product can be computed by {@link emitThinGemm}. */
-export function thinView({ rows, columns, left, right, tileColumns }: GemmSpec): ThinView | undefined {
+export function thinView({ rows, columns, depth, left, right }: GemmSpec): ThinView | undefined {
   const byLeft = { thin: left, wide: right, thinCount: rows, wideCount: columns, isTransposed: false };
   const byRight = { thin: right, wide: left, thinCount: columns, wideCount: rows, isTransposed: true };
   for (const { wide, thin, ...view } of rows <= columns ? [byLeft, byRight] : [byRight, byLeft]) {
     if (wide.kind !== "strided" || thin.kind === "located") continue;
-    const limit = wide.depthStride === 4 ? DOTS_LIMIT : wide.laneStride === 4 ? ROWS_LIMIT[tileColumns] : 0;
+    const rowsLimit = view.wideCount * depth < LARGE_SIZE ? ROWS_LIMIT : LARGE_ROWS_LIMIT;
+    const limit = wide.depthStride === 4 ? DOTS_LIMIT : wide.laneStride === 4 ? rowsLimit : 0;
     if (view.thinCount <= limit) return { wide, thin, ...view };
   }
   return undefined;
