@@ -161,12 +161,14 @@ function hardwareThreads(): number {
  *
  * a·b + c with a = b = 1 + 2⁻¹² and c = −(1 + 2⁻¹¹): the exact product has one bit more than a float32 keeps, so a fused
  * operation gives 2⁻²⁴ and two roundings give 0. Anything else is wrong. The other lanes are exact either way, and the
- * test runs chained operations that share operands, where baseline compilers have overwritten one.
+ * test runs chained operations that share operands, where baseline compilers have overwritten one. Its name is new each time:
+ * an engine may answer the same bytes with what another thread or copy of the library has compiled under flags.
  */
 function probeRelaxed(flags: readonly Flag[]): boolean | undefined {
   if (flags.length > 0 && !canSetFlags()) return undefined;
   const builder = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
-  builder.addFunction("run", { params: [], results: [] }, (f) => {
+  const name = String(Math.random());
+  builder.addFunction(name, { params: [], results: [] }, (f) => {
     const [a, b, c, once] = [f.local("v128"), f.local("v128"), f.local("v128"), f.local("v128")];
     for (const [index, local] of [a, b, c].entries())
       f.i32(0)
@@ -188,7 +190,7 @@ function probeRelaxed(flags: readonly Flag[]): boolean | undefined {
   try {
     const module = compileWithFlags(builder.build(), flags);
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-    const run = new WebAssembly.Instance(module, { e: { m: memory } }).exports.run;
+    const run = new WebAssembly.Instance(module, { e: { m: memory } }).exports[name];
     if (typeof run !== "function") return undefined;
     const lanes = new Float32Array(memory.buffer);
     lanes.set([1 + 2 ** -12, 3, -2, 0.5], 0);
