@@ -31,11 +31,13 @@ async function check({ heads, keyHeads, queries, keys, isCausal = false, mask }:
   const [exact, slope] = [[q, k, v].map((x) => x.asType("float64")), cotangent.asType("float64")];
   const [, expected] = mx.vjp(attend, exact, [slope]);
   const parts = attentionGradients(cotangent, mask ? [q, k, v, mask] : [q, k, v], { scale, isCausal });
+  // Rounding errors of a sum grow with the root of the number of its terms.
+  const allowed = 3 * Math.sqrt(Math.max(queries, keys)) * 2 ** -24;
   for (const [place, part] of parts.entries()) {
     const given = expected[place];
     if (!given) throw new Error("every input has a gradient");
     expect(part.shape).toEqual(given.shape);
-    expect(await part.subtract(given).abs().max().item()).toBeLessThan(2e-6);
+    expect(await part.subtract(given).abs().max().item()).toBeLessThan(allowed);
   }
 }
 

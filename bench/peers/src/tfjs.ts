@@ -8,19 +8,20 @@ import { versionOf } from "./version.ts";
 
 const threads = Number(process.env.BENCH_THREADS ?? 1);
 const isGpu = process.env.BENCH_DEVICE === "gpu";
-/** How many threads the backend computes on. */
-const threadsHere = isGpu ? threads : useWasm();
+const countThreads = isGpu ? () => threads : loadWasm();
 if (isGpu) await import("@tensorflow/tfjs-backend-webgpu");
 await tf.setBackend(isGpu ? "webgpu" : "wasm");
 await tf.ready();
+/** How many threads the backend computes on, which it knows once it is ready. */
+const threadsHere = countThreads();
 
-function useWasm(): number {
+function loadWasm(): () => number {
   // The ES module build of the backend is for browsers; Node's own build is CommonJS.
   const require = createRequire(import.meta.url);
   const backend: typeof WasmBackend = require("@tensorflow/tfjs-backend-wasm");
   backend.setWasmPaths(new URL("../node_modules/@tensorflow/tfjs-backend-wasm/dist/", import.meta.url).pathname);
   backend.setThreadsCount(threads);
-  return backend.getThreadsCount();
+  return () => backend.getThreadsCount();
 }
 
 /** Waits until the backend has done all work so far: what is asked for last is done last. (Small tensors it computes on the CPU.) */

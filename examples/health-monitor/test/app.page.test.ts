@@ -106,7 +106,7 @@ describe("the app", () => {
     // Eight passes from the same start: what is the same to a percent has learned the same.
     expect(Math.abs(loss / Number(await fact("Loss")) - 1)).toBeLessThan(0.01);
     expect(loss).toBeLessThan(0.02);
-  });
+  }, 200_000);
 
   it("learns from a table of the user, and marks where it jumps", async () => {
     await openCsv(page, "mine.csv", tableOf(2000, 1500));

@@ -44,11 +44,11 @@ export async function picturesOf(page: Page): Promise<number> {
   return Number(await page.locator("#trace").getAttribute("data-pictures"));
 }
 
-/** Has the app learn in `passes` passes; returns when it has learned. */
+/** Has the app learn in `passes` passes; returns when it has learned, which takes a software GPU on a busy machine a while. */
 export async function learn(page: Page, passes: number): Promise<void> {
   await page.getByLabel("Passes").fill(String(passes));
   await page.getByRole("button", { name: /^Learn/ }).click();
-  await page.getByRole("button", { name: "Learn anew" }).waitFor();
+  await page.getByRole("button", { name: "Learn anew" }).waitFor({ timeout: 150_000 });
 }
 
 /** Opens a CSV file with this content, as if the user had chosen it. */
