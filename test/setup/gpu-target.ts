@@ -5,6 +5,7 @@ import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 export const floorTarget: GpuTarget = {
   isSoftware: false,
   hasF16: false,
+  packsHalves: false,
   subgroups: null,
   matrixTiles: [],
   storageBuffers: 8,

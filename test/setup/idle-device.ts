@@ -18,6 +18,7 @@ export interface Asked {
 const target: GpuTarget = {
   isSoftware: false,
   hasF16: true,
+  packsHalves: true,
   subgroups: { min: 32, max: 32 },
   matrixTiles: [],
   storageBuffers: 16,

@@ -90,7 +90,7 @@ fn store_results(offset: u32, given: array<f32, 8>, stride: u32) {
 }
 
 function codeOf(kernel: ContractionKernel, slices: number): GpuKernelCode {
-  const code = emitContraction(kernel, matrixTarget, { kind: "matrix", slices });
+  const code = emitContraction(kernel, matrixTarget, { kind: "matrix", columns: 128, slices });
   return { ...code, dispatches: code.dispatches.map((dispatch) => ({ ...dispatch, wgsl: emulated(dispatch.wgsl) })) };
 }
 
@@ -148,6 +148,9 @@ it("products are what the interpreter gives, on a device that has matrix operati
     expect(contractionSchedule(kernel, target).kind).toBe("matrix");
     const emit = (): GpuKernelCode => emitContraction(kernel, target);
     await compareKernel(kernel, emit, { targets: [target], tolerance: 2 ** -10 });
+    // No software driver has the memory for wide tiles.
+    const wider = (): GpuKernelCode => emitContraction(kernel, target, { kind: "matrix", columns: 256, slices: 1 });
+    await compareKernel(kernel, wider, { targets: [target], tolerance: 2 ** -10 });
   }
 });
 
@@ -155,6 +158,10 @@ it("the schedule takes matrix operations where both operands are halves, and onl
   const [a, b] = [await half([128, 128]), await half([128, 128])];
   expect(contractionSchedule(productOf(a.matmul(b)), matrixTarget).kind).toBe("matrix");
   expect(contractionSchedule(productOf(a.matmul(b)), floorTarget).kind).toBe("tile");
+  const large = productOf((await half([2048, 64])).matmul(await half([64, 2048])));
+  const roomy = { ...matrixTarget, workgroupBytes: 48 * 1024 };
+  expect(contractionSchedule(large, matrixTarget)).toEqual({ kind: "matrix", columns: 128, slices: 1 });
+  expect(contractionSchedule(large, roomy)).toEqual({ kind: "matrix", columns: 256, slices: 1 });
   const wide = mx.ones([128, 128]);
   await mx.evaluate(wide);
   expect(contractionSchedule(productOf(wide.matmul(wide.add(1))), matrixTarget).kind).toBe("tile");

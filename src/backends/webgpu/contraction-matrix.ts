@@ -1,6 +1,6 @@
 /**
- * Products of 16-bit floats by matrix operations: four subgroups of 32 threads have a quarter of a tile of 128 × 128 each, as
- * 4 × 4 matrices of 16 × 16 sums in float32.
+ * Products of 16-bit floats by matrix operations: of a tile of 128 × 128, or of 128 × 256 where there are many, each subgroup of 32
+ * threads has 64 × 64, as 4 × 4 matrices of 16 × 16 sums in float32.
  */
 import { MLXError } from "../../base/errors.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
@@ -15,10 +15,9 @@ import { TilePieces } from "./tile-pieces.ts";
 import type { TilePlace } from "./tile-place.ts";
 import { tilePlace } from "./tile-place.ts";
 
-/** Rows and columns of a tile, and products per tile. */
-const lines = 128;
+/** Rows of a tile, and products per tile. */
+const tileRows = 128;
 const depth = 32;
-const threads = 128;
 /** Rows and columns of a subgroup's part, and of one matrix. */
 const part = 64;
 const side = 16;
@@ -36,8 +35,8 @@ const resultSize = (side * resultStride) / perElement;
 
 /** The code of a product by matrix operations. */
 export function emitMatrices(kernel: ContractionKernel, target: GpuTarget, schedule: MatrixSchedule): GpuKernelCode {
-  const { slices } = schedule;
-  const first = new MatrixEmitter(kernel, target, slices).emit();
+  const { columns, slices } = schedule;
+  const first = new MatrixEmitter(kernel, target, columns, slices).emit();
   if (slices === 1) return { dispatches: [first], scratchBytes: [] };
   return {
     dispatches: [first, emitSliceSums(kernel, target, slices)],
@@ -57,10 +56,14 @@ interface Operand {
 
 class MatrixEmitter {
   readonly #product: ProductShader;
+  readonly #columns: number;
+  readonly #threads: number;
   readonly #slices: number;
 
-  constructor(kernel: ContractionKernel, target: GpuTarget, slices: number) {
+  constructor(kernel: ContractionKernel, target: GpuTarget, columns: number, slices: number) {
     this.#product = new ProductShader(kernel, target);
+    this.#columns = columns;
+    this.#threads = (tileRows / part) * (columns / part) * 32;
     this.#slices = slices;
   }
 
@@ -70,16 +73,17 @@ class MatrixEmitter {
     // What a subgroup has follows from the place of its threads, which nobody can tell to be the same in all of them.
     shader.silence("chromium.subgroup_matrix_uniformity");
     const { batch, k } = shapeOf(kernel);
-    const tiles = { rows: Math.ceil(kernel.m.length / lines), columns: Math.ceil(kernel.n.length / lines) };
+    const tiles = { rows: Math.ceil(kernel.m.length / tileRows), columns: Math.ceil(kernel.n.length / this.#columns) };
     const grid = gridOf(shader, target, tiles.rows * tiles.columns * batch * this.#slices);
     const place = tilePlace(shader, grid.place, tiles, batch, this.#slices);
     this.#product.bindBatch(place.batch);
-    const row0 = shader.let("row", `${place.row} * ${lines}`);
-    const column0 = shader.let("column", `${place.column} * ${lines}`);
+    const row0 = shader.let("row", `${place.row} * ${tileRows}`);
+    const column0 = shader.let("column", `${place.column} * ${this.#columns}`);
     const own = shader.let("own", "i32(thread)");
     const subgroup = shader.let("subgroup", `${own} / 32`);
-    const row = shader.let("row", `(${subgroup} / 2) * ${part}`);
-    const column = shader.let("column", `(${subgroup} % 2) * ${part}`);
+    const across = this.#columns / part;
+    const row = shader.let("row", `(${subgroup} / ${across}) * ${part}`);
+    const column = shader.let("column", `(${subgroup} % ${across}) * ${part}`);
     const rounds = Math.ceil(k / (depth * this.#slices));
     const mayLeave = k !== rounds * depth * this.#slices;
     const left = this.#operand("left", kernel.left, kernel.m, row0, own, mayLeave);
@@ -109,12 +113,14 @@ class MatrixEmitter {
       shader.let("column", `${column0} + ${column}`),
       place,
     );
-    return this.#product.dispatch(threads, grid.workgroups);
+    return this.#product.dispatch(this.#threads, grid.workgroups);
   }
 
   #operand(name: "left" | "right", expr: Expr, line: Axis, origin: string, thread: string, mayLeave: boolean): Operand {
     const { shader } = this.#product;
     const half = halfOperand(expr);
+    const lines = name === "left" ? tileRows : this.#columns;
+    const threads = this.#threads;
     if (!half) throw new MLXError("codegen", "an operand holds no 16-bit floats");
     const source = { name, expr: half, line, lines, depth, origin, threads, thread, mayLeave };
     const pieces = new TilePieces(this.#product, source, unit);
@@ -192,7 +198,7 @@ class MatrixEmitter {
     const { m, n } = this.#product.kernel;
     if (this.#slices > 1) keepPartialSums(this.#product, this.#slices, { ...place, row, quad }, sums);
     else {
-      const leaves = { mayLeaveRows: m.length % lines !== 0, mayLeaveColumns: n.length % lines !== 0 };
+      const leaves = { mayLeaveRows: m.length % tileRows !== 0, mayLeaveColumns: n.length % this.#columns !== 0 };
       this.#product.storeFour({ row, quad, ...leaves }, sums);
     }
   }

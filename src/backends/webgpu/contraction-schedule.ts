@@ -22,9 +22,10 @@ export interface TileSchedule {
   readonly slices: number;
 }
 
-/** A product of 16-bit floats by the matrix operations of subgroups, in tiles of 128 × 128. */
+/** A product of 16-bit floats by the matrix operations of subgroups, in tiles of 128 rows. */
 export interface MatrixSchedule {
   readonly kind: "matrix";
+  readonly columns: 128 | 256;
   readonly slices: number;
 }
 
@@ -84,11 +85,7 @@ const small: Tile = {
 };
 
 /** Workgroups with which a tile is worth its size: most of the places that an H100 has for such. */
-const busy: { readonly large: number; readonly medium: number; readonly small: number } = {
-  large: 192,
-  medium: 128,
-  small: 96,
-};
+const busy = { large: 192, medium: 128, small: 96, wideMatrices: 96 } as const;
 
 /** The least sum that a slice is worth. */
 const leastSlice = 256;
@@ -108,8 +105,10 @@ export function contractionSchedule(kernel: ContractionKernel, target: GpuTarget
     return { kind: "loop" };
   const canSlice = kernel.slots.length < target.storageBuffers;
   if (isForMatrices(kernel, target)) {
-    const tiles = batch * Math.ceil(m / 128) * Math.ceil(n / 128);
-    return { kind: "matrix", slices: canSlice ? slicesFor(tiles, shape) : 1 };
+    const tilesOf = (columns: number): number => batch * Math.ceil(m / 128) * Math.ceil(n / columns);
+    const canBeWide = target.workgroupBytes >= wideMatrixBytes && target.workgroupThreads >= 256;
+    if (canBeWide && tilesOf(256) >= busy.wideMatrices) return { kind: "matrix", columns: 256, slices: 1 };
+    return { kind: "matrix", columns: 128, slices: canSlice ? slicesFor(tilesOf(128), shape) : 1 };
   }
   const tilesOf = ({ rows, columns }: Tile): number => batch * Math.ceil(m / rows) * Math.ceil(n / columns);
   const fits = (tile: Tile): boolean => m > tile.rows / 2 && n > tile.columns / 2;
@@ -120,8 +119,9 @@ export function contractionSchedule(kernel: ContractionKernel, target: GpuTarget
 
 /** Rows and columns, and products per result, from which matrix operations pay. */
 const leastForMatrices = 64;
-/** Bytes of workgroup memory that they take at most. */
+/** Bytes of workgroup memory that they take at most, in tiles of 128 and of 256 columns. */
 const matrixBytes = 20 * 1024;
+const wideMatrixBytes = 38 * 1024;
 
 /** Whether both operands hold 16-bit floats, and the target multiplies 16 × 16 of them in subgroups of 32. */
 function isForMatrices({ left, right, m, n, k }: ContractionKernel, target: GpuTarget): boolean {
@@ -155,7 +155,7 @@ export function printSchedule(schedule: ContractionSchedule): string {
     case "loop":
       return "loop";
     case "matrix":
-      return `matrix, slices ${schedule.slices}`;
+      return `matrix, 128×${schedule.columns}, slices ${schedule.slices}`;
     case "tile": {
       const { rows, columns, depth, threadRows, threadColumns, teams, stages, unrolled, slices } = schedule;
       const parts = `teams ${teams}, stages ${stages}, unrolled ${unrolled}, slices ${slices}`;

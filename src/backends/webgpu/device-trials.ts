@@ -61,6 +61,48 @@ export async function takesImmediates(device: GpuDevice): Promise<boolean> {
   return (await totalOf(device, code, [{}], { words, first: 4, count: 8 })) === 12;
 }
 
+/** Halves that are tried, every so many of them, by so many threads. */
+const [infiniteHalf, triedStep, tryingThreads] = [0x7c00, 1031, 256];
+
+/**
+ * Whether `pack2x16float` rounds as numbers are stored: to the nearest half, ties to even, subnormal ones included; too large
+ * ones to infinity, and what is no number stays none. WGSL leaves that open. Each thread tries some halves: the number itself,
+ * the middle between it and the next, and the neighbours of that.
+ */
+export async function packsHalvesExactly(device: GpuDevice): Promise<boolean> {
+  const code = `
+@group(0) @binding(0) var<storage, read_write> total: atomic<u32>;
+fn value(half: u32) -> f32 {
+  if (half < 0x400u) { return f32(half) * 0x1p-24f; }
+  return bitcast<f32>((half << 13u) + 0x38000000u);
+}
+fn is_packed(x: f32, half: u32) -> bool {
+  let back = unpack2x16float(half | (half << 16u));
+  return pack2x16float(vec2f(x, -x)) == (half | ((half | 0x8000u) << 16u))
+    && bitcast<u32>(back.x) == bitcast<u32>(value(half)) && bitcast<u32>(back.y) == bitcast<u32>(value(half));
+}
+@compute @workgroup_size(${tryingThreads}) fn main(@builtin(local_invocation_index) thread: u32) {
+  var count = 0u;
+  for (var half = thread; half < ${infiniteHalf - 1}u; half += ${triedStep}u) {
+    let middle = (value(half) + value(half + 1u)) * 0.5f;
+    let bits = bitcast<u32>(middle);
+    count += u32(is_packed(value(half), half) && is_packed(middle, half + (half & 1u))
+      && is_packed(bitcast<f32>(bits - 1u), half) && is_packed(bitcast<f32>(bits + 1u), half + 1u));
+  }
+  let zero = bitcast<f32>(thread & 0x40000000u);
+  let largest = pack2x16float(vec2f(65519.996f + zero, 65520f + zero));
+  let beyond = pack2x16float(vec2f(-1e30f + zero, bitcast<f32>(0x7f800000u | thread)));
+  let none = pack2x16float(vec2f(bitcast<f32>(0x7fc00000u | thread), bitcast<f32>(0xff800001u | thread))) & 0x7fff7fffu;
+  count += u32(largest == 0x7c007bffu && (thread > 0u || beyond == 0x7c00fc00u));
+  count += u32((none & 0xffffu) > ${infiniteHalf}u && (none >> 16u) > ${infiniteHalf}u);
+  atomicAdd(&total, count);
+}
+`;
+  const threads = Array.from({ length: tryingThreads }, (_, thread) => thread);
+  const expected = sumOf(threads, (thread) => Math.ceil((infiniteHalf - 1 - thread) / triedStep) + 2);
+  return (await totalOf(device, code, [{}], null)) === expected;
+}
+
 /** Words of an array that a trial is given as immediates. */
 interface Immediates {
   readonly words: Uint32Array<ArrayBuffer>;

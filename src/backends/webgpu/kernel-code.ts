@@ -6,6 +6,8 @@ export interface GpuTarget {
   readonly isSoftware: boolean;
   /** Whether shaders may use 16-bit floats (`enable f16`). */
   readonly hasF16: boolean;
+  /** Whether `pack2x16float` gives the nearest half, ties to even, with subnormal, infinite and missing numbers as they are. */
+  readonly packsHalves: boolean;
   /**
    * Whether shaders may use subgroup operations (`enable subgroups`), and between which sizes a subgroup may be. Threads whose
    * numbers in the workgroup differ by less than `min`, counted from a multiple of it, are lanes of one subgroup in this order.

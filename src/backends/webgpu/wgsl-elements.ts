@@ -104,6 +104,8 @@ export class ElementAccess {
         if (this.#isWide) return `${buffer}[${p} >> 2u] = x;`;
         return [0, 1, 2, 3].map((lane) => `${buffer}[${p} + ${lane}] = x[${lane}];`).join(" ");
       case 2: {
+        if (this.#isPair && this.#dtype === "float16" && this.#shader.packsHalves)
+          return `${buffer}[${p} >> 2u] = vec2u(pack2x16float(x.xy), pack2x16float(x.zw));`;
         const bits = `let bits = ${toBits(this.#shader, this.#dtype, "x", 4)};`;
         if (this.#isWide) return `${bits} ${buffer}[${p} >> 2u] = bits.xz | (bits.yw << vec2u(16u));`;
         const low = this.#put(buffer, p, "bits.x | (bits.y << 16u)");

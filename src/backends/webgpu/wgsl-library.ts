@@ -34,9 +34,12 @@ export interface LibraryFunction {
   readonly needs: readonly { readonly name: string; readonly lanes: Lanes }[];
 }
 
-/** The function `name` for so many lanes; null if there is none. */
-export function libraryFunction(name: string, lanes: Lanes): LibraryFunction | null {
-  const template = functions.get(name);
+/**
+ * The function `name` for so many lanes; null if there is none. Where the device packs halves as the library does, its own
+ * instruction takes the place of the text.
+ */
+export function libraryFunction(name: string, lanes: Lanes, packsHalves: boolean): LibraryFunction | null {
+  const template = (packsHalves ? functions.get(`packed_${name}`) : undefined) ?? functions.get(name);
   if (template === undefined) return null;
   const isGeneral = template.includes("$");
   if (lanes === 4 && !isGeneral) return { text: laneByLane(name, template), needs: [{ name, lanes: 1 }] };

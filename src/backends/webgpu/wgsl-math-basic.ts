@@ -123,6 +123,11 @@ fn half_bits$(x: $F) -> $U {
   return ((u >> $U(16u)) & $U(0x8000u)) | select(finite, $U(0x7e00u), size > $U(0x7f800000u));
 }`,
 
+  packed_half_bits: `
+fn half_bits(x: f32) -> u32 {
+  return pack2x16float(vec2f(x, 0f));
+}`,
+
   // The float16 that the lower 16 bits stand for.
   half_value: `
 fn half_value$(bits: $U) -> $F {
@@ -137,6 +142,11 @@ fn half_value$(bits: $U) -> $F {
   round_half: `
 fn round_half$(x: $F) -> $F {
   return half_value$(half_bits$(x));
+}`,
+
+  packed_round_half: `
+fn round_half(x: f32) -> f32 {
+  return unpack2x16float(pack2x16float(vec2f(x, 0f))).x;
 }`,
 
   // The upper 16 bits of the bfloat16 nearest to x, ties to even.

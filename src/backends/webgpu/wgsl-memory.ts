@@ -63,6 +63,7 @@ export class ShaderMemory {
     this.#shader = shader;
     this.#kernel = kernel;
     this.#target = target;
+    if (target.packsHalves) shader.packHalves();
   }
 
   /** The element of `slot` at `position`, an i32. */

@@ -21,6 +21,7 @@ export class Shader {
   readonly #lines: string[] = [];
   #depth = 1;
   #names = 0;
+  #packsHalves = false;
 
   /** A name that nothing else has. */
   name(prefix: string): string {
@@ -54,6 +55,16 @@ export class Shader {
     this.line("}");
   }
 
+  /** Whether `pack2x16float` rounds as the library does, as a trial of the device has shown. */
+  get packsHalves(): boolean {
+    return this.#packsHalves;
+  }
+
+  /** Lets functions of halves be the device's own instructions; said before any of them is called. */
+  packHalves(): void {
+    this.#packsHalves = true;
+  }
+
   /** Adds a declaration outside of functions, once. */
   declare(text: string): void {
     this.#declarations.add(text);
@@ -78,7 +89,7 @@ export class Shader {
   function(name: string, lanes: Lanes = 1): string {
     const full = lanes === 1 ? name : `${name}4`;
     if (!this.#functions.has(full)) {
-      const found = libraryFunction(name, lanes);
+      const found = libraryFunction(name, lanes, this.#packsHalves);
       if (!found) throw new MLXError("wgsl", `there is no library function ${full}`);
       this.#functions.set(full, found.text);
       for (const needed of found.needs) this.function(needed.name, needed.lanes);
