@@ -98,7 +98,9 @@ describe("integers", () => {
   });
 
   it("have powers modulo their width, and 0 for negative exponents", () => {
-    expect(binary("pow", "int32", [3, -2, 10, 2, 1, -1], [4, 3, 10, -1, -5, -3])).toEqual([81, -8, 1410065408, 0, 0, 0]);
+    expect(binary("pow", "int32", [3, -2, 10, 2, 1, -1], [4, 3, 10, -1, -5, -3])).toEqual([
+      81, -8, 1410065408, 0, 0, 0,
+    ]);
     expect(binary("pow", "int64", [3n], [39n])).toEqual([4052555153018976267n]);
   });
 });
