@@ -2,14 +2,7 @@
  * `npm run bench:page`: the longest task of a page's main thread in Chromium while a worker trains, and the page draws and predicts.
  * Tasks are those of Chromium's own trace; their processor time leaves out what other programs of the machine took.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { chromium } from "playwright";
-import { chromiumArguments, chromiumPath } from "../../../tools/chromium.ts";
+import { withPage } from "./browser.ts";
 
 interface TraceEvent {
   readonly name: string;
@@ -23,36 +16,7 @@ interface TraceEvent {
 }
 
 const steps = Number(process.argv[2] ?? 600);
-const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-const folder = await mkdtemp(join(tmpdir(), "mlx-ts-page-"));
-await build({
-  entryPoints: [here("./page.ts"), here("./train.worker.ts")],
-  bundle: true,
-  splitting: true,
-  format: "esm",
-  external: ["node:*"],
-  outdir: folder,
-  logLevel: "silent",
-  tsconfig: here("../../../tsconfig.json"),
-});
-const server = createServer(async ({ url = "/" }, response) => {
-  const { pathname } = new URL(url, "http://localhost");
-  const file = pathname === "/" ? '<!doctype html><script type="module" src="/page.js"></script>' : null;
-  const type = extname(pathname) === ".js" ? "text/javascript" : "text/html";
-  response.writeHead(200, {
-    "Content-Type": type,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-  });
-  response.end(file ?? (await readFile(join(folder, pathname)).catch(() => "")));
-});
-await new Promise<void>((resolve) => server.listen(0, resolve));
-const address = server.address();
-const browser = await chromium.launch({ executablePath: chromiumPath, args: [...chromiumArguments] });
-try {
-  const page = await browser.newPage();
-  await page.goto(`http://localhost:${typeof address === "object" ? address?.port : ""}/`);
-  await page.waitForFunction("typeof measure === 'function'");
+await withPage(["page", "train.worker"], true, async ({ page, browser }) => {
   await browser.startTracing(page, { categories: ["toplevel", "blink.user_timing", "devtools.timeline"] });
   const result: unknown = await page.evaluate(`measure(${steps})`);
   const { traceEvents }: { traceEvents: readonly TraceEvent[] } = JSON.parse((await browser.stopTracing()).toString());
@@ -75,8 +39,4 @@ try {
   console.log(`${tasks.length} tasks of the main thread while it trained; the longest, in ms:`);
   console.log(`  elapsed:        ${longest("dur")}`);
   console.log(`  processor time: ${longest("tdur")}`);
-} finally {
-  await browser.close();
-  server.close();
-  await rm(folder, { recursive: true });
-}
+});
