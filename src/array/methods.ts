@@ -133,7 +133,7 @@ define("view", function (this: MLXArray, dtype?: Dtype, options?: OperationOptio
 });
 define(Symbol.toPrimitive, function (this: MLXArray, hint: string): string {
   if (hint !== "number") return format(this);
-  throw new ArgumentError("MLXArray", "JavaScript's operators do not work on arrays; use methods or mx.expr");
+  throw new ArgumentError("MLXArray", "operators do not work on arrays; use methods or mx.expr");
 });
 // Where engines have no `using` yet, compilers agree on this other symbol.
 define(Symbol.dispose ?? Symbol.for("Symbol.dispose"), MLXArray.prototype.dispose);

@@ -9,7 +9,7 @@ import { only } from "../primitives/families.ts";
 import { fromAllocation } from "../primitives/leaf.ts";
 import { dependents } from "../transforms/differentiate.ts";
 import { batchGraph } from "../transforms/vectorize.ts";
-import { noteCall } from "./common-call.ts";
+import { TraceCall } from "./common-call.ts";
 import type { Prepared, Runtime } from "./runtime.ts";
 
 /** A recorded function: arrays in, arrays out. */
@@ -106,15 +106,45 @@ export const callRow: Primitive<CallParams> = {
 /** All results of a call of `trace`; an argument that it returns is that argument. */
 export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly MLXArray[] {
   if (trace.device === null) return trace.instantiate(inputs);
-  const crew = { count: 0 };
-  const outputs = placedOn(trace.device, () =>
+  const call = new Call(trace, trace.device, inputs);
+  call.outputs = placedOn(trace.device, () =>
     trace.outputs.map((output, index) => {
       const argument = inputs[trace.passed[index] ?? -1];
-      return argument ?? new MLXArray(callRow, inputs, { trace, index }, output, crew);
+      return argument ?? new MLXArray(callRow, inputs, { trace, index }, output, call);
     }),
   );
-  noteCall(inputs, { outputs, device: trace.device, run: (runtime) => runTrace(trace, runtime, inputs) });
-  return outputs;
+  return call.outputs;
+}
+
+class Call extends TraceCall {
+  readonly device: Device;
+  outputs: readonly MLXArray[] = [];
+  readonly #trace: Trace;
+  readonly #inputs: readonly MLXArray[];
+
+  constructor(trace: Trace, device: Device, inputs: readonly MLXArray[]) {
+    super();
+    this.device = device;
+    this.#trace = trace;
+    this.#inputs = inputs;
+  }
+
+  /** From the plan made at the first call. */
+  run(runtime: Runtime): Promise<Allocation[]> | Allocation[] {
+    const trace = this.#trace;
+    let ofRuntime = plans.get(runtime);
+    if (!ofRuntime) {
+      ofRuntime = new WeakMap();
+      plans.set(runtime, ofRuntime);
+    }
+    let prepared = ofRuntime.get(trace);
+    if (!prepared) {
+      prepared = prepareTrace(trace, runtime);
+      ofRuntime.set(trace, prepared);
+      registry.register(trace, prepared.executable);
+    }
+    return runtime.run(prepared, this.#inputs, []);
+  }
 }
 
 /** The device of every operation behind `outputs`, or null if they differ. */
@@ -131,19 +161,6 @@ function deviceOf(outputs: readonly MLXArray[]): Device | null {
 
 /** Plans of recorded functions, by who runs them. */
 const plans = new WeakMap<Runtime, WeakMap<Trace, Prepared>>();
-
-/** The results of a call, from the plan made at the first one. */
-function runTrace(trace: Trace, runtime: Runtime, inputs: readonly MLXArray[]): Promise<Allocation[]> | Allocation[] {
-  const ofRuntime = plans.get(runtime) ?? new WeakMap<Trace, Prepared>();
-  plans.set(runtime, ofRuntime);
-  let prepared = ofRuntime.get(trace);
-  if (!prepared) {
-    prepared = prepareTrace(trace, runtime);
-    ofRuntime.set(trace, prepared);
-    registry.register(trace, prepared.executable);
-  }
-  return runtime.run(prepared, inputs, []);
-}
 
 function prepareTrace(trace: Trace, runtime: Runtime): Prepared {
   const none = noMemory(runtime.backend);

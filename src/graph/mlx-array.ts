@@ -87,7 +87,8 @@ export class MLXArray implements Aval {
   /** Whether a compiled function took the elements' memory over. */
   #isDonated = false;
   #isIdle = false;
-  readonly #siblings: Siblings | null;
+  /** Who is computed together with this array, as long as it is not. */
+  siblings: Siblings | null;
 
   constructor(
     primitive: Primitive,
@@ -103,7 +104,7 @@ export class MLXArray implements Aval {
     this.shape = aval.shape;
     this.dtype = aval.dtype;
     this.device = deviceFor(primitive, isCounted ? [] : inputs, aval);
-    this.#siblings = siblings;
+    this.siblings = siblings;
     creations?.push(this);
     if (opens || isCounted) return;
     for (const input of inputs) {
@@ -141,15 +142,21 @@ export class MLXArray implements Aval {
   /** Takes the computed elements and lets go of the graph behind this array. */
   settle(allocation: Allocation): void {
     this.allocation = allocation;
-    const inputs = this.inputs;
-    this.inputs = [];
-    if (!this.#isIdle) rest(this.#left(inputs));
+    rest(this.#end());
     this.#isIdle = false;
   }
 
   /** What loses a user when this array is one no more. */
-  #left(inputs: readonly MLXArray[]): readonly MLXArray[] {
-    return this.#siblings && --this.#siblings.count > 0 ? [] : inputs;
+  #left(): readonly MLXArray[] {
+    return this.siblings && --this.siblings.count > 0 ? [] : this.inputs;
+  }
+
+  /** Lets go of the graph behind this array; returns what loses a user by that. */
+  #end(): readonly MLXArray[] {
+    const left = this.#isIdle ? [] : this.#left();
+    this.inputs = [];
+    this.siblings = null;
+    return left;
   }
 
   /**
@@ -174,7 +181,7 @@ export class MLXArray implements Aval {
     if (!this.isDisposed) return;
     const how = this.#isDonated ? "donated to a compiled function (donate: true)" : "disposed";
     const what = `array(${this.dtype} ${formatShape(this.shape)})`;
-    throw new DisposedError(operation, `${what} was ${how}; use it before that, or keep array(x) of it`);
+    throw new DisposedError(operation, `${what} was ${how}; use it before that, or keep array(x)`);
   }
 
   /** Disposes the array at the end of a `using` block. */
@@ -185,16 +192,14 @@ export class MLXArray implements Aval {
     if (this.pendingUses > 0 || !this.isDisposed) return [];
     this.allocation?.release();
     this.allocation = null;
-    const inputs = this.inputs;
-    this.inputs = [];
-    return this.#isIdle ? [] : this.#left(inputs);
+    return this.#end();
   }
 
   /** An array that was never computed itself, and whose users are all done, no longer counts as a user of its inputs. */
   idle(): readonly MLXArray[] {
     if (this.isEvaluated || this.#isIdle) return [];
     this.#isIdle = true;
-    return this.#left(this.inputs);
+    return this.#left();
   }
 
   /** An idle array is used again. */
@@ -202,7 +207,7 @@ export class MLXArray implements Aval {
     const stack: MLXArray[] = [this];
     for (let array = stack.pop(); array; array = stack.pop()) {
       array.#isIdle = false;
-      if (array.#siblings && array.#siblings.count++ > 0) continue;
+      if (array.siblings && array.siblings.count++ > 0) continue;
       for (const input of array.inputs) {
         if (input.pendingUses === 0) input.requireKept(array.primitive.name);
         input.pendingUses++;

@@ -250,3 +250,13 @@ describe("compile composes", () => {
     expect(await first.mul(total).tolist()).toEqual([6, 9]);
   });
 });
+
+it("results of a call that are computed and let go of one by one keep what the others need", async () => {
+  const x = mx.ones([4]).add(1);
+  const [sum, product, difference] = mx.compile((y: mx.MLXArray) => [y.add(1), y.mul(2), y.sub(1)] as const)(x);
+  x.dispose();
+  expect(await sum.tolist()).toEqual([3, 3, 3, 3]);
+  sum.dispose();
+  expect(await product.tolist()).toEqual([4, 4, 4, 4]);
+  expect(await difference.tolist()).toEqual([1, 1, 1, 1]);
+});
