@@ -7,6 +7,7 @@ import { elementsOf, readElement } from "../base/elements.ts";
 import { MLXError, ShapeError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { placedOn } from "../graph/placement.ts";
 import { visibleBytes } from "../ir/allocation.ts";
 import type { Allocation } from "../ir/backend.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -34,7 +35,8 @@ export function lendElements(x: MLXArray): Promise<TypedArray> {
  * `Uint8Array` of 0 and 1.
  */
 export function copyElements(given: MLXArray, dtype?: Dtype): Promise<TypedArray> {
-  const x = dtype ? castTo(given, requireDtype("data", dtype)) : given;
+  // Converted where it is read: GPUs have no 64-bit types.
+  const x = dtype ? placedOn("cpu", () => castTo(given, requireDtype("data", dtype))) : given;
   return withElements(x, (elements) => {
     if (!isHalf(x.dtype)) return elements.slice();
     return Float32Array.from({ length: x.size }, (_, position) => Number(readElement(elements, position, x.dtype)));

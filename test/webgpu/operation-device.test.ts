@@ -36,3 +36,11 @@ it("gradients follow the operations they come from", async () => {
     expect(Number(value)).toBeCloseTo(Math.exp(at) * (at + 1), 5);
   });
 });
+
+it("reading on a GPU converts to types that no GPU has", async () => {
+  setGpu(new WebGpuBackend(await openDevice()));
+  const x = mx.add(mx.array([0.5, 1]), 0.25, { device: "gpu" });
+  const read = mx.withDevice("gpu", () => [x.data("float64"), x.mul(4).data("int64")] as const);
+  expect([...(await read[0])]).toEqual([0.75, 1.25]);
+  expect([...(await read[1])]).toEqual([3n, 5n]);
+});
