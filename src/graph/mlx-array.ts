@@ -181,7 +181,7 @@ export class MLXArray implements Aval {
     if (!this.isDisposed) return;
     const how = this.#isDonated ? "donated to a compiled function (donate: true)" : "disposed";
     const what = `array(${this.dtype} ${formatShape(this.shape)})`;
-    throw new DisposedError(operation, `${what} was ${how}; use it before that, or keep array(x)`);
+    throw new DisposedError(operation, `${what} was ${how}; use it before that, or keep array(x) of it`);
   }
 
   /** Disposes the array at the end of a `using` block. */

@@ -67,12 +67,19 @@ async function diskFiles(directory: string | URL): Promise<RunFiles> {
   };
 }
 
+/** How often a file is looked up that changes while it is read. */
+const mostAttempts = 10;
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof DOMException && error.name === name;
+}
+
 function handleFiles(directory: FileSystemDirectoryHandle): RunFiles {
   const fileOf = async (name: string): Promise<File | null> => {
     try {
       return await (await directory.getFileHandle(name)).getFile();
     } catch (error) {
-      if (error instanceof DOMException && error.name === "NotFoundError") return null;
+      if (isNamed(error, "NotFoundError")) return null;
       throw error;
     }
   };
@@ -90,8 +97,16 @@ function handleFiles(directory: FileSystemDirectoryHandle): RunFiles {
     name: directory.name,
     size,
     modified: async (name) => (await fileOf(name))?.lastModified ?? null,
-    read: async (name, offset) =>
-      new Uint8Array((await (await fileOf(name))?.slice(offset).arrayBuffer()) ?? new ArrayBuffer(0)),
+    async read(name, offset) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return new Uint8Array((await (await fileOf(name))?.slice(offset).arrayBuffer()) ?? new ArrayBuffer(0));
+        } catch (error) {
+          // It was written after it had been looked up.
+          if (!isNamed(error, "NotReadableError") || attempt === mostAttempts) throw error;
+        }
+      }
+    },
     append: async (name, bytes) => write(name, await size(name), bytes),
     replace: (name, bytes) => write(name, 0, bytes),
     async remove(name) {

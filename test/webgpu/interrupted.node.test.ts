@@ -73,7 +73,8 @@ it("aborted at any of its waits, a training ends and leaves no memory in use", {
     const { reason, steps } = await training(controller.signal);
     expect(controller.signal.aborted ? reason : "aborted").toBe("aborted");
     expect(steps).toBeLessThanOrEqual(2);
-    await settle();
+    // On a busy machine the collector's word comes late.
+    for (let k = 0; k < 50 && backend.memory().active > active; k++) await settle();
     expect(backend.memory().active).toBeLessThanOrEqual(active);
   }
 });
