@@ -30,6 +30,7 @@ export async function withPage(
     splitting: true,
     format: "esm",
     external: ["node:*"],
+    define: { "process.versions.node": '""', "process.versions.v8": '""' },
     outdir: folder,
     logLevel: "silent",
     tsconfig: here("../../../tsconfig.json"),
