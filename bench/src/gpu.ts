@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as mx from "mlx-ts";
+import { median } from "./comparison.ts";
 import { gpuRows } from "./gpu-rows.ts";
 import { installPeers } from "./results.ts";
 
@@ -78,10 +79,6 @@ async function medianOf(run: () => Promise<void>): Promise<number> {
     trains.push((performance.now() - start) / length);
   }
   return Math.min(single, median(trains));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 const { values } = parseArgs({ allowPositionals: true, strict: false, options: { only: { type: "string" } } });

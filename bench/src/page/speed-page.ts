@@ -1,4 +1,5 @@
 /** The page that computes rows of the CPU's benchmark in a browser. */
+import { median } from "../comparison.ts";
 import { library } from "../cpu-library-mlx.ts";
 import type { CpuRowName } from "../cpu-rows.ts";
 
@@ -15,7 +16,7 @@ async function measure(name: CpuRowName, milliseconds: number): Promise<number |
     await run();
     times.push((performance.now() - start) / operations);
   } while (performance.now() - began < milliseconds || times.length < 5);
-  return times.toSorted((a, b) => a - b)[times.length >> 1] ?? Number.NaN;
+  return median(times);
 }
 
 Object.assign(globalThis, { measure });

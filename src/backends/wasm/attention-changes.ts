@@ -2,15 +2,13 @@
 import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import type { Mask } from "./attention-rows.ts";
 import { pushSeen } from "./attention-rows.ts";
-import { advance, advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
-
-const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
+import { advance, advanceBy, countDown, forUpTo, takesIntegers } from "./gemm-loops.ts";
 
 /** The type of what `emitChanges` writes. */
-export const changesType: FunctionType = i32(7);
+export const changesType: FunctionType = takesIntegers(7);
 
 /** The type of what `emitScaled` writes. */
-export const scaledType: FunctionType = i32(8);
+export const scaledType: FunctionType = takesIntegers(8);
 
 /**
  * `change(exponentials, slopes, rows, limit, bound, mask, totals)`: for each row the changes `e / total · (slope − mean)` over

@@ -5,13 +5,13 @@
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import { ModuleBuilder } from "./assembler.ts";
+import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
 import { attentionOf } from "./attention-call.ts";
 import { changesType, emitChanges, emitScaled, scaledType } from "./attention-changes.ts";
 import { emitSoftmax, softmaxType } from "./attention-rows.ts";
 import type { Push } from "./gemm-emitter.ts";
 import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
-import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
 import { TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
@@ -173,24 +173,10 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
           at("cotangentPanels"),
         );
         if (scale !== 1) {
-          const to = e.let(at("queryPanels"));
-          const rest = e.let(e.constant(sizes.queryPanels / 16 + 1));
-          countDown(f, rest, 1, () => {
-            f.get(to, to).memory("v128.load").splatF32(scale).op("f32x4.mul").memory("v128.store");
-            advanceBy(f, to, 16);
-          });
+          const panels = [at("queryPanels"), 0] as const;
+          scaleRows(panels, panels, e.constant(1), sizes.queryPanels / 4, [at("factors"), 0]);
         }
-        // Keys up to the last one that a query of the block sees: all of them if some query sees none.
-        const bound = e.let(e.sum([e.get(row), 1], keys - queries));
-        const limit = e.let(e.constant(keys));
-        if (isCausal)
-          f.get(bound)
-            .i32(0)
-            .op("i32.ge_s")
-            .if(() => {
-              e.least(e.constant(keys), e.sum([e.get(bound), 1], [e.get(rows), 1]))();
-              f.set(limit);
-            });
+        const { bound, limit } = emitSeenKeys(e, attention, { row, rows });
         const seen = e.panels(e.get(limit), width);
         const product = (
           left: Push,
@@ -211,19 +197,15 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
           e.get(rows),
           seen,
         );
-        const maskRow = (): void => {
-          if (mask) e.sum([slot(4), 1], [e.batchOffset(head, mask.leading), 1], [e.get(row), mask.queryStride])();
-          else f.i32(0);
-        };
         at("scores")();
         f.get(rows, limit, bound);
-        maskRow();
+        pushMaskRow(e, mask, slot(4), head, row);
         at("totals")();
         f.call(softmax);
         at("scores")();
         at("slopes")();
         f.get(rows, limit, bound);
-        maskRow();
+        pushMaskRow(e, mask, slot(4), head, row);
         at("totals")();
         f.call(change);
 
@@ -244,14 +226,10 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
         at("querySums")();
         f.i32(0).i32(sizes.querySums).memoryFill();
 
-        const key = e.let(e.constant(0));
-        const count = f.local("i32");
         const addTo = (sums: Push, stride: number, lanes: Push): void => {
           e.call("addVectors", at("part"), sums, e.sum([lanes, stride]));
         };
-        forUpTo(f, key, limit, chunk, () => {
-          e.least(e.constant(chunk), () => f.get(limit, key).op("i32.sub"))();
-          f.set(count);
+        emitKeyChunks(e, limit, chunk, (key, count) => {
           const [changes, weights] = [
             e.sum([at("slopes"), 1], [e.get(key), 4]),
             e.sum([at("scores"), 1], [e.get(key), 4]),

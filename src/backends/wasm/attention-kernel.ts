@@ -2,11 +2,12 @@
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import { ModuleBuilder } from "./assembler.ts";
+import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
 import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
-import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
+import { advanceBy, countDown } from "./gemm-loops.ts";
 import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
@@ -109,29 +110,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
       });
     }
 
-    // Keys up to the last one that a query of the block sees: all of them if some query sees none.
-    const bound = e.let(e.sum([e.get(row), 1], keys - queries));
-    const limit = e.let(e.constant(keys));
-    if (isCausal) {
-      f.get(bound)
-        .i32(0)
-        .op("i32.ge_s")
-        .if(() => {
-          e.least(e.constant(keys), e.sum([e.get(bound), 1], [e.get(rows), 1]))();
-          f.set(limit);
-        });
-    }
-    const eachChunk = (body: (key: number, count: number) => void): void => {
-      const key = e.let(e.constant(0));
-      const count = f.local("i32");
-      forUpTo(f, key, limit, chunk, () => {
-        e.least(e.constant(chunk), () => f.get(limit, key).op("i32.sub"))();
-        f.set(count);
-        body(key, count);
-      });
-      f.release(key);
-      f.release(count);
-    };
+    const { bound, limit } = emitSeenKeys(e, attention, { row, rows });
 
     const keyRows = e.sum([slot(1), 1], [e.get(keyHead), keys * features * 4]);
     if (isThin) {
@@ -150,7 +129,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
         e.constant(features),
       );
     } else
-      eachChunk((key, count) => {
+      emitKeyChunks(e, limit, chunk, (key, count) => {
         const from = e.sum([keyRows, 1], [e.get(key), features * 4]);
         pack("Right", from, [features * 4, 4], e.get(count), e.constant(features), e.get(keyPanels));
         const columnPanels = e.panels(e.get(count), width);
@@ -167,9 +146,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
       });
 
     f.get(scores, rows, limit, bound);
-    if (mask) {
-      e.sum([slot(3), 1], [e.batchOffset(head, mask.leading), 1], [e.get(row), mask.queryStride])();
-    } else f.i32(0);
+    pushMaskRow(e, mask, slot(3), head, row);
     f.get(totals).call(softmax);
 
     const valueRows = e.sum([slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4]);
@@ -188,7 +165,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
         e.get(limit),
       );
     } else
-      eachChunk((key, count) => {
+      emitKeyChunks(e, limit, chunk, (key, count) => {
         pack(
           "Left",
           e.sum([e.get(scores), 1], [e.get(key), 4]),

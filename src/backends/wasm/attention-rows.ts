@@ -1,6 +1,6 @@
 /** What attention does with rows of scores and of weighted values: softmax under a mask, division by its sums. */
 import type { FunctionBuilder, FunctionType } from "./assembler.ts";
-import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
+import { advanceBy, countDown, forUpTo, takesIntegers } from "./gemm-loops.ts";
 import { emitExp } from "./vector-math-exponential.ts";
 import type { VectorTarget } from "./vector-math-scope.ts";
 
@@ -15,13 +15,11 @@ export interface Mask {
   readonly keyStride: number;
 }
 
-const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
-
 /** The type of what `emitSoftmax` writes. */
-export const softmaxType: FunctionType = i32(6);
+export const softmaxType: FunctionType = takesIntegers(6);
 
 /** The type of what `emitFinish` writes. */
-export const finishType: FunctionType = i32(4);
+export const finishType: FunctionType = takesIntegers(4);
 
 /** `softmax(scores, rows, limit, bound, mask, totals)`: exponentials in place, the sum of each row to `totals`. */
 export function emitSoftmax(

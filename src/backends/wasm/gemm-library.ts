@@ -3,12 +3,10 @@
 import "./other-opcodes.ts";
 import { type FunctionBuilder, type FunctionType, ModuleBuilder } from "./assembler.ts";
 import type { CompileOptions } from "./engine-features.ts";
-import { advance, advanceBy, countDown, forUpTo, multiplyAdd, transpose } from "./gemm-loops.ts";
+import { advance, advanceBy, countDown, forUpTo, multiplyAdd, takesIntegers, transpose } from "./gemm-loops.ts";
 import { copyRows, gather, ladder, packCopies, packLines } from "./gemm-packing.ts";
 import { multiply, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
 import type { KernelLibrary } from "./kernel-code.ts";
-
-const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).fill("i32"), results: [] });
 
 /**
  * The functions of the library, by the names under which products import them. Strides are in bytes, counts in elements;
@@ -17,37 +15,37 @@ const i32 = (count: number): FunctionType => ({ params: new Array<"i32">(count).
  */
 export const gemmLibraryTypes: Readonly<Record<GemmLibraryName, FunctionType>> = {
   /** (table, count, address, stride): writes the addresses `address + i · stride` to the table. */
-  ladder: i32(4),
+  ladder: takesIntegers(4),
   /**
    * (table, lanes, depth, destination, panelDepth, firstDepth): packs `lanes` lanes and `depth` depths of the left operand,
    * from `firstDepth` on of panels that are `panelDepth` deep and begin at `destination`. The table holds the address of
    * each lane, whose depths are contiguous. What whole panels leave over makes one or two panels of TAIL_ROWS lanes.
    */
-  packLeftLines: i32(6),
+  packLeftLines: takesIntegers(6),
   /** The same for the right operand, all panels as wide as a tile. */
-  packRightLines: i32(6),
+  packRightLines: takesIntegers(6),
   /** The same from a table with the address of each depth, whose lanes are contiguous. */
-  packLeftCopies: i32(6),
-  packRightCopies: i32(6),
+  packLeftCopies: takesIntegers(6),
+  packRightCopies: takesIntegers(6),
   /** (leftPanels, rightPanels, target, rowStride, depth, rows, columnPanels): target = left · right, by whole tiles. */
-  multiply: i32(7),
+  multiply: takesIntegers(7),
   /**
    * (thin, thinStride, wide, wideStride, target, thinTargetStride, wideTargetStride, thinCount, wideCount, depth):
    * target[i, j] += Σₖ thin[i, k] · wide[j, k]; both operands are contiguous along k.
    */
-  addDots: i32(10),
+  addDots: takesIntegers(10),
   /**
    * (thin, thinStride, wide, wideStride, target, targetStride, thinCount, wideCount, depth):
    * target[i, j] += Σₖ thin[i, k] · wide[k, j]; `thin` is contiguous along k, `wide` along j. Whole vectors of the target
    * are written: up to 3 elements past `wideCount`.
    */
-  addScaledRows: i32(9),
+  addScaledRows: takesIntegers(9),
   /** (source, target, byteLength): target += source; the length is a multiple of 16. */
-  addVectors: i32(3),
+  addVectors: takesIntegers(3),
   /** (source, rowStride, columnStride, rows, columns, destination, destinationStride): element by element. */
-  gather: i32(7),
+  gather: takesIntegers(7),
   /** (source, sourceStride, destination, destinationStride, rows, columns): rows are contiguous on both sides. */
-  copyRows: i32(6),
+  copyRows: takesIntegers(6),
 };
 
 /** Name of a function of the library. */

@@ -1,6 +1,12 @@
-/** Loops and register operations that the inner loops of matrix products are written with. */
+/** Loops, register operations and function types that the inner loops of matrix products are written with. */
 
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
+
+/** The type of a function that takes so many integers and returns nothing. */
+export const takesIntegers = (count: number): FunctionType => ({
+  params: new Array<"i32">(count).fill("i32"),
+  results: [],
+});
 
 /** `for (; local < end; local += step) body()`, unsigned; `end` is a local. The body must not branch out. */
 export function forUpTo(f: FunctionBuilder, local: number, end: number, step: number, body: () => void): void {

@@ -2,6 +2,7 @@
 
 import { ModuleBuilder } from "./assembler.ts";
 import { canWiden, compileModule } from "./engine-features.ts";
+import { takesIntegers } from "./gemm-loops.ts";
 import { multiply, TAIL_ROWS, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
 
 /** The trial's product. */
@@ -28,7 +29,7 @@ export function tileColumns({ relaxed }: { readonly relaxed: boolean }): TileCol
 
 function isWideFaster(): boolean {
   const module = new ModuleBuilder({ shared: false, minimumPages: 2, maximumPages: 2 });
-  const type = { params: new Array<"i32">(7).fill("i32"), results: [] };
+  const type = takesIntegers(7);
   for (const columns of [8, 16] as const)
     module.addFunction(`multiply${columns}`, type, (f) => multiply(f, true, columns));
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });

@@ -1,6 +1,6 @@
 /** The innermost loop of products with packed weights: weights become floats in registers, a row of outputs at a time. */
 import type { FunctionBuilder, FunctionType } from "./assembler.ts";
-import { advanceBy, countDown, multiplyAdd } from "./gemm-loops.ts";
+import { advanceBy, countDown, multiplyAdd, takesIntegers } from "./gemm-loops.ts";
 
 /** Words of a pair: two vectors of packed weights that go through the same instructions. */
 export const PAIR_WORDS = 8;
@@ -32,7 +32,7 @@ export function floatsPerPair(loop: QuantizedLoop): number {
 export const SPREAD_HEAD = 64;
 
 /** (words, scales, biases, spread, target, outputs, groups): sums of each output, a pair of vectors for each row of `x`. */
-export const quantizedLoopType: FunctionType = { params: new Array<"i32">(7).fill("i32"), results: [] };
+export const quantizedLoopType: FunctionType = takesIntegers(7);
 
 /**
  * Body of the loop: `target[output][row] = Σ over groups of scale · Σ q · x + bias · Σ x`, in eight lanes that are still to

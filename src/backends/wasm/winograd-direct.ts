@@ -1,10 +1,10 @@
 /** The outputs of a 3 × 3 convolution at one place, directly: for tiles whose transformed sums are not finite. */
 import type { FunctionBuilder, FunctionType } from "./assembler.ts";
-import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
+import { advanceBy, countDown, forUpTo, takesIntegers } from "./gemm-loops.ts";
 import type { TiledConvolution } from "./winograd-call.ts";
 
 /** (weights, target, nine addresses of pixels): all outputs at one place. */
-export const directType: FunctionType = { params: new Array<"i32">(11).fill("i32"), results: [] };
+export const directType: FunctionType = takesIntegers(11);
 
 /** Body of the function: each output is the sum over nine pixels, four channels at a time. */
 export function emitDirect(f: FunctionBuilder, { channels, outputs, flip }: TiledConvolution): void {

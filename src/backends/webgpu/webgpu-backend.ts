@@ -116,7 +116,7 @@ export class WebGpuBackend implements Backend {
     const { queue } = this.device;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     // Writes are whole words; the last one is filled up.
-    const whole = isShared(bytes) ? 0 : bytes.byteLength - (bytes.byteLength % 4);
+    const whole = areShared(bytes) ? 0 : bytes.byteLength - (bytes.byteLength % 4);
     if (whole > 0) queue.writeBuffer(buffer, 0, bytes, 0, whole);
     for (let start = whole; start < bytes.byteLength; start += chunkBytes) {
       this.#chunk ??= new Uint8Array(chunkBytes);
@@ -200,6 +200,7 @@ export class WebGpuBackend implements Backend {
   }
 }
 
-function isShared({ buffer }: Uint8Array): boolean {
+/** Whether the bytes lie in memory that threads share. */
+function areShared({ buffer }: Uint8Array): boolean {
   return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
 }
