@@ -215,35 +215,41 @@ function turned(weights: MLXArray, params: ConvolutionParams): MLXArray {
 
 /** A convolution of the cotangent, spaced by the strides, with the weights turned and their channels exchanged. */
 function inputCotangent(cotangent: MLXArray, shape: Shape, weights: MLXArray, params: ConvolutionParams): MLXArray {
+  const turnedBack = adjoint(cotangent.shape, shape, weights.shape, params);
+  return apply(convolutionRow, [cotangent, exchanged(weights, params.groups)], turnedBack);
+}
+
+/** The convolution that leads from outputs back to inputs of `shape`. */
+function adjoint(output: Shape, shape: Shape, weightShape: Shape, params: ConvolutionParams): ConvolutionParams {
   const { groups, strides, kernelDilations, inputDilations } = params;
-  const [outputs = 1, ...rest] = weights.shape;
-  const inner = rest.at(-1) ?? 1;
-  const grouped = reshape(weights, [groups, outputs / groups, ...rest]);
-  const exchanged = reshape(swapped(grouped, 1, grouped.ndim - 1), [
-    groups * inner,
-    ...rest.slice(0, -1),
-    outputs / groups,
-  ]);
-  const low = strides.map((_, k) => ((rest[k] ?? 1) - 1) * (kernelDilations[k] ?? 1) - (params.low[k] ?? 0));
+  const low = strides.map((_, k) => ((weightShape[k + 1] ?? 1) - 1) * (kernelDilations[k] ?? 1) - (params.low[k] ?? 0));
   const high = strides.map((stride, k) => {
     const dilated = ((shape[k + 1] ?? 1) - 1) * (inputDilations[k] ?? 1) + 1;
-    return dilated - (((cotangent.shape[k + 1] ?? 1) - 1) * stride + 1) + (params.low[k] ?? 0);
+    return dilated - (((output[k + 1] ?? 1) - 1) * stride + 1) + (params.low[k] ?? 0);
   });
-  return apply(convolutionRow, [cotangent, exchanged], {
-    strides: inputDilations,
-    low,
-    high,
-    kernelDilations,
-    inputDilations: strides,
-    groups,
-    flip: !params.flip,
-  });
+  return { strides: inputDilations, low, high, kernelDilations, inputDilations: strides, groups, flip: !params.flip };
+}
+
+/** Weights [outputs, sizes…, inner] with outputs and inner channels exchanged in each group. */
+function exchanged(weights: MLXArray, groups: number): MLXArray {
+  const [outputs = 1, ...rest] = weights.shape;
+  const grouped = reshape(weights, [groups, outputs / groups, ...rest]);
+  return reshape(swapped(grouped, 1, grouped.ndim - 1), exchangedShape(weights.shape, groups));
+}
+
+function exchangedShape([outputs = 1, ...rest]: Shape, groups: number): Shape {
+  return [groups * (rest.at(-1) ?? 1), ...rest.slice(0, -1), outputs / groups];
 }
 
 /** The product of the cotangent with the windows, over all places of the output. */
 function weightCotangent(cotangent: MLXArray, x: MLXArray, shape: Shape, params: ConvolutionParams): MLXArray {
-  const { groups } = params;
+  const { groups, strides, inputDilations } = params;
   const [outputs = 1] = shape;
+  if (inputDilations.some((dilation) => dilation > 1) && strides.every((stride) => stride === 1)) {
+    // Windows of the input would be mostly zeros: those of the cotangent meet each place of the input once.
+    const turnedBack = adjoint(cotangent.shape, x.shape, shape, params);
+    return exchanged(weightCotangent(x, cotangent, exchangedShape(shape, groups), turnedBack), groups);
+  }
   if (isDepthwise(shape, params)) {
     const sizes = shape.slice(1, -1);
     const outer = cotangent.shape.slice(0, -1);
