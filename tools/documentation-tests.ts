@@ -11,7 +11,7 @@ import { listPackages, listTypeScriptFiles, rootPath } from "./root.ts";
 import { translateExample } from "./translate-example.ts";
 
 /** Where the generated tests lie, from the repository's root. */
-export const generatedPath = "test/.generated/documentation.test.ts";
+const generatedPath = "test/.generated/documentation.test.ts";
 
 const entryPath = "src/index.ts";
 

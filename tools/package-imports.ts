@@ -9,7 +9,7 @@ export type Declared = ReadonlySet<string>;
 const declaredByFolder = new Map<string, Declared>();
 
 /** What the manifest of `folder` (such as `packages/monitor`) declares. */
-export function declaredBy(folder: string): Declared {
+function declaredBy(folder: string): Declared {
   const known = declaredByFolder.get(folder);
   if (known) return known;
   const { dependencies = {}, peerDependencies = {} } = JSON.parse(

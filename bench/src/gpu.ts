@@ -14,7 +14,7 @@ import { gpuRows } from "./gpu-rows.ts";
 import { installPeers } from "./results.ts";
 
 /** Measures every line whose name contains one of the words, and prints it. */
-export async function measureGpu(only: readonly string[]): Promise<void> {
+async function measureGpu(only: readonly string[]): Promise<void> {
   mx.setDefaultDevice("gpu");
   console.log(JSON.stringify(await mx.gpu.info()));
   for (const { name, prepare, flops, bytes } of gpuRows) {

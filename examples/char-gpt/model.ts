@@ -13,7 +13,7 @@ export interface ModelSize {
 }
 
 /** Features of an attention head. */
-export const headSize = 32;
+const headSize = 32;
 
 /** Keys and values of the latest characters, [1, heads, context, headSize] each; the oldest make room for new ones. */
 export interface LayerMemory {

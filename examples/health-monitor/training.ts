@@ -40,7 +40,7 @@ export async function* train<M extends nn.Module>(plan: TrainingPlan<M>): AsyncG
 }
 
 /** Samples that a pass of the plan's training sees: those that do not fill a batch sit out. */
-export function samplesPerEpoch<M extends nn.Module>({ inputs, batchSize }: TrainingPlan<M>): number {
+function samplesPerEpoch<M extends nn.Module>({ inputs, batchSize }: TrainingPlan<M>): number {
   const sampleCount = inputs.shape[0] ?? 0;
   return sampleCount - (sampleCount % Math.min(batchSize, sampleCount));
 }

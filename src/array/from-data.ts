@@ -127,7 +127,7 @@ function requireScalar(value: unknown): Scalar {
 }
 
 /** The dtype whose elements a typed array carries. @throws {DtypeError} if there is none. */
-export function dtypeOfTypedArray(data: ArrayBufferView): Dtype {
+function dtypeOfTypedArray(data: ArrayBufferView): Dtype {
   const name = Object.prototype.toString.call(data).slice(8, -1);
   const dtype = name === "DataView" ? "uint8" : name.replace(/^Big|(Clamped)?Array$/g, "").toLowerCase();
   if (isDtype(dtype)) return dtype;

@@ -13,7 +13,7 @@ export interface Stage {
 }
 
 /** The stages that compute `roots`. Values that another device needs end a stage; all others fuse as if it were alone. */
-export function stagesOf(roots: readonly MLXArray[]): Stage[] {
+function stagesOf(roots: readonly MLXArray[]): Stage[] {
   const call = commonCall(roots);
   if (call) return [{ device: call.device, roots }];
   const depths = new Map<MLXArray, number>();

@@ -39,14 +39,6 @@ export function numberToHalf(value: number, dtype: Dtype): number {
   return dtype === "bfloat16" ? numberToBfloat16(value) : numberToFloat16(value);
 }
 
-/** The numbers that the bits of an array of float16 or bfloat16 stand for. */
-export function halvesToNumbers(halves: Uint16Array, dtype: Dtype): Float32Array {
-  const convert = dtype === "bfloat16" ? bfloat16ToNumber : float16ToNumber;
-  const numbers = new Float32Array(halves.length);
-  for (let k = 0; k < halves.length; k++) numbers[k] = convert(halves[k] ?? 0);
-  return numbers;
-}
-
 /** The bits of the 16-bit float nearest to `value` with `width` bits behind the leading one and exponents from `least` on. */
 function nearestBits(value: number, width: number, least: number, infinity: number): number {
   if (Number.isNaN(value)) return infinity | (1 << (width - 1));

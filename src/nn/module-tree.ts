@@ -50,7 +50,7 @@ export function filterAndMapModule(
 }
 
 /** Whether a value is a module. */
-export function isModule(value: unknown): value is Module {
+function isModule(value: unknown): value is Module {
   return value instanceof Callable;
 }
 

@@ -69,7 +69,7 @@ export function constantOf({ primitive: { lowering }, params }: MLXArray): Scala
 }
 
 /** `value` as the element type `dtype` holds it. @throws {DtypeError} if it would overflow an integer type. */
-export function scalarOf(value: number | bigint | boolean, dtype: Dtype): ScalarValue {
+function scalarOf(value: number | bigint | boolean, dtype: Dtype): ScalarValue {
   if (dtype === "bool") return value ? 1 : 0;
   if (isFloating(dtype)) return Number(value);
   const number = Number(value);

@@ -69,18 +69,6 @@ function withBatchAxis({ starts, steps, lengths }: Region, input: MLXArray): Reg
   return { starts: [0, ...starts], steps: [1, ...steps], lengths: [input.shape[0] ?? 1, ...lengths] };
 }
 
-/** All of an array of `shape`. */
-export function wholeRegion(shape: Shape): Region {
-  return { starts: shape.map(() => 0), steps: shape.map(() => 1), lengths: shape };
-}
-
-/** `shape` with positions `start` to `start + length - 1` of one axis. */
-export function alongAxis(shape: Shape, axis: number, start: number, length: number, step = 1): Region {
-  const whole = wholeRegion(shape);
-  const put = (list: readonly number[], value: number): number[] => list.map((old, k) => (k === axis ? value : old));
-  return { starts: put(whole.starts, start), steps: put(whole.steps, step), lengths: put(shape, length) };
-}
-
 /** The elements of `x` in `region`, which lies within `x`. */
 export function sliceRegion(x: MLXArray, region: Region): MLXArray {
   return isWhole(region, x.shape) ? x : apply(sliceRow, [x], region);
@@ -94,7 +82,13 @@ export function replaceRegion(x: MLXArray, region: Region, update: MLXArray): ML
 
 /** `length` positions of `x` along `axis` from `start`. */
 export function sliceAxis(x: MLXArray, axis: number, start: number, length: number, step = 1): MLXArray {
-  return sliceRegion(x, alongAxis(x.shape, axis, start, length, step));
+  const perAxis = (along: number, elsewhere: (whole: number) => number): number[] =>
+    x.shape.map((whole, k) => (k === axis ? along : elsewhere(whole)));
+  return sliceRegion(x, {
+    starts: perAxis(start, () => 0),
+    steps: perAxis(step, () => 1),
+    lengths: perAxis(length, (whole) => whole),
+  });
 }
 
 function isWhole({ starts, steps, lengths }: Region, shape: Shape): boolean {

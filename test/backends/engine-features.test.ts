@@ -1,8 +1,7 @@
 /** The probe of the engine: its answers agree with what the engine then does. */
 import { describe, expect, it } from "vitest";
 import { ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
-import { compileModule, configureEngine, engineFeatures } from "../../src/backends/wasm/engine-features.ts";
-import { ArgumentError } from "../../src/base/errors.ts";
+import { compileModule, engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 
 function relaxedModule(): Uint8Array<ArrayBuffer> {
   const builder = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
@@ -37,10 +36,5 @@ describe("engine features", () => {
 
   it("shared memory is there in Node and in a cross-origin isolated page", () => {
     expect(engineFeatures().sharedMemory).toBe(true);
-  });
-
-  it("refuses a change of engine flags once the engine is in use", () => {
-    engineFeatures();
-    expect(() => configureEngine({ engineFlags: false })).toThrow(ArgumentError);
   });
 });

@@ -29,8 +29,8 @@ const pool = new WorkerPool(arena, { threads: 2, imports: { half: (x) => x / 2 }
 pool.engage(cpuParts.threads);
 const builder = new ModuleBuilder(arena.memoryOptions);
 builder.addFunction("mark", { params: ["i32", "i32", "i32", "i32"], results: [] }, (f) => {
-  f.get(0, 1).i32(4).op("i32.mul").op("i32.add").get(3).op("f64.convert_i32_s");
-  f.callImport("half", { params: ["f64"], results: ["f64"] }).f64(2).op("f64.mul").op("i32.trunc_f64_s").memory("i32.store");
+  f.get(0, 1).i32(4).op("i32.mul").op("i32.add").get(3).i32(1).op("i32.shl").op("f64.convert_i32_s");
+  f.callImport("half", { params: ["f64"], results: ["f64"] }).op("i32.trunc_f64_s").memory("i32.store");
 });
 const kernel = pool.register("mark", builder.build());
 const offset = arena.allocate(4000);
@@ -87,7 +87,7 @@ const pool = new WorkerPool(arena, {
 pool.engage(cpuParts.threads);
 const builder = new ModuleBuilder(arena.memoryOptions);
 builder.addFunction("die", { params: ["i32", "i32", "i32", "i32"], results: [] }, (f) => {
-  f.get(3).if(() => f.callImport("die", { params: [], results: ["f64"] }).drop());
+  f.get(3).if(() => f.callImport("die", { params: [], results: [] }));
   f.get(0, 1).i32(4).op("i32.mul").op("i32.add").i32(7).memory("i32.store");
 });
 const kernel = pool.register("deadly kernel", builder.build());
@@ -137,9 +137,7 @@ describe("a worker that dies", () => {
     pool.engage(cpuParts.threads);
     const builder = new ModuleBuilder(arena.memoryOptions);
     const type = { params: ["i32", "i32", "i32", "i32"], results: [] } as const;
-    builder.addFunction("die", type, (f) =>
-      f.get(3).if(() => f.callImport("die", { params: [], results: ["f64"] }).drop()),
-    );
+    builder.addFunction("die", type, (f) => f.get(3).if(() => f.callImport("die", { params: [], results: [] })));
     const kernel = pool.register("deadly kernel", builder.build());
     const phase = { kernel, functionIndex: 0, argumentsPointer: 0, itemCount: 100, itemsPerChunk: 1 };
     await expect(pool.submit([phase])).rejects.toThrow(KernelError);

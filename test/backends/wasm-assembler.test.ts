@@ -81,7 +81,7 @@ describe("ModuleBuilder", () => {
   it("resolves calls to imports that come after functions, and to functions that come before", () => {
     const module = newModule();
     const type: FunctionType = { params: ["f64"], results: ["f64"] };
-    const inner = module.addFunction("inner", type, (f) => f.get(0).f64(2).op("f64.mul"), { export: false });
+    const inner = module.addFunction("inner", type, (f) => f.get(0, 0).op("f64.add"), { export: false });
     module.addFunction("outer", type, (f) => {
       const half = module.importFunction("half", type);
       f.get(0).call(inner).call(half).call(module.importFunction("increment", type)).call(inner);
@@ -129,7 +129,7 @@ describe("FunctionBuilder", () => {
   });
 
   it.each([0, -0, 1.5, Math.PI, Number.NaN, -Infinity, 5e-324])("encodes the float %d", (value) => {
-    expect(run(returns("f64"), (f) => f.f64(value))).toBe(value);
+    expect(run(returns("f64"), (f) => f.get(f.constantF64(value)).lane("f64x2.extract_lane", 0))).toBe(value);
     expect(run(returns("f32"), (f) => f.f32(value))).toBe(Math.fround(value));
   });
 
@@ -160,7 +160,7 @@ describe("FunctionBuilder", () => {
             "i32",
           ).tee(sum);
           f.i32(100).op("i32.gt_s");
-          f.if(() => f.i32(-1).return());
+          f.if(() => f.i32(-1).set(sum).br(2));
           f.get(i).i32(1).op("i32.add").set(i).br(0);
         });
       });
@@ -190,13 +190,12 @@ describe("FunctionBuilder", () => {
       const x = f.local("v128");
       f.splatF32(1).set(x);
       f.release(x);
+      const y = f.local("v128");
       f.loop(() => {
-        const y = f.local("v128");
         f.splatF32(2).splatF32(1).op("f32x4.add").set(y);
         f.get(y).splatF32(2).op("f32x4.mul").set(y);
-        f.get(y);
-      }, "v128");
-      f.lane("f32x4.extract_lane", 3);
+      });
+      f.get(y).lane("f32x4.extract_lane", 3);
     });
     expect(result).toBe(6);
   });

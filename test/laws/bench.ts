@@ -4,9 +4,8 @@
 import { Runtime } from "../../src/array/runtime.ts";
 import { ReferenceBackend } from "../../src/backends/reference/reference-backend.ts";
 import type { Dtype, TypedArray } from "../../src/base/dtype.ts";
-import { carrierOf, dtypes, isBigInteger, isFloating, isHalf, kindOf } from "../../src/base/dtype.ts";
+import { carrierOf, dtypes, isBigInteger, isFloating, kindOf } from "../../src/base/dtype.ts";
 import { elementsOf, readElement } from "../../src/base/elements.ts";
-import { halvesToNumbers } from "../../src/base/half.ts";
 import type { Shape } from "../../src/base/shape.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { MLXArray } from "../../src/graph/mlx-array.ts";
@@ -98,7 +97,6 @@ async function numbersOf(array: MLXArray): Promise<number[]> {
   }
   return array.allocation.read(({ buffer, byteOffset }) => {
     const elements: TypedArray = new (carrierOf(array.dtype))(buffer, byteOffset, array.size);
-    if (isHalf(array.dtype) && elements instanceof Uint16Array) return [...halvesToNumbers(elements, array.dtype)];
     return Array.from({ length: array.size }, (_, k) => Number(readElement(elements, k, array.dtype)));
   });
 }

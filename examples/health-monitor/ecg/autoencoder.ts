@@ -40,7 +40,7 @@ export class BeatAutoencoder extends nn.Module {
 }
 
 /** Beats as one array [beats, beatLength, 1], in millivolts. */
-export function stackBeats(beats: readonly Beat[]): mx.MLXArray {
+function stackBeats(beats: readonly Beat[]): mx.MLXArray {
   const all = new Float32Array(beats.length * beatLength);
   for (const [row, { values }] of beats.entries()) all.set(values, row * beatLength);
   return mx.fromTypedArray(all, [beats.length, beatLength, 1]);

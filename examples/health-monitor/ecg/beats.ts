@@ -119,7 +119,7 @@ function widthAt(raised: Float64Array, peak: number): number {
  *
  * @returns positions in `beats`, in order
  */
-export function typicalBeats(beats: readonly Beat[]): readonly number[] {
+function typicalBeats(beats: readonly Beat[]): readonly number[] {
   const medianBeat = Float64Array.from({ length: beatLength }, (_, k) =>
     medianOf(Float64Array.from(beats, ({ values }) => values[k] ?? 0)),
   );

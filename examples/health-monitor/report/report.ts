@@ -50,7 +50,7 @@ interface PageParts {
 }
 
 /** The whole page as text. */
-export function toPage(results: Results, { style, script, plotScript }: PageParts): string {
+function toPage(results: Results, { style, script, plotScript }: PageParts): string {
   const { article, sensors, heart, seconds } = results;
   const last = article.scales.at(-1) ?? 0;
   const abnormal = heart.beats.filter(({ isAbnormal }) => isAbnormal).length;

@@ -222,11 +222,6 @@ export class Arena {
     }
   }
 
-  /** The size of the block in use at `offset`, at least the bytes that were asked for. */
-  byteLengthOf(offset: number): number {
-    return this.#blocks.get(offset)?.byteLength ?? 0;
-  }
-
   /** Merges all cached blocks with their free neighbours. */
   clearCache(): void {
     if (this.#cachedBytes === 0) return;

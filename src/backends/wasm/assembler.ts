@@ -104,14 +104,6 @@ export class FunctionBuilder {
     return this;
   }
 
-  /** Pushes an f64 constant. */
-  f64(value: number): this {
-    scratch.setFloat64(0, value, true);
-    this.#code.byte(0x44);
-    this.#code.append(scratchBytes.subarray(0, 8));
-    return this;
-  }
-
   /** Writes an instruction that has no immediates. */
   op(name: OpName): this {
     this.instructions.add(name);
@@ -197,13 +189,13 @@ export class FunctionBuilder {
   }
 
   /** A block: a branch to it leaves it. */
-  block(body: () => void, result?: ValueType): this {
-    return this.#structured(0x02, body, undefined, result);
+  block(body: () => void): this {
+    return this.#structured(0x02, body);
   }
 
   /** A loop: a branch to it starts it again. */
-  loop(body: () => void, result?: ValueType): this {
-    return this.#structured(0x03, body, undefined, result);
+  loop(body: () => void): this {
+    return this.#structured(0x03, body);
   }
 
   /** Pops an i32; runs `then` if it is not 0, `otherwise` if it is. */
@@ -232,18 +224,6 @@ export class FunctionBuilder {
   /** Calls the function imported from module "e" under `name`; see {@link ModuleBuilder.importFunction}. */
   callImport(name: string, type: FunctionType): this {
     return this.call(this.#importFunction(name, type));
-  }
-
-  /** Pops a value. */
-  drop(): this {
-    this.#code.byte(0x1a);
-    return this;
-  }
-
-  /** Returns from the function. */
-  return(): this {
-    this.#code.byte(0x0f);
-    return this;
   }
 
   /** `memory.fill`: pops target, byte value and byte count. */

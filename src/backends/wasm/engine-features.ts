@@ -1,6 +1,5 @@
 /** What the JavaScript engine can do, asked once and by trial, never by its version. Knows no kernel and no array. */
 
-import { ArgumentError } from "../../base/errors.ts";
 import { ModuleBuilder } from "./assembler.ts";
 
 /** The answers of one probe. */
@@ -48,21 +47,8 @@ const OPTIMIZE: readonly Flag[] = [
 
 const WIDEN: Flag = { on: "--experimental-wasm-revectorize", off: "--no-experimental-wasm-revectorize" };
 
-let allowFlags: boolean | undefined;
+let allowsFlags: boolean | undefined;
 let features: EngineFeatures | undefined;
-
-/**
- * Allows or forbids that flags of the JavaScript engine are set while a kernel compiles (and set back right after).
- * Allowed at first, unless the environment variable `MLX_TS_ENGINE_FLAGS` is 0. Only Node has such flags.
- *
- * @throws {ArgumentError} if the engine was already probed: call this before the first computation
- */
-export function configureEngine(options: { readonly engineFlags: boolean }): void {
-  if (features !== undefined) {
-    throw new ArgumentError("configureEngine", "the engine is already in use; call this before the first computation");
-  }
-  allowFlags = options.engineFlags;
-}
 
 /** What the engine can do. The first call probes it, in about a millisecond. */
 export function engineFeatures(): EngineFeatures {
@@ -231,9 +217,12 @@ export function canWiden(): boolean {
   return canSetFlags() && Number.parseInt(String(propertyOf(globalThis, "process", "versions", "v8")), 10) >= 13;
 }
 
+/** Whether flags of the engine may be set while a kernel compiles, and set back right after. Only Node has such flags. */
 function canSetFlags(): boolean {
-  allowFlags ??= environmentVariable("MLX_TS_ENGINE_FLAGS") !== "0";
-  return allowFlags && typeof propertyOf(builtinModule("node:v8"), "setFlagsFromString") === "function";
+  allowsFlags ??=
+    environmentVariable("MLX_TS_ENGINE_FLAGS") !== "0" &&
+    typeof propertyOf(builtinModule("node:v8"), "setFlagsFromString") === "function";
+  return allowsFlags;
 }
 
 /** Sets a flag; an engine that does not know it, or has no flags after all, compiles without. */

@@ -247,7 +247,7 @@ export class ExpressionEmitter {
     if (!this.laneAxis || !(this.variesByLane(index) || this.variesByLane(value))) {
       const [register = 0] = this.value(value).registers;
       const address = this.#address(pointer, this.position(index), dtype);
-      storeLane(this.ops, dtype, register, 0, () => this.f.get(address), 0);
+      storeLane(this.ops, dtype, register, 0, () => this.f.get(address));
       return;
     }
     const { lanes } = this.laneAxis;
@@ -264,7 +264,7 @@ export class ExpressionEmitter {
     for (let lane = 0; lane < lanes; lane++) {
       const position = this.positionAt(index, lane);
       const register = registers[Math.floor(lane / perRegister)] ?? 0;
-      storeLane(this.ops, dtype, register, lane % perRegister, () => pushAddress(this.f, pointer, position, dtype), 0);
+      storeLane(this.ops, dtype, register, lane % perRegister, () => pushAddress(this.f, pointer, position, dtype));
     }
   }
 

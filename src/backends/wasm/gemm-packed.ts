@@ -44,7 +44,7 @@ interface Blocks {
 }
 
 /**
- * Emits the phases `<prefix>pack`, where several blocks of rows meet the same columns, and `<prefix>multiply`.
+ * Emits the phases `pack`, where several blocks of rows meet the same columns, and `multiply`.
  *
  *     pack:      right ──────────────► panels of columns, all depths         (threads take 64 columns at a time)
  *     multiply:  for each block of rows and columns                          (threads take blocks)
@@ -53,7 +53,7 @@ interface Blocks {
  *
  * A sum runs over depths in ascending order, in blocks that depend on the depth alone: threads never change a bit.
  */
-export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: string): GemmCode {
+export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec): GemmCode {
   const batches = batchCount(spec);
   const blocks = chooseBlocks(spec, batches);
   const { columns, depth, left, right, tileColumns } = spec;
@@ -86,7 +86,7 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
 
   if (packsAhead) {
     const groups = Math.ceil(columns / PACK_COLUMNS);
-    GemmEmitter.addPhase(module, spec, `${prefix}pack`, (e, item) => {
+    GemmEmitter.addPhase(module, spec, "pack", (e, item) => {
       const { f } = e;
       const [batch = 0, group = 0] = e.split(item, [rightBatches, groups]);
       const column = e.let(e.sum([e.get(group), PACK_COLUMNS]));
@@ -104,14 +104,14 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
     });
     const itemCount = rightBatches * groups;
     phases.push({
-      name: `${prefix}pack`,
+      name: "pack",
       itemCount,
       itemsPerChunk: Math.max(1, Math.min(Math.floor(itemCount / (spec.threadCount * 4)), 16)),
       work: (rightBatches * columns * depth) / 2,
     });
   }
 
-  GemmEmitter.addPhase(module, spec, `${prefix}multiply`, (e, item) => {
+  GemmEmitter.addPhase(module, spec, "multiply", (e, item) => {
     const { f } = e;
     const [batch = 0, rowBlock = 0, columnBlock = 0] = e.split(item, [batches, blocks.rowBlocks, blocks.columnBlocks]);
     const row = e.let(e.sum([e.get(rowBlock), blocks.rows]));
@@ -175,7 +175,7 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec, prefix: st
   const itemCount = batches * blocks.rowBlocks * blocks.columnBlocks;
   // Small items, such as those of a large batch of small products, are taken several at a time.
   const itemsPerChunk = Math.max(1, Math.floor(LEAST_ITEM_WORK / (products / itemCount)));
-  phases.push({ name: `${prefix}multiply`, itemCount, itemsPerChunk, work: products / 3 });
+  phases.push({ name: "multiply", itemCount, itemsPerChunk, work: products / 3 });
   return { phases, scratchBytes: aheadBytes + bytesPerThread * spec.threadCount };
 }
 

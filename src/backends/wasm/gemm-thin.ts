@@ -43,14 +43,14 @@ export function thinView({ rows, columns, depth, left, right }: GemmSpec): ThinV
 }
 
 /**
- * Emits the phases `<prefix>gather`, unless the small operand lies ready, and `<prefix>multiply`.
+ * Emits the phases `gather`, unless the small operand lies ready, and `multiply`.
  *
  *     gather:    small operand ─► [lane][k], contiguous along k
  *     multiply:  for each block of lanes of the large operand      (threads take blocks)
  *                  sums ─► output,  where the sums are dot products if the large operand is contiguous along k,
  *                                   else its rows, eight at a time, scaled and added up
  */
-export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinView, prefix: string): GemmCode {
+export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinView): GemmCode {
   const { thin, wide, thinCount, wideCount, isTransposed } = view;
   const { depth, threadCount } = spec;
   const batches = batchCount(spec);
@@ -77,15 +77,15 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
 
   const phases: GemmPhase[] = [];
   if (inPlace === undefined) {
-    GemmEmitter.addPhase(module, spec, `${prefix}gather`, (e, batch) => {
+    GemmEmitter.addPhase(module, spec, "gather", (e, batch) => {
       const target = e.sum([e.scratch(0), 1], [e.get(batch), thinCount * lineBytes]);
       emitGather(e, view, depth, batch, target, lineBytes, e.threadScratch(thinBytes, bytesPerThread));
     });
     const work = thinBatches * thinCount * depth * 2;
-    phases.push({ name: `${prefix}gather`, itemCount: thinBatches, itemsPerChunk: 1, work });
+    phases.push({ name: "gather", itemCount: thinBatches, itemsPerChunk: 1, work });
   }
 
-  GemmEmitter.addPhase(module, spec, `${prefix}multiply`, (e, item) => {
+  GemmEmitter.addPhase(module, spec, "multiply", (e, item) => {
     const { f } = e;
     const [batch = 0, index = 0] = e.split(item, [batches, wideBlocks]);
     const lane = e.let(e.sum([e.get(index), wideBlock]));
@@ -138,7 +138,7 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
     e.finish(spec.output, range, turned, isTransposed ? thinCount * 4 : wideBlock * 4);
   });
   const products = batches * thinCount * wideCount * depth;
-  phases.push({ name: `${prefix}multiply`, itemCount: batches * wideBlocks, itemsPerChunk: 1, work: products / 2 });
+  phases.push({ name: "multiply", itemCount: batches * wideBlocks, itemsPerChunk: 1, work: products / 2 });
   return { phases, scratchBytes: thinBytes + bytesPerThread * threadCount };
 }
 

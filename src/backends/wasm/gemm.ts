@@ -13,15 +13,15 @@ import type { GemmCode, GemmSpec } from "./gemm-spec.ts";
 import { emitThinGemm, thinView } from "./gemm-thin.ts";
 
 /**
- * Emits the phases of a product into `module`, under names that begin with `prefix`.
+ * Emits the phases of a product into `module`.
  *
  * Sums are float32. Their order depends on the lengths and strides alone, so any number of threads gives the same bits.
  *
  * @throws {ArgumentError} if a length is less than 1
  */
-export function emitGemm(module: ModuleBuilder, spec: GemmSpec, prefix = ""): GemmCode {
+export function emitGemm(module: ModuleBuilder, spec: GemmSpec): GemmCode {
   const lengths = [...spec.batchLengths, spec.rows, spec.columns, spec.depth];
   if (lengths.some((length) => length < 1)) throw new ArgumentError("matmul", `an empty product: lengths ${lengths}`);
   const thin = thinView(spec);
-  return thin === undefined ? emitPackedGemm(module, spec, prefix) : emitThinGemm(module, spec, thin, prefix);
+  return thin === undefined ? emitPackedGemm(module, spec) : emitThinGemm(module, spec, thin);
 }

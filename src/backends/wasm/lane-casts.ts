@@ -165,7 +165,7 @@ function narrow(ops: LaneOps, from: Dtype, to: Dtype, low: number, high: number)
 }
 
 /** A float32 register rounded to what `dtype` can hold. */
-export function roundHalf(ops: LaneOps, dtype: Dtype, x: number): number {
+function roundHalf(ops: LaneOps, dtype: Dtype, x: number): number {
   if (dtype !== "float16" && dtype !== "bfloat16") return x;
   return halfBitsToFloat(ops, dtype, floatToHalfBits(ops, dtype, x));
 }

@@ -49,21 +49,14 @@ export function storeVector(ops: LaneOps, dtype: Dtype, register: number, addres
   else ops.others.storeVector(ops, dtype, register, address, offset);
 }
 
-/** Writes one lane of a register to the address that `pushAddress` leaves, plus `offset`. */
-export function storeLane(
-  ops: LaneOps,
-  dtype: Dtype,
-  register: number,
-  lane: number,
-  pushAddress: () => void,
-  offset: number,
-): void {
+/** Writes one lane of a register to the address that `pushAddress` leaves. */
+export function storeLane(ops: LaneOps, dtype: Dtype, register: number, lane: number, pushAddress: () => void): void {
   if (!isPlain(dtype)) {
-    ops.others.storeLane(ops, dtype, register, lane, pushAddress, offset);
+    ops.others.storeLane(ops, dtype, register, lane, pushAddress);
     return;
   }
   pushAddress();
-  ops.f.get(register).memoryLane(`v128.store${bitsOf(dtype)}_lane`, offset, lane);
+  ops.f.get(register).memoryLane(`v128.store${bitsOf(dtype)}_lane`, 0, lane);
 }
 
 /** Leaves `base + index · bytes` on the stack. */

@@ -69,19 +69,12 @@ export function storeVector(ops: LaneOps, dtype: Dtype, register: number, addres
   f.get(address, packed).memoryLane(isByte ? "v128.store32_lane" : "v128.store64_lane", offset, 0);
 }
 
-/** Writes one lane of a register to the address that `pushAddress` leaves, plus `offset`. */
-export function storeLane(
-  ops: LaneOps,
-  dtype: Dtype,
-  register: number,
-  lane: number,
-  pushAddress: () => void,
-  offset: number,
-): void {
+/** Writes one lane of a register to the address that `pushAddress` leaves. */
+export function storeLane(ops: LaneOps, dtype: Dtype, register: number, lane: number, pushAddress: () => void): void {
   const bits = toBits(ops, dtype, register);
   const bytes = byteLengthOf(dtype);
   pushAddress();
-  ops.f.get(bits).memoryLane(bytes === 1 ? "v128.store8_lane" : "v128.store16_lane", offset, (lane * 4) / bytes);
+  ops.f.get(bits).memoryLane(bytes === 1 ? "v128.store8_lane" : "v128.store16_lane", 0, (lane * 4) / bytes);
 }
 
 /** Raw memory contents in 32-bit lanes as the register form of `dtype`. */

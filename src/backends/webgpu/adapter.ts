@@ -70,7 +70,7 @@ export async function adoptDevice(device: GpuDevice): Promise<OpenDevice> {
 }
 
 /** Vendor, architecture and description, as far as they are known. */
-export function describeAdapter({ vendor, architecture, device, description }: GpuAdapterInfo): string {
+function describeAdapter({ vendor, architecture, device, description }: GpuAdapterInfo): string {
   return [vendor, architecture, device, description].filter((part) => part !== "").join(" ") || "unknown";
 }
 

@@ -6,7 +6,7 @@ import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
 import { Shader } from "./wgsl-shader.ts";
 
-/** Threads of a workgroup, unless a routine needs another number. */
+/** Threads of a workgroup. */
 export const routineThreads = 256;
 
 /** One dispatch of a routine while it is written. */
@@ -39,9 +39,9 @@ export class RoutineShader {
   }
 
   /** The finished dispatch. */
-  dispatch(threads: number = routineThreads): GpuDispatch {
+  dispatch(): GpuDispatch {
     const bindings = this.memory.bindings();
-    return { wgsl: this.shader.build(threads), bindings, workgroups: this.#workgroups };
+    return { wgsl: this.shader.build(routineThreads), bindings, workgroups: this.#workgroups };
   }
 }
 

@@ -55,7 +55,7 @@ export async function* readTableFile(
 }
 
 /** Columns of numbers as a source. @throws {UserError} if there are too few rows or too many columns */
-export function tableSource(
+function tableSource(
   name: string,
   names: readonly string[],
   columns: readonly Float64Array[],
