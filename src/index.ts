@@ -195,7 +195,7 @@ export {
   rightShift,
 } from "./primitives/logical.ts";
 export { abs, maximum, minimum, sign } from "./primitives/magnitude.ts";
-export type { ArrayLike, ArrayReference } from "./primitives/operands.ts";
+export type { ArrayLike, ArrayReference, UnaryOperation } from "./primitives/operands.ts";
 export type { PadOptions, PadWidth } from "./primitives/padding.ts";
 export { pad } from "./primitives/padding.ts";
 export { prod } from "./primitives/products.ts";

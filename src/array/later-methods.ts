@@ -6,117 +6,71 @@ import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Derivative } from "../graph/primitive.ts";
-import type { allClose, arrayEqual } from "../primitives/closeness.ts";
-import type { equal, greater, greaterEqual, isInf, less, lessEqual, notEqual } from "../primitives/comparison.ts";
-import type { matmul } from "../primitives/contraction.ts";
-import type { diag, diagonal, trace, tril, triu } from "../primitives/diagonals.ts";
-import type { floorDivide, remainder } from "../primitives/division.ts";
-import type {
-  erf,
-  exp,
-  expm1,
-  log,
-  log1p,
-  log2,
-  log10,
-  power,
-  rsqrt,
-  sigmoid,
-  sqrt,
-} from "../primitives/exponential.ts";
-import type { all, any, argMax, argMin, max, min } from "../primitives/extrema.ts";
-import type { take, takeAlongAxis } from "../primitives/gather.ts";
-import type { roll, split } from "../primitives/joining.ts";
-import type { logicalAnd, logicalNot, logicalOr } from "../primitives/logical.ts";
-import type { abs, maximum, minimum, sign } from "../primitives/magnitude.ts";
+import type * as closeness from "../primitives/closeness.ts";
+import type * as comparison from "../primitives/comparison.ts";
+import type * as contraction from "../primitives/contraction.ts";
+import type * as diagonals from "../primitives/diagonals.ts";
+import type * as division from "../primitives/division.ts";
+import type * as exponential from "../primitives/exponential.ts";
+import type * as extrema from "../primitives/extrema.ts";
+import type * as gather from "../primitives/gather.ts";
+import type * as joining from "../primitives/joining.ts";
+import type * as logical from "../primitives/logical.ts";
+import type * as magnitude from "../primitives/magnitude.ts";
 import { ArrayReference, asArray } from "../primitives/operands.ts";
-import type { prod } from "../primitives/products.ts";
-import type { ceil, floor, round, trunc } from "../primitives/rounding.ts";
-import type { cummax, cummin, cumprod, cumsum, logCumsumExp } from "../primitives/scanning.ts";
-import type { putAlongAxis } from "../primitives/scatter.ts";
-import type { clip } from "../primitives/selection.ts";
-import type { flip } from "../primitives/slicing.ts";
-import type { argSort, sort, topK } from "../primitives/sorting.ts";
-import type { logSumExp, mean, softmax, std, variance } from "../primitives/statistics.ts";
-import type { cos, sin, tan, tanh } from "../primitives/trigonometry.ts";
+import type * as products from "../primitives/products.ts";
+import type * as rounding from "../primitives/rounding.ts";
+import type * as scanning from "../primitives/scanning.ts";
+import type * as scatter from "../primitives/scatter.ts";
+import type * as selection from "../primitives/selection.ts";
+import type * as slicing from "../primitives/slicing.ts";
+import type * as sorting from "../primitives/sorting.ts";
+import type * as statistics from "../primitives/statistics.ts";
+import type * as trigonometry from "../primitives/trigonometry.ts";
 import { deferred } from "../transforms/deferred.ts";
 
 /** The function `F` as a method: its first argument is the array. */
 export type Method<F> = F extends (x: never, ...rest: infer R) => infer Q ? (...rest: R) => Q : never;
 
+/** A `UnaryOperation` as a method. */
+export type UnaryMethod = (options?: OperationOptions) => MLXArray;
+
+/** The functions `Names` of a file as methods, which keep their docstrings. */
+export type Methods<File, Names extends keyof File> = { [Name in Names]: Method<File[Name]> };
+
+/** The same of functions that are a `UnaryOperation`, of whose signatures `Method` sees the last alone. */
+export type UnaryMethods<File, Names extends keyof File> = { [Name in Names]: UnaryMethod };
+
 /** The methods whose operations are loaded later; see the function of the same name. */
-export interface LaterMethods {
-  abs: Method<typeof abs>;
-  floorDivide: Method<typeof floorDivide>;
-  remainder: Method<typeof remainder>;
-  power: Method<typeof power>;
-  maximum: Method<typeof maximum>;
-  minimum: Method<typeof minimum>;
-  sqrt: Method<typeof sqrt>;
-  rsqrt: Method<typeof rsqrt>;
-  sign: Method<typeof sign>;
-  exp: Method<typeof exp>;
-  expm1: Method<typeof expm1>;
-  log: Method<typeof log>;
-  log2: Method<typeof log2>;
-  log10: Method<typeof log10>;
-  log1p: Method<typeof log1p>;
-  sigmoid: Method<typeof sigmoid>;
-  erf: Method<typeof erf>;
-  sin: Method<typeof sin>;
-  cos: Method<typeof cos>;
-  tan: Method<typeof tan>;
-  tanh: Method<typeof tanh>;
-  floor: Method<typeof floor>;
-  ceil: Method<typeof ceil>;
-  round: Method<typeof round>;
-  trunc: Method<typeof trunc>;
-  equal: Method<typeof equal>;
-  notEqual: Method<typeof notEqual>;
-  less: Method<typeof less>;
-  lessEqual: Method<typeof lessEqual>;
-  greater: Method<typeof greater>;
-  greaterEqual: Method<typeof greaterEqual>;
-  logicalAnd: Method<typeof logicalAnd>;
-  logicalOr: Method<typeof logicalOr>;
-  logicalNot: Method<typeof logicalNot>;
-  isInf: Method<typeof isInf>;
-  allClose: Method<typeof allClose>;
-  arrayEqual: Method<typeof arrayEqual>;
-  clip: Method<typeof clip>;
-  prod: Method<typeof prod>;
-  mean: Method<typeof mean>;
-  max: Method<typeof max>;
-  min: Method<typeof min>;
-  variance: Method<typeof variance>;
-  std: Method<typeof std>;
-  any: Method<typeof any>;
-  all: Method<typeof all>;
-  argMax: Method<typeof argMax>;
-  argMin: Method<typeof argMin>;
-  logSumExp: Method<typeof logSumExp>;
-  softmax: Method<typeof softmax>;
-  cumsum: Method<typeof cumsum>;
-  cumprod: Method<typeof cumprod>;
-  cummax: Method<typeof cummax>;
-  cummin: Method<typeof cummin>;
-  logCumsumExp: Method<typeof logCumsumExp>;
-  matmul: Method<typeof matmul>;
-  split: Method<typeof split>;
-  roll: Method<typeof roll>;
-  flip: Method<typeof flip>;
-  diag: Method<typeof diag>;
-  diagonal: Method<typeof diagonal>;
-  trace: Method<typeof trace>;
-  tril: Method<typeof tril>;
-  triu: Method<typeof triu>;
-  take: Method<typeof take>;
-  takeAlongAxis: Method<typeof takeAlongAxis>;
-  putAlongAxis: Method<typeof putAlongAxis>;
-  sort: Method<typeof sort>;
-  argSort: Method<typeof argSort>;
-  topK: Method<typeof topK>;
-}
+export interface LaterMethods
+  extends UnaryMethods<typeof magnitude, "abs" | "sign">,
+    UnaryMethods<
+      typeof exponential,
+      "sqrt" | "rsqrt" | "exp" | "expm1" | "log" | "log2" | "log10" | "log1p" | "sigmoid" | "erf"
+    >,
+    UnaryMethods<typeof trigonometry, "sin" | "cos" | "tan" | "tanh">,
+    UnaryMethods<typeof rounding, "floor" | "ceil" | "trunc">,
+    UnaryMethods<typeof logical, "logicalNot">,
+    UnaryMethods<typeof comparison, "isInf">,
+    Methods<typeof magnitude, "maximum" | "minimum">,
+    Methods<typeof exponential, "power">,
+    Methods<typeof rounding, "round">,
+    Methods<typeof division, "floorDivide" | "remainder">,
+    Methods<typeof comparison, "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual">,
+    Methods<typeof logical, "logicalAnd" | "logicalOr">,
+    Methods<typeof closeness, "allClose" | "arrayEqual">,
+    Methods<typeof selection, "clip">,
+    Methods<typeof products, "prod">,
+    Methods<typeof statistics, "mean" | "variance" | "std" | "logSumExp" | "softmax">,
+    Methods<typeof extrema, "max" | "min" | "any" | "all" | "argMax" | "argMin">,
+    Methods<typeof scanning, "cumsum" | "cumprod" | "cummax" | "cummin" | "logCumsumExp">,
+    Methods<typeof contraction, "matmul">,
+    Methods<typeof joining, "split" | "roll">,
+    Methods<typeof slicing, "flip">,
+    Methods<typeof diagonals, "diag" | "diagonal" | "trace" | "tril" | "triu">,
+    Methods<typeof gather, "take" | "takeAlongAxis">,
+    Methods<typeof scatter, "putAlongAxis">,
+    Methods<typeof sorting, "sort" | "argSort" | "topK"> {}
 
 /** The operations of those methods, each with the array as its first argument, and others that need them. */
 export type MethodMeanings = {

@@ -5,50 +5,45 @@ import type { Scalar } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
+import type * as arithmetic from "../primitives/arithmetic.ts";
 import { add, divide, multiply, negative, reciprocal, square, subtract } from "../primitives/arithmetic.ts";
 import { asType } from "../primitives/conversion.ts";
+import type * as reductions from "../primitives/reductions.ts";
 import { sum } from "../primitives/reductions.ts";
 import { noViewTangent, viewShape } from "../primitives/shape-rules.ts";
+import type * as shaping from "../primitives/shaping.ts";
 import { expandDims, flatten, repeat, squeeze, swapAxes, tile, unflatten } from "../primitives/shaping.ts";
+import type * as views from "../primitives/views.ts";
 import { broadcastTo, moveAxis, reshape, transpose } from "../primitives/views.ts";
 import { ArrayAt, at, get } from "./array-at.ts";
 import { format } from "./format.ts";
 import type { IndexItem } from "./index-items.ts";
-import type { LaterMethods, Method } from "./later-methods.ts";
+import type { LaterMethods, Method, Methods, UnaryMethod, UnaryMethods } from "./later-methods.ts";
 import { callLater, callLaterOne } from "./later-methods.ts";
 import { methodShapes } from "./method-shapes.ts";
 import type { NestedList } from "./reading.ts";
 import { copyElements, item, lendElements, tolist } from "./reading.ts";
 
 /** The methods that are there from the start: what gradients are made of, and what only moves axes. */
-export interface PresentMethods {
-  add: Method<typeof add>;
+export interface PresentMethods
+  extends UnaryMethods<typeof arithmetic, "negative" | "square" | "reciprocal">,
+    Methods<typeof arithmetic, "add" | "subtract" | "multiply" | "divide">,
+    Methods<typeof reductions, "sum">,
+    Methods<typeof shaping, "flatten" | "unflatten" | "squeeze" | "expandDims" | "swapAxes" | "repeat" | "tile">,
+    Methods<typeof views, "reshape" | "transpose" | "moveAxis" | "broadcastTo"> {
+  /** Short for `subtract`. */
   sub: Method<typeof subtract>;
-  subtract: Method<typeof subtract>;
+  /** Short for `multiply`. */
   mul: Method<typeof multiply>;
-  multiply: Method<typeof multiply>;
+  /** Short for `divide`. */
   div: Method<typeof divide>;
-  divide: Method<typeof divide>;
-  neg: Method<typeof negative>;
-  negative: Method<typeof negative>;
-  square: Method<typeof square>;
-  reciprocal: Method<typeof reciprocal>;
-  sum: Method<typeof sum>;
-  reshape: Method<typeof reshape>;
-  flatten: Method<typeof flatten>;
-  unflatten: Method<typeof unflatten>;
-  squeeze: Method<typeof squeeze>;
-  expandDims: Method<typeof expandDims>;
-  transpose: Method<typeof transpose>;
-  swapAxes: Method<typeof swapAxes>;
-  moveAxis: Method<typeof moveAxis>;
-  broadcastTo: Method<typeof broadcastTo>;
-  repeat: Method<typeof repeat>;
-  tile: Method<typeof tile>;
+  /** Short for `negative`. */
+  neg: UnaryMethod;
 }
 
 /** The methods of arrays that are public functions, too; see the function of the same name. */
 export interface ArrayMethods extends PresentMethods, LaterMethods {
+  /** Short for `power`. */
   pow: LaterMethods["power"];
 }
 

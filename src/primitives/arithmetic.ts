@@ -18,7 +18,7 @@ import {
 } from "./elementwise.ts";
 import { only, pointwise } from "./families.ts";
 import { constant } from "./leaf.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 import { asArray } from "./operands.ts";
 
 /** Sum; on bool, or. */
@@ -107,12 +107,12 @@ export const negativeRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("neg
  * @example
  * await negative(array([1, -2])).tolist(); // [-1, 2]
  */
-export function negative(x: ArrayLike, options?: OperationOptions): MLXArray {
+export const negative: UnaryOperation = (x, options?: OperationOptions) => {
   if (options) return placed("negative", options, () => negative(x));
   const array = asArray("negative", x);
   if (array.dtype === "bool") throw new DtypeError("negative", "bool has no sign; use logicalNot");
   return apply(negativeRow, [array], null);
-}
+};
 
 /** `x` itself. */
 export function positive(x: ArrayLike): MLXArray {
@@ -123,10 +123,10 @@ export function positive(x: ArrayLike): MLXArray {
 export { positive as conj, positive as conjugate, positive as real };
 
 /** The imaginary part of real numbers: zeros in the shape and dtype of `x`. */
-export function imag(x: ArrayLike, options?: OperationOptions): MLXArray {
+export const imag: UnaryOperation = (x, options?: OperationOptions) => {
   if (options) return placed("imag", options, () => imag(x));
   return filledLike(asArray("imag", x), 0);
-}
+};
 
 /** 1 / x. */
 export const reciprocalRow: Primitive<null> = /* @__PURE__ */ unaryRow(
@@ -141,9 +141,7 @@ export const reciprocalRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  * @example
  * await reciprocal(array([2, 4])).tolist(); // [0.5, 0.25]
  */
-export function reciprocal(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(reciprocalRow, x, options);
-}
+export const reciprocal: UnaryOperation = (x, options?: OperationOptions) => applyFloating(reciprocalRow, x, options);
 
 /** x². */
 export const squareRow: Primitive<null> = /* @__PURE__ */ unaryRow(
@@ -158,14 +156,10 @@ export const squareRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  * @example
  * await square(array([3, -4])).tolist(); // [9, 16]
  */
-export function square(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(squareRow, x, options);
-}
+export const square: UnaryOperation = (x, options?: OperationOptions) => applyUnary(squareRow, x, options);
 
 /** `x` in degrees, elementwise; float32 for integers and bool. */
-export function degrees(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return scaled("degrees", x, 180 / Math.PI, options);
-}
+export const degrees: UnaryOperation = (x, options?: OperationOptions) => scaled("degrees", x, 180 / Math.PI, options);
 
 /**
  * `x`, given in degrees, in radians, elementwise; float32 for integers and bool.
@@ -173,9 +167,7 @@ export function degrees(x: ArrayLike, options?: OperationOptions): MLXArray {
  * @example
  * await radians(array([180])).tolist(); // ≈ [3.14159]
  */
-export function radians(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return scaled("radians", x, Math.PI / 180, options);
-}
+export const radians: UnaryOperation = (x, options?: OperationOptions) => scaled("radians", x, Math.PI / 180, options);
 
 function scaled(operation: string, x: ArrayLike, factor: number, options?: OperationOptions): MLXArray {
   if (options) return placed(operation, options, () => scaled(operation, x, factor));

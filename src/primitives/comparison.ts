@@ -6,7 +6,7 @@ import type { Primitive } from "../graph/primitive.ts";
 import type { CompareOp, Expr, Expressions } from "../ir/expr.ts";
 import { applyBinary, applyUnary, pair, unaryRow } from "./elementwise.ts";
 import { pointwise } from "./families.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 
 function comparison(name: string, op: CompareOp, isSwapped = false): Primitive<null> {
   return pointwise<null>(name, {
@@ -99,9 +99,7 @@ export const isNegInfRow: Primitive<null> = /* @__PURE__ */ predicate("isNegInf"
 );
 
 /** Whether each element is NaN: bool; false for integers. */
-function testNaN(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(isNaNRow, x, options);
-}
+const testNaN: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isNaNRow, x, options);
 
 /**
  * Whether each element is neither NaN nor infinite: bool; true for integers.
@@ -109,24 +107,16 @@ function testNaN(x: ArrayLike, options?: OperationOptions): MLXArray {
  * @example
  * await isFinite(array([1, Infinity, NaN])).tolist(); // [true, false, false]
  */
-function testFinite(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(isFiniteRow, x, options);
-}
+const testFinite: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isFiniteRow, x, options);
 
 /** Under names that only the outside uses: here they would hide JavaScript's own. */
 export { testFinite as isFinite, testNaN as isNaN };
 
 /** Whether each element is ∞ or -∞: bool; false for integers. */
-export function isInf(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(isInfRow, x, options);
-}
+export const isInf: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isInfRow, x, options);
 
 /** Whether each element is ∞: bool; false for integers. */
-export function isPosInf(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(isPosInfRow, x, options);
-}
+export const isPosInf: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isPosInfRow, x, options);
 
 /** Whether each element is -∞: bool; false for integers. */
-export function isNegInf(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(isNegInfRow, x, options);
-}
+export const isNegInf: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isNegInfRow, x, options);

@@ -6,7 +6,7 @@ import type { Primitive } from "../graph/primitive.ts";
 import { add, divide, multiply, negative, reciprocal, square, squareRow, subtract } from "./arithmetic.ts";
 import { equal } from "./comparison.ts";
 import { applyBinary, applyFloating, applyUnary, binaryRow, knownValue, unaryRow } from "./elementwise.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 import { commonDtype, promoted } from "./operands.ts";
 import { where } from "./selection.ts";
 
@@ -47,44 +47,28 @@ export const erfinvRow: Primitive<null> = /* @__PURE__ */ unaryRow("erfinv", "er
  * @example
  * await exp(array([0, 1])).tolist(); // ≈ [1, 2.71828]
  */
-export function exp(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(expRow, x, options);
-}
+export const exp: UnaryOperation = (x, options?: OperationOptions) => applyFloating(expRow, x, options);
 
 /** `exp(x) - 1`, elementwise, exact near 0 too; float32 for integers and bool. */
-export function expm1(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(expm1Row, x, options);
-}
+export const expm1: UnaryOperation = (x, options?: OperationOptions) => applyFloating(expm1Row, x, options);
 
 /** Natural logarithm of each element; -∞ for 0, NaN for negative ones; float32 for integers and bool. */
-export function log(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(logRow, x, options);
-}
+export const log: UnaryOperation = (x, options?: OperationOptions) => applyFloating(logRow, x, options);
 
 /** Logarithm to base 2, elementwise; float32 for integers and bool. */
-export function log2(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(log2Row, x, options);
-}
+export const log2: UnaryOperation = (x, options?: OperationOptions) => applyFloating(log2Row, x, options);
 
 /** Logarithm to base 10, elementwise; float32 for integers and bool. */
-export function log10(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(log10Row, x, options);
-}
+export const log10: UnaryOperation = (x, options?: OperationOptions) => applyFloating(log10Row, x, options);
 
 /** `log(1 + x)`, elementwise, exact near 0 too; float32 for integers and bool. */
-export function log1p(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(log1pRow, x, options);
-}
+export const log1p: UnaryOperation = (x, options?: OperationOptions) => applyFloating(log1pRow, x, options);
 
 /** Square root of each element, NaN for negative ones; float32 for integers and bool. */
-export function sqrt(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(sqrtRow, x, options);
-}
+export const sqrt: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sqrtRow, x, options);
 
 /** `1 / sqrt(x)`, elementwise; float32 for integers and bool. */
-export function rsqrt(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(rsqrtRow, x, options);
-}
+export const rsqrt: UnaryOperation = (x, options?: OperationOptions) => applyFloating(rsqrtRow, x, options);
 
 /**
  * The logistic function `1 / (1 + exp(-x))`, elementwise; float32 for integers and bool.
@@ -92,19 +76,13 @@ export function rsqrt(x: ArrayLike, options?: OperationOptions): MLXArray {
  * @example
  * await sigmoid(array([0, 100, -100])).tolist(); // ≈ [0.5, 1, 0]
  */
-export function sigmoid(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(sigmoidRow, x, options);
-}
+export const sigmoid: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sigmoidRow, x, options);
 
 /** The error function `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise; float32 for integers and bool. */
-export function erf(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(erfRow, x, options);
-}
+export const erf: UnaryOperation = (x, options?: OperationOptions) => applyFloating(erfRow, x, options);
 
 /** The inverse of `erf`, elementwise: ±∞ at ±1, NaN beyond; float32 for integers and bool. */
-export function erfinv(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(erfinvRow, x, options);
-}
+export const erfinv: UnaryOperation = (x, options?: OperationOptions) => applyFloating(erfinvRow, x, options);
 
 /** aᵇ. A negative integer exponent gives 0. */
 export const powerRow: Primitive<null> = /* @__PURE__ */ binaryRow(

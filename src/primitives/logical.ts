@@ -11,7 +11,7 @@ import type { BinaryOp } from "../ir/expr.ts";
 import { castTo } from "./cast.ts";
 import { applyBinary, applyUnary, pair } from "./elementwise.ts";
 import { only, pointwise } from "./families.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 import { asArray, broadcasted, commonDtype, promoted } from "./operands.ts";
 
 function bitwise(name: string, op: BinaryOp): Primitive<null> {
@@ -65,9 +65,8 @@ export function bitwiseXor(a: ArrayLike, b: ArrayLike, options?: OperationOption
 }
 
 /** All bits of each element flipped; on bool, not. @throws {DtypeError} for a floating-point operand */
-export function bitwiseInvert(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(bitwiseInvertRow, x, options);
-}
+export const bitwiseInvert: UnaryOperation = (x, options?: OperationOptions) =>
+  applyUnary(bitwiseInvertRow, x, options);
 
 /**
  * Each element of `a` with its bits moved up by `b`, of the broadcast shape and the promoted dtype (uint8 for bool).
@@ -128,6 +127,5 @@ export function logicalXor(a: ArrayLike, b: ArrayLike, options?: OperationOption
  * @example
  * await logicalNot(array([0, 2.5])).tolist(); // [true, false]
  */
-export function logicalNot(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return ofTruth("logicalNot", bitwiseInvertRow, [x], options);
-}
+export const logicalNot: UnaryOperation = (x, options?: OperationOptions) =>
+  ofTruth("logicalNot", bitwiseInvertRow, [x], options);

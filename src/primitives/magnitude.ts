@@ -7,7 +7,7 @@ import type { Expr } from "../ir/expr.ts";
 import { castTo } from "./cast.ts";
 import { greater, greaterEqual, less, lessEqual } from "./comparison.ts";
 import { applyBinary, applyUnary, binaryRow, unaryRow } from "./elementwise.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 
 /** Magnitude. Its derivative at 0 is 0. */
 export const absRow: Primitive<null> = /* @__PURE__ */ unaryRow(
@@ -22,9 +22,7 @@ export const absRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  * @example
  * await abs(array([-1.5, 2])).tolist(); // [1.5, 2]
  */
-export function abs(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(absRow, x, options);
-}
+export const abs: UnaryOperation = (x, options?: OperationOptions) => applyUnary(absRow, x, options);
 
 /** -1, 0 or 1; 0 for NaN. */
 export const signRow: Primitive<null> = /* @__PURE__ */ unaryRow("sign", (e, x) => {
@@ -40,9 +38,7 @@ export const signRow: Primitive<null> = /* @__PURE__ */ unaryRow("sign", (e, x) 
  * @example
  * await sign(array([-3, 0, 7])).tolist(); // [-1, 0, 1]
  */
-export function sign(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(signRow, x, options);
-}
+export const sign: UnaryOperation = (x, options?: OperationOptions) => applyUnary(signRow, x, options);
 
 /** The greater one; NaN if either is. Where they are equal the derivative goes to `b`. */
 export const maximumRow: Primitive<null> = /* @__PURE__ */ binaryRow(

@@ -6,6 +6,7 @@ import { DtypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { OperationOptions } from "../graph/placement.ts";
 import { castTo } from "./cast.ts";
 import { constant, literal, literalDtype, weakPromote } from "./leaf.ts";
 import { broadcastTo } from "./views.ts";
@@ -20,6 +21,17 @@ export abstract class ArrayReference {
 
 /** An array, what stands for one, or a number literal that takes the dtype of the arrays beside it. */
 export type ArrayLike = MLXArray | ArrayReference | number | bigint | boolean;
+
+/**
+ * An operation on one array, which can be passed where a function of one array is wanted: `arrays.map(exp)`.
+ *
+ * Operations with an axis take the index that `map` passes for that: write `arrays.map((x) => sum(x))`.
+ */
+export interface UnaryOperation<X = ArrayLike> {
+  (x: X, options?: OperationOptions): MLXArray;
+  // `map` passes an index second, which is no `OperationOptions`: this signature matches there.
+  (x: X): MLXArray;
+}
 
 /** `value` as an array; a literal on its own is int32, int64, float32 or bool. @throws {DtypeError} if it is neither. */
 export function asArray(operation: string, value: ArrayLike): MLXArray {

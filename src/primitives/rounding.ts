@@ -8,7 +8,7 @@ import { apply } from "../graph/primitive.ts";
 import { divide, multiply } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { unaryRow } from "./elementwise.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 import { asArray } from "./operands.ts";
 
 /** ⌊x⌋. */
@@ -32,19 +32,13 @@ function rounded(row: Primitive<null>, x: ArrayLike, options?: OperationOptions)
  * @example
  * await floor(array([1.5, -1.5])).tolist(); // [1, -2]
  */
-export function floor(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return rounded(floorRow, x, options);
-}
+export const floor: UnaryOperation = (x, options?: OperationOptions) => rounded(floorRow, x, options);
 
 /** The least whole number not below each element, dtype of `x`; integers stay as they are. */
-export function ceil(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return rounded(ceilRow, x, options);
-}
+export const ceil: UnaryOperation = (x, options?: OperationOptions) => rounded(ceilRow, x, options);
 
 /** Each element without its fraction, dtype of `x`; integers stay as they are. */
-export function trunc(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return rounded(truncRow, x, options);
-}
+export const trunc: UnaryOperation = (x, options?: OperationOptions) => rounded(truncRow, x, options);
 
 /**
  * Each element rounded to `decimals` decimals (negative: to tens, hundreds, …), halves to even, dtype of `x`.

@@ -10,7 +10,7 @@ import { isNegInf, isPosInf, isNaN as testNaN } from "./comparison.ts";
 import { applyUnary, unaryRow } from "./elementwise.ts";
 import { only, pointwise } from "./families.ts";
 import { maximum, minimum } from "./magnitude.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 import { asArray, broadcasted, promoted } from "./operands.ts";
 import { requireBound } from "./shape-rules.ts";
 
@@ -96,6 +96,4 @@ export const stopGradientRow: Primitive<null> = /* @__PURE__ */ unaryRow("stopGr
  * const slope = grad((x: MLXArray) => multiply(x, stopGradient(x)));
  * await slope(array(3)).item(); // 3
  */
-export function stopGradient(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyUnary(stopGradientRow, x, options);
-}
+export const stopGradient: UnaryOperation = (x, options?: OperationOptions) => applyUnary(stopGradientRow, x, options);

@@ -5,6 +5,7 @@ import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalize
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
+import type { UnaryOperation } from "./operands.ts";
 import { broadcasted } from "./operands.ts";
 import { broadcastTo, identity, reshape, transpose } from "./views.ts";
 
@@ -96,11 +97,11 @@ export function swapAxes(x: MLXArray, a: number, b: number, options?: OperationO
 }
 
 /** `x` with its last two axes exchanged. @throws {ShapeError} if it has fewer than two. */
-export function matrixTranspose(x: MLXArray, options?: OperationOptions): MLXArray {
+export const matrixTranspose: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("matrixTranspose", options, () => matrixTranspose(x));
   if (x.ndim < 2) throw new ShapeError("matrixTranspose", `needs at least two axes, got ${formatShape(x.shape)}`);
   return swapAxes(x, -1, -2);
-}
+};
 
 /**
  * The arrays, each repeated up to the shape they have in common.
@@ -125,29 +126,29 @@ export function broadcastShapes(...shapes: readonly Shape[]): Shape {
 }
 
 /** `x` with at least one axis: a scalar becomes [1]. */
-export function atLeast1d(x: MLXArray, options?: OperationOptions): MLXArray {
+export const atLeast1d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast1d", options, () => atLeast1d(x));
   return x.ndim === 0 ? reshape(x, [1]) : x;
-}
+};
 
 /** `x` with at least two axes: a vector becomes one row. */
-export function atLeast2d(x: MLXArray, options?: OperationOptions): MLXArray {
+export const atLeast2d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast2d", options, () => atLeast2d(x));
   return x.ndim < 2 ? reshape(x, [1, x.size]) : x;
-}
+};
 
 /** `x` with at least three axes: a vector becomes [1, length, 1], a matrix [rows, columns, 1]. */
-export function atLeast3d(x: MLXArray, options?: OperationOptions): MLXArray {
+export const atLeast3d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast3d", options, () => atLeast3d(x));
   if (x.ndim >= 3) return x;
   return reshape(x, x.ndim === 2 ? [...x.shape, 1] : [1, x.size, 1]);
-}
+};
 
 /** `x` itself: every evaluated array lies row-major and without gaps in memory already. */
-export function contiguous(x: MLXArray, options?: OperationOptions): MLXArray {
+export const contiguous: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("contiguous", options, () => contiguous(x));
   return identity(x);
-}
+};
 
 /**
  * Each element of `x` repeated `count` times along `axis`; along the flattened array unless given.

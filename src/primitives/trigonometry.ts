@@ -5,7 +5,7 @@ import type { Primitive } from "../graph/primitive.ts";
 import { add, divide, negative, reciprocal, square, subtract } from "./arithmetic.ts";
 import { applyBinary, applyFloating, binaryRow, unaryRow } from "./elementwise.ts";
 import { rsqrt } from "./exponential.ts";
-import type { ArrayLike } from "./operands.ts";
+import type { ArrayLike, UnaryOperation } from "./operands.ts";
 
 /** Sine. */
 export const sinRow: Primitive<null> = /* @__PURE__ */ unaryRow("sin", "sin", (x) => cos(x));
@@ -52,79 +52,55 @@ export const arctanhRow: Primitive<null> = /* @__PURE__ */ unaryRow("arctanh", "
  * @example
  * await sin(array([0, Math.PI / 2])).tolist(); // ≈ [0, 1]
  */
-export function sin(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(sinRow, x, options);
-}
+export const sin: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sinRow, x, options);
 
 /** Cosine of each element, in radians; float32 for integers and bool. */
-export function cos(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(cosRow, x, options);
-}
+export const cos: UnaryOperation = (x, options?: OperationOptions) => applyFloating(cosRow, x, options);
 
 /** Tangent of each element, in radians; float32 for integers and bool. */
-export function tan(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(tanRow, x, options);
-}
+export const tan: UnaryOperation = (x, options?: OperationOptions) => applyFloating(tanRow, x, options);
 
 /** Inverse sine of each element, from -π/2 to π/2, NaN beyond [-1, 1]; float32 for integers and bool. */
-export function arcsin(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(arcsinRow, x, options);
-}
+export const arcsin: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arcsinRow, x, options);
 
 /** Another name of `arcsin`. */
 export { arcsin as asin };
 
 /** Inverse cosine of each element, from 0 to π, NaN beyond [-1, 1]; float32 for integers and bool. */
-export function arccos(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(arccosRow, x, options);
-}
+export const arccos: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arccosRow, x, options);
 
 /** Another name of `arccos`. */
 export { arccos as acos };
 
 /** Inverse tangent of each element, from -π/2 to π/2; float32 for integers and bool. */
-export function arctan(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(arctanRow, x, options);
-}
+export const arctan: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arctanRow, x, options);
 
 /** Another name of `arctan`. */
 export { arctan as atan };
 
 /** Hyperbolic sine of each element; float32 for integers and bool. */
-export function sinh(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(sinhRow, x, options);
-}
+export const sinh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sinhRow, x, options);
 
 /** Hyperbolic cosine of each element; float32 for integers and bool. */
-export function cosh(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(coshRow, x, options);
-}
+export const cosh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(coshRow, x, options);
 
 /** Hyperbolic tangent of each element; float32 for integers and bool. */
-export function tanh(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(tanhRow, x, options);
-}
+export const tanh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(tanhRow, x, options);
 
 /** Inverse hyperbolic sine of each element; float32 for integers and bool. */
-export function arcsinh(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(arcsinhRow, x, options);
-}
+export const arcsinh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arcsinhRow, x, options);
 
 /** Another name of `arcsinh`. */
 export { arcsinh as asinh };
 
 /** Inverse hyperbolic cosine of each element, NaN below 1; float32 for integers and bool. */
-export function arccosh(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(arccoshRow, x, options);
-}
+export const arccosh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arccoshRow, x, options);
 
 /** Another name of `arccosh`. */
 export { arccosh as acosh };
 
 /** Inverse hyperbolic tangent of each element, ±∞ at ±1, NaN beyond; float32 for integers and bool. */
-export function arctanh(x: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyFloating(arctanhRow, x, options);
-}
+export const arctanh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arctanhRow, x, options);
 
 /** Another name of `arctanh`. */
 export { arctanh as atanh };

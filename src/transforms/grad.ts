@@ -5,6 +5,7 @@ import { formatShape } from "../base/shape.ts";
 import { isPlainObject, mapLeaves, replaceLeaves, treeFlatten, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { filledLike } from "../primitives/elementwise.ts";
+import type { ArrayLike } from "../primitives/operands.ts";
 import { fitSeed, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
 import { one } from "./seeds.ts";
 
@@ -27,12 +28,14 @@ export interface GradOptions<N extends number | readonly number[] = number | rea
   readonly argnames?: string | readonly string[];
 }
 
-/** What a function returned, and its gradient. */
+/** The gradients for the arguments that `N` names. An argument that may be an array or a number must be an array. */
 type ArgumentGradient<A extends readonly unknown[], N> = N extends readonly number[]
-  ? { [K in keyof N]: N[K] extends keyof A ? GradientOf<A[N[K]]> : unknown }
+  ? { [K in keyof N]: N[K] extends keyof A ? GradientOfOne<A[N[K]]> : unknown }
   : N extends number
-    ? GradientOf<A[N]>
-    : GradientOf<A[0]>;
+    ? GradientOfOne<A[N]>
+    : GradientOfOne<A[0]>;
+
+type GradientOfOne<T> = [T] extends [ArrayLike] ? MLXArray : GradientOf<T>;
 
 /**
  * A function that returns the value of `fn` and its gradient with respect to its first argument, or those that

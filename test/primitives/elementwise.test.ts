@@ -182,3 +182,37 @@ describe("view", () => {
     expect(() => mx.view(mx.array(1), "uint8")).toThrow(mx.ShapeError);
   });
 });
+
+describe("an operation on one array", () => {
+  it("is what map wants, with numbers, methods and transforms beside it", async () => {
+    const arrays: readonly MLXArray[] = [mx.array([1, 2]), mx.array([4])];
+    const reciprocals: MLXArray[] = arrays.map(mx.reciprocal);
+    expect(await Promise.all(reciprocals.map(list))).toEqual([[1, 0.5], [0.25]]);
+    expect(await Promise.all([1, 4].map(mx.sqrt).map(list))).toEqual([1, 2]);
+    expect(arrays.map(mx.atLeast2d).map(({ shape }) => shape)).toEqual([
+      [1, 2],
+      [1, 1],
+    ]);
+    const methods: MLXArray[] = [mx.array(4).sqrt({ device: "cpu" }), mx.sqrt(4, { device: "cpu" })];
+    expect(await Promise.all(methods.map(list))).toEqual([2, 2]);
+    const slope = mx.grad(mx.square)(mx.array(3));
+    expect(await slope.item()).toBe(6);
+  });
+
+  it("takes nothing else for options, and no texts", () => {
+    const x = mx.array([1]);
+    const wrong = (): void => {
+      // @ts-expect-error: a number is no options
+      mx.exp(x, 3);
+      // @ts-expect-error: the device goes in options
+      mx.exp(x, "gpu");
+      // @ts-expect-error: misspelt
+      mx.exp(x, { devise: "cpu" });
+      // @ts-expect-error: a text is no array
+      ["1"].map(mx.exp);
+      // @ts-expect-error: nor is a list
+      mx.exp([1, 2]);
+    };
+    expect(wrong).toThrow(mx.DtypeError);
+  });
+});
