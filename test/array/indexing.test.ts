@@ -180,6 +180,31 @@ describe("at", () => {
   });
 });
 
+describe("places that are computed", () => {
+  const table = mx.array([
+    [0, 1, 0, 0, 1],
+    [1, 1, 0, 0, 0],
+    [0, 1, 0, 1, 2],
+  ]);
+  const values = (): MLXArray => mx.array([10, 20, 30, 40]);
+
+  it("may be positions of extremes in columns, several of which one vector holds", async () => {
+    expect(await mx.takeAlongAxis(table, mx.argMax(table, 0, { keepAxes: true }), 0).tolist()).toEqual([
+      [1, 1, 0, 1, 2],
+    ]);
+    expect(await mx.take(mx.flatten(table), mx.argMax(table, 0)).tolist()).toEqual([1, 0, 0, 0, 0]);
+  });
+
+  it.each<[mx.Dtype, number[]]>([
+    ["int64", [20, 40, 10, 20, 40]],
+    ["int32", [20, 40, 10, 20, 40]],
+    ["bool", [20, 20, 10, 20, 20]],
+  ])("may be results of reductions over %s", async (dtype, expected) => {
+    const counts = dtype === "bool" ? mx.any(table, 0) : mx.sum(mx.asType(table, dtype), 0);
+    expect(await mx.take(values(), mx.asType(counts, "int32")).tolist()).toEqual(expected);
+  });
+});
+
 describe("a mistake in an index is named when the graph is built", () => {
   const cases: readonly (readonly [string, () => unknown, string, RegExp])[] = [
     ["a position too far", () => grid().at(2), "ShapeError", /index 2 is out of range for axis 0 of \[2, 3\].*-2 to 1/],

@@ -226,7 +226,9 @@ export class ExpressionEmitter {
       return { registers, isUniform: false };
     }
     for (let first = 0; first < lanes; first += perRegister) {
-      const positions = Array.from({ length: perRegister }, (_, k) => this.positionAt(index, first + k));
+      const positions = Array.from({ length: perRegister }, (_, k) =>
+        this.ops.others.positionAt(this, index, first + k),
+      );
       registers.push(
         loadScattered(
           this.ops,
@@ -262,7 +264,7 @@ export class ExpressionEmitter {
       return;
     }
     for (let lane = 0; lane < lanes; lane++) {
-      const position = this.positionAt(index, lane);
+      const position = this.ops.others.positionAt(this, index, lane);
       const register = registers[Math.floor(lane / perRegister)] ?? 0;
       storeLane(this.ops, dtype, register, lane % perRegister, () => pushAddress(this.f, pointer, position, dtype));
     }
@@ -393,12 +395,6 @@ export class ExpressionEmitter {
       else f.i32(value - 1).op("i32.and");
     } else f.i32(value).op(op === "quotient" ? "i32.div_u" : "i32.rem_u");
     if (bias > 0 && op === "quotient") f.i32(bias).op("i32.sub");
-  }
-
-  /** The position for one lane of an expression that varies by lane. */
-  positionAt(index: Expr, lane: number): number {
-    const { lane: axis } = this.requireLanes();
-    return this.position(this.e.substitute(index, new Map([[axis.id, this.e.index(lane)]])));
   }
 
   /** `base + coefficient · lane`, if the expression has that form. */

@@ -7,6 +7,7 @@ import { argOf, elementType, isComparison } from "../../ir/expr.ts";
 import type { AccumulatorType } from "./accumulator.ts";
 import type { ExpressionEmitter, LaneValue } from "./expression-emitter.ts";
 import type { LaneOps } from "./lane-ops.ts";
+import { lanesPerRegister } from "./lane-ops.ts";
 
 /** Masks of a comparison; of positions too. */
 export function compareValues(em: ExpressionEmitter, expr: Expr, isUniform: boolean): LaneValue {
@@ -53,13 +54,34 @@ export function indexValue(em: ExpressionEmitter, index: Expr, dtype: Dtype): La
     } else {
       registers.push(
         em.ops.keep(() => {
-          em.f.get(em.positionAt(index, first)).op("i32x4.splat");
-          for (let k = 1; k < 4; k++) em.f.get(em.positionAt(index, first + k)).lane("i32x4.replace_lane", k);
+          em.f.get(positionAt(em, index, first)).op("i32x4.splat");
+          for (let k = 1; k < 4; k++) em.f.get(positionAt(em, index, first + k)).lane("i32x4.replace_lane", k);
         }),
       );
     }
   }
   return { registers: em.ops.cast("int32", dtype, registers, false), isUniform: false };
+}
+
+/** The position for one lane of an expression that varies by lane. */
+export function positionAt(em: ExpressionEmitter, index: Expr, lane: number): number {
+  const point = new Map([[em.requireLanes().lane.id, em.e.index(lane)]]);
+  // Finished reductions that it depends on have their values in lanes.
+  for (const reduce of em.dependencies.reducesIn(index)) {
+    const { registers, isUniform } = em.value(reduce);
+    if (!isUniform) em.bindValue(em.e.substitute(reduce, point), laneOf(em.ops, registers, elementType(reduce), lane));
+  }
+  return em.position(em.e.substitute(index, point));
+}
+
+/** One lane of a value, repeated. */
+function laneOf(ops: LaneOps, registers: readonly number[], dtype: Dtype, lane: number): LaneValue {
+  const perRegister = lanesPerRegister(dtype);
+  const register = registers[Math.floor(lane / perRegister)] ?? 0;
+  const bytes = 16 / perRegister;
+  const first = (lane % perRegister) * bytes;
+  const pattern = Array.from({ length: 16 }, (_, byte) => first + (byte % bytes));
+  return { registers: [ops.keep(() => ops.f.get(register, register).shuffle(...pattern))], isUniform: true };
 }
 
 /** The flat position over the axes of a reduction, in int32 registers; `spelled` says what stands for some of the axes. */
