@@ -2,7 +2,7 @@
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
-import { readElement } from "../base/elements.ts";
+import { readElement, scalarText } from "../base/elements.ts";
 import { formatShape, rowMajorStrides } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { visibleBytes } from "../ir/allocation.ts";
@@ -52,7 +52,7 @@ function formatScalar(value: Scalar, dtype: Dtype): string {
 function formatFloat(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  if (value === 0) return scalarText(value);
   const scientific = toSixDigits(value);
   const [mantissa = "", power = ""] = scientific.split("e");
   const exponent = Number(power);

@@ -15,6 +15,11 @@ export function writeElement(elements: TypedArray, position: number, dtype: Dtyp
   else elements[position] = typeof value === "bigint" ? Number(BigInt.asIntN(64, value)) : Number(value);
 }
 
+/** `value` as text that differs wherever values do: -0 is not 0. */
+export function scalarText(value: unknown): string {
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
 /** Reads one element of `dtype` as a JavaScript value. */
 export function readElement(elements: TypedArray, position: number, dtype: Dtype): Scalar {
   const raw = elements[position] ?? 0;

@@ -1,7 +1,7 @@
 /** Loop nests as data: walking them, joining axes that are walked as one, and how their accesses lie in memory. */
 import { longestAxis } from "../base/shape.ts";
 import type { Axis, Expr, Expressions } from "../ir/expr.ts";
-import { argOf } from "../ir/expr.ts";
+import { argOf, pointsOf } from "../ir/expr.ts";
 import { affineOf } from "../ir/index-range.ts";
 import type { Loop } from "../ir/kernel.ts";
 import { countWork } from "./weight.ts";
@@ -146,10 +146,8 @@ export function accessesIn(loop: Loop): Expr[] {
 
 /** Points of `loop` times the work at each, children included: an estimate in instructions. */
 export function workOf(loop: Loop): number {
-  let points = 1;
-  for (const axis of loop.axes) points *= axis.length;
   let each = 2;
   for (const expr of ownExpressions(loop)) each += countWork(expr);
   for (const child of loop.children) each += workOf(child);
-  return points * each;
+  return pointsOf(loop.axes) * each;
 }

@@ -1,9 +1,10 @@
 /** Turns a group of graph vertices into one kernel. */
 import type { Dtype } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
+import { sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Axis, Expr } from "../ir/expr.ts";
-import { Expressions } from "../ir/expr.ts";
+import { Expressions, pointsOf } from "../ir/expr.ts";
 import type { LoopKernel, Slot } from "../ir/kernel.ts";
 import { only } from "../primitives/families.ts";
 import type { Program } from "./program.ts";
@@ -43,7 +44,7 @@ export function lowerLoops(
     const { axes, shape } = domain;
     const position = axes.map((axis) => lowering.e.axis(axis));
     const flat = lowering.e.ravel(position, shape);
-    const index = sameLengths(shape, output.shape) ? position : lowering.e.unravel(flat, output.shape);
+    const index = sameShape(shape, output.shape) ? position : lowering.e.unravel(flat, output.shape);
     tasks.push({
       axes,
       store: { slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) },
@@ -54,11 +55,6 @@ export function lowerLoops(
   const root = structure(unified);
   if (!root) return null;
   return lowering.finish({ kind: "loop", root: hoistRoot(root) });
-}
-
-/** Whether two lists hold the same numbers. */
-export function sameLengths(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
 
 /** A root whose only content is one loop is that loop: its axes are then split between threads without partial results. */
@@ -238,11 +234,7 @@ export class VertexLowering {
     for (const vertex of this.#instances.keys()) needed += vertex.size;
     let computed = 0;
     const dependencies = new Dependencies();
-    for (const reduce of distinct) {
-      let count = 1;
-      for (const axis of dependencies.freeAxes(reduce).values()) count *= axis.length;
-      computed += count;
-    }
+    for (const reduce of distinct) computed += pointsOf(dependencies.freeAxes(reduce).values());
     return computed <= needed;
   }
 

@@ -1,12 +1,13 @@
 /** Products in plans: their kernels, and what is worth storing before they pack it. */
 import type { Dtype } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
+import { sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Axis, Expr } from "../ir/expr.ts";
 import { argOf, Expressions, isConstant } from "../ir/expr.ts";
 import type { ContractionKernel, LoopKernel, Store } from "../ir/kernel.ts";
 import type { GroupSpec, Lowered } from "./lower.ts";
-import { sameLengths, VertexLowering } from "./lower.ts";
+import { VertexLowering } from "./lower.ts";
 import type { Program } from "./program.ts";
 import { weightOf } from "./weight.ts";
 
@@ -37,7 +38,7 @@ export function lowerContraction(
   const flat = e.ravel(position, core.shape);
   const stores: Store[] = [];
   for (const output of group.outputs) {
-    const index = sameLengths(core.shape, output.shape) ? position : e.unravel(flat, output.shape);
+    const index = sameShape(core.shape, output.shape) ? position : e.unravel(flat, output.shape);
     stores.push({ slot: lowering.slotOf(output, true), index: flat, value: lowering.compute(output, index) });
   }
   if (lowering.misreadCore || lowering.hasReductions) return null;

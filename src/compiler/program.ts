@@ -1,5 +1,6 @@
 /** A graph made ready for planning: composites opened, equal vertices merged, leaves and constants numbered. */
 
+import { scalarText } from "../base/elements.ts";
 import { MLXError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -209,8 +210,7 @@ export function isStructural(value: ScalarValue | null): boolean {
 }
 
 function constantKey(vertex: MLXArray): string {
-  const value = constantOf(vertex);
-  return `${vertex.dtype}:${Object.is(value, -0) ? "-0" : String(value)}`;
+  return `${vertex.dtype}:${scalarText(constantOf(vertex))}`;
 }
 
 function vertexKey(vertex: MLXArray, inputs: readonly MLXArray[]): string {
@@ -255,9 +255,7 @@ function paramsKey(params: unknown): string {
       return `#${identityOf(params)}`;
     case "string":
       return JSON.stringify(params);
-    case "number":
-      return Object.is(params, -0) ? "-0" : String(params);
     default:
-      return String(params);
+      return scalarText(params);
   }
 }

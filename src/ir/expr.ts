@@ -1,6 +1,7 @@
 /** Scalar expressions: what one element of a kernel computes. Hash-consed per table, so equal subexpressions are one object. */
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
+import { scalarText } from "../base/elements.ts";
 import { MLXError } from "../base/errors.ts";
 import { affineOf, decide, rangeOf } from "./index-range.ts";
 
@@ -8,6 +9,13 @@ import { affineOf, decide, rangeOf } from "./index-range.ts";
 export interface Axis {
   readonly id: number;
   readonly length: number;
+}
+
+/** How many points some axes have together. */
+export function pointsOf(axes: Iterable<Axis>): number {
+  let points = 1;
+  for (const { length } of axes) points *= length;
+  return points;
 }
 
 /** The type of an expression: an element type, or `index` for integer arithmetic on positions (it never overflows). */
@@ -113,8 +121,13 @@ export class Expressions {
   constant(value: ScalarValue | boolean, dtype: ExprType): Expr {
     const plain = typeof value === "boolean" ? Number(value) : value;
     const stored = dtype === "int64" || dtype === "uint64" ? BigInt(plain) : Number(plain);
-    const text = Object.is(stored, -0) ? "-0" : String(stored);
-    return this.#intern(`c${dtype}:${text}`, (id) => ({ id, op: "constant", dtype, args: [], value: stored }));
+    return this.#intern(`c${dtype}:${scalarText(stored)}`, (id) => ({
+      id,
+      op: "constant",
+      dtype,
+      args: [],
+      value: stored,
+    }));
   }
 
   /** A constant of the type of `x`. */

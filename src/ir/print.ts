@@ -1,4 +1,5 @@
 /** Kernels and expressions as text for people: explanations, reviews and golden tests. */
+import { scalarText } from "../base/elements.ts";
 import type { Axis, Expr } from "./expr.ts";
 import { argOf } from "./expr.ts";
 import type { Kernel, Loop, Store } from "./kernel.ts";
@@ -135,7 +136,7 @@ class Printer {
     if (name !== undefined) return name;
     switch (expr.op) {
       case "constant":
-        return Object.is(expr.value, -0) ? "-0" : `${expr.value}`;
+        return scalarText(expr.value);
       case "argument":
         return `c${expr.slot}`;
       case "axis":

@@ -10,7 +10,7 @@
 import { isFloating } from "../../base/dtype.ts";
 import { mapLoop } from "../../compiler/loop-nest.ts";
 import type { Axis, Expr, Expressions, ReduceOp } from "../../ir/expr.ts";
-import { argOf, elementType } from "../../ir/expr.ts";
+import { argOf, elementType, pointsOf } from "../../ir/expr.ts";
 import type { Loop, Store } from "../../ir/kernel.ts";
 import { accumulatorType, identityOf } from "./accumulator.ts";
 import { chooseVectorAxis } from "./loop-shaping.ts";
@@ -93,7 +93,7 @@ class ColumnRewriter {
     const each = Math.max(fewestRows, Math.ceil(row.length / mostGroups));
     const whole = Math.floor(row.length / each);
     const count = Math.ceil(row.length / each);
-    const pointsEach = each * inside.reduce((product, { length }) => product * length, 1);
+    const pointsEach = each * pointsOf(inside);
     const partials = child.reduces.map((reduce) => {
       const type = accumulatorType(reduce, pointsEach);
       return { reduce, type, slot: this.#slots.add(count * column.length, type.wide, "all") };
@@ -154,7 +154,7 @@ function isColumnwise(e: Expressions, loop: Loop): boolean {
   const [column, ...others] = loop.axes;
   if (!column || others.length > 0 || blockWidth(column.length) === 0) return false;
   const isPlain = ({ axes, children, reduces }: Loop): boolean => {
-    const points = axes.reduce((product, { length }) => product * length, 1);
+    const points = pointsOf(axes);
     const isLarge = (axes[0]?.length ?? 0) >= fewestRows && points * column.length >= largeMatrix;
     const hasPosition = reduces.some((reduce) => reduce.op === "reduce" && reduce.reduceOp.startsWith("arg"));
     return isLarge && !hasPosition && children.length === 0;

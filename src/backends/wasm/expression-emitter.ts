@@ -272,10 +272,8 @@ export class ExpressionEmitter {
 
   /** An i32 local with the value of an index expression that is the same for all lanes. */
   position(expr: Expr): number {
-    for (let k = this.#scopes.length - 1; k >= 0; k--) {
-      const known = this.#scopes[k]?.positions.get(expr);
-      if (known !== undefined) return known;
-    }
+    const known = this.#find(({ positions }) => positions.get(expr));
+    if (known !== null) return known;
     if (expr.op === "axis") {
       const local = this.#axisLocal(expr.axis.id);
       if (local === null) throw new MLXError("codegen", `axis ${expr.axis.id} has no counter here`);
@@ -289,46 +287,19 @@ export class ExpressionEmitter {
   }
 
   #pushPosition(expr: Expr): void {
-    const { f } = this;
     switch (expr.op) {
       case "constant":
-        f.i32(Number(expr.value));
+        this.f.i32(Number(expr.value));
         return;
       case "affine":
         this.#pushAffine(expr);
         return;
       case "quotient":
       case "remainder":
-        this.#pushDivision(expr.op, argOf(expr, 0), argOf(expr, 1));
+        this.#pushDivision(expr);
         return;
-      case "mul":
-        f.get(this.position(argOf(expr, 0)), this.position(argOf(expr, 1))).op("i32.mul");
-        return;
-      case "min":
-      case "max": {
-        const a = this.position(argOf(expr, 0));
-        const b = this.position(argOf(expr, 1));
-        f.get(a, b)
-          .get(a, b)
-          .op(expr.op === "min" ? "i32.lt_s" : "i32.gt_s")
-          .op("select");
-        return;
-      }
-      case "select": {
-        const [mask = 0] = this.value(argOf(expr, 0)).registers;
-        f.get(this.position(argOf(expr, 1)), this.position(argOf(expr, 2)))
-          .get(mask)
-          .lane("i32x4.extract_lane", 0)
-          .op("select");
-        return;
-      }
-      case "cast": {
-        const [register = 0] = this.value(this.e.cast(argOf(expr, 0), "int32")).registers;
-        f.get(register).lane("i32x4.extract_lane", 0);
-        return;
-      }
       default:
-        throw new MLXError("codegen", `${expr.op} is no operation on positions`);
+        this.ops.others.pushPosition(this, expr);
     }
   }
 
@@ -377,13 +348,15 @@ export class ExpressionEmitter {
     return null;
   }
 
-  #pushDivision(op: "quotient" | "remainder", dividend: Expr, divisor: Expr): void {
+  #pushDivision(expr: Expr): void {
     const { f } = this;
-    const [low] = rangeOf(dividend);
+    const { op } = expr;
+    const [dividend, divisor] = [argOf(expr, 0), argOf(expr, 1)];
     if (divisor.op !== "constant") {
-      f.get(this.position(dividend), this.position(divisor)).op(op === "quotient" ? "i32.div_s" : "i32.rem_s");
+      this.ops.others.pushPosition(this, expr);
       return;
     }
+    const [low] = rangeOf(dividend);
     // A multiple of the divisor makes the dividend non-negative: floor then is truncation.
     const value = Number(divisor.value);
     const bias = low >= 0 ? 0 : Math.ceil(-low / value);
@@ -417,16 +390,18 @@ export class ExpressionEmitter {
   }
 
   #lookupValue(expr: Expr): LaneValue | null {
-    for (let k = this.#scopes.length - 1; k >= 0; k--) {
-      const known = this.#scopes[k]?.values.get(expr);
-      if (known) return known;
-    }
-    return null;
+    return this.#find(({ values }) => values.get(expr));
   }
 
   #axisLocal(id: number): number | null {
+    return this.#find(({ axes }) => axes.get(id));
+  }
+
+  /** What the innermost scope that knows it says; null if none does. */
+  #find<T>(ask: (scope: Scope) => T | undefined): T | null {
     for (let k = this.#scopes.length - 1; k >= 0; k--) {
-      const known = this.#scopes[k]?.axes.get(id);
+      const scope = this.#scopes[k];
+      const known = scope && ask(scope);
       if (known !== undefined) return known;
     }
     return null;

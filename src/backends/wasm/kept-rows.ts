@@ -4,6 +4,7 @@ import { mapLoop, ownExpressions } from "../../compiler/loop-nest.ts";
 import { Dependencies } from "../../compiler/structure.ts";
 import { countWork } from "../../compiler/weight.ts";
 import type { Expr, Expressions } from "../../ir/expr.ts";
+import { pointsOf } from "../../ir/expr.ts";
 import type { Loop, Store } from "../../ir/kernel.ts";
 import { chooseVectorAxis } from "./loop-shaping.ts";
 import type { ScratchSlots } from "./scratch-slots.ts";
@@ -58,7 +59,7 @@ class RowKeeper {
     const e = this.#e;
     const names = new Map(later.axes.map((axis, k) => [axis.id, e.axis(earlier.axes[k] ?? axis)]));
     const lengths = later.axes.map(({ length }) => length);
-    const size = lengths.reduce((product, length) => product * length, 1);
+    const size = pointsOf(later.axes);
     const position = e.ravel(
       later.axes.map((axis) => e.axis(axis)),
       lengths,

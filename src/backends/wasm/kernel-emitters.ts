@@ -1,6 +1,6 @@
 /** Which emitter serves a kernel. Those that many programs do without are loaded when a plan first needs them. */
-import { sizeOf } from "../../base/shape.ts";
 import { otherKernels } from "../../compiler/other-kernels.ts";
+import { pointsOf } from "../../ir/expr.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import type { KernelCode, KernelParts, KernelTarget } from "./kernel-code.ts";
 import { kernelText } from "./kernel-text.ts";
@@ -44,5 +44,5 @@ const leastProduct = 2048;
 
 /** Whether a contraction is one for the packed kernels: float32, not empty, not tiny. */
 function isPackedProduct({ dtype, batch, m, n, k }: ContractionKernel): boolean {
-  return dtype === "float32" && sizeOf([...batch, m, n, k].map(({ length }) => length)) >= leastProduct;
+  return dtype === "float32" && pointsOf([...batch, m, n, k]) >= leastProduct;
 }

@@ -1,4 +1,5 @@
 /** Kernels as text that two of them share exactly if one module serves both. */
+import { scalarText } from "../../base/elements.ts";
 import type { Expr } from "../../ir/expr.ts";
 import type { Loop, LoopKernel, Store } from "../../ir/kernel.ts";
 
@@ -57,7 +58,7 @@ export class KernelWriter {
     let head: string = expr.op;
     switch (expr.op) {
       case "constant":
-        head = `c${Object.is(expr.value, -0) ? "-0" : String(expr.value)}`;
+        head = `c${scalarText(expr.value)}`;
         break;
       case "argument":
       case "load":

@@ -32,6 +32,41 @@ export function compareValues(em: ExpressionEmitter, expr: Expr, isUniform: bool
   };
 }
 
+/** Pushes a position that takes masks, data or both operands to compute. */
+export function pushPosition(em: ExpressionEmitter, expr: Expr): void {
+  const { f } = em;
+  const at = (k: number): number => em.position(argOf(expr, k));
+  switch (expr.op) {
+    case "mul":
+      f.get(at(0), at(1)).op("i32.mul");
+      return;
+    case "quotient":
+    case "remainder":
+      f.get(at(0), at(1)).op(expr.op === "quotient" ? "i32.div_s" : "i32.rem_s");
+      return;
+    case "min":
+    case "max": {
+      const [a, b] = [at(0), at(1)];
+      f.get(a, b, a, b)
+        .op(expr.op === "min" ? "i32.lt_s" : "i32.gt_s")
+        .op("select");
+      return;
+    }
+    case "select": {
+      const [mask = 0] = em.value(argOf(expr, 0)).registers;
+      f.get(at(1), at(2), mask).lane("i32x4.extract_lane", 0).op("select");
+      return;
+    }
+    case "cast": {
+      const [register = 0] = em.value(em.e.cast(argOf(expr, 0), "int32")).registers;
+      f.get(register).lane("i32x4.extract_lane", 0);
+      return;
+    }
+    default:
+      throw new MLXError("codegen", `${expr.op} is no operation on positions`);
+  }
+}
+
 /** A position as data. */
 export function indexValue(em: ExpressionEmitter, index: Expr, dtype: Dtype): LaneValue {
   if (!em.variesByLane(index)) {

@@ -2,7 +2,7 @@
 
 import { expressionsIn, joinAxes, mapLoop, workOf } from "../../compiler/loop-nest.ts";
 import type { Axis, Expr } from "../../ir/expr.ts";
-import { argOf, Expressions } from "../../ir/expr.ts";
+import { argOf, Expressions, pointsOf } from "../../ir/expr.ts";
 import type { Loop, LoopKernel } from "../../ir/kernel.ts";
 import type { AccumulatorType } from "./accumulator.ts";
 import { Accumulator, accumulatorBytes, accumulatorType, pointsPerBlock } from "./accumulator.ts";
@@ -216,7 +216,7 @@ class LoopEmitter {
     const em = this.#em;
     const outerLanes = em.laneAxis?.lanes ?? 1;
     const choice = em.laneAxis ? null : chooseVectorAxis(this.#options.e, loop);
-    const types = loop.reduces.map((reduce) => accumulatorType(reduce, pointsPerLane(loop, choice?.lanes ?? 1)));
+    const types = loop.reduces.map((reduce) => accumulatorType(reduce, pointsOf(loop.axes) / (choice?.lanes ?? 1)));
     if (!choice) {
       const varies = loop.reduces.map((reduce) => outerLanes > 1 && this.#variesInside(reduce));
       const accumulators = types.map((type, k) => new Accumulator(em.ops, type, varies[k] ? outerLanes : 1));
@@ -385,10 +385,4 @@ class LoopEmitter {
     this.#f.get(range.end).i32(lanes).op("i32.div_s").set(end);
     return { begin, end };
   }
-}
-
-function pointsPerLane(loop: Loop, lanes: number): number {
-  let points = 1;
-  for (const { length } of loop.axes) points *= length;
-  return points / lanes;
 }
