@@ -3,7 +3,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Arena } from "../../src/backends/wasm/arena.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
+import type { Crew, CrewHost } from "../../src/backends/wasm/pool.ts";
 import { KernelError, type KernelModule, type Phase, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import { MissingPart, Part } from "../../src/base/part.ts";
 import "../../src/backends/wasm/other-opcodes.ts";
 import "../../src/backends/wasm/pool-crew-part.ts";
 import { cpuParts } from "../../src/backends/wasm/wasm-backend.ts";
@@ -244,6 +246,21 @@ describe("a pool", () => {
     const set = setUp(3);
     const { pool } = set;
     expect(await untilAllThreadsWork(set)).toBe(pool.mayBlock ? pool.threadCount : pool.threadCount - 1);
+  });
+
+  it("asks for workers once programs have run alone that are worth starting them, at once where it may not block", () => {
+    const pool = new WorkerPool(new Arena(), { threads: 2 });
+    const part = new Part<(host: CrewHost) => Crew>("threads", () => Promise.reject(new Error("never loaded")));
+    const isAsked = (work: number): boolean => {
+      try {
+        pool.engage(part, work);
+        return false;
+      } catch (error) {
+        expect(error).toBeInstanceOf(MissingPart);
+        return true;
+      }
+    };
+    expect([1e6, 1e6, 17e6, 1e6].map(isAsked)).toEqual([!pool.mayBlock, !pool.mayBlock, !pool.mayBlock, true]);
   });
 
   it("refuses a function that the kernel does not export", () => {

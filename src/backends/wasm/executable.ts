@@ -9,7 +9,7 @@ import { writeConstant } from "./kernel-code.ts";
 import type { Phase } from "./pool.ts";
 import type { PlacedBuffers } from "./small-buffers.ts";
 import { placeSmall } from "./small-buffers.ts";
-import type { CompiledKernel, WasmBackend } from "./wasm-backend.ts";
+import { type CompiledKernel, cpuParts, type WasmBackend } from "./wasm-backend.ts";
 
 /** A step of a plan with its compiled kernel; routines have none. */
 export interface PreparedStep {
@@ -36,6 +36,8 @@ export class WasmExecutable implements Executable {
   readonly #plan: Plan;
   readonly #steps: readonly PreparedStep[];
   readonly #segments: readonly Segment[];
+  /** Instructions of the longest segment. */
+  readonly #longest: number;
   readonly #scratchOffsets: readonly number[];
   readonly #scratchBytes: number;
   readonly #partialBytes: number;
@@ -48,6 +50,7 @@ export class WasmExecutable implements Executable {
     this.#plan = plan;
     this.#steps = steps.filter(({ kernel }) => kernel.slots.some(({ size, isOutput }) => isOutput && size > 0));
     this.#segments = segmentsOf(this.#steps);
+    this.#longest = Math.max(0, ...this.#segments.map(({ work }) => work));
     this.#scratchOffsets = intermediates?.offsets ?? [];
     this.#partialBytes =
       Math.ceil(Math.max(0, ...steps.map(({ compiled }) => compiled?.code.scratchBytes ?? 0)) / 64) * 64;
@@ -58,14 +61,15 @@ export class WasmExecutable implements Executable {
     this.#smallPlaces = small.offsets.map((offset) => block + offset);
   }
 
+  /** @throws {MissingPart} if what threads need is not loaded; nothing has run then */
   run(
     inputs: readonly Allocation[],
     constants: readonly (number | bigint)[],
   ): Promise<readonly Allocation[]> | readonly Allocation[] {
     const { pool } = this.#backend;
-    if (pool.mayBlock || this.#segments.every(({ work }) => work < parallelWork)) {
-      if (!this.#backend.isBusy) return this.#runNow(inputs, constants);
-    }
+    const isLong = this.#longest >= parallelWork;
+    if (isLong) pool.engage(cpuParts.threads, this.#longest);
+    if ((pool.mayBlock || !isLong) && !this.#backend.isBusy) return this.#runNow(inputs, constants);
     return this.#backend.enqueue(() => this.#runLater(inputs, constants));
   }
 

@@ -10,6 +10,11 @@ import type { ImportedFunction, KernelFunction } from "./pool-thread.ts";
 export const THREAD_LIMIT = 64;
 /** More threads than this must be asked for. */
 const DEFAULT_THREAD_LIMIT = 8;
+/**
+ * Instructions that the calling thread runs alone before it starts workers, which takes it some 4 ms, and other cores
+ * longer: programs that compute little never pay for that.
+ */
+const WORK_ALONE = 2e7;
 
 /** Thrown when a kernel traps or a worker dies; its `operation` is the kernel's name. */
 export class KernelError extends MLXError {
@@ -136,6 +141,8 @@ export class WorkerPool {
   readonly #kernels: (RegisteredKernel | undefined)[] = [];
   readonly #freeSlots: { readonly slot: number; readonly version: number }[] = [];
   #crew: Crew | null = null;
+  /** Instructions that workers could have helped with. */
+  #workAlone = 0;
   #queue: Promise<void> = Promise.resolve();
   #isClosed = false;
 
@@ -162,9 +169,16 @@ export class WorkerPool {
     return this.#workerCount > 0 && !this.#isClosed && (this.#crew === null || this.#crew.isAlive);
   }
 
-  /** Lets other threads take part from now on, if there are any. @throws {MissingPart} if what they need is not loaded */
-  engage(part: Part<(host: CrewHost) => Crew>): void {
+  /**
+   * Lets other threads take part from now on, if there are any. With `work`, the instructions of a program that is about to
+   * run, only once they are worth starting, or if this thread may not run it.
+   *
+   * @throws {MissingPart} if what they need is not loaded
+   */
+  engage(part: Part<(host: CrewHost) => Crew>, work: number = WORK_ALONE): void {
     if (!this.isParallel || this.#crew) return;
+    this.#workAlone += work;
+    if (this.mayBlock && this.#workAlone < WORK_ALONE) return;
     this.#crew = part.get()({
       arena: this.#arena,
       imports: this.#imports,

@@ -7,7 +7,7 @@ import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts
 import { Arena } from "./arena.ts";
 import { canWiden, engineFeatures } from "./engine-features.ts";
 import type { PreparedStep } from "./executable.ts";
-import { parallelWork, WasmExecutable } from "./executable.ts";
+import { WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
 import type { KernelCode, KernelLibrary, KernelParts, KernelTarget } from "./kernel-code.ts";
 import { asCompiled, emitKernel, isTakenWhole, textOf } from "./kernel-emitters.ts";
@@ -91,13 +91,11 @@ export class WasmBackend implements Backend {
     return allocation;
   }
 
-  /** @throws {MissingPart} if an emitter, or what threads need, is not loaded; nothing is held then */
+  /** @throws {MissingPart} if an emitter is not loaded; nothing is held then */
   prepare(plan: Plan): Executable {
     const compiled = plan.steps.map(({ kernel }) => (kernel.kind === "routine" ? null : this.#compile(kernel)));
     const hasIntermediates = plan.bufferBytes.length > plan.inputCount + plan.outputCount;
     const intermediates = hasIntermediates ? cpuParts.scratchMemory.get().placeIntermediates(plan) : null;
-    const work = compiled.reduce((sum, one) => sum + (one?.work ?? 0), 0);
-    if (work >= parallelWork) this.pool.engage(cpuParts.threads);
     for (const one of compiled) if (one) one.holders++;
     this.#trim(); // only now: a module that nobody holds may be the one to go
     return new WasmExecutable(
