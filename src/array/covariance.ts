@@ -1,4 +1,4 @@
-/** Factors of covariance matrices, for sampling. */
+/** Roots of covariance matrices, for sampling. */
 
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
@@ -6,18 +6,20 @@ import { apply } from "../graph/primitive.ts";
 import { castTo } from "../primitives/cast.ts";
 import { batchToFront, only } from "../primitives/families.ts";
 
-/** A matrix A with AᵀA the input, from the eigenvectors of the symmetric input by Jacobi rotations. */
-const covarianceFactorRow: Primitive<null> = {
-  name: "covarianceFactor",
-  aval: ([covariance]) => only("covarianceFactor", covariance),
+/** The most sweeps over all pairs of rows: convergence takes some ten, NaN never converges. */
+const sweepLimit = 60;
+
+const covarianceRootRow: Primitive<null> = {
+  name: "covarianceRoot",
+  aval: ([covariance]) => only("covarianceRoot", covariance),
   lowering: {
     kind: "routine",
     run({ inputs: [source], output, inputAvals: [aval] }) {
-      const n = only("covarianceFactor", aval?.shape.at(-1));
-      const values = only("covarianceFactor", source);
+      const n = only("covarianceRoot", aval?.shape.at(-1));
+      const values = only("covarianceRoot", source);
       for (let begin = 0; begin < values.length; begin += n * n) {
         const matrix = Float64Array.from({ length: n * n }, (_, k) => Number(values[begin + k] ?? 0));
-        factor(matrix, n).forEach((value, k) => {
+        root(matrix, n).forEach((value, k) => {
           output[begin + k] = value;
         });
       }
@@ -25,49 +27,64 @@ const covarianceFactorRow: Primitive<null> = {
   },
   derivative: { kind: "none", because: "sampling is not differentiated with respect to the covariance" },
   batch: ([covariance], [axis]) => [
-    apply(covarianceFactorRow, [batchToFront(only("covarianceFactor", covariance), axis ?? 0)], null),
+    apply(covarianceRootRow, [batchToFront(only("covarianceRoot", covariance), axis ?? 0)], null),
     0,
   ],
 };
 
-/** A factor A of each matrix C of [..., n, n] with AᵀA = C: rows are eigenvectors scaled by the root of their eigenvalue. */
-export function covarianceFactor(covariance: MLXArray): MLXArray {
-  return apply(covarianceFactorRow, [castTo(covariance, "float32")], null);
+/**
+ * U √S Vᵀ of each matrix U S Vᵀ (its singular values and vectors) of [..., n, n], as float32: the symmetric square root of
+ * a covariance. The signs of the vectors, and the basis where values are equal, cancel out of it.
+ */
+export function covarianceRoot(covariance: MLXArray): MLXArray {
+  return apply(covarianceRootRow, [castTo(covariance, "float32")], null);
 }
 
-/** Cyclic Jacobi: Golub & Van Loan, Matrix Computations, section 8.5. */
-function factor(a: Float64Array, n: number): Float64Array {
-  const vectors = new Float64Array(n * n);
-  for (let k = 0; k < n; k++) vectors[k * n + k] = 1;
-  const at = (i: number, j: number): number => a[i * n + j] ?? 0;
-  for (let sweep = 0; sweep < 60; sweep++) {
-    let off = 0;
-    for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) off += at(i, j) ** 2;
-    if (off < 1e-30) break;
-    for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) rotate(a, vectors, n, p, q);
+/**
+ * One-sided Jacobi (Golub & Van Loan, Matrix Computations, section 8.6.3): rotations R of the rows make them orthogonal,
+ * R A = S Vᵀ, so that U = Rᵀ, and the length of a row is its singular value.
+ */
+function root(turned: Float64Array, n: number): Float64Array {
+  const rotations = new Float64Array(n * n);
+  for (let k = 0; k < n; k++) rotations[k * n + k] = 1;
+  for (let sweep = 0, isTurning = true; isTurning && sweep < sweepLimit; sweep++) {
+    isTurning = false;
+    for (let p = 0; p < n; p++) {
+      for (let q = p + 1; q < n; q++) isTurning = turn(turned, rotations, n, p, q) || isTurning;
+    }
   }
-  const order = Array.from({ length: n }, (_, k) => k).sort((i, j) => at(j, j) - at(i, i));
   const result = new Float64Array(n * n);
-  order.forEach((column, row) => {
-    const scale = Math.sqrt(Math.max(0, at(column, column)));
-    for (let k = 0; k < n; k++) result[row * n + k] = scale * (vectors[k * n + column] ?? 0);
-  });
+  for (let row = 0; row < n; row++) {
+    const length = Math.sqrt(dot(turned, n, row, row));
+    if (length === 0) continue;
+    for (let i = 0; i < n; i++) {
+      const scale = (rotations[row * n + i] ?? 0) / Math.sqrt(length);
+      for (let j = 0; j < n; j++) result[i * n + j] = (result[i * n + j] ?? 0) + scale * (turned[row * n + j] ?? 0);
+    }
+  }
   return result;
 }
 
-function rotate(a: Float64Array, vectors: Float64Array, n: number, p: number, q: number): void {
-  const apq = a[p * n + q] ?? 0;
-  if (apq === 0) return;
-  const tau = ((a[q * n + q] ?? 0) - (a[p * n + p] ?? 0)) / (2 * apq);
-  const t = Math.sign(tau || 1) / (Math.abs(tau) + Math.sqrt(1 + tau * tau));
+/** Makes two rows orthogonal; false if they were, to the last bits. */
+function turn(turned: Float64Array, rotations: Float64Array, n: number, p: number, q: number): boolean {
+  const [pp, qq, pq] = [dot(turned, n, p, p), dot(turned, n, q, q), dot(turned, n, p, q)];
+  if (Math.abs(pq) <= 1e-15 * Math.sqrt(pp * qq)) return false;
+  const tau = (qq - pp) / (2 * pq);
+  const t = (tau < 0 ? -1 : 1) / (Math.abs(tau) + Math.sqrt(1 + tau * tau));
   const c = 1 / Math.sqrt(1 + t * t);
   const s = t * c;
-  const mix = (m: Float64Array, i: number, j: number): void => {
-    const [x, y] = [m[i] ?? 0, m[j] ?? 0];
-    m[i] = c * x - s * y;
-    m[j] = s * x + c * y;
-  };
-  for (let k = 0; k < n; k++) mix(a, k * n + p, k * n + q);
-  for (let k = 0; k < n; k++) mix(a, p * n + k, q * n + k);
-  for (let k = 0; k < n; k++) mix(vectors, k * n + p, k * n + q);
+  for (const rows of [turned, rotations]) {
+    for (let k = 0; k < n; k++) {
+      const [x, y] = [rows[p * n + k] ?? 0, rows[q * n + k] ?? 0];
+      rows[p * n + k] = c * x - s * y;
+      rows[q * n + k] = s * x + c * y;
+    }
+  }
+  return true;
+}
+
+function dot(rows: Float64Array, n: number, p: number, q: number): number {
+  let sum = 0;
+  for (let k = 0; k < n; k++) sum += (rows[p * n + k] ?? 0) * (rows[q * n + k] ?? 0);
+  return sum;
 }

@@ -203,22 +203,48 @@ describe("copies", () => {
   });
 });
 
-describe("covariance factors", () => {
-  it("AᵀA is the covariance", async () => {
-    const [rows, n] = [2, 5];
-    const kernel = routinesOf(mx.random.multivariateNormal(mx.zeros([n]), await given([rows, n, n]), [rows])).find(
-      ({ call }) => call.name === "covarianceFactor",
-    );
-    if (!kernel) throw new Error("there is a factor");
-    const root = drawn("float32", rows * n * n, 3);
-    const at = (m: number, i: number, j: number): number => Number(readElement(root, (m * n + i) * n + j, "float32"));
-    const covariance = Float32Array.from({ length: rows * n * n }, (_, p) => {
+describe("covariance roots", () => {
+  it.each([1, 2, 5, 30])("those of %i rows, of every size of number", async (n) => {
+    const sizes = [1, 1e-25, 1e25];
+    const kernel = routinesOf(
+      mx.random.multivariateNormal(mx.zeros([n]), await given([sizes.length, n, n]), [sizes.length]),
+    ).find(({ call }) => call.name === "covarianceRoot");
+    if (!kernel) throw new Error("there is a root");
+    const drawnRoot = drawn("float32", sizes.length * n * n, 3);
+    const covariances = Float32Array.from({ length: sizes.length * n * n }, (_, p) => {
       const [m, i, j] = [Math.floor(p / (n * n)), Math.floor(p / n) % n, p % n];
-      return Array.from({ length: n }, (_, k) => at(m, k, i) * at(m, k, j)).reduce((sum, x) => sum + x, 0);
+      const at = (row: number, column: number): number =>
+        Number(readElement(drawnRoot, (m * n + row) * n + column, "float32"));
+      const product = Array.from({ length: n }, (_, k) => at(k, i) * at(k, j)).reduce((sum, x) => sum + x, 0);
+      return (sizes[m] ?? 0) * (product + (i === j ? 0.1 : 0));
     });
-    await compareKernel(kernel, (_, target) => emitRoutine(kernel, target), {
-      inputs: new Map([[0, covariance]]),
-      targets: [floorTarget],
-    });
+    for (const [m] of sizes.entries()) {
+      const one = covariances.subarray(m * n * n, (m + 1) * n * n);
+      const repeated = Float32Array.from({ length: covariances.length }, (_, p) => one[p % (n * n)] ?? 0);
+      await compareKernel(kernel, (_, target) => emitRoutine(kernel, target), {
+        inputs: new Map([[0, repeated]]),
+        targets: [floorTarget],
+      });
+    }
+  });
+
+  it("of a matrix of lower rank, to what the root of rounding errors is", async () => {
+    const n = 4;
+    const kernel = routinesOf(mx.random.multivariateNormal(mx.zeros([n]), await given([n, n]))).find(
+      ({ call }) => call.name === "covarianceRoot",
+    );
+    if (!kernel) throw new Error("there is a root");
+    const column = [1, -2, 0.3, 0.7];
+    const covariance = Float32Array.from(
+      { length: n * n },
+      (_, p) => (column[p % n] ?? 0) * (column[Math.floor(p / n)] ?? 0),
+    );
+    for (const elements of [covariance, new Float32Array(n * n)]) {
+      await compareKernel(kernel, (_, target) => emitRoutine(kernel, target), {
+        inputs: new Map([[0, elements]]),
+        tolerance: 1e-3,
+        targets: [floorTarget],
+      });
+    }
   });
 });

@@ -1,80 +1,107 @@
-/** Factors of covariance matrices by cyclic Jacobi rotations, a workgroup for each matrix. */
+/** Roots of covariance matrices by one-sided Jacobi rotations, a workgroup for each matrix. */
 import type { RoutineKernel } from "../../ir/kernel.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { inputOf, outputSlot, RoutineShader, routineThreads, rowsOf } from "./routine-shader.ts";
 import type { Shader } from "./wgsl-shader.ts";
 
-/** Rounds over all pairs of rows; each squares what is left beside the diagonal, once it is small. */
+/** Rounds over all pairs of rows; each squares what is left of their products, once it is small. */
 const sweeps = 15;
 
-/** A with AᵀA the input: eigenvectors as rows, greatest first, scaled by the root of their eigenvalue. See Golub & Van Loan, Matrix Computations, 8.5. */
-export function emitCovarianceFactor(kernel: RoutineKernel, target: GpuTarget): GpuKernelCode {
+/**
+ * U √S Vᵀ of the input U S Vᵀ, as its definition in TypeScript has it: rotations make the rows orthogonal.
+ *
+ * A sweep is a round-robin tournament of the rows (Brent & Luk 1985): in each round all pairs are apart, and a thread
+ * turns one.
+ */
+export function emitCovarianceRoot(kernel: RoutineKernel, target: GpuTarget): GpuKernelCode {
   const { rows, length: n } = rowsOf(inputOf(kernel.call, 0));
   const matrices = rows / n;
   const routine = new RoutineShader(kernel, target);
   const { shader, memory } = routine;
-  const base = shader.let("base", `${routine.group(matrices)} * ${n * n}`);
-  const a = memory.scratch(0, "f32", true);
-  const vectors = memory.scratch(1, "f32", true);
+  const [group, wide] = [routine.group(matrices), 2 * n];
+  const begin = shader.let("begin", `${group} * ${n * n}`);
+  // Each row of the matrix, as it is turned, and behind it the row of the rotation that turned it so.
+  const rowsBegin = shader.let("rowsBegin", `${group} * ${n * wide}`);
+  const buffer = memory.scratch(0, "f32", true);
+
+  // Products of rows would leave float32's range: a power of two brings the greatest element near 1.
+  shader.line("var largest = 0f;");
+  along(shader, begin, n * n, 1, (k) => shader.line(`largest = max(largest, abs(${memory.load(0, k)}));`));
+  const exponent = shader.let("exponent", "clamp(bitcast<u32>(largest) >> 23, 1u, 253u)");
+  const power = shader.let("power", `bitcast<f32>(${exponent} << 23)`);
+  const inverse = shader.let("inverse", `bitcast<f32>((254u - ${exponent}) << 23)`);
   each(shader, n * n, (at) => {
-    shader.line(`${a}[${base} + ${at}] = ${memory.load(0, `${base} + ${at}`)};`);
-    shader.line(`${vectors}[${base} + ${at}] = select(0f, 1f, ${at} % ${n} == ${at} / ${n});`);
+    const place = shader.let("place", `${rowsBegin} + ${at} / ${n} * ${wide} + ${at} % ${n}`);
+    shader.line(`${buffer}[${place}] = ${memory.load(0, `${begin} + ${at}`)} * ${inverse};`);
+    shader.line(`${buffer}[${place} + ${n}] = select(0f, 1f, ${at} / ${n} == ${at} % ${n});`);
   });
-  storageBarrier(shader);
-  const entry = (matrix: string, row: string, column: string): string =>
-    `${matrix}[${base} + (${row}) * ${n} + ${column}]`;
+  shader.line("storageBarrier();");
+
+  const seats = n + (n % 2) - 1;
   shader.block(`for (var sweep = 0; sweep < ${sweeps}; sweep++)`, () => {
-    shader.block(`for (var p = 0; p < ${n - 1}; p++)`, () => {
-      shader.block(`for (var q = p + 1; q < ${n}; q++)`, () => {
-        const off = shader.let("off", entry(a, "p", "q"));
-        const tau = shader.let("tau", `(${entry(a, "q", "q")} - ${entry(a, "p", "p")}) / (2f * ${off})`);
-        const size = shader.let("size", `1f / (abs(${tau}) + sqrt(1f + ${tau} * ${tau}))`);
-        // Nothing to do where the entry is 0 already, or too small to turn anything.
-        const t = shader.let(
-          "t",
-          `select(0f, select(${size}, -${size}, ${tau} < 0f), ${off} != 0f && abs(${tau}) < 1e18f)`,
-        );
-        const c = shader.let("c", `1f / sqrt(1f + ${t} * ${t})`);
-        const s = shader.let("s", `${t} * ${c}`);
-        storageBarrier(shader);
-        const turn = (first: string, second: string): void => {
-          const [x, y] = [shader.let("x", first), shader.let("y", second)];
-          shader.line(`${first} = ${c} * ${x} - ${s} * ${y};`);
-          shader.line(`${second} = ${s} * ${x} + ${c} * ${y};`);
-        };
-        each(shader, n, (k) => {
-          turn(entry(a, k, "p"), entry(a, k, "q"));
-          turn(entry(vectors, k, "p"), entry(vectors, k, "q"));
+    shader.block(`for (var round = 0; round < ${seats}; round++)`, () => {
+      each(shader, (seats + 1) / 2, (pair) => {
+        // One row stays, the others move on by a seat; of an odd number of rows, the one that stays is none.
+        const p = shader.let("p", `select((round + ${pair}) % ${seats}, ${seats}, ${pair} == 0)`);
+        const q = shader.let("q", `(round + ${seats} - ${pair}) % ${seats}`);
+        shader.block(`if (${p} < ${n})`, () => {
+          const first = shader.let("first", `${rowsBegin} + ${p} * ${wide}`);
+          turn(shader, buffer, n, first, shader.let("apart", `(${q} - ${p}) * ${wide}`));
         });
-        storageBarrier(shader);
-        each(shader, n, (k) => turn(entry(a, "p", k), entry(a, "q", k)));
-        storageBarrier(shader);
       });
+      shader.line("storageBarrier();");
     });
   });
-  each(shader, n, (column) => {
-    const own = shader.let("own", entry(a, column, column));
-    shader.line("var rank = 0;");
-    shader.block(`for (var k = 0; k < ${n}; k++)`, () => {
-      const other = shader.let("other", entry(a, "k", "k"));
-      shader.block(`if (${other} > ${own} || (${other} == ${own} && k < ${column}))`, () => shader.line("rank++;"));
-    });
-    const scale = shader.let("scale", `sqrt(max(${own}, 0f))`);
-    shader.block(`for (var k = 0; k < ${n}; k++)`, () => {
-      const value = `${scale} * ${entry(vectors, "k", column)}`;
-      shader.line(memory.store(outputSlot(kernel), `${base} + rank * ${n} + k`, value));
+
+  each(shader, n, (row) => {
+    const first = shader.let("first", `${rowsBegin} + ${row} * ${wide}`);
+    shader.line("var square = 0f;");
+    along(shader, first, n, 1, (k) => shader.line(`square += ${buffer}[${k}] * ${buffer}[${k}];`));
+    const scale = shader.let("scale", `select(sqrt(${power} / sqrt(square)), 0f, square == 0f)`);
+    along(shader, first, n, 1, (k) => shader.line(`${buffer}[${k}] *= ${scale};`));
+  });
+  shader.line("storageBarrier();");
+  each(shader, n * n, (at) => {
+    shader.line("var sum = 0f;");
+    along(shader, rowsBegin, n, wide, (k) =>
+      shader.line(`sum += ${buffer}[${k} + ${n} + ${at} / ${n}] * ${buffer}[${k} + ${at} % ${n}];`),
+    );
+    shader.line(memory.store(outputSlot(kernel), `${begin} + ${at}`, "sum"));
+  });
+  return { dispatches: [routine.dispatch()], scratchBytes: [matrices * n * wide * 4] };
+}
+
+/** Turns the row at `first` and the one `apart` from it, so that their first `n` columns become orthogonal. */
+function turn(shader: Shader, buffer: string, n: number, first: string, apart: string): void {
+  const both = (columns: number, body: (x: string, y: string, k: string) => void): void =>
+    along(shader, first, columns, 1, (k) =>
+      body(shader.let("x", `${buffer}[${k}]`), shader.let("y", `${buffer}[${k} + ${apart}]`), k),
+    );
+  shader.line("var pp = 0f; var qq = 0f; var pq = 0f;");
+  both(n, (x, y) => shader.line(`pp += ${x} * ${x}; qq += ${y} * ${y}; pq += ${x} * ${y};`));
+  // Nothing to do for rows that are orthogonal but for rounding.
+  shader.block("if (!(abs(pq) <= 6e-8 * sqrt(pp) * sqrt(qq)))", () => {
+    const tau = shader.let("tau", "(qq - pp) / (2f * pq)");
+    const size = shader.let("size", `1f / (abs(${tau}) + sqrt(1f + ${tau} * ${tau}))`);
+    // Where the square would overflow, the angle is too small to turn anything.
+    const t = shader.let("t", `select(select(${size}, -${size}, ${tau} < 0f), 0f, abs(${tau}) > 1e18f)`);
+    const c = shader.let("c", `1f / sqrt(1f + ${t} * ${t})`);
+    const s = shader.let("s", `${t} * ${c}`);
+    both(2 * n, (x, y, k) => {
+      shader.line(`${buffer}[${k}] = ${c} * ${x} - ${s} * ${y};`);
+      shader.line(`${buffer}[${k} + ${apart}] = ${s} * ${x} + ${c} * ${y};`);
     });
   });
-  const bytes = matrices * n * n * 4;
-  return { dispatches: [routine.dispatch()], scratchBytes: [bytes, bytes] };
+}
+
+/** `body` for `count` places from `begin` on. Where they begin is no constant, so no driver takes long to unroll the loop. */
+function along(shader: Shader, begin: string, count: number, stride: number, body: (k: string) => void): void {
+  const k = shader.name("k");
+  shader.block(`for (var ${k} = ${begin}; ${k} < ${begin} + ${count * stride}; ${k} += ${stride})`, () => body(k));
 }
 
 /** `body` for each number below `count`, divided among the threads. */
 function each(shader: Shader, count: number, body: (at: string) => void): void {
   const at = shader.name("at");
   shader.block(`for (var ${at} = i32(thread); ${at} < ${count}; ${at} += ${routineThreads})`, () => body(at));
-}
-
-function storageBarrier(shader: Shader): void {
-  shader.line("storageBarrier();");
 }

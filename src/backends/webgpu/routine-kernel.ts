@@ -2,7 +2,7 @@
 import { MLXError } from "../../base/errors.ts";
 import type { RoutineKernel } from "../../ir/kernel.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
-import { emitCovarianceFactor } from "./routine-covariance.ts";
+import { emitCovarianceRoot } from "./routine-covariance.ts";
 import { emitJoin, emitViewBytes } from "./routine-join.ts";
 import { emitScan } from "./routine-scan.ts";
 import { emitScatter } from "./routine-scatter.ts";
@@ -17,7 +17,7 @@ const emitters: ReadonlyMap<string, (kernel: RoutineKernel, target: GpuTarget) =
   ["scatter", emitScatter],
   ["join", emitJoin],
   ["view", emitViewBytes],
-  ["covarianceFactor", emitCovarianceFactor],
+  ["covarianceRoot", emitCovarianceRoot],
 ]);
 
 /** The code of a routine. @throws {DtypeError} if it computes with types of 64 bits */

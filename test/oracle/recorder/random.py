@@ -23,6 +23,7 @@ def record(shard):
         samples(shard, key)
     parameters(shard, keys[1])
     choices(shard, keys)
+    covariances(shard, keys)
     sequences(shard)
 
 
@@ -84,6 +85,34 @@ def choices(shard, keys):
         diagonal = shard.array(np.diag(np.array([4.0, 1.0, 0.25], np.float32)))
         shard.case("random.multivariateNormal", mean, diagonal, [5], key=key, tolerance=1e-5)
         shard.case("random.multivariateNormal", mean, diagonal, key=key, tolerance=1e-5)
+
+
+def covariances(shard, keys):
+    """Samples are normals times U √S Vᵀ: of rounded singular values MLX takes roots, so where one is 0 the truth is recorded too."""
+    for n in [1, 2, 3, 5, 10, 30]:
+        draw = np.random.default_rng(n).standard_normal
+        root, half, basis = draw((n, n)), draw((n, (n + 1) // 2)), np.linalg.qr(draw((n, n)))[0]
+        covariance_case(shard, root @ root.T + 0.1 * np.eye(n), draw(n), [4], keys[1])
+        covariance_case(shard, half @ half.T, draw(n), [4], keys[2])
+        covariance_case(shard, (basis * (1 + np.arange(n) % 2)) @ basis.T, draw(n), [4], keys[3])
+    draw = np.random.default_rng(0).standard_normal
+    roots = draw((2, 1, 4, 4))
+    batch = roots @ roots.swapaxes(-1, -2) + 0.1 * np.eye(4)
+    covariance_case(shard, batch, draw((3, 4)), [], keys[4])
+    covariance_case(shard, batch, draw(4), [5, 2, 3], keys[5])
+    for matrix in [np.zeros((3, 3)), 1e-12 * batch[0, 0], 1e12 * batch[0, 0], roots[0, 0]]:
+        covariance_case(shard, matrix, np.zeros(len(matrix)), [3], keys[6])
+
+
+def covariance_case(shard, covariance, mean, shape, key):
+    covariance, mean = np.float32(covariance), np.float32(mean)
+    u, s, v = np.linalg.svd(np.float64(covariance))
+    full = np.broadcast_shapes(shape, mean.shape[:-1], covariance.shape[:-2])
+    normals = np.array(mx.random.normal([*full, mean.shape[-1]], key=key.value), np.float64)
+    exact = mean + (normals[..., None, :] @ (u * np.sqrt(s)[..., None, :] @ v))[..., 0, :]
+    allowed = 4e-6 * float(np.sqrt(s.max())) + 1e-6 * float(np.abs(mean).max())
+    is_singular = s.min() < 1e-5 * s.max()
+    shard.case("random.multivariateNormal", shard.array(mean), shard.array(covariance), shape, key=key, tolerance=allowed, exact=exact if is_singular else None)
 
 
 def sequences(shard):
