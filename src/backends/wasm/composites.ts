@@ -6,21 +6,26 @@ import { emitAttention } from "./attention-kernel.ts";
 import { propertyOf } from "./engine-features.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitQuantizedProduct } from "./quantized-kernel.ts";
+import { spreadOf } from "./spread-call.ts";
+import { emitSpreadConvolution } from "./spread-kernel.ts";
 import { emitTiledConvolution } from "./winograd-kernel.ts";
 
 const emitters = new Map([
   ["attentionGradient", emitAttentionGradient],
   ["quantizedMatmul", emitQuantizedProduct],
-  ["convolution", emitTiledConvolution],
 ]);
 
 /** The module of a composite that is taken. */
 export function emit(kernel: CompositeKernel, target: KernelTarget): KernelCode {
-  return (emitters.get(kernel.call.name) ?? emitAttention)(kernel, target);
+  const { call } = kernel;
+  if (call.name === "convolution")
+    return isTiled(call) ? emitTiledConvolution(kernel, target) : emitSpreadConvolution(kernel, target);
+  return (emitters.get(call.name) ?? emitAttention)(kernel, target);
 }
 
 /** Whether a composite is computed by a kernel of its own. Which lengths and parameters it has, the kernel finds out. */
-export function isTaken({ name, inputs, output, params }: TensorCall): boolean {
+export function isTaken(call: TensorCall): boolean {
+  const { name, inputs, params } = call;
   const [x, w] = inputs;
   if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
   const maskPlace = new Map([
@@ -45,12 +50,16 @@ export function isTaken({ name, inputs, output, params }: TensorCall): boolean {
       (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
       sizeOf(x.shape.slice(0, -1)) <= mostRows
     );
-  const [outputs = 0, tall, wide, channels = 0] = w.shape;
+  return name === "convolution" && (isTiled(call) || spreadOf(call) !== null);
+}
+
+/** Whether a convolution is one for transformed tiles: 3 × 3, without strides, of one group, many channels and places. */
+function isTiled({ inputs: [x, w], output, params }: TensorCall): boolean {
+  const [outputs = 0, tall, wide, channels = 0] = w?.shape ?? [];
   const settings = ["strides", "kernelDilations", "inputDilations"].map((key) => propertyOf(params, key));
   return (
-    name === "convolution" &&
-    channels === x.shape.at(-1) && // one group
-    `${[w.dtype, tall, wide, (outputs | channels) % 16, settings]}` === "float32,3,3,0,1,1,1,1,1,1" &&
+    channels === x?.shape.at(-1) && // one group
+    `${[w?.dtype, tall, wide, (outputs | channels) % 16, settings]}` === "float32,3,3,0,1,1,1,1,1,1" &&
     sizeOf(output.shape) >= Math.max(leastTiled, 2 * outputs * channels)
   );
 }

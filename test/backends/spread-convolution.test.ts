@@ -1,0 +1,137 @@
+/** Convolutions to few outputs, spread over the outputs that see each place, equal their definition, whatever the lengths and the threads. */
+import * as mx from "mlx-ts";
+import { afterAll, describe, expect, it } from "vitest";
+import { threadedRuntimes } from "../setup/wasm-runtimes.ts";
+
+const { under, close } = threadedRuntimes(2 ** 29);
+afterAll(close);
+
+/** Numbers between -1 and 1, the same on every backend. */
+function numbers(shape: readonly number[], seed: number): mx.MLXArray {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return mx.fromTypedArray(
+    Float32Array.from({ length: size }, (_, k) => Math.sin(k * k * 0.37 + k + seed)),
+    shape,
+  );
+}
+
+interface Case {
+  readonly name: string;
+  readonly input: readonly number[];
+  readonly weights: readonly number[];
+  readonly options?: mx.GeneralConvolutionOptions;
+}
+
+const cases: readonly Case[] = [
+  { name: "3 × 3 to three", input: [3, 31, 29, 12], weights: [3, 3, 3, 12], options: { padding: 1 } },
+  {
+    name: "the gradient of a stem",
+    input: [2, 40, 39, 16],
+    weights: [3, 7, 7, 16],
+    options: { padding: 3, inputDilation: 2 },
+  },
+  { name: "a row of many places", input: [2, 1900, 5], weights: [4, 9, 5], options: { padding: 4 } },
+  {
+    name: "many rows of many places",
+    input: [1, 70, 300, 6],
+    weights: [7, 5, 3, 6],
+    options: {
+      padding: [
+        [0, 3],
+        [1, 2],
+      ],
+    },
+  },
+  {
+    name: "three axes",
+    input: [2, 9, 8, 10, 8],
+    weights: [5, 3, 2, 3, 8],
+    options: { padding: 1, inputDilation: [1, 2, 3] },
+  },
+  {
+    name: "weights apart",
+    input: [2, 30, 31, 8],
+    weights: [3, 3, 3, 8],
+    options: { kernelDilation: [2, 3], padding: 4 },
+  },
+  {
+    name: "weights and places apart",
+    input: [3, 20, 21, 8],
+    weights: [2, 3, 4, 8],
+    options: { kernelDilation: 3, inputDilation: 2, padding: 5, flip: true },
+  },
+  { name: "many small pictures", input: [100, 7, 7, 16], weights: [1, 3, 3, 16], options: { padding: 1 } },
+  {
+    name: "outputs that see nothing",
+    input: [2, 40, 50, 8],
+    weights: [4, 3, 2, 8],
+    options: {
+      padding: [
+        [9, 9],
+        [12, 9],
+      ],
+    },
+  },
+];
+
+function convolve({ options = {} }: Case, x: mx.MLXArray, weights: mx.MLXArray): mx.MLXArray {
+  return mx.convGeneral(x, weights, options);
+}
+
+describe("a convolution to few outputs", () => {
+  it.each(cases)("of $input by $weights, $name, is what float64 gives to 2⁻²⁰ of what it adds up", async (one) => {
+    await under("one", async () => {
+      const [x, weights] = [numbers(one.input, 1), numbers(one.weights, 2)];
+      await mx.evaluate(x, weights);
+      const result = convolve(one, x, weights);
+      expect(mx.explain(result).kernels.map(({ kind }) => kind)).toEqual(["composite"]);
+      const exact = convolve(one, x.asType("float64"), weights.asType("float64"));
+      const [outputs = 1] = one.weights;
+      const error = await mx.abs(result.asType("float64").sub(exact)).max().item();
+      expect(Number(error) / (weights.size / outputs)).toBeLessThan(2 ** -20);
+    });
+  });
+
+  it.each(cases)(
+    "of $input by $weights, $name, has the same bits on two threads, forwards and backwards",
+    async (one) => {
+      const compute = async (): Promise<Float32Array[]> => {
+        const [x, weights] = [numbers(one.input, 1), numbers(one.weights, 2)];
+        const [value, slopes] = mx.valueAndGrad(
+          (a: mx.MLXArray, b: mx.MLXArray) => convolve(one, a, b).square().sum(),
+          { argnums: [0, 1] },
+        )(x, weights);
+        const arrays = [convolve(one, x, weights), value, ...Object.values(slopes)];
+        return Promise.all(arrays.map(async (array) => Float32Array.from(await array.data(), Number)));
+      };
+      expect(await under("two", compute)).toEqual(await under("one", compute));
+    },
+  );
+
+  it("leaves places out that only padding sees", async () => {
+    const [x, weights] = [numbers([2, 40, 50, 3], 1), numbers([8, 3, 2, 3], 2)];
+    const slope = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray => {
+      const options = { padding: [9, 12] };
+      return mx.grad((input: mx.MLXArray) => mx.conv2d(input, b, options).mul(mx.cos(input.mean())).sum())(a);
+    };
+    await under("one", async () => {
+      const [own, exact] = [slope(x, weights), slope(x.asType("float64"), weights.asType("float64"))];
+      expect(Number(await mx.abs(own.asType("float64").sub(exact)).max().item())).toBeLessThan(1e-4);
+    });
+  });
+
+  it("keeps infinities and NaN to the outputs that see them", async () => {
+    const [x, weights] = [numbers([1, 40, 40, 8], 1), numbers([3, 3, 3, 8], 2)];
+    const factor = new Float32Array(x.size).fill(1);
+    factor[(7 * 40 + 8) * 8] = Number.NaN;
+    factor[(20 * 40 + 21) * 8] = Number.POSITIVE_INFINITY;
+    await under("one", async () => {
+      const spoiled = x.mul(mx.fromTypedArray(factor, x.shape));
+      await mx.evaluate(spoiled);
+      const result = mx.conv2d(spoiled, weights, { padding: 1 });
+      const exact = mx.conv2d(spoiled.asType("float64"), weights.asType("float64"), { padding: 1 });
+      expect(await mx.isFinite(result).notEqual(mx.isFinite(exact)).sum().item()).toBe(0);
+      expect(await mx.isFinite(result).sum().item()).toBe(result.size - 2 * 9 * 3);
+    });
+  });
+});
