@@ -42,3 +42,23 @@ describe("a long loop", () => {
     }
   });
 });
+
+describe("a chain of sums and products", () => {
+  const factors = Float32Array.from({ length: 40 }, (_, k) => Math.sin(k * 7));
+  const lengths = [1, 3, 4, 7, 15, 16, 17, 31, 64, 65, 79, 128, 135, 143, 144, 255, 256];
+
+  it.each(lengths)("over %i elements gives the bits of its steps", async (length) => {
+    const start = Float32Array.from({ length }, (_, k) => Math.cos(k * k));
+    const x = mx.fromTypedArray(start);
+    let y = x;
+    const expected = start.slice();
+    for (const factor of factors) {
+      y = y.mul(factor).add(x).add(factor);
+      start.forEach((first, at) => {
+        const product = Math.fround((expected[at] ?? 0) * factor);
+        expected[at] = Math.fround(Math.fround(product + first) + factor);
+      });
+    }
+    expect(await y.data()).toEqual(expected);
+  });
+});

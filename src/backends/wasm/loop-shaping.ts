@@ -47,17 +47,35 @@ function scoreOf(e: Expressions, accesses: readonly Expr[], axis: Axis): number 
   return score;
 }
 
-/** More lanes hide latency in light loops; heavy ones would spill, unless they run in passes. */
+/** More lanes hide latency in light loops, and where instructions wait for one another; heavy ones would spill, unless they run in passes. */
 function lanesFor(loop: Loop, axis: Axis): number {
   const exprs = expressionsIn(loop);
-  const passCount = loop.children.length > 0 ? 1 : Math.max(1, expensiveIn(exprs, () => true).length);
+  const expensive = expensiveIn(exprs, () => true).length;
+  const passCount = loop.children.length > 0 ? 1 : Math.max(1, expensive);
   const work = exprs.reduce((sum, expr) => sum + countWork(expr), 0) / passCount;
-  const isWide = exprs.some((expr) => hasWideElements(expr, new Set()));
-  let lanes = work > 40 ? 4 : work > 14 ? 8 : 16;
-  if (isWide) lanes = Math.min(lanes, 8);
+  const most = exprs.some((expr) => hasWideElements(expr, new Set())) ? 8 : 16;
+  let lanes = Math.min(most, work > 40 ? 4 : work > 14 ? 8 : 16);
   if (exprs.length > 24) lanes = 4;
+  else if (expensive === 0 && exprs.length === 2 * loop.stores.length) {
+    const known = new Map<Expr, number>();
+    const depth = Math.max(...exprs.map((expr) => depthOf(expr, known)));
+    // Points behind the last whole vector are computed one by one.
+    while (lanes < most && lanes * work < inFlight * depth && axis.length % (lanes * 2) <= axis.length / 8) lanes *= 2;
+  }
   while (lanes > 4 && lanes > axis.length) lanes /= 2;
   return lanes;
+}
+
+/** Lanes that an engine's instructions should be at work on at once. */
+const inFlight = 12;
+
+/** Instructions on the longest way from what is loaded to `expr`. */
+function depthOf(expr: Expr, known: Map<Expr, number>): number {
+  const before = known.get(expr);
+  if (before !== undefined) return before;
+  const depth = Math.max(0, ...expr.args.map((arg) => depthOf(arg, known))) + countWork(expr, expr.args);
+  known.set(expr, depth);
+  return depth;
 }
 
 function hasWideElements(expr: Expr, seen: Set<Expr>): boolean {
