@@ -25,7 +25,8 @@ export async function evaluate(...trees: readonly unknown[]): Promise<void> {
   for (const tree of trees) for (const leaf of leavesOf(tree)) addRoot(roots, leaf);
   if (roots.size === 0) return;
   for (const state of pendingState()) addRoot(roots, state);
-  await compute([...roots]);
+  const pending = compute([...roots]);
+  if (pending) await pending;
 }
 
 /**
@@ -42,11 +43,10 @@ export async function synchronize(): Promise<void> {
   await openedGpu()?.backend.synchronize();
 }
 
-/** Computes `roots`, none of which is evaluated, each operation on its device. */
-async function compute(roots: readonly MLXArray[]): Promise<void> {
+/** Computes `roots`, none of which is evaluated, each operation on its device; now if that needs no waiting. */
+function compute(roots: readonly MLXArray[]): Promise<void> | undefined {
   if (!mayUseGpu()) return currentRuntime().evaluate(roots);
-  const { computeInStages } = await severalDevices.load();
-  await computeInStages(roots);
+  return severalDevices.load().then(({ computeInStages }) => computeInStages(roots));
 }
 
 function addRoot(roots: Set<MLXArray>, array: MLXArray): void {

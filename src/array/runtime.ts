@@ -16,7 +16,6 @@ import { residentIn } from "./several-devices.ts";
 /** A plan prepared for a backend. */
 export interface Prepared {
   readonly executable: Executable;
-  readonly rootBuffers: readonly number[];
   readonly planned: Planned;
 }
 
@@ -46,18 +45,24 @@ export class Runtime {
     return { fusion: this.fusion, slotLimit: this.backend.slotLimit };
   }
 
-  /** Computes `roots`, none of which is evaluated, and settles them. */
-  async evaluate(roots: readonly MLXArray[]): Promise<void> {
+  /** Computes `roots`, none of which is evaluated, and settles them; at once where nothing is to be waited for. */
+  evaluate(roots: readonly MLXArray[]): Promise<void> | undefined {
+    let running: Promise<void> | undefined;
     try {
-      await this.#evaluate(roots);
+      running = this.#evaluate(roots);
     } catch (error) {
-      await this.#evaluateAgain(roots, error, false);
+      running = Promise.reject(error);
     }
+    if (!running) return this.#pauseIfDue();
+    return running.catch((error) => this.#evaluateAgain(roots, error, false)).then(() => this.#pauseIfDue());
+  }
+
+  #pauseIfDue(): Promise<void> | undefined {
     const { active } = this.backend.memory();
     this.#leastActive = Math.min(this.#leastActive, active);
-    const isPauseDue = ++this.#evaluationsSincePause >= evaluationsBetweenPauses;
-    if (isPauseDue || active > this.#leastActive + Math.max(growthBetweenPauses, this.#leastActive / 2))
-      await this.#pause();
+    const isDue = ++this.#evaluationsSincePause >= evaluationsBetweenPauses;
+    if (!isDue && active <= this.#leastActive + Math.max(growthBetweenPauses, this.#leastActive / 2)) return undefined;
+    return this.#pause();
   }
 
   /** Removes what an evaluation failed of, where that is possible, and evaluates what is still to be computed. */
@@ -85,87 +90,59 @@ export class Runtime {
     this.#evaluationsSincePause = 0;
   }
 
-  async #evaluate(roots: readonly MLXArray[]): Promise<void> {
+  #evaluate(roots: readonly MLXArray[]): Promise<void> | undefined {
     const call = commonCall(roots);
-    if (call) return settleAll(call.outputs, await call.run(this));
+    if (call) return settleAll(call.outputs, call.run(this));
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     const key = structureKey(roots, inputs, constants);
     let prepared = this.#plans.get(key);
     if (prepared) this.#plans.delete(key);
-    else prepared = this.prepare(roots);
+    else prepared = this.prepare(roots, inputs, constants);
     this.#plans.set(key, prepared);
     this.#trim();
-    settleAll(roots, await this.run(prepared, inputs, constants));
+    return settleAll(roots, this.run(prepared, inputs, constants));
   }
 
   /** Plans the computation of `roots`. */
   plan(roots: readonly MLXArray[]): Plan {
-    return this.#plan(roots).plan;
-  }
-
-  #plan(roots: readonly MLXArray[]): Planned {
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     structureKey(roots, inputs, constants);
-    return this.#planFrom(roots, inputs, constants);
+    return this.#planned(roots, inputs, constants).plan;
   }
 
-  #planFrom(roots: readonly MLXArray[], inputs: readonly MLXArray[], constants: readonly MLXArray[]): Planned {
+  #planned(roots: readonly MLXArray[], inputs: readonly MLXArray[], constants: readonly MLXArray[]): Planned {
     const program = new Program(roots, (call) => this.backend.overrides(call));
     return planProgram(program, { inputs, constants }, this.#planOptions);
   }
 
-  /** @throws {MissingPart} if something it needs is not loaded */
-  #executable(plan: Plan): Executable {
-    for (const { kernel } of plan.steps) if (kernel.kind === "routine") kernel.part?.get();
-    return this.backend.prepare(plan);
+  /**
+   * Plans and compiles the computation of `roots` from inputs and constants that may be others at each run.
+   *
+   * @throws {MissingPart} if something it needs is not loaded
+   */
+  prepare(roots: readonly MLXArray[], inputs: readonly MLXArray[], constants: readonly MLXArray[]): Prepared {
+    const planned = this.#planned(roots, inputs, constants);
+    for (const { kernel } of planned.plan.steps) if (kernel.kind === "routine") kernel.part?.get();
+    return { executable: this.backend.prepare(planned.plan), planned };
   }
 
-  /** Plans and compiles the computation of `roots`. */
-  prepare(roots: readonly MLXArray[]): Prepared {
-    return this.#prepared(this.#plan(roots));
-  }
-
-  /** Plans and compiles the computation of `roots` from `inputs`, which may be others at each run. */
-  prepareFrom(roots: readonly MLXArray[], inputs: readonly MLXArray[]): Prepared {
-    return this.#prepared(this.#planFrom(roots, inputs, []));
-  }
-
-  #prepared(planned: Planned): Prepared {
-    return { executable: this.#executable(planned.plan), rootBuffers: planned.rootBuffers, planned };
-  }
-
-  /** The allocations of the roots of `prepared`, each retained for the caller; inputs and constants in the order of `structureKey`. */
+  /** The allocations of the roots of `prepared`, each retained for the caller; inputs and constants in the order they were prepared in. */
   run(
-    prepared: Prepared,
+    { executable, planned: { rootBuffers, inputSources, constantSources } }: Prepared,
     inputs: readonly MLXArray[],
     constants: readonly MLXArray[],
   ): Promise<Allocation[]> | Allocation[] {
-    const { planned } = prepared;
-    let isElsewhere = false;
-    const held = planned.inputSources.map((source) => {
-      const allocation = this.#allocationOf(typeof source === "number" ? inputs[source] : source);
-      isElsewhere ||= allocation.backend !== this.backend;
-      return allocation;
-    });
-    const values = planned.constantSources.map((source) =>
+    const held = inputSources.map((source) => this.#allocationOf(typeof source === "number" ? inputs[source] : source));
+    const values = constantSources.map((source) =>
       scalarValue(typeof source === "number" ? constants[source] : source),
     );
-    if (!isElsewhere) return this.#runHere(prepared, held, values);
-    const copies = Promise.all(held.map((allocation) => residentIn(this.backend, allocation)));
-    return copies.then((here) => this.#runHere(prepared, here, values));
-  }
-
-  #runHere(
-    prepared: Prepared,
-    held: readonly Allocation[],
-    values: readonly (number | bigint)[],
-  ): Promise<Allocation[]> | Allocation[] {
-    const outputs = prepared.executable.run(held, values);
-    return outputs instanceof Promise
-      ? outputs.then((done) => pickRoots(prepared, held, done))
-      : pickRoots(prepared, held, outputs);
+    if (held.every(({ backend }) => backend === this.backend))
+      return pickRoots(rootBuffers, held, executable.run(held, values));
+    return Promise.all(held.map((allocation) => residentIn(this.backend, allocation))).then((here) =>
+      pickRoots(rootBuffers, here, executable.run(here, values)),
+    );
   }
 
   #allocationOf(array: MLXArray | undefined): Allocation {
@@ -191,27 +168,34 @@ export class Runtime {
 }
 
 function pickRoots(
-  { rootBuffers }: Prepared,
+  rootBuffers: readonly number[],
   inputs: readonly Allocation[],
-  outputs: readonly Allocation[],
-): Allocation[] {
-  const taken = new Set<number>();
+  outputs: Promise<readonly Allocation[]> | readonly Allocation[],
+): Promise<Allocation[]> | Allocation[] {
+  if (outputs instanceof Promise) return outputs.then((done) => pickRoots(rootBuffers, inputs, done));
+  // Outputs are numbered as roots first need them.
+  let taken = 0;
   return rootBuffers.map((buffer) => {
     const allocation = buffer < 0 ? inputs[-1 - buffer] : outputs[buffer];
     if (!allocation) throw new MLXError("evaluate", "a result has no memory");
-    if (buffer < 0 || taken.has(buffer)) allocation.retain();
-    taken.add(buffer);
+    if (buffer === taken) taken++;
+    else allocation.retain();
     return allocation;
   });
 }
 
-function settleAll(roots: readonly MLXArray[], allocations: readonly Allocation[]): void {
+function settleAll(
+  roots: readonly MLXArray[],
+  allocations: Promise<readonly Allocation[]> | readonly Allocation[],
+): Promise<void> | undefined {
+  if (allocations instanceof Promise) return allocations.then((done) => settleAll(roots, done));
   roots.forEach((root, k) => {
     const allocation = allocations[k];
     // One that was disposed, but is read by a pending computation, is not computed again for it.
     if (allocation && !root.isEvaluated && (!root.isDisposed || root.pendingUses > 0)) root.settle(allocation);
     else allocation?.release();
   });
+  return undefined;
 }
 
 /** The error of exhausted memory, with the largest of the arrays that were asked for and that these are computed from. */

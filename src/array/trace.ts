@@ -167,7 +167,7 @@ function prepareTrace(trace: Trace, runtime: Runtime): Prepared {
   const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
   const roots = opening(() => trace.instantiate(inputs));
   trace.forget();
-  return runtime.prepareFrom(roots, inputs);
+  return runtime.prepare(roots, inputs, []);
 }
 
 /** Stands for the memory of inputs while a recorded function is planned. */

@@ -38,6 +38,15 @@ describe("evaluate", () => {
     expect(await tree.a.tolist()).toEqual([2, 3]);
   });
 
+  it("is done when it returns where nothing is to be waited for", async () => {
+    const x = mx.array([1, 2, 3]);
+    await mx.evaluate(x.add(1)); // from now on what this needs is loaded
+    const y = x.add(2);
+    const done = mx.evaluate(y);
+    expect(y.isEvaluated).toBe(true);
+    await done;
+  });
+
   it("lets go of the graph behind a computed array", async () => {
     const x = mx.array([1, 2]).add(1).mul(3);
     await mx.evaluate(x);
