@@ -1,7 +1,7 @@
 /** Putting arrays together and taking them apart: concatenate, stack, split, roll. */
 import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
-import { formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
+import { formatShape, normalizeAxis, sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
@@ -54,7 +54,7 @@ function joinedBatch(
   return [joinAlong(alignBatch(inputs, axes), axis + 1), 0];
 }
 
-/** The inputs one after the other along an axis; each has elements. */
+/** The inputs one after the other along an axis; each has elements, or none has. */
 export const concatenateRow: Primitive<AxisParams> = {
   name: "concatenate",
   aval: joinedAval,
@@ -110,9 +110,10 @@ function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
 /** `arrays`, of one dtype and fitting shapes, one after the other along `axis`. */
 export function joinAlong(arrays: readonly MLXArray[], axis: number): MLXArray {
   const filled = arrays.filter(({ size }) => size > 0);
-  const parts = filled.length > 0 ? filled : arrays.slice(0, 1);
+  // Where all are empty, another axis may be: their lengths add up nevertheless.
+  const parts = filled.length > 0 ? filled : arrays;
   const [first] = parts;
-  if (parts.length === 1 && first && filled.length > 0) return first;
+  if (parts.length === 1 && first) return first;
   return apply(parts.length <= fusedOperands ? concatenateRow : joinRow, parts, { axis });
 }
 
@@ -136,9 +137,8 @@ export function concatenate(arrays: readonly MLXArray[], axis = 0, options?: Ope
   const first = firstOf("concatenate", arrays);
   const along = normalizeAxis("concatenate", axis, first.ndim);
   const parts = promoted("concatenate", arrays);
-  const { shape } = joinedAval(parts, { axis: along });
-  const result = joinAlong(parts, along);
-  return sameShape(result.shape, shape) ? result : reshape(result, shape);
+  joinedAval(parts, { axis: along });
+  return joinAlong(parts, along);
 }
 
 /**

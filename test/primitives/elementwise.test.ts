@@ -177,6 +177,15 @@ describe("view", () => {
     expect(await list(mx.view(mx.array([0x0201, 0x0403], "uint16"), "uint32"))).toEqual([0x04030201]);
   });
 
+  it("reads 8 and 16 bits so too within a kernel", async () => {
+    const bytes = mx.array([-1, 5], "int8");
+    expect(await list(mx.asType(mx.view(bytes, "uint8"), "int32"))).toEqual([255, 5]);
+    expect(await list(mx.asType(mx.view(mx.bitwiseInvert(mx.view(bytes, "uint8")), "int8"), "int32"))).toEqual([0, -6]);
+    const words = mx.array([0x3c00, 0xc000], "uint16");
+    expect(await list(mx.add(mx.view(words, "float16"), 1))).toEqual([2, -1]);
+    expect(await list(mx.add(mx.view(mx.array([1, -2], "bfloat16"), "uint16"), 1))).toEqual([0x3f81, 0xc001]);
+  });
+
   it("refuses what does not divide", () => {
     expect(() => mx.view(mx.zeros([3]), "float64")).toThrow(mx.ShapeError);
     expect(() => mx.view(mx.array(1), "uint8")).toThrow(mx.ShapeError);

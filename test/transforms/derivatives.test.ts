@@ -13,6 +13,7 @@ import { take } from "../../src/primitives/gather.ts";
 import { constant, constantRow } from "../../src/primitives/leaf.ts";
 import { sum } from "../../src/primitives/reductions.ts";
 import { view as bits } from "../../src/primitives/reinterpretation.ts";
+import { cummax, cummin, cumprod, cumsum, logCumsumExp } from "../../src/primitives/scanning.ts";
 import { stopGradient } from "../../src/primitives/selection.ts";
 import { mean } from "../../src/primitives/statistics.ts";
 import { sin, tanh } from "../../src/primitives/trigonometry.ts";
@@ -288,6 +289,19 @@ describe("values where a derivative is delicate", () => {
   it("a power by a constant has a gradient at 0", async () => {
     expect(await numbers(grad((x: MLXArray) => sum(power(x, 2)))(vector(0, -1)))).toEqual([0, -2]);
   });
+
+  it.each([cumsum, cumprod, cummax, cummin, logCumsumExp])(
+    "%s of nothing has an empty gradient of the same shape",
+    (scan) => {
+      for (const inclusive of [true, false]) {
+        const x = bench.array([], [2, 0, 3]);
+        for (const axis of [0, 1, 2]) {
+          const [, [gradient]] = vjp((given: MLXArray) => scan(given, axis, { inclusive }), [x], [x]);
+          expect(gradient?.shape).toEqual([2, 0, 3]);
+        }
+      }
+    },
+  );
 
   it("a constant in the graph has no gradient and is no obstacle", async () => {
     const f = (x: MLXArray): MLXArray => subtract(multiply(x, constant(2, "float64")), 1);

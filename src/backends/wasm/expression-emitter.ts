@@ -179,10 +179,12 @@ export class ExpressionEmitter {
       const masks = is64 ? this.ops.others.widenMasks(this.ops, a, isUniform) : a;
       return { registers: b.map((register, k) => this.ops.select(masks[k] ?? 0, register, c[k] ?? 0)), isUniform };
     }
-    if (op === "cast") {
-      return { registers: this.ops.cast(elementType(argOf(expr, 0)), dtype, a, isUniform), isUniform };
+    if (op === "cast" || op === "bitcast") {
+      const from = elementType(argOf(expr, 0));
+      const registers =
+        op === "cast" ? this.ops.cast(from, dtype, a, isUniform) : this.ops.others.bitcast(this.ops, from, dtype, a);
+      return { registers, isUniform };
     }
-    if (op === "bitcast") return { registers: a, isUniform };
     if (op === "axis" || op === "affine") throw new MLXError("codegen", `${op} is no instruction`);
     if (isUnary(op, expr.args))
       return { registers: a.map((register) => this.ops.unary(op, dtype, register)), isUniform };

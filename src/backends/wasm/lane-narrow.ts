@@ -4,6 +4,7 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isHalf, kindOf } from "../../base/dtype.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { floatToHalfBits, halfBitsToFloat } from "./lane-casts.ts";
+import { wrap } from "./lane-integers.ts";
 import type { LaneOps } from "./lane-ops.ts";
 
 function signOf(dtype: Dtype): "s" | "u" {
@@ -75,6 +76,15 @@ export function storeLane(ops: LaneOps, dtype: Dtype, register: number, lane: nu
   const bytes = byteLengthOf(dtype);
   pushAddress();
   ops.f.get(bits).memoryLane(bytes === 1 ? "v128.store8_lane" : "v128.store16_lane", 0, (lane * 4) / bytes);
+}
+
+/** The bits of `from` elements as `to` elements of the same size; registers hold fewer than 32 bits as the number they stand for. */
+export function bitcast(ops: LaneOps, from: Dtype, to: Dtype, registers: readonly number[]): readonly number[] {
+  if (byteLengthOf(to) > 2) return registers;
+  return registers.map((register) => {
+    const bits = toBits(ops, from, register);
+    return isHalf(to) ? fromBits(ops, to, bits) : wrap(ops, to, bits);
+  });
 }
 
 /** Raw memory contents in 32-bit lanes as the register form of `dtype`. */

@@ -59,7 +59,10 @@ def record(recorded):
                 shard.case(name, x, axis, ulp=ulp)
                 shard.case(name, x, axis, reverse=True, inclusive=False, ulp=ulp)
         shard.case(name, shard.array(np.zeros((0,), np.float32)), 0)
-        shard.case(name, shard.array(np.zeros((2, 0), np.float32)), 0)
+        for shape, axis in [((2, 0), 0), ((0, 3), 1)]:
+            shard.case(name, shard.array(np.zeros(shape, np.float32)), axis)
+            if name != "logCumsumExp":
+                shard.case(name, shard.array(np.zeros(shape, np.float32)), axis, inclusive=False)
         shard.case(name, shard.array(dyadic((67,), seed=24, bound=1, divisor=1)), 0, ulp=ulp)
     edge = shard.array(floats([[1.0, 2.0, math.nan, 3.0], [-math.inf, 1.0, math.inf, 0.0], [-0.0, 0.0, -0.0, 1.0]], "float32"))
     for name in SCANS:

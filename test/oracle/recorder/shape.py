@@ -133,6 +133,7 @@ def joins(shard, cube, small, vector, empty):
     shard.case("concat", [small, small])
     shard.case("concatenate", [vector])
     shard.case("concatenate", [empty, empty], 1)
+    shard.case("concatenate", [small.at("0:0"), small.at("0:0, 1:")], 1)
     shard.case("stack", [vector, vector])
     shard.case("stack", [shard.array(floats(1.5, "float32")), shard.array(floats(2.5, "float32"))])
     for parts, axis in [(3, 1), (2, 0), (2, -1), ([1], 1), ([1, 3], 2), ([0, 2], 1), (4, 2), ([-1], 2)]:

@@ -99,6 +99,14 @@ def record(shard):
     for target in DTYPES:
         if target != "bool":
             shard.case("view", bits, target, call=lambda x, t: x.view(getattr(mx, t)))
+    words = shard.array(np.array([0x3C00, 0xBC00, 0x7BFF, 0x0001, 0x8001, 0x7C00, 0x3555, 0xC2F7, 0x0000], np.uint16))
+    for source in ["uint16", "int16", "float16", "bfloat16"]:
+        x = shard.array(words.value.view(getattr(mx, source)))
+        for target in ["uint16", "int16", "float16", "bfloat16"]:
+            shard.case("view", x, target, call=lambda x, t: x.view(getattr(mx, t)))
+    octets = shard.array(np.array([0, 1, 127, 128, 255], np.uint8))
+    shard.case("view", octets, "int8", call=lambda x, t: x.view(getattr(mx, t)))
+    shard.case("view", shard.array(octets.value.view(mx.int8)), "uint8", call=lambda x, t: x.view(getattr(mx, t)))
     truths = shard.array(np.array([True, False, True]))
     for target in ["uint8", "int8"]:
         shard.case("view", truths, target, call=lambda x, t: x.view(getattr(mx, t)))
