@@ -38,14 +38,21 @@ for (const threads of list("threads", "1,2").map(Number)) {
   const pool = new WorkerPool(arena, { threads });
   pool.engage(cpuParts.threads);
   const began = performance.now();
-  const tile = tileColumns({ relaxed: relaxedSimd });
+  const tile = tileColumns({ ...arena.memoryOptions, relaxed: relaxedSimd });
   const tried = performance.now() - began;
-  const register = ({ name, options, emit, library: own }: KernelLibrary): KernelModule =>
-    pool.register(name, emit({ ...arena.memoryOptions, relaxed: relaxedSimd }), {
-      ...options,
-      ...(own ? { library: register(own) } : {}),
-    });
-  const library = register(gemmLibrary(tile));
+  const registered = new Map<KernelLibrary, KernelModule>();
+  const register = (given: KernelLibrary): KernelModule => {
+    const { name, options, emit, library } = given;
+    const module =
+      registered.get(given) ??
+      pool.register(name, emit({ ...arena.memoryOptions, relaxed: relaxedSimd }), {
+        ...options,
+        ...(library ? { library: register(library) } : {}),
+      });
+    registered.set(given, module);
+    return module;
+  };
+  register(gemmLibrary(tile));
   console.log(
     `tiles of ${tile} columns, found in ${tried.toFixed(1)} ms, compiled in ${(performance.now() - began - tried).toFixed(1)} ms`,
   );
@@ -73,8 +80,8 @@ for (const threads of list("threads", "1,2").map(Number)) {
     };
     const emitted = performance.now();
     const module = new ModuleBuilder(arena.memoryOptions);
-    const { phases, scratchBytes } = emitGemm(module, spec);
-    const kernel = pool.register("gemm", module.build(), { library });
+    const { phases, scratchBytes, library } = emitGemm(module, spec);
+    const kernel = pool.register("gemm", module.build(), { library: register(library) });
     const compileMilliseconds = performance.now() - emitted;
     const blocks = [rows * depth * 4, depth * columns * 4, rows * columns * 4, scratchBytes, 16].map((count) =>
       arena.allocate(count),

@@ -4,7 +4,6 @@ import { Arena } from "../../src/backends/wasm/arena.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { emitGemm } from "../../src/backends/wasm/gemm.ts";
-import { gemmLibrary } from "../../src/backends/wasm/gemm-library.ts";
 import { forUpTo } from "../../src/backends/wasm/gemm-loops.ts";
 import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/backends/wasm/gemm-spec.ts";
 import type { TileColumns } from "../../src/backends/wasm/gemm-tile.ts";
@@ -23,7 +22,7 @@ interface Bench {
   readonly arena: Arena;
   readonly pool: WorkerPool;
   readonly tileColumns: TileColumns;
-  readonly library: KernelModule;
+  readonly register: (library: KernelLibrary) => KernelModule;
 }
 
 function bench(threads: number, tileColumns: TileColumns = 8): Bench {
@@ -32,12 +31,19 @@ function bench(threads: number, tileColumns: TileColumns = 8): Bench {
   pool.engage(cpuParts.threads);
   open.push(pool);
   const relaxed = engineFeatures().relaxedSimd;
-  const register = ({ name, options, emit, library }: KernelLibrary): KernelModule =>
-    pool.register(name, emit({ ...arena.memoryOptions, relaxed }), {
-      ...options,
-      ...(library ? { library: register(library) } : {}),
-    });
-  return { arena, pool, tileColumns, library: register(gemmLibrary(tileColumns)) };
+  const registered = new Map<KernelLibrary, KernelModule>();
+  const register = (given: KernelLibrary): KernelModule => {
+    const { name, options, emit, library } = given;
+    const module =
+      registered.get(given) ??
+      pool.register(name, emit({ ...arena.memoryOptions, relaxed }), {
+        ...options,
+        ...(library ? { library: register(library) } : {}),
+      });
+    registered.set(given, module);
+    return module;
+  };
+  return { arena, pool, tileColumns, register };
 }
 
 /** Deterministic values in steps of 1/8 whose products and sums are exact in float32 up to thousands of terms. */
@@ -170,7 +176,7 @@ function roundingValue(index: number): number {
 }
 
 async function product(
-  { arena, pool, tileColumns, library }: Bench,
+  { arena, pool, tileColumns, register }: Bench,
   test: Case,
   valueAt: (index: number) => number = value,
 ): Promise<{ readonly got: Float32Array; readonly wanted: Float32Array }> {
@@ -219,8 +225,8 @@ async function product(
     threadCount: pool.threadCount,
     tileColumns,
   };
-  const { phases, scratchBytes } = emitGemm(module, spec);
-  const kernel = pool.register("gemm", module.build(), { library });
+  const { phases, scratchBytes, library } = emitGemm(module, spec);
+  const kernel = pool.register("gemm", module.build(), { library: register(library) });
   const outputCount = batches * rows * columns;
   const blocks = [places.left.byteLength, places.right.byteLength, outputCount * 4, scratchBytes, 16].map((bytes) =>
     arena.allocate(bytes),

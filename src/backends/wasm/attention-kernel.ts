@@ -6,7 +6,7 @@ import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
 import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
-import { gemmLibrary } from "./gemm-library.ts";
+import { gemmLibrary, thinLibrary } from "./gemm-library.ts";
 import { advanceBy, countDown } from "./gemm-loops.ts";
 import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
@@ -211,7 +211,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   );
   return {
     bytes: module.build(),
-    library: gemmLibrary(width),
+    library: isThin ? thinLibrary : gemmLibrary(width),
     phases: [{ name: "attend", itemCount, itemsPerChunk, work }],
     scratchBytes: bytesPerThread * target.threadCount,
     layout,

@@ -11,7 +11,6 @@ import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
 import { emitGemm } from "./gemm.ts";
-import { gemmLibrary } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import type { GemmOperand, GemmOutput } from "./gemm-spec.ts";
 import { loadType, locateType, storeType, tabulateType } from "./gemm-spec.ts";
@@ -31,7 +30,7 @@ export function emitContraction(kernel: ContractionKernel, target: KernelTarget)
   const layout = argumentLayout(kernel.slots.length, kernel.arguments);
   const emitter = new ContractionEmitter(module, kernel, target, layout);
   const { batch, m, n, k } = kernel;
-  const { phases, scratchBytes } = emitGemm(module, {
+  const { phases, scratchBytes, library } = emitGemm(module, {
     batchLengths: batch.map(({ length }) => length),
     rows: m.length,
     columns: n.length,
@@ -41,7 +40,9 @@ export function emitContraction(kernel: ContractionKernel, target: KernelTarget)
     output: emitter.output(),
     scratchOffset: layout.scratch,
     threadCount: target.threadCount,
-    tileColumns: tileColumns(target),
+    get tileColumns() {
+      return tileColumns(target);
+    },
   });
   const { instructions } = module;
   return {
@@ -50,7 +51,7 @@ export function emitContraction(kernel: ContractionKernel, target: KernelTarget)
     scratchBytes,
     layout,
     instructions,
-    library: gemmLibrary(tileColumns(target)),
+    library,
   };
 }
 

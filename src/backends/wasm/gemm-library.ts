@@ -1,4 +1,4 @@
-/** Emits the inner loops of float32 matrix products as one module that all products share. Knows addresses and strides. */
+/** Emits the inner loops of float32 matrix products as modules that products share. Knows addresses and strides. */
 
 import "./other-opcodes.ts";
 import { type FunctionBuilder, type FunctionType, ModuleBuilder } from "./assembler.ts";
@@ -62,47 +62,61 @@ export type GemmLibraryName =
   | "gather"
   | "copyRows";
 
-/**
- * The functions that all products with tiles of so many columns share. Compiled optimized: their loops run long. The
- * innermost loop is a module of its own, because it alone is compiled for wide vectors.
- */
+/** What packed products with tiles of so many columns share. */
 export function gemmLibrary(columns: TileColumns): KernelLibrary {
   return columns === 16 ? wide : narrow;
 }
 
-const [narrow, wide] = [library(8), library(16)];
+/** The innermost loop of those products: a module of its own, because it alone is compiled for wide vectors. */
+export function multiplyLibrary(columns: TileColumns): KernelLibrary {
+  return library("multiply", { optimize: true, widen: columns === 16 }, [
+    ["multiply", (f, relaxed) => multiply(f, relaxed, columns)],
+  ]);
+}
 
-function library(columns: TileColumns): KernelLibrary {
-  const module = (
-    name: string,
-    options: CompileOptions,
-    bodies: readonly (readonly [GemmLibraryName, (f: FunctionBuilder, relaxed: boolean) => void])[],
-  ): KernelLibrary => ({
-    name,
-    options,
-    emit(target) {
-      const builder = new ModuleBuilder(target);
-      for (const [name, body] of bodies)
-        builder.addFunction(name, gemmLibraryTypes[name], (f) => body(f, target.relaxed));
-      return builder.build();
-    },
-  });
+/** Whatever products of either kind need besides. */
+const shared: readonly LibraryFunction[] = [
+  ["addVectors", addVectors],
+  ["gather", gather],
+  ["copyRows", copyRows],
+];
+
+/** What products with one small side share, which pack nothing. */
+export const thinLibrary: KernelLibrary = library("thin products", { optimize: true }, [
+  ["addDots", addDots],
+  ["addScaledRows", addScaledRows],
+  ...shared,
+]);
+
+const [narrow, wide] = [packedLibrary(8), packedLibrary(16)];
+
+function packedLibrary(columns: TileColumns): KernelLibrary {
   return {
-    ...module("products", { optimize: true }, [
+    ...library("products", { optimize: true }, [
       ["ladder", ladder],
       ["packLeftLines", (f) => packLines(f, TILE_ROWS)],
       ["packRightLines", (f) => packLines(f, columns)],
       ["packLeftCopies", (f) => packCopies(f, TILE_ROWS)],
       ["packRightCopies", (f) => packCopies(f, columns)],
-      ["addDots", addDots],
-      ["addScaledRows", addScaledRows],
-      ["addVectors", addVectors],
-      ["gather", gather],
-      ["copyRows", copyRows],
+      ...shared,
     ]),
-    library: module("multiply", { optimize: true, widen: columns === 16 }, [
-      ["multiply", (f, relaxed) => multiply(f, relaxed, columns)],
-    ]),
+    library: multiplyLibrary(columns),
+  };
+}
+
+type LibraryFunction = readonly [GemmLibraryName, (f: FunctionBuilder, relaxed: boolean) => void];
+
+/** Compiled optimized: the loops run long. */
+function library(name: string, options: CompileOptions, functions: readonly LibraryFunction[]): KernelLibrary {
+  return {
+    name,
+    options,
+    emit(target) {
+      const builder = new ModuleBuilder(target);
+      for (const [name, body] of functions)
+        builder.addFunction(name, gemmLibraryTypes[name], (f) => body(f, target.relaxed));
+      return builder.build();
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { ModuleBuilder } from "./assembler.ts";
 import { batchCount, GemmEmitter, isShared, type Push, packingBytes, roundUp } from "./gemm-emitter.ts";
+import { gemmLibrary } from "./gemm-library.ts";
 import type { GemmCode, GemmPhase, GemmSpec } from "./gemm-spec.ts";
 import { TILE_ROWS } from "./gemm-tile.ts";
 
@@ -176,7 +177,7 @@ export function emitPackedGemm(module: ModuleBuilder, spec: GemmSpec): GemmCode 
   // Small items, such as those of a large batch of small products, are taken several at a time.
   const itemsPerChunk = Math.max(1, Math.floor(LEAST_ITEM_WORK / (products / itemCount)));
   phases.push({ name: "multiply", itemCount, itemsPerChunk, work: products / 3 });
-  return { phases, scratchBytes: aheadBytes + bytesPerThread * spec.threadCount };
+  return { phases, scratchBytes: aheadBytes + bytesPerThread * spec.threadCount, library: gemmLibrary(tileColumns) };
 }
 
 /** Whether a function stores rows longer than the chunks in which finished sums are handed on. */

@@ -2,6 +2,7 @@
 
 import type { FunctionType } from "./assembler.ts";
 import type { TileColumns } from "./gemm-tile.ts";
+import type { KernelLibrary } from "./kernel-code.ts";
 
 /**
  * An operand in memory: element (batch, lane, k) lies at `*(argumentsPointer + pointerOffset) + offset + …strides`, all in
@@ -104,7 +105,7 @@ export interface GemmSpec {
   readonly scratchOffset: number;
   /** Bound of the thread numbers that functions get. Affects how work is cut, never a result's bits. */
   readonly threadCount: number;
-  /** Columns of a tile, as in the library. */
+  /** Columns of a tile; asked for by packed products alone. */
   readonly tileColumns: TileColumns;
 }
 
@@ -121,4 +122,6 @@ export interface GemmPhase {
 export interface GemmCode {
   readonly phases: readonly GemmPhase[];
   readonly scratchBytes: number;
+  /** Whose functions the phases call. */
+  readonly library: KernelLibrary;
 }

@@ -2,6 +2,7 @@
 
 import type { ModuleBuilder } from "./assembler.ts";
 import { BLOCK, BLOCK_BYTES, batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
+import { thinLibrary } from "./gemm-library.ts";
 import type { ComputedOperand, GemmCode, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
 
 /** Most lanes of the small side of dot products. */
@@ -139,7 +140,7 @@ export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinVi
   });
   const products = batches * thinCount * wideCount * depth;
   phases.push({ name: "multiply", itemCount: batches * wideBlocks, itemsPerChunk: 1, work: products / 2 });
-  return { phases, scratchBytes: thinBytes + bytesPerThread * threadCount };
+  return { phases, scratchBytes: thinBytes + bytesPerThread * threadCount, library: thinLibrary };
 }
 
 /** Makes the small operand contiguous along k. */

@@ -1,56 +1,49 @@
 /** Finds out by trial how wide a tile of a matrix product this engine should have. */
 
-import { ModuleBuilder } from "./assembler.ts";
+import type { MemoryOptions } from "./assembler.ts";
 import { canWiden, compileModule } from "./engine-features.ts";
-import { takesIntegers } from "./gemm-loops.ts";
-import { multiply, TAIL_ROWS, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
+import { multiplyLibrary } from "./gemm-library.ts";
+import { TAIL_ROWS, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
 
-/** The trial's product. */
-const [ROWS, COLUMNS, DEPTH] = [2 * TILE_ROWS + TAIL_ROWS, 32, 192];
-/** Where its operands and result lie, in floats. */
-const [LEFT, TARGET] = [0, 5 << 12];
-/** Where the right operand lies, in panels of so many columns. */
-const RIGHT = { 8: 1 << 12, 16: 3 << 12 } as const;
+/** The trial's product: whole tiles and a smaller one, several panels, and depths enough to tell speeds apart. */
+const [ROWS, COLUMNS, DEPTH] = [2 * TILE_ROWS + TAIL_ROWS, 32, 64];
+/** Where its operands and result lie, in floats. The right operand is there twice, in panels of either width. */
+const [LEFT, TARGET] = [0, 3 << 11];
+const RIGHT = { 8: 1 << 11, 16: 2 << 11 } as const;
 /** How much faster a wide tile must be. */
 const LEAST_GAIN = 1.25;
-/** Rounds of the trial until it gives up. */
-const MOST_ROUNDS = 12;
+/** Rounds of the trial until it gives up, attempts of either width in each, products of an attempt. */
+const [MOST_ROUNDS, ATTEMPTS, PRODUCTS] = [12, 4, 12];
 
 let known: TileColumns | undefined;
 
 /**
  * Columns of a tile: 16 where the engine makes vectors of twice the width out of pairs, gets the same bits and is faster by
- * that; 8 elsewhere. Newer versions of Node can be told to, see `MLX_TS_ENGINE_FLAGS`. The first call tries, in 5 ms.
+ * that; 8 elsewhere. Newer versions of Node can be told to, see `MLX_TS_ENGINE_FLAGS`. The first call tries, in 2 ms: with
+ * the very modules that products then use, whose code engines keep by their bytes.
  */
-export function tileColumns({ relaxed }: { readonly relaxed: boolean }): TileColumns {
-  known ??= relaxed && canWiden() && isWideFaster() ? 16 : 8;
+export function tileColumns(target: MemoryOptions & { readonly relaxed: boolean }): TileColumns {
+  known ??= target.relaxed && canWiden() && isWideFaster(target) ? 16 : 8;
   return known;
 }
 
-function isWideFaster(): boolean {
-  const module = new ModuleBuilder({ shared: false, minimumPages: 2, maximumPages: 2 });
-  const type = takesIntegers(7);
-  for (const columns of [8, 16] as const)
-    module.addFunction(`multiply${columns}`, type, (f) => multiply(f, true, columns));
-  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
-  const compiled = compileModule(module.build(), { optimize: true, widen: true });
-  const { exports } = new WebAssembly.Instance(compiled, { e: { m: memory } });
+function isWideFaster(target: MemoryOptions & { readonly relaxed: boolean }): boolean {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: target.shared });
   const floats = new Float32Array(memory.buffer);
   fillOperands(floats);
-  const trials = ([8, 16] as const).map((columns) => ({
-    columns,
-    run: exports[`multiply${columns}`],
-    best: Number.POSITIVE_INFINITY,
-    bits: new Uint32Array(),
-  }));
+  const trials = ([8, 16] as const).map((columns) => {
+    const { emit, options } = multiplyLibrary(columns);
+    const { exports } = new WebAssembly.Instance(compileModule(emit(target), options), { e: { m: memory } });
+    return { columns, run: exports.multiply, best: Number.POSITIVE_INFINITY, bits: new Uint32Array() };
+  });
   // In turns, and again if need be: a busy machine must not make the wide tiles look slow for good.
   for (let round = 0; round < MOST_ROUNDS; round++) {
     for (const trial of trials) {
       const { columns, run } = trial;
       if (typeof run !== "function") return false;
-      for (let attempt = 0; attempt < 4; attempt++) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const begin = performance.now();
-        for (let i = 0; i < 4; i++)
+        for (let i = 0; i < PRODUCTS; i++)
           run(LEFT * 4, RIGHT[columns] * 4, TARGET * 4, COLUMNS * 4, DEPTH, ROWS, COLUMNS / columns);
         trial.best = Math.min(trial.best, performance.now() - begin);
       }
@@ -63,14 +56,13 @@ function isWideFaster(): boolean {
   return false;
 }
 
-/** The left operand as one panel after the other, the right one twice, in panels of either width. */
+/** The left operand as one panel after the other, the right one twice: two panels of 8 columns make one of 16. */
 function fillOperands(floats: Float32Array): void {
   for (let i = 0; i < ROWS * DEPTH; i++) floats[LEFT + i] = Math.sin(i);
-  for (let k = 0; k < DEPTH; k++) {
-    for (let j = 0; j < COLUMNS; j++) {
-      const value = Math.sin(j * DEPTH - k);
-      for (const width of [8, 16] as const)
-        floats[RIGHT[width] + (j - (j % width)) * DEPTH + k * width + (j % width)] = value;
-    }
+  for (let i = 0; i < COLUMNS * DEPTH; i++) floats[RIGHT[8] + i] = Math.cos(i * i);
+  for (let line = 0; line < COLUMNS * DEPTH; line += 8) {
+    const [panel, k] = [Math.floor(line / (8 * DEPTH)), (line / 8) % DEPTH];
+    const pair = (panel - (panel % 2)) * 8 * DEPTH;
+    floats.copyWithin(RIGHT[16] + pair + k * 16 + (panel % 2) * 8, RIGHT[8] + line, RIGHT[8] + line + 8);
   }
 }

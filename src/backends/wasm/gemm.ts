@@ -1,7 +1,7 @@
 /**
  * Float32 matrix products: emits the phases of one product into a kernel's module.
  *
- * The module must be registered with the library of `emitGemmLibrary` as its library; the pool then runs the phases in
+ * The module must be registered with the library that comes with the code; the pool then runs the phases in
  * order, all with the kernel's argument block. Operands are read from memory at any strides, or computed by functions of
  * the kernel (`load`); results go to memory or through a function of the kernel (`store`).
  */
