@@ -76,7 +76,7 @@ export type {
 } from "./array/safetensors.ts";
 export { loadSafetensors, saveSafetensors } from "./array/safetensors.ts";
 export type { Dtype, ElementsOf, TypedArray } from "./base/dtype.ts";
-export type { Scalar } from "./base/elements.ts";
+export type { OwnBytes, Scalar } from "./base/elements.ts";
 export * from "./base/errors.ts";
 export type { Shape } from "./base/shape.ts";
 export { treeFlatten, treeMerge, treeReduce, treeUnflatten } from "./base/tree.ts";

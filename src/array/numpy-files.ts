@@ -1,7 +1,7 @@
 /** NumPy's files: npy holds one array, npz several in a zip archive. Source: numpy.org, "NPY format". */
-
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf, isDtype, kindOf } from "../base/dtype.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { FormatError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -32,17 +32,17 @@ export interface SaveOptions {
  * const bytes = await saveNpy(array([[1, 2], [3, 4]]));
  * await (await loadNpy(bytes)).tolist(); // [[1, 2], [3, 4]]
  */
-export async function saveNpy(x: ArrayLike, options: SaveOptions = {}): Promise<Uint8Array> {
+export async function saveNpy(x: ArrayLike, options: SaveOptions = {}): Promise<OwnBytes> {
   const bytes = await npyBytes(asArray("save", x));
   if (options.path !== undefined) await writeBytes(options.path, bytes);
   return bytes;
 }
 
-function npyBytes(x: MLXArray): Promise<Uint8Array> {
+function npyBytes(x: MLXArray): Promise<OwnBytes> {
   return withElements(x, (elements) => npyOf(x, elements));
 }
 
-function npyOf(x: MLXArray, elements: TypedArray): Uint8Array {
+function npyOf(x: MLXArray, elements: TypedArray): OwnBytes {
   const shape = x.shape.length === 1 ? `${x.shape[0]},` : x.shape.join(", ");
   const text = `{'descr': '${descriptionOf(x.dtype)}', 'fortran_order': False, 'shape': (${shape}), }`;
   const start = Math.ceil((10 + text.length + 1) / 64) * 64;
@@ -68,7 +68,7 @@ export async function loadNpy(source: FileSource): Promise<MLXArray> {
  * const bytes = await saveNpz({ a: array([1]), b: array([[2]]) });
  * Object.keys(await loadNpz(bytes)); // ["a", "b"]
  */
-export function saveNpz(arrays: NamedArrays, options: SaveOptions = {}): Promise<Uint8Array> {
+export function saveNpz(arrays: NamedArrays, options: SaveOptions = {}): Promise<OwnBytes> {
   return archive(arrays, options, false);
 }
 
@@ -79,11 +79,11 @@ export function saveNpz(arrays: NamedArrays, options: SaveOptions = {}): Promise
  * const bytes = await savezCompressed({ zeros: zeros([1000]) });
  * bytes.length < 1000; // true
  */
-export function savezCompressed(arrays: NamedArrays, options: SaveOptions = {}): Promise<Uint8Array> {
+export function savezCompressed(arrays: NamedArrays, options: SaveOptions = {}): Promise<OwnBytes> {
   return archive(arrays, options, true);
 }
 
-async function archive(arrays: NamedArrays, options: SaveOptions, isCompressed: boolean): Promise<Uint8Array> {
+async function archive(arrays: NamedArrays, options: SaveOptions, isCompressed: boolean): Promise<OwnBytes> {
   const files: [string, Uint8Array][] = [];
   for (const [name, array] of await namedArrays("savez", arrays)) files.push([`${name}.npy`, await npyBytes(array)]);
   const bytes = await zip(files, isCompressed);

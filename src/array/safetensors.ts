@@ -1,7 +1,7 @@
 /** The safetensors format: named arrays behind a JSON header. Source: github.com/huggingface/safetensors, format. */
-
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf } from "../base/dtype.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject } from "../base/tree.ts";
@@ -78,7 +78,7 @@ export interface SaveSafetensorsOptions {
  * Object.keys(arrays); // ["w"]
  * metadata.format; // "mlx"
  */
-export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<Uint8Array> {
+export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<OwnBytes> {
   if (Object.hasOwn(Object(arrays), "__metadata__")) {
     throw new ArgumentError("saveSafetensors", "no array can be called __metadata__; give it another name");
   }

@@ -1,4 +1,5 @@
 /** Zip archives, as far as npz files need them: entries stored or deflated. Source: PKWARE APPNOTE. */
+import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 
 const localSignature = 0x04034b50;
@@ -26,7 +27,7 @@ interface Entry {
 export async function zip(
   files: readonly (readonly [name: string, bytes: Uint8Array])[],
   isCompressed: boolean,
-): Promise<Uint8Array> {
+): Promise<OwnBytes> {
   const entries: Entry[] = [];
   for (const [name, bytes] of files) {
     const content = isCompressed ? await pumped(bytes, new CompressionStream("deflate-raw"), bytes.length * 2) : bytes;
@@ -42,7 +43,7 @@ export async function zip(
   return archiveOf(entries);
 }
 
-function archiveOf(entries: readonly Entry[]): Uint8Array {
+function archiveOf(entries: readonly Entry[]): OwnBytes {
   const dataLength = entries.reduce((sum, { name, content }) => sum + localLength + name.length + content.length, 0);
   const directoryLength = entries.reduce((sum, { name }) => sum + centralLength + name.length, 0);
   if (dataLength + directoryLength >= tellsElsewhere || entries.length >= 0xffff) {

@@ -6,6 +6,9 @@ import { halfToNumber, numberToHalf } from "./half.ts";
 /** A JavaScript value of one element: bigint for 64-bit integers, boolean for bool, number otherwise. */
 export type Scalar = number | bigint | boolean;
 
+/** Bytes in a buffer that threads do not share, as `Blob` and `WebAssembly` want them, in words of TypeScript 5.4. */
+export type OwnBytes = Uint8Array & { readonly buffer: ArrayBuffer };
+
 /** Writes `value` as an element of `dtype`; integers wrap around. */
 export function writeElement(elements: TypedArray, position: number, dtype: Dtype, value: Scalar): void {
   if (elements instanceof BigInt64Array || elements instanceof BigUint64Array) {

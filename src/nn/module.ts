@@ -3,6 +3,7 @@ import type { FileSource } from "../array/files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating, requireDtype } from "../base/dtype.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -205,7 +206,7 @@ export abstract class Module extends Callable {
    * const model = await new nn.Linear(2, 3).loadWeights(bytes);
    * model.weight.shape; // [3, 2]
    */
-  saveWeights(path?: string | URL, options: SaveWeightsOptions = {}): Promise<Uint8Array> {
+  saveWeights(path?: string | URL, options: SaveWeightsOptions = {}): Promise<OwnBytes> {
     return saveWeights(this, path, options);
   }
 

@@ -5,6 +5,7 @@ import { loadArrays } from "../array/load.ts";
 import { saveNpz } from "../array/numpy-files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
 import { saveSafetensors } from "../array/safetensors.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { treeFlatten, treeUnflatten } from "../base/tree.ts";
@@ -34,7 +35,7 @@ export function saveWeights(
   module: Module,
   path: string | URL | undefined,
   options: SaveWeightsOptions,
-): Promise<Uint8Array> {
+): Promise<OwnBytes> {
   const arrays = namedParameters(module);
   const extension = options.format ?? (path === undefined ? "safetensors" : extensionOf(path));
   const target = path === undefined ? {} : { path };

@@ -2,6 +2,7 @@
 import type { FileSource } from "../array/files.ts";
 import { fromTypedArray } from "../array/from-data.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
@@ -134,7 +135,7 @@ export abstract class Optimizer {
    * const bytes = await optimizer.saveState();
    * await new optim.Adam({ learningRate: 0 }).loadState(bytes).then(({ learningRate }) => learningRate.item()); // ≈ 0.1
    */
-  saveState(path?: string | URL): Promise<Uint8Array> {
+  saveState(path?: string | URL): Promise<OwnBytes> {
     return saveSafetensors(this.flatState(), path === undefined ? {} : { path });
   }
 

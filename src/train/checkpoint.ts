@@ -3,6 +3,7 @@ import type { FileSource } from "../array/files.ts";
 import { another } from "../array/from-data.ts";
 import { state as randomState } from "../array/random.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { FormatError } from "../base/errors.ts";
 import { isPlainObject, treeFlatten, treeUnflatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -52,7 +53,7 @@ export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimiz
  * The bytes of a checkpoint: a safetensors file whose metadata say in JSON where the training is. Written to `path` too, if
  * that is given.
  */
-export function saveCheckpoint(checkpoint: Checkpoint, path?: string | URL): Promise<Uint8Array> {
+export function saveCheckpoint(checkpoint: Checkpoint, path?: string | URL): Promise<OwnBytes> {
   const { arrays, position, lossSum } = checkpoint;
   const metadata = { format: "mlx-ts checkpoint", progress: JSON.stringify({ position, lossSum: String(lossSum) }) };
   return saveSafetensors(arrays, path === undefined ? { metadata } : { metadata, path });

@@ -5,6 +5,7 @@ import { residentIn } from "../array/several-devices.ts";
 import { WasmAllocation } from "../backends/wasm/allocation.ts";
 import type { BlockHandle } from "../backends/wasm/shared-arena.ts";
 import { type Dtype, dtypes } from "../base/dtype.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { elementsOf } from "../base/elements.ts";
 import { ArgumentError, DisposedError, MLXError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
@@ -22,7 +23,7 @@ export interface ArrayHandle {
   /** Where the elements lie in the shared memory; null if they travel along. */
   readonly block: BlockHandle | null;
   /** The elements, where memory is not shared and for arrays of less than 2 KiB. */
-  readonly bytes: Uint8Array<ArrayBuffer> | null;
+  readonly bytes: OwnBytes | null;
 }
 
 /** How handles are made. */

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { compileModule, engineFeatures } from "../../src/backends/wasm/engine-features.ts";
+import type { OwnBytes } from "../../src/base/elements.ts";
 
-function relaxedModule(): Uint8Array<ArrayBuffer> {
+function relaxedModule(): OwnBytes {
   const builder = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
   builder.addFunction("run", { params: ["i32"], results: [] }, (f) => {
     f.get(0, 0).memory("v128.load").get(0).memory("v128.load", 16).get(0).memory("v128.load", 32);

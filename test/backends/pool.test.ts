@@ -5,6 +5,7 @@ import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/ass
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import type { Crew, CrewHost } from "../../src/backends/wasm/pool.ts";
 import { KernelError, type KernelModule, type Phase, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import type { OwnBytes } from "../../src/base/elements.ts";
 import { MissingPart, Part } from "../../src/base/part.ts";
 import "../../src/backends/wasm/other-opcodes.ts";
 import "../../src/backends/wasm/pool-crew-part.ts";
@@ -26,7 +27,7 @@ function forItems(f: FunctionBuilder, body: (address: number) => void): void {
 }
 
 /** increment: item += 1; double: item *= 2; scaled: item = root(item); trap: traps at item 1000; threads: item = thread. */
-function testModule(arena: Arena): Uint8Array<ArrayBuffer> {
+function testModule(arena: Arena): OwnBytes {
   const builder = new ModuleBuilder(arena.memoryOptions);
   const add = (name: string, body: (f: FunctionBuilder, address: number) => void): void => {
     builder.addFunction(name, parameters, (f) => forItems(f, (address) => body(f, address)));

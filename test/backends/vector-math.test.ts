@@ -8,6 +8,7 @@ import {
   float64Math,
   type VectorEmitter,
 } from "../../src/backends/wasm/vector-math.ts";
+import type { OwnBytes } from "../../src/base/elements.ts";
 import { erf, erfinv } from "../../src/ir/special-functions.ts";
 
 const sampleCount = 1 << 17;
@@ -23,7 +24,7 @@ const results = new Float32Array(memory.buffer, base + 8 * sampleCount, sampleCo
 type Emit = (f: FunctionBuilder, x: number, y: number, relaxed: boolean) => number;
 
 /** Bytes of a module whose `run` applies `emit` to `first` (and `second`), four lanes at a time. */
-function moduleOf(emit: Emit, relaxed: boolean): Uint8Array<ArrayBuffer> {
+function moduleOf(emit: Emit, relaxed: boolean): OwnBytes {
   const module = new ModuleBuilder({ shared: false, minimumPages: pages, maximumPages: pages });
   module.addFunction("run", { params: [], results: [] }, (f) => {
     const at = f.local("i32");

@@ -1,5 +1,5 @@
 /** Writes WebAssembly modules byte by byte. Knows the binary format; knows nothing of arrays and kernels. */
-
+import type { OwnBytes } from "../../base/elements.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { type LaneOpName, type MemoryLaneOpName, type MemoryOpName, type OpName, opcodeOf } from "./opcodes.ts";
 
@@ -365,7 +365,7 @@ export class ModuleBuilder {
   }
 
   /** The module's bytes. */
-  build(): Uint8Array<ArrayBuffer> {
+  build(): OwnBytes {
     const out = new ByteWriter();
     out.append(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)); // "\0asm", version 1
     const section = (id: number, count: number, write: (content: ByteWriter) => void): void => {

@@ -1,4 +1,5 @@
 /** A growing byte array with the integer encodings of the WebAssembly binary format. */
+import type { OwnBytes } from "../../base/elements.ts";
 
 const encoder = new TextEncoder();
 
@@ -77,7 +78,7 @@ export class ByteWriter {
   }
 
   /** A copy of the bytes written so far. */
-  copy(): Uint8Array<ArrayBuffer> {
+  copy(): OwnBytes {
     return this.#bytes.slice(0, this.length);
   }
 }

@@ -1,5 +1,5 @@
 /** What the JavaScript engine can do, asked once and by trial, never by its version. Knows no kernel and no array. */
-
+import type { OwnBytes } from "../../base/elements.ts";
 import { ModuleBuilder } from "./assembler.ts";
 
 /** The answers of one probe. */
@@ -66,7 +66,7 @@ export function assumeEngine(known: Pick<EngineFeatures, "relaxedSimd" | "fusedM
 }
 
 /** The compiled module, with the engine flags of {@link engineFeatures} in force while it compiles. */
-export function compileModule(bytes: Uint8Array<ArrayBuffer>, options: CompileOptions = {}): WebAssembly.Module {
+export function compileModule(bytes: OwnBytes, options: CompileOptions = {}): WebAssembly.Module {
   const { flags } = engineFeatures();
   const wanted = [
     ...(flags.length > 0 ? [RELAXED_SIMD] : []),
@@ -193,7 +193,7 @@ function probeRelaxed(flags: readonly Flag[]): boolean | undefined {
   }
 }
 
-function compileWithFlags(bytes: Uint8Array<ArrayBuffer>, wanted: readonly Flag[]): WebAssembly.Module {
+function compileWithFlags(bytes: OwnBytes, wanted: readonly Flag[]): WebAssembly.Module {
   const usable = canSetFlags() ? wanted.filter(({ off }) => !isChosenByUser(off)) : [];
   if (usable.length === 0) return new WebAssembly.Module(bytes);
   // Flags belong to the process: between our setting them and the compilation another thread may set them back.

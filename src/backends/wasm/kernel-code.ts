@@ -1,6 +1,7 @@
 /** What compiling a kernel gives: a module, the phases to run, and the argument block that its functions read. */
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
+import type { OwnBytes } from "../../base/elements.ts";
 import type { Part } from "../../base/part.ts";
 import type { Expressions } from "../../ir/expr.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
@@ -38,7 +39,7 @@ export interface KernelTarget extends Target, MemoryOptions {
 
 /** A kernel's module with what is needed to run it. */
 export interface KernelCode {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: OwnBytes;
   readonly phases: readonly GemmPhase[];
   /** Bytes of scratch memory, at an address that is a multiple of 64. */
   readonly scratchBytes: number;
@@ -53,7 +54,7 @@ export interface KernelCode {
 export interface KernelLibrary {
   readonly name: string;
   readonly options: CompileOptions;
-  emit(target: Pick<Target, "relaxed"> & MemoryOptions): Uint8Array<ArrayBuffer>;
+  emit(target: Pick<Target, "relaxed"> & MemoryOptions): OwnBytes;
   /** What it imports from in turn. */
   readonly library?: KernelLibrary;
 }

@@ -3,7 +3,7 @@
  *
  * `createThread` and `startWorker` are turned to text and run in workers, so they refer to nothing outside themselves.
  */
-
+import type { OwnBytes } from "../../base/elements.ts";
 import type { PoolLayout } from "./pool-layout.ts";
 
 /** A function of a kernel: computes the items `begin` ≤ i < `end` of one chunk; `thread` selects scratch memory. */
@@ -20,7 +20,7 @@ export interface ThreadHost {
   /** Number of this thread, 0 for the one that owns the pool. */
   readonly thread: number;
   readonly imports: Readonly<Record<string, ImportedFunction>>;
-  compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module;
+  compile(bytes: OwnBytes): WebAssembly.Module;
   /** Asked now and then by a thread that waits long for others: whether one of them has died, so that the wait would never end. */
   isBroken?(): boolean;
 }

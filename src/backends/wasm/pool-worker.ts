@@ -1,5 +1,5 @@
 /** Starts the workers of a pool from text, so that no file and no URL has to be found at run time. */
-
+import type { OwnBytes } from "../../base/elements.ts";
 import { builtinModule, callMember, propertyOf } from "./engine-features.ts";
 import { type PoolLayout, poolLayout } from "./pool-layout.ts";
 import { createThread, type ImportedFunction, type PoolThread, type ThreadHost } from "./pool-thread.ts";
@@ -157,7 +157,7 @@ function runWorker(
   };
 
   const serve = (start: WorkerStart, post: (message: string) => void): void => {
-    const compile = (bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module => {
+    const compile = (bytes: OwnBytes): WebAssembly.Module => {
       try {
         return new WebAssembly.Module(bytes);
       } catch (error) {

@@ -1,5 +1,5 @@
 /** Runs kernels on several threads over one shared memory. Knows chunks and barriers, not what kernels compute. */
-
+import type { OwnBytes } from "../../base/elements.ts";
 import { ArgumentError, MLXError } from "../../base/errors.ts";
 import type { Part } from "../../base/part.ts";
 import type { Arena } from "./arena.ts";
@@ -59,7 +59,7 @@ export interface Phase {
 /** A kernel module, with what the pool knows of it. */
 export class RegisteredKernel implements KernelModule {
   readonly name: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: OwnBytes;
   readonly module: WebAssembly.Module;
   readonly library: RegisteredKernel | undefined;
   readonly slot: number;
@@ -74,7 +74,7 @@ export class RegisteredKernel implements KernelModule {
 
   constructor(
     name: string,
-    bytes: Uint8Array<ArrayBuffer>,
+    bytes: OwnBytes,
     place: { readonly slot: number; readonly version: number },
     options: CompileOptions & { readonly library: RegisteredKernel | undefined },
   ) {
@@ -194,7 +194,7 @@ export class WorkerPool {
    *
    * @throws {WebAssembly.CompileError} if it is not a valid module for this engine
    */
-  register(name: string, bytes: Uint8Array<ArrayBuffer>, options: KernelOptions = {}): KernelModule {
+  register(name: string, bytes: OwnBytes, options: KernelOptions = {}): KernelModule {
     const library = options.library === undefined ? undefined : this.#registered(options.library);
     const place = this.#freeSlots.pop() ?? { slot: this.#kernels.length, version: 1 };
     const kernel = new RegisteredKernel(name, bytes, place, { ...options, library });
