@@ -28,6 +28,10 @@ export interface Report {
   readonly lead: string;
   /** Sections as HTML, from `section`. */
   readonly sections: readonly string[];
+  /** HTML below the sections. */
+  readonly footer?: string;
+  /** What the page's own script reads, as JSON, from the element with the id "data". */
+  readonly data?: unknown;
 }
 
 /** What a report's page carries with it. */
@@ -38,7 +42,7 @@ export interface PageParts {
 }
 
 /** A report as the text of a page that needs nothing else. */
-export function pageOf({ title, lead, sections }: Report, { style, scripts }: PageParts): string {
+export function pageOf({ title, lead, sections, footer, data }: Report, { style, scripts }: PageParts): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -52,8 +56,14 @@ export function pageOf({ title, lead, sections }: Report, { style, scripts }: Pa
 <main>
 ${sections.join("\n")}
 </main>
-${scripts.map((script) => `<script>${script}</script>\n`).join("")}</html>
+${footer === undefined ? "" : `<footer>${footer}</footer>\n`}${data === undefined ? "" : dataElement(data)}${scripts.map((script) => `<script>${script}</script>\n`).join("")}</html>
 `;
+}
+
+function dataElement(data: unknown): string {
+  // No text in it can end the element.
+  const json = JSON.stringify(data).replaceAll("<", "\\u003c");
+  return `<script type="application/json" id="data">${json}</script>\n`;
 }
 
 /** A section of a report: its heading, and HTML below it. */

@@ -3,8 +3,8 @@ import { type ArticleResult, readings } from "./article.ts";
 import { sampleRate } from "./ecg/beats.ts";
 import type { HeartResult } from "./ecg/experiment.ts";
 import { alarmFactor } from "./sensors/alarm.ts";
-import type { DetectorResult, SensorResult } from "./sensors/experiment.ts";
-import { f1Of, falseAlarmsPerTenThousand, precisionOf, recallOf, runsOf } from "./sensors/metrics.ts";
+import type { SensorResult } from "./sensors/experiment.ts";
+import { figureNames, figuresOf, runsOf } from "./sensors/metrics.ts";
 
 /** The article's numbers. */
 export function describeArticle({ scaled, loss, gradient, scales }: ArticleResult): string {
@@ -17,25 +17,11 @@ export function describeArticle({ scaled, loss, gradient, scales }: ArticleResul
   ].join("\n");
 }
 
-/** The names of the columns of `detectorRow`. */
-export const detectorColumns: readonly string[] = ["precision", "recall", "F1", "events", "false alarms per 10,000"];
-
-/** A detector's figures, as text. */
-export function detectorRow({ counts }: DetectorResult): readonly string[] {
-  return [
-    precisionOf(counts).toFixed(3),
-    recallOf(counts).toFixed(3),
-    f1Of(counts).toFixed(3),
-    `${counts.eventsFound} of ${counts.events}`,
-    falseAlarmsPerTenThousand(counts).toFixed(1),
-  ];
-}
-
 /** A table of the detectors, and the alarms of the network in the test halves. */
 export function describeSensors({ detectors, motes }: SensorResult): string {
   const nameLength = Math.max(...detectors.map(({ name }) => name.length));
   const toLine = (name: string, cells: readonly string[]): string =>
-    `  ${name.padEnd(nameLength)}  ${cells.map((cell, c) => cell.padStart((detectorColumns[c] ?? "").length)).join("  ")}`;
+    `  ${name.padEnd(nameLength)}  ${cells.map((cell, c) => cell.padStart((figureNames[c] ?? "").length)).join("  ")}`;
   const alarms = motes.map(({ network, mote, flags }) => {
     const runs = runsOf(flags.subarray(mote.trainingLength)).length;
     const labelled = runsOf(mote.labels.subarray(mote.trainingLength)).length;
@@ -45,8 +31,8 @@ export function describeSensors({ detectors, motes }: SensorResult): string {
       : [`  ${where}: ${counted(runs, "alarm")}, ${counted(labelled, "labelled event")}`];
   });
   return [
-    toLine("", detectorColumns),
-    ...detectors.map((detector) => toLine(detector.name, detectorRow(detector))),
+    toLine("", figureNames),
+    ...detectors.map(({ name, counts }) => toLine(name, figuresOf(counts))),
     `  An error above ${alarmFactor} times the mote's median error in training is an alarm; labels set no threshold.`,
     ...alarms.flat(),
   ].join("\n");

@@ -1,14 +1,13 @@
-/** Writes the results as one HTML file that needs nothing else: styles, the plotting library and the data stand in it. */
-import { readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { reasonOf, UserError } from "../../common/command.ts";
+/** The results as one HTML file that needs nothing else. */
+import { type Report, section, table } from "../../common/html.ts";
+import * as report from "../../common/report.ts";
 import { type ArticleResult, readings } from "../article.ts";
 import { sampleRate } from "../ecg/beats.ts";
 import type { HeartResult } from "../ecg/experiment.ts";
 import { alarmFactor, averagedReadings } from "../sensors/alarm.ts";
 import type { MoteResult, SensorResult } from "../sensors/experiment.ts";
-import { runsOf } from "../sensors/metrics.ts";
-import { detectorColumns, detectorRow, toClock } from "../summary.ts";
+import { figureNames, figuresOf, runsOf } from "../sensors/metrics.ts";
+import { toClock } from "../summary.ts";
 
 /** All that the report tells. */
 export interface Results {
@@ -28,99 +27,71 @@ const drawnBeats = 12;
  * @throws {UserError} if the file system refuses
  */
 export async function writeReport(path: string, results: Results): Promise<void> {
-  const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), "utf8");
-  const resolve = createRequire(import.meta.url).resolve;
-  const [style, script, plotStyle, plotScript] = await Promise.all([
-    read("page.css"),
-    read("page.js"),
-    readFile(resolve("uplot/dist/uPlot.min.css"), "utf8"),
-    readFile(resolve("uplot/dist/uPlot.iife.min.js"), "utf8"),
-  ]);
-  try {
-    await writeFile(path, toPage(results, { style: plotStyle + style, script, plotScript }));
-  } catch (error) {
-    throw new UserError(`${path}: cannot be written (${reasonOf(error)}); choose another place with --report`);
-  }
+  const besides = (name: string): URL => new URL(name, import.meta.url);
+  await report.writeReport(path, reportOf(results), { style: besides("page.css"), script: besides("page.js") });
 }
 
-interface PageParts {
-  readonly style: string;
-  readonly script: string;
-  readonly plotScript: string;
-}
-
-/** The whole page as text. */
-function toPage(results: Results, { style, script, plotScript }: PageParts): string {
+function reportOf(results: Results): Report {
   const { article, sensors, heart, seconds } = results;
-  const last = article.scales.at(-1) ?? 0;
-  const abnormal = heart.beats.filter(({ isAbnormal }) => isAbnormal).length;
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Health monitor</title>
-<style>${style}</style>
-<header>
-  <h1>Health monitor</h1>
-  <p>Learned on mlx-ts from real recordings in ${seconds.toFixed(1)} seconds.</p>
-</header>
-<main>
-<section>
-  <h2>1. The article's numbers</h2>
-  <p>The readings ${readings.join(", ")} times the scale ${article.scales[0]} are ${article.scaled.join(", ")}.
-  Their mean shall be 1: the loss is <b>${article.loss}</b> and its gradient <b>${article.gradient}</b>.
-  After ${article.scales.length - 1} steps the scale is <b>${last.toFixed(6)}</b>, which is 1 / ${(1 / last).toFixed(3)}.</p>
-  <div class="plot" data-plot="scale"></div>
-</section>
-<section>
-  <h2>2. Sensor anomalies</h2>
-  <p>A network for each sensor network forecasts the next humidity and temperature of every mote. It learned from the first
-  half of each mote's readings, without the labelled ones, and is tested on the second half. An error above ${alarmFactor}
-  times the mote's median error in training is an alarm; labels set no threshold. Errors are taken singly, or as the mean over
-  ${averagedReadings} readings, a minute. Figures are pooled over all motes.</p>
-  ${detectorTable(sensors)}
-  <h3>Forecaster training</h3>
-  <div class="plot" data-plot="forecaster-losses"></div>
-  <h3>Second halves</h3>
-  <p class="legend"><span class="label-key">labelled event</span> <span class="alarm-key">alarm</span>
-  Drag across a plot to look closer, double-click to see all of it.</p>
-  <div class="grid wide">${sensors.motes.map((_, index) => `<div class="plot" data-plot="mote" data-index="${index}"></div>`).join("")}</div>
-</section>
-<section>
-  <h2>3. Abnormal heartbeats</h2>
-  <p>${heart.beats.length} beats. A convolutional autoencoder learned the half that are most alike; <b>${abnormal}</b> beats are
-  abnormal: redrawn with an error above ${heart.threshold.toFixed(3)} mV, three times the median of typical beats it had not
-  seen. Ventricular beats are wide; width played no part in training, and of the ${heart.wideCount} beats that rank first,
-  <b>${heart.wideAmongFirst}</b> are among the ${heart.wideCount} wide ones.</p>
-  <p class="legend"><span class="beat-key">beat</span> <span class="drawing-key">as redrawn</span>
-  <span class="alarm-key">abnormal</span></p>
-  <div class="plot" data-plot="recording"></div>
-  <h3>The ${drawnBeats} most abnormal beats</h3>
-  <div class="grid">${beatPlots("worst", Math.min(drawnBeats, heart.ranking.length))}</div>
-  <h3>Three typical beats</h3>
-  <div class="grid">${beatPlots("typical", Math.min(3, heart.ranking.length))}</div>
-  <h3>Errors of all beats</h3>
-  <div class="plot" data-plot="errors"></div>
-  <h3>Autoencoder training</h3>
-  <div class="plot" data-plot="autoencoder-losses"></div>
-</section>
-</main>
-<footer>Sensor data: Suthaharan et al. 2010, ODC-By 1.0 and CC BY 4.0. ECG: MIT-BIH Arrhythmia Database record 208, Moody and
-Mark 2001, PhysioNet, ODC-By 1.0. Plots: uPlot.</footer>
-<script type="application/json" id="data">${toJson(plotData(results))}</script>
-<script>${plotScript}</script>
-<script>${script}</script>
-</html>
-`;
+  return {
+    title: "Health monitor",
+    lead: `Learned on mlx-ts from real recordings in ${seconds.toFixed(1)} seconds.`,
+    sections: [articleSection(article), sensorSection(sensors), heartSection(heart)],
+    footer:
+      "Sensor data: Suthaharan et al. 2010, ODC-By 1.0 and CC BY 4.0. ECG: MIT-BIH Arrhythmia Database record 208, Moody and " +
+      "Mark 2001, PhysioNet, ODC-By 1.0. Plots: uPlot.",
+    data: plotData(results),
+  };
 }
 
-function detectorTable({ detectors }: SensorResult): string {
-  const head = ["", ...detectorColumns].map((name) => `<th>${name}</th>`).join("");
-  const rows = detectors.map((detector) => {
-    const cells = detectorRow(detector).map((cell) => `<td>${cell}</td>`);
-    return `<tr><th>${escapeHtml(detector.name)}</th>${cells.join("")}</tr>`;
-  });
-  return `<div class="figures"><table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
+function articleSection({ scales, scaled, loss, gradient }: ArticleResult): string {
+  const last = scales.at(-1) ?? 0;
+  return section(
+    "1. The article's numbers",
+    `<p>The readings ${readings.join(", ")} times the scale ${scales[0]} are ${scaled.join(", ")}.
+Their mean shall be 1: the loss is <b>${loss}</b> and its gradient <b>${gradient}</b>.
+After ${scales.length - 1} steps the scale is <b>${last.toFixed(6)}</b>, which is 1 / ${(1 / last).toFixed(3)}.</p>
+<div class="plot" data-plot="scale"></div>`,
+  );
+}
+
+function sensorSection({ detectors, motes }: SensorResult): string {
+  return section(
+    "2. Sensor anomalies",
+    `<p>A network for each sensor network forecasts the next humidity and temperature of every mote. It learned from the first
+half of each mote's readings, without the labelled ones, and is tested on the second half. An error above ${alarmFactor}
+times the mote's median error in training is an alarm; labels set no threshold. Errors are taken singly, or as the mean over
+${averagedReadings} readings, a minute. Figures are pooled over all motes.</p>`,
+    table([["", ...figureNames], ...detectors.map(({ name, counts }) => [name, ...figuresOf(counts)])]),
+    `<h3>Forecaster training</h3>
+<div class="plot" data-plot="forecaster-losses"></div>
+<h3>Second halves</h3>
+<p class="legend"><span class="label-key">labelled event</span> <span class="alarm-key">alarm</span>
+Drag across a plot to look closer, double-click to see all of it.</p>
+<div class="grid wide">${motes.map((_, index) => `<div class="plot" data-plot="mote" data-index="${index}"></div>`).join("")}</div>`,
+  );
+}
+
+function heartSection({ beats, threshold, ranking, wideCount, wideAmongFirst }: HeartResult): string {
+  const abnormal = beats.filter(({ isAbnormal }) => isAbnormal).length;
+  return section(
+    "3. Abnormal heartbeats",
+    `<p>${beats.length} beats. A convolutional autoencoder learned the half that are most alike; <b>${abnormal}</b> beats are
+abnormal: redrawn with an error above ${threshold.toFixed(3)} mV, three times the median of typical beats it had not
+seen. Ventricular beats are wide; width played no part in training, and of the ${wideCount} beats that rank first,
+<b>${wideAmongFirst}</b> are among the ${wideCount} wide ones.</p>
+<p class="legend"><span class="beat-key">beat</span> <span class="drawing-key">as redrawn</span>
+<span class="alarm-key">abnormal</span></p>
+<div class="plot" data-plot="recording"></div>
+<h3>The ${drawnBeats} most abnormal beats</h3>
+<div class="grid">${beatPlots("worst", Math.min(drawnBeats, ranking.length))}</div>
+<h3>Three typical beats</h3>
+<div class="grid">${beatPlots("typical", Math.min(3, ranking.length))}</div>
+<h3>Errors of all beats</h3>
+<div class="plot" data-plot="errors"></div>
+<h3>Autoencoder training</h3>
+<div class="plot" data-plot="autoencoder-losses"></div>`,
+  );
 }
 
 function beatPlots(kind: string, count: number): string {
@@ -171,13 +142,4 @@ function toMote({ network, mote, levels, flags }: MoteResult): unknown {
 
 function rounded(values: Iterable<number>, digits: number): readonly number[] {
   return Array.from(values, (value) => Number(value.toFixed(digits)));
-}
-
-/** JSON that may stand inside a script element: no text in it can end the element. */
-function toJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll("<", "\\u003c");
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

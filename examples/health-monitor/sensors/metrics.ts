@@ -84,6 +84,20 @@ export function falseAlarmsPerTenThousand({ falsePositives, trueNegatives }: Cou
   return 10_000 * ratio(falsePositives, falsePositives + trueNegatives);
 }
 
+/** The names of the figures of `figuresOf`. */
+export const figureNames: readonly string[] = ["precision", "recall", "F1", "events", "false alarms per 10,000"];
+
+/** How well alarms agree with labels, as text. */
+export function figuresOf(counts: Counts): readonly string[] {
+  return [
+    precisionOf(counts).toFixed(3),
+    recallOf(counts).toFixed(3),
+    f1Of(counts).toFixed(3),
+    `${counts.eventsFound} of ${counts.events}`,
+    falseAlarmsPerTenThousand(counts).toFixed(1),
+  ];
+}
+
 function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
 }

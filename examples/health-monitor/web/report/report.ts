@@ -2,16 +2,7 @@
 import { escapeHtml, pageOf, paragraph, section, table } from "../../../common/html.ts";
 import style from "../../../common/page.css?raw";
 import { flagLevels } from "../../sensors/alarm.ts";
-import {
-  type Counts,
-  countAgreement,
-  f1Of,
-  falseAlarmsPerTenThousand,
-  poolCounts,
-  precisionOf,
-  recallOf,
-  runsOf,
-} from "../../sensors/metrics.ts";
+import { type Counts, countAgreement, figureNames, figuresOf, poolCounts, runsOf } from "../../sensors/metrics.ts";
 import type { Alarm, AlarmTrack } from "../alarms.ts";
 import type { LearnedModel } from "../analysis/library.ts";
 import { formatClock } from "../playback.ts";
@@ -68,21 +59,11 @@ function agreementSections(source: Source, tracks: readonly AlarmTrack[]): reado
     return [countAgreement(flags, track.labels.subarray(track.trainingLength, track.length))];
   });
   if (labelled.length === 0) return [];
-  const counts = poolCounts(labelled);
   return [
     section(
       "Alarms and labels",
       paragraph("Readings after those that were learned from, all sensors together."),
-      table([
-        ["precision", "recall", "F1", "events found", "false alarms per 10,000"],
-        [
-          precisionOf(counts).toFixed(3),
-          recallOf(counts).toFixed(3),
-          f1Of(counts).toFixed(3),
-          `${counts.eventsFound} of ${counts.events}`,
-          falseAlarmsPerTenThousand(counts).toFixed(1),
-        ],
-      ]),
+      table([figureNames, figuresOf(poolCounts(labelled))]),
     ),
   ];
 }
