@@ -2,8 +2,8 @@
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import { beforeAll, expect, it } from "vitest";
-import { currentRuntime } from "../../src/array/device.ts";
 import { printKernel } from "../../src/ir/print.ts";
+import { kernelsOf } from "../setup/planned-kernels.ts";
 
 const x = mx.ones([4, 6]).add(0.5);
 const weight = mx.ones([6, 5]).add(0.5);
@@ -13,15 +13,14 @@ const [queries, keys, values] = [0, 1, 2].map((k) => mx.ones([2, 3, 4]).add(k + 
 beforeAll(() => mx.evaluate(x, weight, bias, queries, keys, values));
 
 /** The plan of `roots`, without the labels. */
-function kernelsOf(...roots: readonly mx.MLXArray[]): string {
-  return currentRuntime()
-    .plan(roots)
-    .steps.map(({ kernel }) => printKernel(kernel).replace(` ${kernel.label}`, ""))
+function printed(...roots: readonly mx.MLXArray[]): string {
+  return kernelsOf(roots)
+    .map((kernel) => printKernel(kernel).replace(` ${kernel.label}`, ""))
     .join("\n");
 }
 
 it("softmax: one loop per row with three passes", () => {
-  expect(kernelsOf(mx.softmax(x, -1))).toMatchInlineSnapshot(`
+  expect(printed(mx.softmax(x, -1))).toMatchInlineSnapshot(`
     "loop
       %0 → float32[24]
       %1: float32[24]
@@ -36,7 +35,7 @@ it("softmax: one loop per row with three passes", () => {
 });
 
 it("layerNorm: the mean, the variance and the result in one kernel", () => {
-  expect(kernelsOf(mx.fast.layerNorm(x))).toMatchInlineSnapshot(`
+  expect(printed(mx.fast.layerNorm(x))).toMatchInlineSnapshot(`
     "loop
       %0 → float32[24]
       %1: float32[24]
@@ -54,7 +53,7 @@ it("layerNorm: the mean, the variance and the result in one kernel", () => {
 });
 
 it("gelu(x @ w + b): bias and activation follow the product", () => {
-  expect(kernelsOf(nn.gelu(x.matmul(weight).add(bias)))).toMatchInlineSnapshot(`
+  expect(printed(nn.gelu(x.matmul(weight).add(bias)))).toMatchInlineSnapshot(`
     "contraction
       %0: float32[24]
       %1: float32[30]
@@ -72,7 +71,7 @@ it("gelu(x @ w + b): bias and activation follow the product", () => {
 });
 
 it("a sum over columns", () => {
-  expect(kernelsOf(x.sum(0))).toMatchInlineSnapshot(`
+  expect(printed(x.sum(0))).toMatchInlineSnapshot(`
     "loop
       %0 → float32[6]
       %1: float32[24]
@@ -86,7 +85,7 @@ it("a sum over columns", () => {
 it("attention by hand: two products and a softmax between them", () => {
   if (!queries || !keys || !values) throw new Error("attention needs three inputs");
   const scores = queries.matmul(keys.swapAxes(-1, -2)).mul(0.3);
-  expect(kernelsOf(mx.softmax(scores, -1).matmul(values))).toMatchInlineSnapshot(`
+  expect(printed(mx.softmax(scores, -1).matmul(values))).toMatchInlineSnapshot(`
     "contraction
       %0: float32[24]
       %1: float32[24]
@@ -121,7 +120,7 @@ it("attention by hand: two products and a softmax between them", () => {
 
 it("an update of plain gradient descent rides on the product that makes the gradient", () => {
   const gradient = mx.transpose(x).matmul(mx.ones([4, 5]).mul(mx.array(0.25)));
-  expect(kernelsOf(weight.sub(gradient.mul(0.1)))).toMatchInlineSnapshot(`
+  expect(printed(weight.sub(gradient.mul(0.1)))).toMatchInlineSnapshot(`
     "contraction
       %0: float32[24]
       %1 → float32[30]

@@ -2,15 +2,13 @@
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import { expect, it } from "vitest";
-import { currentRuntime } from "../../src/array/device.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
+import { kernelOf } from "../setup/planned-kernels.ts";
 
 /** The shaders that compute `root` from evaluated arrays, with the workgroups that run them. */
 function shadersOf(root: mx.MLXArray): string {
-  const [step] = currentRuntime().plan([root]).steps;
-  if (step?.kernel.kind !== "loop") throw new Error("a loop is planned");
-  return emitLoops(step.kernel, floorTarget)
+  return emitLoops(kernelOf("loop", root), floorTarget)
     .dispatches.map(({ wgsl, workgroups }) => `// ${workgroups.join(" × ")} workgroups\n${wgsl}`)
     .join("\n");
 }

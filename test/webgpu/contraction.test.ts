@@ -2,12 +2,11 @@
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import { describe, expect, it, vi } from "vitest";
-import { currentRuntime } from "../../src/array/device.ts";
 import { emitContraction } from "../../src/backends/webgpu/contraction-kernel.ts";
 import type { ContractionSchedule } from "../../src/backends/webgpu/contraction-schedule.ts";
 import { contractionSchedule, printSchedule } from "../../src/backends/webgpu/contraction-schedule.ts";
-import type { ContractionKernel } from "../../src/ir/kernel.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
+import { given, kernelOf } from "../setup/planned-kernels.ts";
 import type { Comparison } from "./compare-kernel.ts";
 import { compareKernel } from "./compare-kernel.ts";
 
@@ -30,30 +29,13 @@ const small = {
 const medium = { ...small, rows: 64, columns: 64, threadRows: 8, threadColumns: 8, teams: 1 } as const;
 const large = { ...medium, rows: 128, columns: 128, depth: 8, stages: 2 } as const;
 
-/** An evaluated array of this shape; kernels only see its shape and dtype. */
-async function given(shape: readonly number[], dtype: mx.Dtype = "float32"): Promise<mx.MLXArray> {
-  const array = mx.ones(shape, dtype);
-  await mx.evaluate(array);
-  return array;
-}
-
-/** The one product among the kernels of `roots`. */
-function productOf(...roots: readonly mx.MLXArray[]): ContractionKernel {
-  const products = currentRuntime()
-    .plan(roots)
-    .steps.flatMap(({ kernel }) => (kernel.kind === "contraction" ? [kernel] : []));
-  const [kernel] = products;
-  if (!kernel || products.length > 1) throw new Error(`there are ${products.length} products`);
-  return kernel;
-}
-
 /** Compares the product that `roots` need, computed by `schedule`, with the interpreter. */
 async function check(
   roots: mx.MLXArray | readonly mx.MLXArray[],
   schedule: ContractionSchedule = small,
   options: Comparison = {},
 ): Promise<void> {
-  const kernel = productOf(...[roots].flat());
+  const kernel = kernelOf("contraction", ...[roots].flat());
   await compareKernel(kernel, (_, target) => emitContraction(kernel, target, schedule), {
     targets: [floorTarget],
     ...options,
@@ -136,7 +118,7 @@ describe("the schedule", () => {
   const chosen = async (m: number, n: number, k: number): Promise<string> => {
     const a = mx.broadcastTo(await given([1, 1]), [m, k]);
     const b = mx.broadcastTo(await given([1, 1]), [k, n]);
-    return printSchedule(contractionSchedule(productOf(a.matmul(b)), floorTarget));
+    return printSchedule(contractionSchedule(kernelOf("contraction", a.matmul(b)), floorTarget));
   };
 
   it("suits the size of the product", async () => {

@@ -2,7 +2,6 @@
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import { describe, expect, it } from "vitest";
-import { currentRuntime } from "../../src/array/device.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
 import type { Tuning } from "../../src/backends/webgpu/loop-shape.ts";
 import { defaultTuning, softwareTuning } from "../../src/backends/webgpu/loop-shape.ts";
@@ -11,6 +10,7 @@ import { DeviceError } from "../../src/base/errors.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
+import { kernelsOf } from "../setup/planned-kernels.ts";
 import { compare } from "./compare-loops.ts";
 
 /** Arrays that plans take for data; none of them is computed. */
@@ -22,14 +22,11 @@ const data = (shape: readonly number[], dtype: Dtype = "float32"): mx.MLXArray =
 let inputs: mx.MLXArray[] = [];
 
 /** The loop kernels that compute `build()`. */
-async function kernelsOf(build: () => mx.MLXArray | readonly mx.MLXArray[]): Promise<LoopKernel[]> {
+async function loopsOf(build: () => mx.MLXArray | readonly mx.MLXArray[]): Promise<LoopKernel[]> {
   inputs = [];
   const roots = [build()].flat();
   await mx.evaluate(...inputs);
-  return currentRuntime()
-    .plan(roots)
-    .steps.map(({ kernel }) => kernel)
-    .filter((kernel) => kernel.kind === "loop");
+  return kernelsOf(roots).filter((kernel) => kernel.kind === "loop");
 }
 
 const cases: Readonly<Record<string, () => mx.MLXArray | readonly mx.MLXArray[]>> = {
@@ -101,7 +98,7 @@ const cases: Readonly<Record<string, () => mx.MLXArray | readonly mx.MLXArray[]>
 describe("on this device", () => {
   it.each(Object.entries(cases))("%s", async (_, build) => {
     const { target } = await testDevice();
-    for (const kernel of await kernelsOf(build)) await compare(kernel, target);
+    for (const kernel of await loopsOf(build)) await compare(kernel, target);
   });
 });
 
@@ -111,7 +108,7 @@ describe("on the least that a device offers", () => {
     async (name) => {
       const build = cases[name];
       if (!build) throw new Error(`no case ${name}`);
-      for (const kernel of await kernelsOf(build)) await compare(kernel, floorTarget);
+      for (const kernel of await loopsOf(build)) await compare(kernel, floorTarget);
     },
   );
 });
@@ -122,7 +119,7 @@ describe("in slices and rounds, as large kernels run", () => {
 
   it.each(Object.entries(cases).filter(([name]) => !name.startsWith("a chain")))("%s", async (_, build) => {
     const { target } = await testDevice();
-    for (const kernel of await kernelsOf(build)) await compare(kernel, target, small);
+    for (const kernel of await loopsOf(build)) await compare(kernel, target, small);
   });
 });
 
@@ -140,11 +137,11 @@ describe("as drivers without hardware run them", () => {
     const build = cases[name];
     if (!build) throw new Error(`no case ${name}`);
     const { target } = await testDevice();
-    for (const kernel of await kernelsOf(build)) await compare(kernel, target, softwareTuning);
+    for (const kernel of await loopsOf(build)) await compare(kernel, target, softwareTuning);
   });
 
   it("each point has one thread, and nobody waits for another, where there are some dozens of them", async () => {
-    for (const kernel of await kernelsOf(() => mx.softmax(data([100, 50]), -1).sum(0))) {
+    for (const kernel of await loopsOf(() => mx.softmax(data([100, 50]), -1).sum(0))) {
       const { dispatches } = emitLoops(kernel, { ...floorTarget, isSoftware: true });
       for (const { wgsl } of dispatches) expect(wgsl).not.toContain("Barrier");
     }
@@ -159,13 +156,13 @@ describe("limits of a device", () => {
   ] as const)("a buffer of %s larger than a binding is bound in windows", async (dtype, size, bindingBytes) => {
     const { target } = await testDevice();
     const build = (): mx.MLXArray => data([size], dtype).mul(2);
-    for (const kernel of await kernelsOf(build)) await compare(kernel, { ...target, bindingBytes, storageBuffers: 8 });
-    for (const kernel of await kernelsOf(() => mx.flip(data([size], dtype), 0).mul(2)))
+    for (const kernel of await loopsOf(build)) await compare(kernel, { ...target, bindingBytes, storageBuffers: 8 });
+    for (const kernel of await loopsOf(() => mx.flip(data([size], dtype), 0).mul(2)))
       await compare(kernel, { ...target, bindingBytes, storageBuffers: 8 });
   });
 
   it("more windows than bindings are a DeviceError that says so", async () => {
-    const [kernel] = await kernelsOf(() => data([1_003]).mul(2));
+    const [kernel] = await loopsOf(() => data([1_003]).mul(2));
     const tooMany = (): unknown => kernel && emitLoops(kernel, { ...floorTarget, bindingBytes: 512 });
     expect(tooMany).toThrow(DeviceError);
     expect(tooMany).toThrow(/binds 16 buffers or parts of large ones, and this device at most 8/);
@@ -175,12 +172,12 @@ describe("limits of a device", () => {
     const { target } = await testDevice();
     const tuning = { ...defaultTuning, threads: 16 };
     for (const build of [() => data([5_000]).mul(2), () => data([100, 33]).sum(-1), () => data([3_000]).sum()])
-      for (const kernel of await kernelsOf(build)) await compare(kernel, { ...target, workgroupsPerAxis: 7 }, tuning);
+      for (const kernel of await loopsOf(build)) await compare(kernel, { ...target, workgroupsPerAxis: 7 }, tuning);
   });
 
   it("a kernel without a binding to spare for scratch memory runs in one dispatch", async () => {
     const { target } = await testDevice();
-    const [kernel] = await kernelsOf(() => mx.softmax(data([200_000])));
+    const [kernel] = await loopsOf(() => mx.softmax(data([200_000])));
     if (!kernel) throw new Error("there is a kernel");
     expect(emitLoops(kernel, floorTarget).dispatches).toHaveLength(3);
     expect(await compare(kernel, { ...target, storageBuffers: 2 })).toBe(1);
@@ -188,14 +185,14 @@ describe("limits of a device", () => {
 
   it("a sum over nothing is 0", async () => {
     const { target } = await testDevice();
-    for (const kernel of await kernelsOf(() => data([0, 5]).sum(0).add(1))) await compare(kernel, target);
+    for (const kernel of await loopsOf(() => data([0, 5]).sum(0).add(1))) await compare(kernel, target);
   });
 });
 
 describe("few dispatches", () => {
   const dispatches = async (build: () => mx.MLXArray): Promise<number> => {
     let count = 0;
-    for (const kernel of await kernelsOf(build)) count += emitLoops(kernel, floorTarget).dispatches.length;
+    for (const kernel of await loopsOf(build)) count += emitLoops(kernel, floorTarget).dispatches.length;
     return count;
   };
 

@@ -4,13 +4,13 @@
  */
 import * as mx from "mlx-ts";
 import { expect, it, vi } from "vitest";
-import { currentRuntime } from "../../src/array/device.ts";
 import { emitContraction } from "../../src/backends/webgpu/contraction-kernel.ts";
 import { contractionSchedule } from "../../src/backends/webgpu/contraction-schedule.ts";
 import type { GpuKernelCode, GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import type { ContractionKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
+import { given, kernelOf } from "../setup/planned-kernels.ts";
 import { compareKernel } from "./compare-kernel.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -94,20 +94,7 @@ function codeOf(kernel: ContractionKernel, slices: number): GpuKernelCode {
   return { ...code, dispatches: code.dispatches.map((dispatch) => ({ ...dispatch, wgsl: emulated(dispatch.wgsl) })) };
 }
 
-async function half(shape: readonly number[]): Promise<mx.MLXArray> {
-  const array = mx.ones(shape, "float16");
-  await mx.evaluate(array);
-  return array;
-}
-
-function productOf(root: mx.MLXArray): ContractionKernel {
-  const kernel = currentRuntime()
-    .plan([root])
-    .steps.map((step) => step.kernel)
-    .find(({ kind }) => kind === "contraction");
-  if (kernel?.kind !== "contraction") throw new Error("there is a product");
-  return kernel;
-}
+const half = (shape: readonly number[]): Promise<mx.MLXArray> => given(shape, "float16");
 
 interface Case {
   readonly name: string;
@@ -133,7 +120,7 @@ for (const { name, slices, build } of cases) {
   it(`operands ${name}`, async (context) => {
     const { target } = await testDevice();
     context.skip(!target.hasF16, "the driver has no 16-bit floats");
-    const kernel = productOf(await build());
+    const kernel = kernelOf("contraction", await build());
     await compareKernel(kernel, () => codeOf(kernel, slices), { targets: [matrixTarget] });
   });
 }
@@ -144,7 +131,7 @@ it("products are what the interpreter gives, on a device that has matrix operati
   const [left, right] = [await half([150, 100]), await half([100, 202])];
   const [tall, wide] = [await half([136, 264]), await half([130, 136])];
   for (const root of [left.matmul(right), mx.exp(tall.T).matmul(wide.T).add(1)]) {
-    const kernel = productOf(root);
+    const kernel = kernelOf("contraction", root);
     expect(contractionSchedule(kernel, target).kind).toBe("matrix");
     const emit = (): GpuKernelCode => emitContraction(kernel, target);
     await compareKernel(kernel, emit, { targets: [target], tolerance: 2 ** -10 });
@@ -156,13 +143,13 @@ it("products are what the interpreter gives, on a device that has matrix operati
 
 it("the schedule takes matrix operations where both operands are halves, and only there", async () => {
   const [a, b] = [await half([128, 128]), await half([128, 128])];
-  expect(contractionSchedule(productOf(a.matmul(b)), matrixTarget).kind).toBe("matrix");
-  expect(contractionSchedule(productOf(a.matmul(b)), floorTarget).kind).toBe("tile");
-  const large = productOf((await half([2048, 64])).matmul(await half([64, 2048])));
+  expect(contractionSchedule(kernelOf("contraction", a.matmul(b)), matrixTarget).kind).toBe("matrix");
+  expect(contractionSchedule(kernelOf("contraction", a.matmul(b)), floorTarget).kind).toBe("tile");
+  const large = kernelOf("contraction", (await half([2048, 64])).matmul(await half([64, 2048])));
   const roomy = { ...matrixTarget, workgroupBytes: 48 * 1024 };
   expect(contractionSchedule(large, matrixTarget)).toEqual({ kind: "matrix", columns: 128, slices: 1 });
   expect(contractionSchedule(large, roomy)).toEqual({ kind: "matrix", columns: 256, slices: 1 });
   const wide = mx.ones([128, 128]);
   await mx.evaluate(wide);
-  expect(contractionSchedule(productOf(wide.matmul(wide.add(1))), matrixTarget).kind).toBe("tile");
+  expect(contractionSchedule(kernelOf("contraction", wide.matmul(wide.add(1))), matrixTarget).kind).toBe("tile");
 });

@@ -1,7 +1,6 @@
 /** Routines on the GPU against their definitions on the CPU: short rows and long ones, every dtype, special values. */
 import * as mx from "mlx-ts";
 import { describe, expect, it, vi } from "vitest";
-import { currentRuntime } from "../../src/array/device.ts";
 import { emitRoutine } from "../../src/backends/webgpu/routine-kernel.ts";
 import type { Dtype, TypedArray } from "../../src/base/dtype.ts";
 import { isFloating } from "../../src/base/dtype.ts";
@@ -9,6 +8,7 @@ import { elementsOf, readElement, writeElement } from "../../src/base/elements.t
 import type { RoutineKernel } from "../../src/ir/kernel.ts";
 import { scatterInto } from "../../src/primitives/scatter.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
+import { given, kernelsOf } from "../setup/planned-kernels.ts";
 import { compareKernel, drawn } from "./compare-kernel.ts";
 
 // Software drivers compile slowly, and more so on a busy machine.
@@ -27,17 +27,9 @@ const gpuDtypes: readonly Dtype[] = [
   "float32",
 ];
 
-async function given(shape: readonly number[], dtype: Dtype = "float32"): Promise<mx.MLXArray> {
-  const array = mx.ones(shape, dtype);
-  await mx.evaluate(array);
-  return array;
-}
-
 /** The routines among the kernels of `root`. */
 function routinesOf(root: mx.MLXArray): RoutineKernel[] {
-  return currentRuntime()
-    .plan([root])
-    .steps.flatMap(({ kernel }) => (kernel.kind === "routine" ? [kernel] : []));
+  return kernelsOf([root]).filter((kernel) => kernel.kind === "routine");
 }
 
 /** Compares the one routine that `root` needs, its inputs given by slot or drawn. */

@@ -1,7 +1,7 @@
 /** What threads of a subgroup find is joined by exchanging registers, on devices where neighbouring threads share one. */
 import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
-import { currentRuntime, setGpu } from "../../src/array/device.ts";
+import { setGpu } from "../../src/array/device.ts";
 import { adoptDevice, openDevice } from "../../src/backends/webgpu/adapter.ts";
 import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
@@ -9,16 +9,13 @@ import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
+import { given, kernelOf, kernelsOf } from "../setup/planned-kernels.ts";
 import { changedDevice } from "./changed-device.ts";
 import { compare } from "./compare-loops.ts";
 
 /** The kernel that computes `build` of an array of this shape. */
-async function kernelOf(shape: readonly number[], build: (x: mx.MLXArray) => mx.MLXArray): Promise<LoopKernel> {
-  const x = mx.ones(shape).add(1);
-  await mx.evaluate(x);
-  const [step] = currentRuntime().plan([build(x)]).steps;
-  if (step?.kernel.kind !== "loop") throw new Error("a loop is planned");
-  return step.kernel;
+async function loopOf(shape: readonly number[], build: (x: mx.MLXArray) => mx.MLXArray): Promise<LoopKernel> {
+  return kernelOf("loop", build(await given(shape)));
 }
 
 const wide: GpuTarget = { ...floorTarget, subgroups: { min: 32, max: 32 } };
@@ -29,19 +26,19 @@ const barriersOf = (kernel: LoopKernel, target: GpuTarget): number[] =>
 
 describe("barriers", () => {
   it("a row that a subgroup has to itself needs none, a row of a workgroup three", async () => {
-    const short = await kernelOf([64, 512], (x) => x.sum(-1));
+    const short = await loopOf([64, 512], (x) => x.sum(-1));
     expect([barriersOf(short, floorTarget), barriersOf(short, wide)]).toEqual([[5], [0]]);
-    const long = await kernelOf([64, 4096], (x) => x.sum(-1));
+    const long = await loopOf([64, 4096], (x) => x.sum(-1));
     expect([barriersOf(long, floorTarget), barriersOf(long, wide)]).toEqual([[6], [3]]);
   });
 
   it("where columns lie side by side, threads of a subgroup join as far as they share a column", async () => {
-    const columns = await kernelOf([4096, 8], (x) => x.max(0));
+    const columns = await loopOf([4096, 8], (x) => x.max(0));
     expect([barriersOf(columns, floorTarget), barriersOf(columns, wide)]).toEqual([[6], [3]]);
   });
 
   it("without subgroups there is nothing of them in a shader", async () => {
-    const kernel = await kernelOf([64, 4096], (x) => x.sum(-1));
+    const kernel = await loopOf([64, 4096], (x) => x.sum(-1));
     expect(emitLoops(kernel, floorTarget).dispatches[0]?.wgsl).not.toContain("subgroup");
   });
 });
@@ -67,9 +64,10 @@ describe("every share of a subgroup gives what the definition gives", () => {
   it.each(Object.entries(reductions))("%s", async (_, [shape, build]) => {
     const { target } = await testDevice();
     const { min = 1, max = 1 } = target.subgroups ?? {};
-    const kernel = await kernelOf(shape, build);
-    for (let size = 1; size <= min; size *= 2)
-      await compare(kernel, { ...target, subgroups: size === 1 ? null : { min: size, max } });
+    const kernels = kernelsOf([build(await given(shape))]).filter((kernel) => kernel.kind === "loop");
+    for (const kernel of kernels)
+      for (let size = 1; size <= min; size *= 2)
+        await compare(kernel, { ...target, subgroups: size === 1 ? null : { min: size, max } });
   });
 });
 
