@@ -9,12 +9,11 @@ export interface Grid {
   readonly place: string;
 }
 
-/** Lays `count` workgroups out and names the place of each; workgroups beyond the last one return at once. */
-export function gridOf(shader: Shader, target: GpuTarget, count: number): Grid {
-  const columns = Math.min(count, target.workgroupsPerAxis);
-  const rows = Math.ceil(count / columns);
-  if (rows === 1) return { workgroups: [columns, 1, 1], place: shader.let("place", "i32(workgroup.x)") };
-  const place = shader.let("place", `i32(workgroup.y * ${columns}u + workgroup.x)`);
+/** Lays `count` workgroups out and calls the place of each `name`; workgroups beyond the last one return at once. */
+export function gridOf(shader: Shader, target: GpuTarget, count: number, name = "place"): Grid {
+  const rows = Math.max(1, Math.ceil(count / target.workgroupsPerAxis));
+  const columns = Math.max(1, Math.ceil(count / rows));
+  const place = shader.let(name, rows === 1 ? "i32(workgroup.x)" : `i32(workgroup.y * ${columns}u + workgroup.x)`);
   if (rows * columns > count) shader.block(`if (${place} >= ${count})`, () => shader.line("return;"));
   return { workgroups: [columns, rows, 1], place };
 }

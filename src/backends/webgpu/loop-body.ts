@@ -96,7 +96,7 @@ export class BodyEmitter {
     const reducers = emitter.reducers(loop);
     const lane = spelling.lane ?? share.lane;
     const lanes = lanesOf(lane);
-    const totals = emitter.variables(reducers, lanes);
+    const totals = reducers.map((reducer) => reducer.variables(lanes));
     const isLight = loop.children.length === 0 && workOfRound(loop) * roundsAtATime <= textLimit / 8;
     const atATime = isLight ? roundsAtATime : 1;
     const isBlocked = steps > 2 * sumBlock * stride && reducers.some(({ isRounded }) => isRounded);
@@ -117,7 +117,7 @@ export class BodyEmitter {
         begin = Math.floor(steps / blockSteps) * blockSteps;
         const block = this.#em.shader.name("block");
         this.#em.block(`for (var ${block} = 0; ${block} < ${begin}; ${block} += ${blockSteps})`, () => {
-          const parts = emitter.variables(reducers, lanes);
+          const parts = reducers.map((reducer) => reducer.variables(lanes));
           run(`${block} + ${first}`, `${block} + ${blockSteps}`, atATime, parts);
           emitter.merge(reducers, totals, parts, lanes);
         });
@@ -153,7 +153,7 @@ export class BodyEmitter {
       emitter.prepare(round);
       done.push(round);
     }
-    emitter.assign(targets, states);
+    emitter.assign(reducers, targets, states);
     for (const round of done) emitter.store(round, [share.inside]);
   }
 
@@ -164,13 +164,13 @@ export class BodyEmitter {
     const lanes = lanesOf(lane);
     const reducers = emitter.reducers(loop);
     const round = emitter.round(loop, new Map());
-    const totals = emitter.variables(reducers, lanes);
+    const totals = reducers.map((reducer) => reducer.variables(lanes));
     const points = loop.axes.reduce((product, { length }) => product * length, 1);
     const isBlocked = points > 2 * sumBlock && reducers.some(({ isRounded }) => isRounded);
     em.hoist(expressionsIn(loop));
     const point = (targets: readonly State[]): void => {
       for (const child of loop.children) this.#within(child, share, lane);
-      emitter.assign(targets, emitter.take(round, reducers, targets, lanes, null));
+      emitter.assign(reducers, targets, emitter.take(round, reducers, targets, lanes, null));
       emitter.store(round, [share.inside]);
     };
     const nest = (axes: readonly Axis[]): void => {
@@ -192,7 +192,7 @@ export class BodyEmitter {
       }
       const block = em.shader.name("block");
       em.block(`for (var ${block} = 0; ${block} < ${axis.length}; ${block} += ${sumBlock})`, () => {
-        const parts = emitter.variables(reducers, lanes);
+        const parts = reducers.map((reducer) => reducer.variables(lanes));
         count(block, `min(${block} + ${sumBlock}, ${axis.length})`, () => point(parts));
         emitter.merge(reducers, totals, parts, lanes);
       });

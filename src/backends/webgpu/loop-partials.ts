@@ -93,11 +93,7 @@ export class PartialsEmitter {
   #sum(reducer: Reducer, place: PartialsPlace, position: string, team: Team, lanes: Lanes): State {
     const shader = this.#shader;
     const buffer = this.#memory.scratch(0, "u32", false);
-    const names = reducer.identity(lanes).map((text) => {
-      const name = shader.name("a");
-      shader.line(`var ${name} = ${text};`);
-      return name;
-    });
+    const found = reducer.variables(lanes);
     shader.block(`for (var s = ${team.member}; s < ${place.slices}; s += ${team.size})`, () => {
       const other = reducer.parts.map((part, p) => {
         const base = shader.let("at", `${place.offsets[p]} + s * ${place.points} + ${position} * ${lanes}`);
@@ -105,11 +101,9 @@ export class PartialsEmitter {
         const words = [0, 1, 2, 3].map((lane) => `${buffer}[${base} + ${lane}]`);
         return shader.let("s", fromWords(`vec4u(${words.join(", ")})`, part, 4));
       });
-      reducer.combine(names, other, lanes).forEach((text, part) => {
-        shader.line(`${names[part]} = ${text};`);
-      });
+      reducer.assign(found, reducer.combine(found, other, lanes));
     });
-    return names.map((name) => shader.let("s", name));
+    return found.map((name) => shader.let("s", name));
   }
 }
 

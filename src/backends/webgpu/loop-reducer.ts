@@ -53,6 +53,22 @@ export class Reducer {
     });
   }
 
+  /** Variables that hold a state, before any element. */
+  variables(lanes: Lanes): State {
+    return this.identity(lanes).map((text, part) => {
+      const name = this.#shader.name("a");
+      this.#shader.line(`var ${name}: ${typeName(this.parts[part] ?? "f32", lanes)} = ${text};`);
+      return name;
+    });
+  }
+
+  /** Sets variables to a state. */
+  assign(variables: State, state: State): void {
+    state.forEach((text, part) => {
+      this.#shader.line(`${variables[part]} = ${text};`);
+    });
+  }
+
   #identity(): State {
     // A key below all others, and a position behind all others.
     if (this.isPosition) return ["i32(-2147483648)", "2147483647i"];

@@ -7,7 +7,6 @@ import { Reducer, requireReduction } from "./loop-reducer.ts";
 import type { Spelling } from "./loop-spelling.ts";
 import type { WgslEmitter } from "./wgsl-expression.ts";
 import type { Lanes } from "./wgsl-types.ts";
-import { typeName } from "./wgsl-types.ts";
 
 /** A loop at one of its steps, or a loop that runs within a thread at any of its points. */
 export interface Round {
@@ -96,33 +95,17 @@ export class RoundEmitter {
     else this.#em.block(`if (${needed.join(" && ")})`, store);
   }
 
-  /** Variables that hold states, before any element. */
-  variables(reducers: readonly Reducer[], lanes: Lanes): State[] {
-    const { shader } = this.#em;
-    return reducers.map((reducer) =>
-      reducer.identity(lanes).map((text, part) => {
-        const name = shader.name("a");
-        shader.line(`var ${name}: ${typeName(reducer.parts[part] ?? "f32", lanes)} = ${text};`);
-        return name;
-      }),
-    );
-  }
-
-  /** Sets variables. */
-  assign(targets: readonly State[], states: readonly State[]): void {
-    states.forEach((state, k) => {
-      state.forEach((text, part) => {
-        this.#em.shader.line(`${targets[k]?.[part]} = ${text};`);
-      });
+  /** Sets the variables of each reducer. */
+  assign(reducers: readonly Reducer[], targets: readonly State[], states: readonly State[]): void {
+    reducers.forEach((reducer, k) => {
+      reducer.assign(targets[k] ?? [], states[k] ?? []);
     });
   }
 
   /** Adds the states of one set of variables to those of another. */
   merge(reducers: readonly Reducer[], targets: readonly State[], parts: readonly State[], lanes: Lanes): void {
-    this.assign(
-      targets,
-      reducers.map((reducer, k) => reducer.combine(targets[k] ?? [], parts[k] ?? [], lanes)),
-    );
+    const merged = reducers.map((reducer, k) => reducer.combine(targets[k] ?? [], parts[k] ?? [], lanes));
+    this.assign(reducers, targets, merged);
   }
 
   /** The reducers of a loop. */

@@ -3,6 +3,7 @@ import { expressionsIn } from "../../compiler/loop-nest.ts";
 import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
 import { argOf } from "../../ir/expr.ts";
 import type { Store } from "../../ir/kernel.ts";
+import { gridOf } from "./grid.ts";
 import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
 import type { Found } from "./loop-body.ts";
 import { areWrittenOut, BodyEmitter } from "./loop-body.ts";
@@ -61,12 +62,7 @@ class StageEmitter {
   emit(): GpuDispatch {
     const { points, perGroup, repeats, slices, groups, reduces, needs } = this.#stage;
     const shader = this.#shader;
-    const count = groups * slices;
-    const grid = gridOf(count, this.#context.target.workgroupsPerAxis);
-    const group = shader.let(
-      "group",
-      grid[1] === 1 ? "i32(workgroup.x)" : `i32(workgroup.x + workgroup.y * ${grid[0]}u)`,
-    );
+    const { workgroups, place: group } = gridOf(shader, this.#context.target, groups * slices, "group");
     const slice = slices === 1 ? "0" : shader.let("slice", `${group} % ${slices}`);
     const tile = slices === 1 ? group : shader.let("tile", `${group} / ${slices}`);
     const { local, member } = this.#places();
@@ -77,12 +73,12 @@ class StageEmitter {
       1,
     );
     const tiles = Math.ceil(points.steps / perGroup);
-    const isExact = grid[0] * grid[1] === count && groups * perGroup * repeats === points.steps;
+    const isExact = groups * perGroup * repeats === points.steps;
     if (repeats > 1) this.#repeated(tile, isExact);
     else if (reduces.length === 0) this.#tile(tile, local, member, slice, isExact);
     else this.#rounds(tiles, tile, local, member, isExact);
     const bindings = this.#memory.bindings();
-    return { wgsl: shader.build(this.#threads), bindings, workgroups: grid };
+    return { wgsl: shader.build(this.#threads), bindings, workgroups };
   }
 
   /** Which point of the workgroup's tile a thread has, and which member of its team it is. */
@@ -163,40 +159,31 @@ class StageEmitter {
 
   /** The points of a workgroup round by round, with reductions over all of them. */
   #rounds(tiles: number, tile: string, local: string, member: string, isExact: boolean): void {
-    const { points, perGroup, groups, reduces, team, published } = this.#stage;
+    const { points, perGroup, groups, reduces, published } = this.#stage;
     const shader = this.#shader;
     const lanes = this.#lanes;
     const reducers = reduces.map((reduce) => new Reducer(shader, reduce));
-    const totals = reducers.map((reducer) =>
-      reducer.identity(lanes).map((text, part) => {
-        const name = shader.name("a");
-        shader.line(`var ${name} = ${text};`);
-        return { name, part };
-      }),
-    );
+    const totals = reducers.map((reducer) => reducer.variables(lanes));
     this.#em.block(`for (var tile = ${tile}; tile < ${tiles}; tile += ${groups})`, () => {
       const position = shader.let("point", `tile * ${perGroup} + ${local}`);
       const inside = isExact ? null : shader.let("inside", `${position} < ${points.steps}`);
       const point = isExact ? position : shader.let("point", `min(${position}, ${points.steps - 1})`);
       this.#point(point, member, "0", inside);
-      const isMine = [...(inside ? [inside] : []), ...(team === 1 ? [] : [`${member} == 0`])].join(" && ");
-      this.#em.block(isMine === "" ? "" : `if (${isMine})`, () => {
+      this.#em.block(this.#byOne(member, inside), () => {
         this.#withPointLanes(() => {
           reducers.forEach((reducer, k) => {
             const change = this.#atPoint(reducer.reduce);
             const operand = this.#em.text(argOf(change, 0), lanes);
             const position = (): string => this.#em.text(this.#flatPoint(), lanes);
             const taken = reducer.take(operand, position, lanes).map((text) => shader.let("s", text));
-            const known = (totals[k] ?? []).map(({ name }) => name);
-            reducer.combine(known, taken, lanes).forEach((text, part) => {
-              shader.line(`${known[part]} = ${text};`);
-            });
+            const total = totals[k] ?? [];
+            reducer.assign(total, reducer.combine(total, taken, lanes));
           });
         });
       });
     });
     const states = reducers.map((reducer, k) => {
-      const names = (totals[k] ?? []).map(({ name }) => shader.let("s", name));
+      const names = (totals[k] ?? []).map((name) => shader.let("s", name));
       return lanes === 4 ? reducer.joinLanes(names) : names;
     });
     const joined = joinTeam(shader, this.#everyone, reducers, states, 1, this.#threads);
@@ -227,25 +214,29 @@ class StageEmitter {
       this.#conclude(found, position, member, slice, inside);
     }
     if (stores.length === 0) return;
-    const mine = [
-      ...(inside ? [inside] : []),
-      ...(team === 1 ? [] : [`${member} == 0`]),
-      ...(slices === 1 ? [] : [`${slice} == 0`]),
-    ].join(" && ");
+    const byOne = this.#byOne(member, inside, slice);
     const store = (): void => {
       this.#withPointLanes(() => {
         for (const { slot, index, value } of stores)
           em.store(slot, e.substitute(index, points.axes), e.substitute(value, points.axes));
       });
     };
-    if (mine === "") store();
-    else em.block(`if (${mine})`, store);
+    if (byOne === "") store();
+    else em.block(byOne, store);
+  }
+
+  /** The head of a block for one thread of a team (in one of the slices, if they are given) that may store; empty if all do. */
+  #byOne(member: string, inside: string | null, slice = "0"): string {
+    // Without slices, `slice` is "0".
+    const conditions = [inside, this.#stage.team > 1 && `${member} == 0`, slice !== "0" && `${slice} == 0`];
+    const text = conditions.filter((condition) => condition).join(" && ");
+    return text === "" ? "" : `if (${text})`;
   }
 
   /** Gives the reductions of a loop their values if no other workgroup has found parts too; leaves in scratch memory what later stages need. */
   #conclude(found: readonly Found[], position: string, member: string, slice: string, inside: string | null): void {
     if (found.length === 0) return;
-    const { points, team, slices, published } = this.#stage;
+    const { points, slices, published } = this.#stage;
     const shader = this.#shader;
     const lanes = this.#lanes;
     const states = joinTeam(
@@ -263,8 +254,7 @@ class StageEmitter {
       });
     }
     if (!found.some(({ reducer }) => published.has(reducer.reduce))) return;
-    const mine = [...(inside ? [inside] : []), ...(team === 1 ? [] : [`${member} == 0`])].join(" && ");
-    this.#em.block(mine === "" ? "" : `if (${mine})`, () => {
+    this.#em.block(this.#byOne(member, inside), () => {
       found.forEach(({ reducer }, k) => {
         const size = { slices, points: points.steps * lanes };
         if (published.has(reducer.reduce))
@@ -303,11 +293,4 @@ class StageEmitter {
   #withPointLanes(body: () => void): void {
     this.#em.withLanes(this.#stage.points.lane, body);
   }
-}
-
-/** The workgroups of a dispatch along each axis: as many as asked, or some more that find nothing to do. */
-function gridOf(count: number, limit: number): [number, number, number] {
-  if (count <= limit) return [Math.max(1, count), 1, 1];
-  const rows = Math.ceil(count / limit);
-  return [Math.ceil(count / rows), rows, 1];
 }
