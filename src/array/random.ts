@@ -10,10 +10,10 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import { add, divide, multiply, negative, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
-import { less } from "../primitives/comparison.ts";
+import { equal, isInf, less } from "../primitives/comparison.ts";
 import { matmul } from "../primitives/contraction.ts";
-import { erf, erfinv, log, log1p } from "../primitives/exponential.ts";
-import { argMax } from "../primitives/extrema.ts";
+import { erf, erfinv, exp, log, log1p } from "../primitives/exponential.ts";
+import { argMax, max } from "../primitives/extrema.ts";
 import { take } from "../primitives/gather.ts";
 import { stack } from "../primitives/joining.ts";
 import { constant } from "../primitives/leaf.ts";
@@ -22,10 +22,11 @@ import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
 import { randomBits, threefryWords } from "../primitives/random-bits.ts";
 import { floor } from "../primitives/rounding.ts";
-import { clip } from "../primitives/selection.ts";
+import { cumsum } from "../primitives/scanning.ts";
+import { where } from "../primitives/selection.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { sliceAxis } from "../primitives/slicing.ts";
-import { argSort } from "../primitives/sorting.ts";
+import { argSort, searchSorted } from "../primitives/sorting.ts";
 import { broadcastTo, reshape } from "../primitives/views.ts";
 import { covarianceRoot } from "./covariance.ts";
 import { keepEvaluated } from "./device.ts";
@@ -185,7 +186,9 @@ export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options:
   return placed("randint", options, () => {
     const dtype = options.dtype ?? "int32";
     if (isFloating(dtype)) throw new DtypeError("randint", `needs an integer dtype, got ${dtype}`);
-    const [from, to] = [castTo(asArray("randint", low), dtype), castTo(asArray("randint", high), dtype)];
+    const [from, to] = [asArray("randint", low), asArray("randint", high)];
+    // A literal is one less before it becomes an element, so that 256 is a bound of uint8.
+    const last = castTo(asArray("randint", typeof high === "number" ? high - 1 : subtract(to, 1)), dtype);
     const target = shape ?? broadcastShapes("randint", from.shape, to.shape);
     const samples = uniform(target, {
       ...options,
@@ -193,7 +196,7 @@ export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options:
       low: castTo(from, "float32"),
       high: castTo(to, "float32"),
     });
-    return maximum(minimum(castTo(floor(samples), dtype), subtract(to, 1)), from);
+    return maximum(minimum(castTo(floor(samples), dtype), last), castTo(from, dtype));
   });
 }
 
@@ -221,7 +224,9 @@ export function truncatedNormal(
     const target = shape ?? broadcastShapes("truncatedNormal", low.shape, high.shape);
     const [from, to] = [low, high].map((bound) => step(erf(step(divide(bound, root), dtype)), dtype));
     const samples = uniform(target, { ...options, dtype, low: from ?? low, high: to ?? high });
-    return castTo(clip(multiply(step(erfinv(step(samples, dtype)), dtype), root), low, high), dtype);
+    const scaled = multiply(step(erfinv(step(samples, dtype)), dtype), root);
+    // In this order `lower` wins where it is above `upper`, as in MLX.
+    return castTo(maximum(minimum(scaled, high), low), dtype);
   });
 }
 
@@ -244,7 +249,13 @@ export interface CategoricalOptions extends RandomOptions {
   readonly numSamples?: number;
 }
 
-/** Samples category numbers (uint32) from unnormalized log-probabilities, by the Gumbel-max trick. */
+/**
+ * Samples category numbers (uint32) from unnormalized log-probabilities.
+ *
+ * As MLX does: by the Gumbel-max trick, or, where all samples are of one distribution and the result has axes, by where
+ * one uniform number a sample falls among the running sums of the weights. MLX rounds each of those sums to float32, so
+ * that of many categories it can draw a neighbour: one in 10,000 samples of 1,000 categories, a sixth of 100,000.
+ */
 export function categorical(given: ArrayLike, options: CategoricalOptions = {}): MLXArray {
   return placed("categorical", options, () => {
     const logits = asArray("categorical", given);
@@ -253,16 +264,31 @@ export function categorical(given: ArrayLike, options: CategoricalOptions = {}):
     const rest = logits.shape.filter((_, k) => k !== axis);
     if (options.shape && options.numSamples !== undefined)
       throw new ArgumentError("categorical", "takes shape or numSamples, not both");
+    const isOne = logits.size === categories;
     if (options.numSamples !== undefined) {
+      if (isOne) return among(logits, [...rest, options.numSamples], options);
       const noise = gumbel([...logits.shape, options.numSamples], options);
       return argMax(add(noise, expandDims(logits, -1)), axis);
     }
     const target = options.shape ?? rest;
     requireBroadcast("categorical", target, [{ shape: rest }]);
+    if (isOne && target.length > 0) return among(logits, target, options);
     const place = axis - logits.shape.length + target.length + 1;
     const noiseShape = [...target.slice(0, place), categories, ...target.slice(place)];
     return argMax(add(gumbel(noiseShape, options), logits), place);
   });
+}
+
+/** Samples of one distribution: which categories' weights, laid end to end, uniform numbers fall on. */
+function among(logits: MLXArray, shape: Shape, options: RandomOptions): MLXArray {
+  const row = castTo(reshape(logits, [logits.size]), "float32");
+  const greatest = max(row);
+  // Of an infinite greatest, the categories that have it are drawn: differences to it would be NaN.
+  const weights = where(isInf(greatest), castTo(equal(row, greatest), "float32"), exp(subtract(row, greatest)));
+  const begins = cumsum(weights, 0, { inclusive: false });
+  // The end of the last one, not their sum: that may round to more, and a category of weight 0 at the end would be drawn.
+  const end = sliceAxis(add(begins, weights), 0, logits.size - 1, 1);
+  return subtract(searchSorted(begins, multiply(uniform(shape, options), end), { side: "right" }), 1);
 }
 
 /** Laplace samples with mean `loc` and scale `scale`. */
@@ -272,7 +298,7 @@ export function laplace(
 ): MLXArray {
   return placed("laplace", options, () => {
     const dtype = floating("laplace", options.dtype);
-    const samples = uniform(shape, signedUnit(options));
+    const samples = castTo(uniform(shape, signedUnit(options)), dtype === "float64" ? dtype : "float32");
     const standard = step(multiply(sign(samples), log1p(negative(abs(samples)))), dtype);
     const { scale } = options;
     const scaled = scale === undefined ? standard : multiply(standard, stepOf("laplace", scale, dtype));
@@ -344,10 +370,9 @@ function stepOf(operation: string, value: ArrayLike, dtype: Dtype): MLXArray {
   return step(asArray(operation, value), dtype);
 }
 
-/** What draws uniform samples in (-1, 1): of a half, in float32, which is rounded after it went through a function. */
+/** What draws uniform samples in (-1, 1): of any dtype in float32, which is rounded after it went through a function. */
 function signedUnit(options: SampleOptions): SampleOptions & { readonly low: number; readonly high: number } {
-  const dtype = options.dtype === "float64" ? "float64" : "float32";
-  return { ...options, dtype, low: -belowOne, high: 1 };
+  return { ...options, dtype: "float32", low: -belowOne, high: 1 };
 }
 
 /** Scaled samples moved by `loc`, if there is one. */

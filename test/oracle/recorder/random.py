@@ -62,6 +62,14 @@ def parameters(shard, key):
     shard.case("random.normal", [8], loc=2.5, scale=0.5, key=key)
     shard.case("random.normal", [2, 3], loc=shard.array(floats([[0.5], [10.0]], "float32")), scale=shard.array(floats([1.0, 2.0, 4.0], "float32")), key=key)
     shard.case("random.laplace", [8], loc=-1.5, scale=3, key=key)
+    for low, high, dtype in [(0, 256, "uint8"), (-128, 128, "int8"), (0, 2**31, "int32"), (0, 2**32, "uint32"), (0, 2, "bool"), (-7.25, 5.5, "int32")]:
+        shard.case("random.randint", low, high, [9], dtype=dtype, key=key)
+    bounds = shard.array(floats([-3.5, 0.25, 2.75], "float32")), shard.array(np.array([[4], [9]], np.int8))
+    shard.case("random.randint", *bounds, [2, 3], key=key)
+    shard.case("random.truncatedNormal", 1, -1, [9], key=key)
+    # MLX draws float32 and goes on in float64, so that the error is float32's.
+    shard.case("random.normal", [9], dtype="float64", loc=0.5, scale=3, key=key, tolerance=2e-6)
+    shard.case("random.laplace", [9], dtype="float64", loc=0.5, scale=3, key=key, tolerance=2e-6)
     for p in [0, 0.1, 0.9, 1]:
         shard.case("random.bernoulli", p, [33], key=key)
     shard.case("random.bernoulli", shard.array(floats([0.1, 0.5, 0.9, 0.25, 0.75], "float32")), key=key)
@@ -77,6 +85,7 @@ def choices(shard, keys):
         shard.case("random.categorical", logits, numSamples=5, key=key)
         shard.case("random.categorical", logits, axis=1, shape=[3, 4], key=key)
         shard.case("random.categorical", logits.T, key=key)
+        one_distribution(shard, key)
         shard.case("random.permutation", 10, key=key)
         shard.case("random.permutation", logits, key=key)
         shard.case("random.permutation", logits, axis=1, key=key)
@@ -85,6 +94,20 @@ def choices(shard, keys):
         diagonal = shard.array(np.diag(np.array([4.0, 1.0, 0.25], np.float32)))
         shard.case("random.multivariateNormal", mean, diagonal, [5], key=key, tolerance=1e-5)
         shard.case("random.multivariateNormal", mean, diagonal, key=key, tolerance=1e-5)
+
+
+def one_distribution(shard, key):
+    row = dyadic((7,), seed=162)
+    shard.case("random.categorical", shard.array(row), key=key)
+    shard.case("random.categorical", shard.array(row), numSamples=9, key=key)
+    for shape in [[1], [9], [2, 3]]:
+        shard.case("random.categorical", shard.array(row), shape=shape, key=key)
+    shard.case("random.categorical", shard.array(row[None]), key=key)
+    shard.case("random.categorical", shard.array(row[:, None]), axis=0, numSamples=4, key=key)
+    for dtype in ["float16", "bfloat16", "int8", "bool"]:
+        shard.case("random.categorical", shard.array(row.astype(dtype_of(dtype))), numSamples=9, key=key)
+    for special in [[-np.inf, 0, -np.inf, 1], [np.inf, 0, np.inf, 1], [-np.inf, -np.inf, -np.inf], [3e38, -3e38]]:
+        shard.case("random.categorical", shard.array(floats(special, "float32")), numSamples=9, key=key)
 
 
 def covariances(shard, keys):
