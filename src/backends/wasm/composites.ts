@@ -4,6 +4,8 @@ import type { CompositeKernel, TensorCall } from "../../ir/kernel.ts";
 import { emitAttentionGradient } from "./attention-gradient-kernel.ts";
 import { emitAttention } from "./attention-kernel.ts";
 import { propertyOf } from "./engine-features.ts";
+import { groupedOf } from "./grouped-call.ts";
+import { emitGroupedConvolution } from "./grouped-kernel.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitQuantizedProduct } from "./quantized-kernel.ts";
 import { spreadOf } from "./spread-call.ts";
@@ -18,8 +20,10 @@ const emitters = new Map([
 /** The module of a composite that is taken. */
 export function emit(kernel: CompositeKernel, target: KernelTarget): KernelCode {
   const { call } = kernel;
-  if (call.name === "convolution")
-    return isTiled(call) ? emitTiledConvolution(kernel, target) : emitSpreadConvolution(kernel, target);
+  if (call.name === "convolution") {
+    if (isTiled(call)) return emitTiledConvolution(kernel, target);
+    return groupedOf(call) ? emitGroupedConvolution(kernel, target) : emitSpreadConvolution(kernel, target);
+  }
   return (emitters.get(call.name) ?? emitAttention)(kernel, target);
 }
 
@@ -50,7 +54,7 @@ export function isTaken(call: TensorCall): boolean {
       (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
       sizeOf(x.shape.slice(0, -1)) <= mostRows
     );
-  return name === "convolution" && (isTiled(call) || spreadOf(call) !== null);
+  return name === "convolution" && (isTiled(call) || spreadOf(call) !== null || groupedOf(call) !== null);
 }
 
 /** Whether a convolution is one for transformed tiles: 3 × 3, without strides, of one group, many channels and places. */

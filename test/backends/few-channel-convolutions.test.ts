@@ -1,4 +1,4 @@
-/** Convolutions to few outputs, spread over the outputs that see each place, equal their definition, whatever the lengths and the threads. */
+/** Convolutions to few outputs, or in groups of few channels, equal their definition, whatever the lengths and the threads. */
 import * as mx from "mlx-ts";
 import { afterAll, describe, expect, it } from "vitest";
 import { threadedRuntimes } from "../setup/wasm-runtimes.ts";
@@ -72,13 +72,83 @@ const cases: readonly Case[] = [
       ],
     },
   },
+  { name: "depthwise", input: [3, 21, 23, 20], weights: [20, 3, 3, 1], options: { padding: 1, groups: 20 } },
+  {
+    name: "depthwise, stride 2",
+    input: [2, 34, 41, 24],
+    weights: [24, 5, 3, 1],
+    options: { padding: [2, 1], stride: 2, groups: 24 },
+  },
+  {
+    name: "depthwise, stride 3 and windows apart",
+    input: [2, 40, 37, 12],
+    weights: [12, 3, 2, 1],
+    options: { padding: 2, stride: [1, 3], kernelDilation: [3, 2], groups: 12 },
+  },
+  {
+    name: "three outputs of each channel",
+    input: [2, 17, 19, 8],
+    weights: [24, 3, 3, 1],
+    options: { padding: 1, groups: 8 },
+  },
+  {
+    name: "four outputs of each channel",
+    input: [2, 17, 19, 7],
+    weights: [28, 3, 3, 1],
+    options: { padding: 1, groups: 7 },
+  },
+  {
+    name: "one output of three channels",
+    input: [2, 17, 19, 36],
+    weights: [12, 3, 3, 3],
+    options: { padding: 1, groups: 12 },
+  },
+  {
+    name: "groups of two, transposed",
+    input: [2, 13, 14, 12],
+    weights: [12, 4, 4, 2],
+    options: { padding: 2, inputDilation: 2, groups: 6 },
+  },
+  {
+    name: "six outputs of two channels, backwards",
+    input: [2, 13, 14, 8],
+    weights: [24, 2, 5, 2],
+    options: {
+      padding: [
+        [0, 3],
+        [1, 4],
+      ],
+      flip: true,
+      inputDilation: [3, 1],
+      groups: 4,
+    },
+  },
+  { name: "one axis, many places", input: [1, 5000, 16], weights: [16, 7, 1], options: { padding: 3, groups: 16 } },
+  {
+    name: "many channels in groups",
+    input: [1, 12, 40, 512],
+    weights: [512, 3, 3, 2],
+    options: { padding: 1, groups: 256 },
+  },
+  {
+    name: "groups of which most see padding",
+    input: [2, 9, 8, 16],
+    weights: [16, 3, 3, 1],
+    options: {
+      padding: [
+        [9, 12],
+        [11, 8],
+      ],
+      groups: 16,
+    },
+  },
 ];
 
 function convolve({ options = {} }: Case, x: mx.MLXArray, weights: mx.MLXArray): mx.MLXArray {
   return mx.convGeneral(x, weights, options);
 }
 
-describe("a convolution to few outputs", () => {
+describe("a convolution of few channels", () => {
   it.each(cases)("of $input by $weights, $name, is what float64 gives to 2⁻²⁰ of what it adds up", async (one) => {
     await under("one", async () => {
       const [x, weights] = [numbers(one.input, 1), numbers(one.weights, 2)];
@@ -120,18 +190,18 @@ describe("a convolution to few outputs", () => {
     });
   });
 
-  it("keeps infinities and NaN to the outputs that see them", async () => {
-    const [x, weights] = [numbers([1, 40, 40, 8], 1), numbers([3, 3, 3, 8], 2)];
+  it.each([1, 8])("in %d groups keeps infinities and NaN to the outputs that see them", async (groups) => {
+    const [x, weights] = [numbers([1, 40, 40, 8], 1), numbers([8, 3, 3, 8 / groups], 2)];
     const factor = new Float32Array(x.size).fill(1);
     factor[(7 * 40 + 8) * 8] = Number.NaN;
     factor[(20 * 40 + 21) * 8] = Number.POSITIVE_INFINITY;
     await under("one", async () => {
       const spoiled = x.mul(mx.fromTypedArray(factor, x.shape));
       await mx.evaluate(spoiled);
-      const result = mx.conv2d(spoiled, weights, { padding: 1 });
-      const exact = mx.conv2d(spoiled.asType("float64"), weights.asType("float64"), { padding: 1 });
+      const result = mx.conv2d(spoiled, weights, { padding: 1, groups });
+      const exact = mx.conv2d(spoiled.asType("float64"), weights.asType("float64"), { padding: 1, groups });
       expect(await mx.isFinite(result).notEqual(mx.isFinite(exact)).sum().item()).toBe(0);
-      expect(await mx.isFinite(result).sum().item()).toBe(result.size - 2 * 9 * 3);
+      expect(await mx.isFinite(result).sum().item()).toBe(result.size - (2 * 9 * 8) / groups);
     });
   });
 });
