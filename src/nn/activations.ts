@@ -63,7 +63,7 @@ export function leakyRelu(x: ArrayLike, { negativeSlope = 0.01 }: { readonly neg
 export function elu(x: ArrayLike, { alpha = 1 }: AlphaOptions = {}): MLXArray {
   const array = floatingArray("elu", x);
   // The branch not taken must not overflow: its gradient would be NaN.
-  return where(greater(array, 0), array, multiply(subtract(exp(minimum(array, 0)), 1), alpha));
+  return where(greater(array, 0), array, multiply(subtract(exp(minimum(0, array)), 1), alpha));
 }
 
 /** Continuously differentiable exponential linear unit: `max(x, 0) + α · (exp(min(x, 0) / α) - 1)`. */
@@ -154,7 +154,7 @@ export function step(x: ArrayLike, { threshold = 0 }: { readonly threshold?: num
 
 /** Rectified linear unit with a learned slope below zero: `max(0, x) + α · min(0, x)`. */
 export function prelu(x: ArrayLike, alpha: ArrayLike): MLXArray {
-  return add(maximum(x, 0), multiply(alpha, minimum(x, 0)));
+  return add(maximum(0, x), multiply(alpha, minimum(0, x)));
 }
 
 /** `exp(x) / Σ exp(x)` along `axis`. */

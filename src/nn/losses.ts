@@ -313,7 +313,7 @@ export function marginRankingLoss(
 ): MLXArray {
   requireShape("marginRankingLoss", "the second input", b.shape, a.shape);
   requireShape("marginRankingLoss", "targets", targets.shape, a.shape);
-  const loss = maximum(add(multiply(negative(targets), subtract(a, b)), margin), 0);
+  const loss = maximum(0, add(multiply(negative(targets), subtract(a, b)), margin));
   return reduced("marginRankingLoss", loss, reduction);
 }
 

@@ -43,6 +43,11 @@ def record(shard):
                 shard.case(f"nn.{name}", shard.array(np.zeros((0, 4), np.float32)), **options)
     for alpha in [shard.array(floats([0.25], "float32")), shard.array(floats([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "float32"))]:
         shard.case("nn.prelu", shard.array(normals((4, 6), seed=181)), alpha, ulp=1)
+    # Where two branches meet, the gradient is a convention.
+    kinks = shard.array(floats([0.0, -0.5, 0.5, -1.0, 1.0, -3.0, 3.0, 6.0, -2.0, 0.25], "float32"))
+    for name in ["relu", "relu2", "relu6", "leakyRelu", "elu", "celu", "selu", "hardswish", "hardTanh", "hardShrink", "softshrink", "softsign", "gelu", "silu"]:
+        shard.vjp(f"nn.{name}", kinks, ulp=8, tolerance=2e-6)
+    shard.vjp("nn.prelu", kinks, shard.array(floats([0.25], "float32")), wrt=(0, 1), ulp=2)
     for name, args, options in MODULES:
         module = getattr(nn, name)(*args, **python_options(options))
         x = shard.array(normals((4, 6), seed=183, scale=2.0))

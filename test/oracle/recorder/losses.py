@@ -47,6 +47,14 @@ def record(shard):
         wrt = (0,) if name in ["crossEntropy", "nllLoss", "hingeLoss", "binaryCrossEntropy"] else (0, 1)
         if arguments[0] is not edge:
             shard.vjp(f"losses.{name}", *arguments, wrt=wrt, tolerance=1e-5, ulp=16, reduction="sum", **variants[0])
+    # Where two branches meet, the gradient is a convention.
+    unit_labels = shard.array(floats([1.0, -1.0, 1.0, -1.0], "float32"))
+    kinks = [shard.array(floats(values, "float32")) for values in [[1.0, -1.0, 0.5, 2.0], [1.0, -2.0, 1.5, 2.0]]]
+    for name, arguments in [
+        ("hingeLoss", (kinks[0], unit_labels)), ("huberLoss", kinks), ("smoothL1Loss", kinks), ("l1Loss", kinks), ("logCoshLoss", kinks),
+        ("marginRankingLoss", (*kinks, unit_labels)), ("gaussianNllLoss", (*kinks, shard.array(floats([1e-6, 0.5, 1e-7, 1.0], "float32")))),
+    ]:  # fmt: skip
+        shard.vjp(f"losses.{name}", *arguments, wrt=tuple(range(len(arguments))), tolerance=1e-5, ulp=16, reduction="none")
 
 
 def plain_softmax(x):
