@@ -4,16 +4,16 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Lowered } from "./lower.ts";
 import { lowerLoops } from "./lower.ts";
+import { orderKernels } from "./order.ts";
 import { otherKernels } from "./other-kernels.ts";
 import type { Program } from "./program.ts";
 import { weightOf } from "./weight.ts";
 
 /** Vertices computed by one kernel. */
-export interface Group {
+interface Group {
   /** The routine, or the first output. */
   readonly vertex: MLXArray;
-  /** Null for a routine. */
-  readonly lowered: Lowered<Kernel> | null;
+  readonly lowered: Lowered<Kernel>;
 }
 
 /** How kernels are made of a program. */
@@ -42,7 +42,7 @@ const packingLimit = 4;
 const memberLimit = 160;
 
 /** The kernels of `program`, in an order in which each finds its inputs computed. */
-export function fuse(program: Program, options: PlanOptions): Group[] {
+export function fuse(program: Program, options: PlanOptions): Lowered<Kernel>[] {
   return new Fusion(program, options).run();
 }
 
@@ -68,17 +68,23 @@ class Fusion {
     for (const root of program.roots) this.#required.add(program.storageOf(root));
   }
 
-  run(): Group[] {
+  run(): Lowered<Kernel>[] {
     const { vertices } = this.#program;
     for (let i = vertices.length - 1; i >= 0; i--) {
       const vertex = vertices[i];
       if (vertex && this.#isNeeded(vertex)) this.#assign(vertex);
     }
-    return this.#order(this.#finish());
+    const positionOf = ({ vertex }: Group): number => this.#position.get(vertex) ?? 0;
+    const groups = this.#finish().sort((a, b) => positionOf(a) - positionOf(b));
+    return orderKernels(
+      groups.map(({ lowered }) => lowered),
+      this.#required,
+    );
   }
 
   #measure(vertex: MLXArray): void {
-    if (vertex.primitive.lowering.kind !== "map") return;
+    const { lowering } = vertex.primitive;
+    if (lowering.kind !== "map" || lowering.isStored) return;
     const inputs = this.#program.inputsOf(vertex);
     let cost = weightOf(vertex, inputs);
     for (const input of inputs) {
@@ -104,7 +110,8 @@ class Fusion {
 
   #assign(vertex: MLXArray): void {
     if (vertex.size === 0) return; // Nothing to compute.
-    const { kind } = vertex.primitive.lowering;
+    const { lowering } = vertex.primitive;
+    const { kind } = lowering;
     if (kind === "routine" || kind === "composite") {
       this.#start(vertex, "routine");
       for (const input of this.#program.inputsOf(vertex)) this.#required.add(this.#program.storageOf(input));
@@ -112,6 +119,7 @@ class Fusion {
       this.#start(vertex, kind === "contraction" ? "contraction" : "loop");
     } else if (kind === "contraction") this.#assignContraction(vertex);
     else if (kind === "reduce") this.#assignReduction(vertex);
+    else if (kind === "map" && lowering.isStored) this.#start(vertex, "loop");
     else this.#assignMap(vertex);
   }
 
@@ -410,24 +418,21 @@ class Fusion {
   }
 
   /** Lowers every draft; one that does not lower is computed vertex by vertex. */
-  #finish(): (Group & { readonly members: readonly MLXArray[] })[] {
-    const groups: (Group & { readonly members: readonly MLXArray[] })[] = [];
+  #finish(): Group[] {
+    const groups: Group[] = [];
     for (const draft of this.#drafts) {
       const [vertex] = draft.outputs;
       if (!vertex) continue;
-      const members = [...draft.members];
-      if (draft.kind === "routine") groups.push({ vertex, lowered: null, members });
-      else {
-        const lowered = this.#lower(draft);
-        if (lowered) groups.push({ vertex, lowered, members });
-        else groups.push(...this.#apart(draft));
-      }
+      const lowered =
+        draft.kind === "routine" ? otherKernels.get().lowerWhole(this.#program, vertex) : this.#lower(draft);
+      if (lowered) groups.push({ vertex, lowered });
+      else groups.push(...this.#apart(draft));
     }
     return groups;
   }
 
   /** Each vertex of `draft` in a kernel of its own, but for those that another kernel stores. */
-  #apart(draft: Draft): (Group & { readonly members: readonly MLXArray[] })[] {
+  #apart(draft: Draft): Group[] {
     return [...draft.members].flatMap((vertex) => {
       const producer = this.#producerOf.get(vertex);
       if (producer && producer !== draft) return [];
@@ -438,55 +443,8 @@ class Fusion {
         : lowerLoops(this.#program, { outputs: [vertex], core }, isStored);
       if (!lowered) throw new RangeError(`${vertex.primitive.name} does not lower`);
       this.#producerOf.set(vertex, draft);
-      return [{ vertex, lowered, members: [vertex] }];
+      return [{ vertex, lowered }];
     });
-  }
-
-  #order(groups: readonly (Group & { readonly members: readonly MLXArray[] })[]): Group[] {
-    const ordered: Group[] = [];
-    const producers = new Map<MLXArray, Group>();
-    const reads = new Map<Group, Set<MLXArray>>();
-    for (const group of groups) {
-      const slots = group.lowered
-        ? group.lowered.slots
-        : [...this.#program.inputsOf(group.vertex).map((input) => this.#program.storageOf(input)), group.vertex];
-      const flags = group.lowered?.kernel.slots;
-      const inputs = new Set<MLXArray>();
-      slots.forEach((slot, k) => {
-        const isOutput = flags ? flags[k]?.isOutput === true : k === slots.length - 1;
-        if (isOutput) producers.set(slot, group);
-        else inputs.add(slot);
-      });
-      reads.set(group, inputs);
-    }
-    const state = new Map<Group, "open" | "done">();
-    const byPosition = [...groups].sort(
-      (a, b) => (this.#position.get(a.vertex) ?? 0) - (this.#position.get(b.vertex) ?? 0),
-    );
-    for (const root of byPosition) {
-      const stack: Group[] = [root];
-      while (stack.length > 0) {
-        const group = stack.at(-1);
-        if (!group) break;
-        if (state.get(group) === "done") {
-          stack.pop();
-          continue;
-        }
-        const waiting = [...(reads.get(group) ?? [])]
-          .map((vertex) => producers.get(vertex))
-          .filter((producer) => producer && state.get(producer) !== "done");
-        if (waiting.length === 0) {
-          state.set(group, "done");
-          ordered.push(group);
-          stack.pop();
-        } else {
-          if (state.get(group) === "open") throw new RangeError("kernels depend on each other in a circle");
-          state.set(group, "open");
-          for (const producer of waiting) if (producer) stack.push(producer);
-        }
-      }
-    }
-    return ordered;
   }
 }
 

@@ -1,12 +1,8 @@
 /** From a graph to a plan: groups become kernels, kernels get buffers. */
-import { byteLengthOf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Plan, Step } from "../ir/backend.ts";
-import type { Kernel } from "../ir/kernel.ts";
-import type { Group, PlanOptions } from "./fuse.ts";
+import type { PlanOptions } from "./fuse.ts";
 import { fuse } from "./fuse.ts";
-import type { Lowered } from "./lower.ts";
-import { otherKernels } from "./other-kernels.ts";
 import type { Program } from "./program.ts";
 
 /** A plan with what its inputs, outputs and constants stand for. */
@@ -26,13 +22,13 @@ export function planProgram(
   known: { readonly inputs: readonly MLXArray[]; readonly constants: readonly MLXArray[] },
   options: PlanOptions,
 ): Planned {
-  const kernels = fuse(program, options).map((group) => lowerGroup(program, group));
+  const kernels = fuse(program, options);
   const bufferOf = new Map<MLXArray, number>();
   const bufferBytes: number[] = [];
   const addBuffer = (vertex: MLXArray): void => {
     if (bufferOf.has(vertex)) return;
     bufferOf.set(vertex, bufferBytes.length);
-    bufferBytes.push(vertex.size * byteLengthOf(vertex.dtype));
+    bufferBytes.push(vertex.nbytes);
   };
   for (const input of program.inputs) addBuffer(input);
   const inputCount = bufferBytes.length;
@@ -71,8 +67,4 @@ export function planProgram(
     inputSources: program.inputs.map((input) => sourceIn(known.inputs, input)),
     constantSources: program.constants.map((constant) => sourceIn(known.constants, constant)),
   };
-}
-
-function lowerGroup(program: Program, group: Group): Lowered<Kernel> {
-  return group.lowered ?? otherKernels.get().lowerWhole(program, group.vertex);
 }

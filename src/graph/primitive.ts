@@ -32,6 +32,8 @@ export type Lowering<P> =
       readonly isPointwise?: boolean;
       /** The output has the input's elements in the same row-major order (reshape). */
       readonly sameElements?: boolean;
+      /** The output begins a kernel of its own: nothing that reads it computes it anew. */
+      readonly isStored?: boolean;
     }
   /** Input 0 combined over `axes`, which disappear. */
   | { readonly kind: "reduce"; readonly op: ReduceOp; axes(params: P): readonly number[] }

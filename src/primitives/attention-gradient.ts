@@ -1,156 +1,158 @@
 /**
- * The gradient of attention in parts for which no backend needs all scores at once: what is known of each query, the gradient of
- * the queries, and those of keys and values. Source: Dao et al. 2022, algorithm 4.
+ * The gradient of attention, a block of queries after the other, so that memory grows with the tokens and not with their square.
+ * Source: Dao et al. 2022, algorithm 4, with a block of queries in the place of a tile.
  */
 import { isHalf } from "../base/dtype.ts";
-import type { Shape } from "../base/shape.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import { divide, multiply, subtract } from "./arithmetic.ts";
-import type { PartInputs } from "./attention-blocks.ts";
-import { inBlocks } from "./attention-blocks.ts";
+import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import type { AttentionParams } from "./attention-scores.ts";
 import { batchAttention, foldHeads, maskedScores, onlySeen } from "./attention-scores.ts";
 import { castTo } from "./cast.ts";
+import { greater } from "./comparison.ts";
 import { matmul } from "./contraction.ts";
 import { exp } from "./exponential.ts";
 import { max } from "./extrema.ts";
 import { only } from "./families.ts";
-import { concatenate, stack } from "./joining.ts";
+import { take } from "./gather.ts";
+import { iota } from "./generate.ts";
+import { concatenate } from "./joining.ts";
+import { constant } from "./leaf.ts";
+import { pad } from "./padding.ts";
 import { sum } from "./reductions.ts";
 import { swapAxes } from "./shaping.ts";
 import { sliceAxis } from "./slicing.ts";
 import { reshape } from "./views.ts";
 
-/** What is known of a query: its greatest score, the sum of weights relative to it, and the mean slope of its weights. */
-const statistics = 3;
+/** Most scores of a block: 128 MiB in float32. */
+const blockScores = 2 ** 25;
+/** Numbers of keys that blocks of a causal attention meet at most: more would save work, but each has kernels of its own. */
+const mostRanges = 4;
 
-/** Scores in float32, or in float64 for that. */
-function scoresOf(query: MLXArray, key: MLXArray, mask: MLXArray | null, params: AttentionParams): MLXArray {
-  const scores = maskedScores(query, key, mask, params);
-  return isHalf(scores.dtype) ? castTo(scores, "float32") : scores;
+/** Queries, keys, values and the cotangent. */
+interface Tensors {
+  readonly query: MLXArray;
+  readonly key: MLXArray;
+  readonly value: MLXArray;
+  readonly cotangent: MLXArray;
 }
 
-/** How the result changes with each weight: the products of cotangents and values, in the shape of the scores. */
-function slopesOf(cotangent: MLXArray, value: MLXArray, scores: MLXArray): MLXArray {
-  const products = matmul(foldHeads(cotangent, value), swapAxes(value, -1, -2));
-  return castTo(reshape(products, scores.shape), scores.dtype);
+/** The gradients of queries, keys and values, from that of the result; a block has `most` scores if a query has no more. */
+export function attentionGradients(
+  cotangent: MLXArray,
+  inputs: readonly MLXArray[],
+  params: AttentionParams,
+  most: number = blockScores,
+): readonly MLXArray[] {
+  const [q, k, v] = inputs.slice(0, 3).map((tensor) => only("scaledDotProductAttention", tensor));
+  const tensors = { query: only("queries", q), key: only("keys", k), value: only("values", v), cotangent };
+  const mask = inputs[3] ?? null;
+  const { query, key, value } = tensors;
+  const [rows, columns] = [query.shape.at(-2) ?? 0, key.shape.at(-2) ?? 0];
+  const count = Math.ceil((sizeOf(query.shape.slice(0, -1)) * columns) / most);
+  if (count <= 1) return blockGradients(tensors, mask, params);
+  const step = Math.ceil(rows / count);
+  const lead = columns - rows;
+  const ofQueries: MLXArray[] = [];
+  let ofKeys: MLXArray | null = null;
+  let ofValues: MLXArray | null = null;
+  for (let block = 0; block * step < rows; block++) {
+    const end = Math.min(rows, (block + 1) * step);
+    const seenKeys = params.isCausal && lead >= 0 ? lead + rangeEnd(block, count, step, rows) : columns;
+    const own = (x: MLXArray): MLXArray => rowsOfBlock(x, block, step);
+    const part = {
+      query: own(query),
+      key: between(key, 0, seenKeys),
+      value: between(value, 0, seenKeys),
+      cotangent: own(cotangent),
+    };
+    const seen = params.isCausal ? seenBetween(end - block * step, seenKeys, lead + block * step) : mask && own(mask);
+    const [ofQuery, ofKey, ofValue] = blockGradients(part, seen, { ...params, isCausal: false });
+    ofQueries.push(ofQuery);
+    ofKeys = addRows(ofKey, ofKeys);
+    ofValues = addRows(ofValue, ofValues);
+  }
+  return [concatenate(ofQueries, -2), only("keys", ofKeys ?? undefined), only("values", ofValues ?? undefined)];
 }
 
-/** Queries, keys, values, the cotangent, and perhaps a mask → [..., queries, 3]. */
-export const attentionStatisticsRow: Primitive<AttentionParams> = /* @__PURE__ */ gradientPart("attentionStatistics", {
-  shape: ([q]) => [...only("attentionStatistics", q).shape.slice(0, -1), statistics],
-  tensors: 4,
-  products: 2,
-  along: "queries",
-  define({ tensors: [q, k, v, g], mask }, params) {
-    const [query, key, value, cotangent] = [q, k, v, g].map((tensor) => only("attentionStatistics", tensor));
-    const scores = scoresOf(only("queries", query), only("keys", key), mask, params);
-    const greatest = max(scores, -1, { keepAxes: true });
-    const weights = exp(subtract(scores, greatest));
-    const total = sum(weights, -1);
-    const slopes = slopesOf(only("cotangent", cotangent), only("values", value), scores);
-    const mean = divide(sum(multiply(weights, slopes), -1), total);
-    return stack([reshape(greatest, total.shape), total, mean], -1);
-  },
-});
+/** The queries that end the part of all blocks to which `block` belongs. */
+function rangeEnd(block: number, count: number, step: number, rows: number): number {
+  const ranges = Math.min(count, mostRanges);
+  const range = Math.floor((block * ranges) / count);
+  return Math.min(rows, Math.ceil(((range + 1) * count) / ranges) * step);
+}
 
-/** The weights, and how the result changes with each score. */
-function weightsOf(
-  [query, key, value, cotangent, known]: readonly MLXArray[],
+/** The gradients of some queries, and what these add to the gradients of keys and values. */
+function blockGradients(
+  { query, key, value, cotangent }: Tensors,
   mask: MLXArray | null,
   params: AttentionParams,
-): readonly [weights: MLXArray, changes: MLXArray] {
-  const scores = scoresOf(only("queries", query), only("keys", key), mask, params);
-  const of = (column: number): MLXArray => {
-    const array = only("statistics", known);
-    return sliceAxis(array, array.ndim - 1, column, 1);
-  };
-  const weights = divide(exp(subtract(scores, of(0))), of(1));
-  const slopes = slopesOf(only("cotangent", cotangent), only("values", value), scores);
-  return [weights, onlySeen(multiply(weights, subtract(slopes, of(2))), mask, params)];
+): readonly [MLXArray, MLXArray, MLXArray] {
+  const given = maskedScores(query, key, mask, params);
+  const scores = isHalf(given.dtype) ? castTo(given, "float32") : given;
+  const exponentials = exp(subtract(scores, max(scores, -1, { keepAxes: true })));
+  const weights = divide(exponentials, sum(exponentials, -1, { keepAxes: true }));
+  const products = matmul(foldHeads(cotangent, value), swapAxes(value, -1, -2));
+  const slopes = castTo(reshape(products, scores.shape), scores.dtype);
+  const mean = sum(multiply(weights, slopes), -1, { keepAxes: true });
+  const changes = castTo(onlySeen(multiply(weights, subtract(slopes, mean)), mask, params), key.dtype);
+  const across = (x: MLXArray): MLXArray => swapAxes(foldHeads(castTo(x, key.dtype), key), -1, -2);
+  return [
+    reshape(matmul(foldHeads(changes, key), multiply(key, params.scale)), query.shape),
+    matmul(across(changes), multiply(foldHeads(query, key), params.scale)),
+    matmul(across(weights), foldHeads(cotangent, key)),
+  ];
 }
 
-/** Queries, keys, values, the cotangent, the statistics, and perhaps a mask → the gradient of the queries. */
-export const attentionQueryGradientRow: Primitive<AttentionParams> = /* @__PURE__ */ gradientPart(
-  "attentionQueryGradient",
-  {
-    shape: ([q]) => only("attentionQueryGradient", q).shape,
-    tensors: 5,
-    products: 3,
-    along: "queries",
-    define({ tensors, mask }, params) {
-      const [query, key] = [only("queries", tensors[0]), only("keys", tensors[1])];
-      const [, changes] = weightsOf(tensors, mask, params);
-      const gradient = matmul(castTo(foldHeads(changes, key), key.dtype), multiply(key, params.scale));
-      return reshape(gradient, query.shape);
-    },
-  },
-);
-
-/** The same inputs → the gradients of keys and values, side by side: [..., keys, features + value features]. */
-export const attentionKeyGradientRow: Primitive<AttentionParams> = /* @__PURE__ */ gradientPart(
-  "attentionKeyGradient",
-  {
-    shape([, k, v]) {
-      const [key, value] = [only("keys", k), only("values", v)];
-      return [...key.shape.slice(0, -1), (key.shape.at(-1) ?? 0) + (value.shape.at(-1) ?? 0)];
-    },
-    tensors: 5,
-    products: 4,
-    along: "keys",
-    define({ tensors, mask }, params) {
-      const [query, key] = [only("queries", tensors[0]), only("keys", tensors[1])];
-      const cotangent = only("cotangent", tensors[3]);
-      const [weights, changes] = weightsOf(tensors, mask, params);
-      const across = (x: MLXArray): MLXArray => castTo(swapAxes(foldHeads(x, key), -1, -2), key.dtype);
-      const ofKeys = matmul(across(changes), multiply(foldHeads(query, key), params.scale));
-      const ofValues = matmul(across(weights), foldHeads(cotangent, key));
-      return concatenate([ofKeys, ofValues], key.ndim - 1);
-    },
-  },
-);
-
-/** What parts of the gradient do not have in common. */
-interface Part {
-  shape(inputs: readonly Aval[]): Shape;
-  /** Inputs before the mask. */
-  readonly tensors: number;
-  /** Products of features per score. */
-  readonly products: number;
-  /** Whether its result has a row for each query or for each key. */
-  readonly along: "queries" | "keys";
-  define(inputs: PartInputs, params: AttentionParams): MLXArray;
+/** `x` and, in its first rows, `earlier`; stored, or every block would keep what it adds for the last one to add up. */
+function addRows(x: MLXArray, earlier: MLXArray | null): MLXArray {
+  if (earlier === null) return apply(storedRow, [x], null);
+  const missing = (x.shape.at(-2) ?? 0) - (earlier.shape.at(-2) ?? 0);
+  const widths = x.shape.map((_, axis): readonly [number, number] => [0, axis === x.ndim - 2 ? missing : 0]);
+  return apply(storedRow, [add(x, missing === 0 ? earlier : pad(earlier, widths))], null);
 }
 
-function gradientPart(name: string, { shape, tensors, products, along, define }: Part): Primitive<AttentionParams> {
-  const row: Primitive<AttentionParams> = {
-    name,
-    aval(inputs) {
-      const { dtype } = only(name, inputs[0]);
-      return { shape: shape(inputs), dtype: name === "attentionStatistics" && isHalf(dtype) ? "float32" : dtype };
-    },
-    lowering: {
-      kind: "composite",
-      define: (inputs, params) =>
-        inBlocks(along, { tensors: inputs.slice(0, tensors), mask: inputs[tensors] ?? null }, params, define),
-      flops([q, k], { isCausal }) {
-        const [query, key] = [only(name, q), only(name, k)];
-        const scores = sizeOf(query.shape.slice(0, -1)) * (key.shape.at(-2) ?? 0) * (isCausal ? 0.5 : 1);
-        return Math.round(scores * (2 * products * (query.shape.at(-1) ?? 0) + 16));
-      },
-    },
-    derivative: { kind: "definition" },
-    batch: (inputs, axes, params) => batchAttention(row, inputs, axes, params, tensors),
-  };
-  return row;
+/** The input itself, which a kernel stores. */
+export const storedRow: Primitive<null> = {
+  name: "stored",
+  aval: ([input]) => {
+    const { shape, dtype } = only("stored", input);
+    return { shape, dtype };
+  },
+  lowering: { kind: "map", element: ({ index, read }) => read(0, index), isPointwise: true, isStored: true },
+  derivative: { kind: "linear", transpose: (cotangent) => [cotangent] },
+  batch: ([input], [axis = null]) => [apply(storedRow, [only("stored", input)], null), axis ?? 0],
+};
+
+/** Rows `begin` to `end`. */
+function between(x: MLXArray, begin: number, end: number): MLXArray {
+  return sliceAxis(x, x.ndim - 2, begin, end - begin);
+}
+
+/**
+ * The rows of a block, all of them if rows are broadcast. Which block is a number passed to kernels, so that blocks share them:
+ * it is counted from the end but for the last block, as 0 and -1 would be written into kernels.
+ */
+function rowsOfBlock(x: MLXArray, block: number, step: number): MLXArray {
+  const rows = x.shape.at(-2) ?? 1;
+  if (rows === 1) return x;
+  const whole = Math.floor(rows / step);
+  if (block === whole) return between(x, whole * step, rows);
+  const blocks = reshape(between(x, 0, whole * step), [...x.shape.slice(0, -2), whole, step, x.shape.at(-1) ?? 1]);
+  return take(blocks, constant(block === whole - 1 ? block : block - whole, "int32"), x.ndim - 2);
+}
+
+/** Whether row i sees column j: from column i + lead on it does not. Neither number is 0 or 1, which kernels would not share. */
+function seenBetween(rows: number, columns: number, lead: number): MLXArray {
+  const row = add(iota([rows, columns], 0, "int32"), constant(lead + 2, "int32"));
+  return greater(row, add(iota([rows, columns], 1, "int32"), 1));
 }
 
 /**
  * Queries, keys, values, the cotangent, and perhaps a mask → the gradients of queries, keys and values of each example, one after
- * the other: [..., their elements]. For backends with a kernel for all of it, which needs the scores once.
+ * the other: [..., their elements]. For backends with a kernel for all of it.
  */
 export const attentionGradientRow: Primitive<AttentionParams> = {
   name: "attentionGradient",
@@ -197,24 +199,4 @@ export function wholeAttentionGradients(
     const part = sliceAxis(all, all.ndim - 1, sumOf(lengths.slice(0, k)), lengths[k] ?? 0);
     return reshape(part, shape);
   });
-}
-
-/** The gradients of queries, keys and values in parts, from that of the result. */
-export function attentionGradients(
-  cotangent: MLXArray,
-  inputs: readonly MLXArray[],
-  params: AttentionParams,
-): readonly MLXArray[] {
-  const [query, key, value] = inputs.slice(0, 3).map((tensor) => only("scaledDotProductAttention", tensor));
-  const [q, k, v] = [only("queries", query), only("keys", key), only("values", value)];
-  const mask = inputs.slice(3);
-  const known = apply(attentionStatisticsRow, [q, k, v, cotangent, ...mask], params);
-  const all = [q, k, v, cotangent, known, ...mask];
-  const both = apply(attentionKeyGradientRow, all, params);
-  const features = k.shape.at(-1) ?? 0;
-  return [
-    apply(attentionQueryGradientRow, all, params),
-    sliceAxis(both, both.ndim - 1, 0, features),
-    sliceAxis(both, both.ndim - 1, features, v.shape.at(-1) ?? 0),
-  ];
 }

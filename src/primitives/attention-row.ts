@@ -13,12 +13,6 @@ import { reshape } from "./views.ts";
 
 const name = "scaledDotProductAttention";
 
-/**
- * Scores from which the gradient goes in parts that need not store them, where no kernel computes the whole. Below, the
- * definition's gradient is as fast or faster, and their memory bearable: half a gigabyte in float32.
- */
-const manyScores = 2 ** 27;
-
 /** Attention: queries, keys, values, and perhaps a mask. */
 export const attentionRow: Primitive<AttentionParams> = {
   name,
@@ -41,13 +35,10 @@ export const attentionRow: Primitive<AttentionParams> = {
   derivative: {
     kind: "definition",
     vjp(cotangent, inputs, params, needed) {
-      const [queries, keys] = [only(name, inputs[0]), only(name, inputs[1])];
-      const scores = sizeOf(queries.shape.slice(0, -1)) * (keys.shape.at(-2) ?? 0);
       // The gradient of a mask is as large as the scores anyway.
       if (needed[3]) return null;
-      if (queries.dtype === "float32" && defaultDevice() === "cpu")
-        return wholeAttentionGradients(cotangent, inputs, params);
-      return scores < manyScores ? null : attentionGradients(cotangent, inputs, params);
+      const isWhole = only(name, inputs[0]).dtype === "float32" && defaultDevice() === "cpu";
+      return (isWhole ? wholeAttentionGradients : attentionGradients)(cotangent, inputs, params);
     },
   },
   batch: (inputs, axes, params) => batchAttention(attentionRow, inputs, axes, params, 3),

@@ -47,16 +47,6 @@ const convolution = {
 };
 
 /** Law cases by the export name of the row. */
-/** Cases of a part of the gradient of attention that takes `known` besides queries, keys, values and the cotangent. */
-function attentionParts(known: readonly InputSpec[]): readonly LawCase[] {
-  const tensors = [of(1, 2, 2, 2), of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 2, 2, 2), ...known];
-  return [
-    { inputs: tensors, params: { scale: 0.7, isCausal: false } },
-    { inputs: tensors, params: { scale: 0.7, isCausal: true } },
-    { inputs: [...tensors, of(1, 1, 2, 3)], params: { scale: 0.7, isCausal: false } },
-  ];
-}
-
 export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
   dataRow: [{ inputs: [], params: { shape: [], dtype: "float64" }, noBatch: isLeaf, noDerivative: isLeaf }],
   constantRow: [
@@ -221,10 +211,12 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
       params: { scale: 0.7, isCausal: false },
     },
   ],
-  attentionGradientRow: attentionParts([]),
-  attentionStatisticsRow: attentionParts([]),
-  attentionQueryGradientRow: attentionParts([{ shape: [1, 2, 2, 3], domain: [0.5, 1.5] }]),
-  attentionKeyGradientRow: attentionParts([{ shape: [1, 2, 2, 3], domain: [0.5, 1.5] }]),
+  attentionGradientRow: [false, true].flatMap((isCausal): LawCase[] => {
+    const tensors = [of(1, 2, 2, 2), of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 2, 2, 2)];
+    const params = { scale: 0.7, isCausal };
+    return [{ inputs: tensors, params }, ...(isCausal ? [] : [{ inputs: [...tensors, of(1, 1, 2, 3)], params }])];
+  }),
+  storedRow: [{ inputs: [of(2, 3)], params: null }],
   quantizedMatmulRow: [true, false].map((isTransposed): LawCase => {
     const words: InputSpec = { shape: [2, 2, 1], dtype: "uint32", domain: [0, 2 ** 32 - 1] };
     const factors = of(2, 2, 2);

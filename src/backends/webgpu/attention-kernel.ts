@@ -35,7 +35,7 @@ export function emitAttention(kernel: CompositeKernel, target: GpuTarget): GpuKe
   const attention = attentionOf(kernel.call);
   if (!attention) throw new MLXError(kernel.call.name, "is none that the GPU computes whole");
   if (isForMatrices(attention, kernel.call, target)) return emitMatrixAttention(kernel, target, attention);
-  const lanes = lanesFor(attention, target, attention.heads * attention.queries, 2);
+  const lanes = lanesFor(attention, target);
   if (lanes) return emitForward(kernel, target, attention, lanes);
   return new AttentionEmitter(kernel, target, attention).emit();
 }

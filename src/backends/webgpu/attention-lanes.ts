@@ -30,24 +30,20 @@ export const step = 4;
 const mostLanes = 8;
 /** Features of a lane that its registers hold, of all rows together. */
 const registers = 128;
+/** Rows of features that an owner keeps of a query: its own, and those summed. */
+const kept = 2;
 /** Threads from which a GPU is busy. */
 const busyThreads = 32_768;
 
 /**
- * How the rows of an attention with `owned` rows on its own side are spread, `kept` rows of features for each; null if features
- * fill no vectors, or threads cannot share rows. Four rows an owner, so that what is loaded serves four times, where that leaves
- * enough threads.
+ * How the queries of an attention are spread; null if features fill no vectors, or threads cannot share rows. Four queries an
+ * owner, so that what is loaded serves four times, where that leaves enough threads.
  */
-export function lanesFor(
-  { features, valueFeatures }: Attention,
-  target: GpuTarget,
-  owned: number,
-  kept: number,
-): Lanes | null {
+export function lanesFor({ heads, queries, features, valueFeatures }: Attention, target: GpuTarget): Lanes | null {
   if (features % 4 !== 0 || valueFeatures % 4 !== 0) return null;
   const most = Math.max(features, valueFeatures);
   const limit = Math.min(target.subgroups?.min ?? 1, mostLanes);
-  const threadsOf = (lanes: number, rows: number): number => (owned / rows) * lanes;
+  const threadsOf = (lanes: number, rows: number): number => ((heads * queries) / rows) * lanes;
   for (const rows of [4, 2]) {
     let lanes = 1;
     while ((most / lanes) * rows * kept > registers) lanes *= 2;
@@ -136,18 +132,6 @@ export class LaneWriter {
     // Beyond the last key there is nothing, not even a score that is not seen.
     if (keys % step === 0) return;
     shader.line(`${scores} = select(vec4f(${noScore}), ${scores}, vec4i(${place.key}) < vec4i(${keys}));`);
-  }
-
-  /** Makes 0 of those of four numbers, a variable, that belong to scores which a query does not see. */
-  onlySeen(name: string, place: ScorePlace, maskBase: string | null, maskSlot: number): void {
-    const { keys, queries, isCausal, mask } = this.attention;
-    // A query that sees some key gives those that it does not see a weight of 0.
-    if (isCausal) {
-      if (keys < queries) this.shader.line(`${name} = select(vec4f(), ${name}, ${this.#seenInTime(place)});`);
-    } else if (mask?.dtype === "bool" && maskBase !== null) {
-      const given = this.#given(place, maskBase, maskSlot);
-      this.shader.line(`${name} = select(vec4f(), ${name}, vec4<bool>(${given}));`);
-    }
   }
 
   #seenInTime({ query, key }: ScorePlace): string {

@@ -1,7 +1,6 @@
 /** Which code serves which kind of kernel. */
 import type { Kernel, TensorCall } from "../../ir/kernel.ts";
-import { attentionOf, gradientOf } from "./attention-call.ts";
-import { emitGradient, gradientLanes } from "./attention-gradients.ts";
+import { attentionOf } from "./attention-call.ts";
 import { emitAttention } from "./attention-kernel.ts";
 import { emitContraction } from "./contraction-kernel.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
@@ -9,8 +8,8 @@ import { emitLoops } from "./loop-kernel.ts";
 import { emitRoutine } from "./routine-kernel.ts";
 
 /** Whether the GPU has a kernel of its own for this composite. */
-export function overridesComposite(call: TensorCall, target: GpuTarget): boolean {
-  return attentionOf(call) !== null || gradientLanes(call, target) !== null;
+export function overridesComposite(call: TensorCall): boolean {
+  return attentionOf(call) !== null;
 }
 
 /** The code of `kernel`. */
@@ -23,6 +22,6 @@ export function emitKernel(kernel: Kernel, target: GpuTarget): GpuKernelCode {
     case "routine":
       return emitRoutine(kernel, target);
     case "composite":
-      return gradientOf(kernel.call) ? emitGradient(kernel, target) : emitAttention(kernel, target);
+      return emitAttention(kernel, target);
   }
 }

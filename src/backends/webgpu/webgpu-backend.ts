@@ -107,7 +107,7 @@ export class WebGpuBackend implements Backend {
   }
 
   overrides(call: TensorCall): boolean {
-    return overridesComposite(call, this.target);
+    return overridesComposite(call);
   }
 
   upload(data: TypedArray): Allocation {
