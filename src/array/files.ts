@@ -57,12 +57,19 @@ async function fetchBytes(operation: string, source: string | URL): Promise<Uint
 /**
  * Writes `bytes` to the file at `path`, which never holds a part of them: they go to a neighbour first, which then takes
  * the name. Only where there are files: Node, Deno, Bun.
+ *
+ * @throws {ArgumentError} if it cannot be written
  */
 export async function writeBytes(path: string | URL, bytes: Uint8Array): Promise<void> {
   const { rename, writeFile } = await import(/* webpackIgnore: true */ "node:fs/promises").catch(noFiles);
   const temporary = path instanceof URL ? new URL(`${path.href}.tmp`) : `${path}.tmp`;
-  await writeFile(temporary, bytes);
-  await rename(temporary, path);
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ArgumentError("files", `${nameOfSource(path)} cannot be written: ${reason}`, { cause });
+  }
 }
 
 /**

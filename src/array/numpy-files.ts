@@ -2,8 +2,9 @@
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf, isDtype, kindOf } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
-import { FormatError } from "../base/errors.ts";
+import { ArgumentError, FormatError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
+import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
@@ -33,9 +34,16 @@ export interface SaveOptions {
  * await (await loadNpy(bytes)).tolist(); // [[1, 2], [3, 4]]
  */
 export async function saveNpy(x: ArrayLike, options: SaveOptions = {}): Promise<OwnBytes> {
+  if (isByName(x))
+    throw new ArgumentError("save", "takes one array, as in save(x, { path }); savez takes arrays by name");
   const bytes = await npyBytes(asArray("save", x));
   if (options.path !== undefined) await writeBytes(options.path, bytes);
   return bytes;
+}
+
+/** Whether `x` is a plain object, or the path that comes first in other libraries. */
+function isByName(x: unknown): boolean {
+  return isPlainObject(x) || typeof x === "string";
 }
 
 function npyBytes(x: MLXArray): Promise<OwnBytes> {

@@ -173,6 +173,7 @@ export function normal(
 ): MLXArray {
   return placed("normal", options, () => {
     const dtype = floating("normal", options.dtype);
+    checkShape("normal", shape);
     const standard = step(erfinv(uniform(shape, signedUnit(options))), dtype);
     const root = stepOf("normal", Math.SQRT2, dtype);
     const { scale } = options;

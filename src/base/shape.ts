@@ -67,8 +67,12 @@ export function normalizeAxis(operation: string, axis: number, rank: number): nu
       `an axis is a whole number, got ${typeof axis === "number" ? axis : JSON.stringify(axis)}`,
     );
   }
-  if (normalized < 0 || normalized >= rank) {
-    throw new ShapeError(operation, `axis ${axis} is out of range for an array of ${rank} axes`);
+  // What is no array has no rank: a comparison with it is false.
+  if (!(normalized >= 0 && normalized < rank)) {
+    throw new ShapeError(
+      operation,
+      `axis ${axis} is out of range for ${rank >= 0 ? `an array of ${rank} axes` : "what is no array"}`,
+    );
   }
   return normalized;
 }

@@ -118,7 +118,7 @@ export class Program {
     if (lowering.kind === "data") {
       throw new MLXError(
         name,
-        `array(${vertex.dtype} ${formatShape(vertex.shape)}) has no value: it is an argument, or disposed`,
+        `array(${vertex.dtype} ${formatShape(vertex.shape)}) has no value: it is an argument; read results outside of the function`,
       );
     }
     const isOverridden = lowering.kind === "composite" && this.#overrides(tensorCall(vertex));

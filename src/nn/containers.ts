@@ -22,6 +22,8 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
   constructor(...layers: L) {
     super();
     layers.forEach((layer, k) => {
+      if (isClass(layer))
+        throw new ArgumentError("Sequential", `layer ${k} is the class ${layer.name}; write new ${layer.name}(…)`);
       if (typeof layer === "function") return;
       throw new ArgumentError("Sequential", `layer ${k} is ${describeValue(layer)}, not a module or a function`);
     });
@@ -31,4 +33,8 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
   forward(x: MLXArray): MLXArray {
     return this.layers.reduce((value, layer) => layer(value), x);
   }
+}
+
+function isClass(layer: unknown): layer is typeof Module {
+  return typeof layer === "function" && layer.prototype instanceof Module;
 }

@@ -1,6 +1,7 @@
 /** Modules: objects with parameters that can be called, walked, frozen, updated, printed, saved and loaded. */
 import type { FileSource } from "../array/files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
+import { describeValue } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating, requireDtype } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
@@ -22,7 +23,7 @@ export interface FreezeOptions {
   readonly recurse?: boolean;
   /** Fields by name; all of them unless given. */
   readonly keys?: string | readonly string[];
-  /** Throw for a key that no module has. */
+  /** Throw for a key that no module has; true unless given. */
   readonly strict?: boolean;
 }
 
@@ -154,6 +155,7 @@ export abstract class Module extends Callable {
   /** Keeps parameters from being trained: they are absent from `trainableParameters` and from gradients. Returns this module. */
   freeze(options: FreezeOptions = {}): this {
     return this.#select(
+      "freeze",
       options,
       (module, local) => module.freeze(local),
       (keys) => {
@@ -165,6 +167,7 @@ export abstract class Module extends Callable {
   /** Lets parameters be trained again. Returns this module. */
   unfreeze(options: FreezeOptions = {}): this {
     return this.#select(
+      "unfreeze",
       options,
       (module, local) => module.unfreeze(local),
       (keys) => {
@@ -234,18 +237,28 @@ export abstract class Module extends Callable {
 
   /** Applies `change` here, or `pass`es the request on to every module inside. */
   #select(
-    { recurse = true, keys, strict = false }: FreezeOptions,
+    operation: string,
+    options: FreezeOptions,
     pass: (module: Module, options: FreezeOptions) => void,
     change: (keys: readonly string[] | null) => void,
   ): this {
+    if (typeof options !== "object")
+      throw new ArgumentError(
+        operation,
+        `takes options, as in ${operation}({ keys: "bias" }); got ${describeValue(options)}`,
+      );
+    const { recurse = true, keys, strict = true } = options;
     const list = keys === undefined ? null : typeof keys === "string" ? [keys] : keys;
     const modules = recurse ? this.modules() : [this];
     const missing = list?.find((key) => !modules.some((module) => Object.hasOwn(module, key)));
     if (strict && missing !== undefined) {
-      throw new ArgumentError("freeze", `${this.constructor.name} has no field "${missing}"`);
+      throw new ArgumentError(
+        operation,
+        `${this.constructor.name} has no field "${missing}"${recurse ? ", nor has a module in it" : ""}; pass { strict: false } to skip it`,
+      );
     }
     if (!recurse) change(list);
-    else for (const module of modules) pass(module, { recurse: false, ...(list ? { keys: list } : {}) });
+    else for (const module of modules) pass(module, { recurse: false, strict: false, ...(list ? { keys: list } : {}) });
     return this;
   }
 }

@@ -191,6 +191,8 @@ export class BatchNorm extends Module {
     requireSizes("BatchNorm", { channels });
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     this.eps = positive("BatchNorm", eps);
+    if (!(momentum >= 0 && momentum <= 1))
+      throw new ArgumentError("BatchNorm", `momentum is in [0, 1], got ${momentum}`);
     this.momentum = momentum;
     if (affine) {
       this.weight = ones([channels]);
@@ -232,7 +234,7 @@ export class BatchNorm extends Module {
   }
 
   #freezeStatistics(): void {
-    this.freeze({ keys: ["runningMean", "runningVar"], recurse: false });
+    this.freeze({ keys: ["runningMean", "runningVar"], recurse: false, strict: false });
   }
 
   #mixed(running: MLXArray, latest: MLXArray): MLXArray {

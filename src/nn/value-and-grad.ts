@@ -36,6 +36,9 @@ export function valueAndGrad(
     );
   }
   return (...args) => {
+    if (args[0] !== model && !(args[0] instanceof Module)) {
+      throw new ArgumentError("nn.valueAndGrad", `the first argument is the model, got ${describeValue(args[0])}`);
+    }
     const own: object = model.trainableParameters();
     if (!treeFlatten(own).some(([, leaf]) => leaf instanceof MLXArray)) {
       throw new GradientError("nn.valueAndGrad", `${model.constructor.name} has no trainable parameters`);

@@ -237,7 +237,13 @@ export function remembered(optimizer: string, state: ParameterState, name: strin
 function rateOf(optimizer: string, options: { readonly learningRate?: unknown } = {}): LearningRate {
   const { learningRate: rate } = options;
   if (isRate(rate)) return rate;
-  const got = typeof rate === "string" ? `"${rate}"` : String(rate);
+  const given = typeof options === "object" ? Object.keys(options) : [];
+  const got =
+    rate === undefined && given.length > 0
+      ? `options named ${given.join(", ")}`
+      : typeof rate === "string"
+        ? `"${rate}"`
+        : String(rate);
   throw new ArgumentError(
     optimizer,
     `takes options such as { learningRate: 0.1 }, where the rate is a number, an array or a schedule; got ${got}`,

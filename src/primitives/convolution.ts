@@ -53,8 +53,8 @@ function convolution(operation: string, x: MLXArray, weights: MLXArray, params: 
   if (inner * groups !== channels || outputs % groups !== 0) {
     throw new ShapeError(
       operation,
-      `input ${formatShape(x.shape)} and weights ${formatShape(weights.shape)} do not fit with ${groups} groups: ` +
-        "weights are [outputs, sizes…, channels / groups], and the groups divide the outputs",
+      `input ${formatShape(x.shape)} has ${channels} channels, which are its last axis, and weights ${formatShape(weights.shape)} ` +
+        `in ${groups} groups take ${inner * groups}: weights are [outputs, sizes…, channels / groups], and the groups divide the outputs`,
     );
   }
   params.strides.forEach((_, k) => {

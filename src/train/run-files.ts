@@ -42,7 +42,10 @@ async function diskFiles(directory: string | URL): Promise<RunFiles> {
   const { join } = await import(/* webpackIgnore: true */ "node:path").catch(noFiles);
   const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url").catch(noFiles);
   const folder = directory instanceof URL ? fileURLToPath(directory) : directory;
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ArgumentError("train", `log: ${folder} is no directory, and cannot be made one: ${reason}`, { cause });
+  });
   const known = (name: string): Promise<{ readonly size: number; readonly mtimeMs: number } | null> =>
     stat(join(folder, name)).catch(() => null);
   const size = async (name: string): Promise<number> => (await known(name))?.size ?? 0;

@@ -1,5 +1,5 @@
 /** customFunction: a function with derivative and batching rules of its own. */
-import { describeValue } from "../base/describe.ts";
+import { describeValue, requireFunction } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { treeFlatten, typedTree } from "../base/tree.ts";
@@ -252,6 +252,7 @@ export function customFunction<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   rules: CustomRules<A, R>,
 ): (...args: A) => R {
+  requireFunction("customFunction", fn);
   const definition = asDefinition(fn, rules);
   const known: Rules[] = [];
   // With both derivatives given, no derivative is ever taken of what is inside `fn`.

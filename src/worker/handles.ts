@@ -4,6 +4,7 @@ import { evaluate } from "../array/evaluate.ts";
 import { residentIn } from "../array/several-devices.ts";
 import { WasmAllocation } from "../backends/wasm/allocation.ts";
 import type { BlockHandle } from "../backends/wasm/shared-arena.ts";
+import { describeValue } from "../base/describe.ts";
 import { type Dtype, dtypes } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { elementsOf } from "../base/elements.ts";
@@ -69,6 +70,8 @@ export async function toHandle(x: MLXArray, options: ShareOptions = {}): Promise
  * @throws {MLXError} in a thread that does not share the memory: see `joinMemory`
  */
 export function fromHandle(handle: ArrayHandle): MLXArray {
+  if (!isArrayHandle(handle))
+    throw new ArgumentError("fromHandle", `takes what toHandle gave, got ${describeValue(handle)}; see openArrays`);
   const { shape, dtype, block, bytes } = handle;
   const { backend } = currentRuntime();
   const aval = { shape: [...shape], dtype: dtypeNamed(dtype) };

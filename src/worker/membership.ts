@@ -5,7 +5,8 @@ import { Arena } from "../backends/wasm/arena.ts";
 import { assumeEngine } from "../backends/wasm/engine-features.ts";
 import { type MemberTicket, SharedArena } from "../backends/wasm/shared-arena.ts";
 import { WasmBackend } from "../backends/wasm/wasm-backend.ts";
-import { MLXError } from "../base/errors.ts";
+import { describeValue } from "../base/describe.ts";
+import { ArgumentError, MLXError } from "../base/errors.ts";
 
 /**
  * What a thread needs to take part in this one's memory, to be posted to it. Where memory cannot be shared (a page that is
@@ -54,7 +55,12 @@ export function admitWorker(): WorkerTicket {
  * @param options.threads threads that compute for this one; as many as the hardware has, up to 8, unless given
  */
 export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: number } = {}): void {
-  const { member } = ticket;
+  const { member } = ticket ?? {};
+  if (member === undefined)
+    throw new ArgumentError(
+      "joinMemory",
+      `takes the ticket of admitWorker, as it was posted; got ${describeValue(ticket)}`,
+    );
   if (member === null) {
     if (options.threads !== undefined) replaceRuntime(new Runtime(new WasmBackend(options), { fusion: true }));
     return;

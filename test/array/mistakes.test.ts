@@ -2,6 +2,7 @@
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
+import * as worker from "mlx-ts/worker";
 import { describe, expect, it } from "vitest";
 
 /** A call that the types of `fn` may refuse. */
@@ -82,6 +83,14 @@ const shapes: readonly Mistake[] = [
   ["text in another order", () => call(mx.random.permutation, "abc"), "DtypeError", /permutation: .*got a string/],
   ["arrays one by one, stacked", () => call(mx.stack, v(), v()), "ArgumentError", /stack: .*a list of arrays/],
   ["text as an axis", () => call(mx.sum, grid(), "0"), "ShapeError", /sum: an axis is a whole number.*"0"/],
+  ["a list to sort", () => call(mx.sort, [3, 1]), "ShapeError", /sort: .*no array/],
+  [
+    "a forgotten await before an axis is added",
+    () => call(mx.expandDims, pending(), 0),
+    "ShapeError",
+    /expandDims: .*no array/,
+  ],
+  ["lengths of samples one by one", () => call(mx.random.normal, 2, 3), "ShapeError", /normal: 2 is no shape/],
   ["half an axis", () => mx.sum(grid(), 0.5), "ShapeError", /sum: an axis is a whole number, got 0\.5/],
   ["no number as an axis", () => mx.sum(grid(), Number.NaN), "ShapeError", /an axis is a whole number, got NaN/],
   ["an axis too far", () => mx.sum(grid(), 2), "ShapeError", /axis 2 is out of range for an array of 2 axes/],
@@ -100,6 +109,12 @@ const functions: readonly Mistake[] = [
   ["expr as a function", () => call(mx.expr, "x + 2"), "ArgumentError", /expr: .*template/],
   ["an array to differentiate", () => call(mx.grad, v()), "ArgumentError", /grad: takes a function, got a MLXArray/],
   ["a call to batch", () => call(mx.vmap, v()), "ArgumentError", /vmap: takes a function, got a MLXArray/],
+  [
+    "an array in place of a function with rules",
+    () => call(mx.customFunction, v()),
+    "ArgumentError",
+    /takes a function/,
+  ],
   ["a number to compile", () => call(mx.compile, 3), "ArgumentError", /compile: takes a function, got a number/],
   [
     "a number to recompute",
@@ -170,7 +185,12 @@ const models: readonly Mistake[] = [
   ],
   ["a rate that stands alone", () => make(optim.Adam, 0.1), "ArgumentError", /Adam: .*\{ learningRate: 0\.1 \}/],
   ["no rate", () => make(optim.SGD), "ArgumentError", /SGD: .*learningRate/],
-  ["a rate of another name", () => make(optim.SGD, { lr: 0.1 }), "ArgumentError", /SGD: .*learningRate.*undefined/],
+  [
+    "a rate of another name",
+    () => make(optim.SGD, { lr: 0.1 }),
+    "ArgumentError",
+    /SGD: .*learningRate.*got options named lr/,
+  ],
   ["a rate that is no number", () => make(optim.SGD, { learningRate: Number.NaN }), "ArgumentError", /got NaN/],
   [
     "an array as gradients",
@@ -190,6 +210,41 @@ const models: readonly Mistake[] = [
     "ShapeError",
     /the parameter at "a" is \[2, 3\], its gradient \[3\]/,
   ],
+  [
+    "a layer that is not made yet",
+    () => make(nn.Sequential, nn.Linear),
+    "ArgumentError",
+    /class Linear; write new Linear/,
+  ],
+  [
+    "gradients asked for without the model",
+    () =>
+      call(
+        nn.valueAndGrad(new nn.Linear(3, 1), (model, x: mx.MLXArray) => model(x).sum()),
+        v(),
+      ),
+    "ArgumentError",
+    /valueAndGrad: the first argument is the model, got a MLXArray/,
+  ],
+  [
+    "a field to freeze that no module has",
+    () => new nn.Sequential(new nn.Linear(1, 1)).freeze({ keys: "weigth" }),
+    "ArgumentError",
+    /^freeze: Sequential has no field "weigth", nor has a module in it; pass \{ strict: false \}/,
+  ],
+  [
+    "a field to freeze without options",
+    () => method(new nn.Linear(1, 1), "freeze", "bias"),
+    "ArgumentError",
+    /keys: "bias"/,
+  ],
+  ["a momentum beyond 1", () => new nn.BatchNorm(2, { momentum: 7 }), "ArgumentError", /BatchNorm: momentum.*got 7/],
+  [
+    "channels that come first",
+    () => new nn.Conv2d(3, 4, 2)(mx.ones([1, 3, 8, 8])),
+    "ShapeError",
+    /conv2d: input \[1, 3, 8, 8\] has 8 channels, which are its last axis, and weights \[4, 2, 2, 3\] in 1 groups take 3/,
+  ],
   ["text as a rate", () => make(optim.SGD, { learningRate: "0.1" }), "ArgumentError", /got "0\.1"/],
 ];
 
@@ -207,7 +262,15 @@ describe.each([
 
 describe("a mistake in saving and loading is named", () => {
   const late: readonly (readonly [string, () => unknown, string, RegExp])[] = [
-    ["a path before the array", () => call(mx.save, "a.npy", v()), "DtypeError", /save: .*got a string/],
+    ["a path before the array", () => call(mx.save, "a.npy", v()), "ArgumentError", /save: .*save\(x, \{ path \}\)/],
+    ["arrays by name, saved as one", () => call(mx.save, { a: v() }), "ArgumentError", /save: .*savez.*by name/],
+    ["a handle that is none", () => call(worker.fromHandle, {}), "ArgumentError", /fromHandle: .*toHandle.*an object/],
+    [
+      "a ticket that is none",
+      () => call(worker.joinMemory, {}),
+      "ArgumentError",
+      /joinMemory: .*ticket of admitWorker/,
+    ],
     ["an array without a name", () => call(mx.savez, v()), "ArgumentError", /savez: .*by name/],
     ["numbers under a name", () => call(mx.savez, { a: [1] }), "DtypeError", /savez: .*got a list/],
     ["bytes of no format", () => mx.load(new Uint8Array([1, 2, 3])), "FormatError", /begins? like none of npy, npz/],

@@ -1,5 +1,6 @@
 /** Starts a class in a worker and makes its methods callable from here. */
 import { type Remote, transfer, wrap } from "comlink";
+import { ArgumentError } from "mlx-ts";
 import { admitWorker, openArrays, releaseWorker, shareArrays, type WorkerTicket } from "mlx-ts/worker";
 import { asyncDisposeKey } from "./disposal.ts";
 import { type AnyWorker, type WorkerEnd, withWorkers, workerEnd } from "./endpoint.ts";
@@ -47,6 +48,8 @@ export async function actor<C extends ExposableClass>(
   start: () => AnyWorker | Promise<AnyWorker>,
   options: ActorOptions<C> = {},
 ): Promise<Actor<C>> {
+  if (typeof start !== "function")
+    throw new ArgumentError("actor", "takes a function that starts a worker, as in actor(() => new Worker(…))");
   const connection = new Connection(await withWorkers(start), options.errors ?? []);
   await connection.start(options.parameters ?? [], options.threads ?? null);
   return remoteObject<C>(connection);
@@ -152,7 +155,8 @@ class Connection {
   async #fail(reason: unknown): Promise<void> {
     if (this.#refusal) return;
     const message = reason instanceof Error ? reason.message : String(reason);
-    const failure = new WorkerError("actor", `the worker failed: ${message}`, { cause: reason });
+    const advice = /extension "\.[cm]?tsx?"/.test(message) ? "; compile it, and name the .js file" : "";
+    const failure = new WorkerError("actor", `the worker failed: ${message}${advice}`, { cause: reason });
     this.#refuse(failure);
     await this.#end.terminate();
     if (!this.#end.isEndKnown) {
