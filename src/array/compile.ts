@@ -3,9 +3,11 @@
 import { requireFunction, requireSynchronous } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
+import { sameShape } from "../base/shape.ts";
 import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
 import { identityOf } from "../compiler/program.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import type { Device } from "../graph/placement.ts";
 import { defaultDevice } from "../graph/placement.ts";
 import { placeholder, placeholderRow } from "../primitives/leaf.ts";
 import { callTrace, Trace } from "./trace.ts";
@@ -50,11 +52,24 @@ interface Place {
   readonly array: MLXArray;
 }
 
-/** What a recording depends on of a place. Holds no array. */
+/** What a recording depends on of an array, which it does not hold. */
 interface Form {
-  readonly key: string;
   readonly dtype: Dtype;
   readonly shape: Shape;
+}
+
+/** The form of all places of a state, and a text that is another one for every other form. */
+interface StateForm {
+  readonly forms: readonly (Form & { readonly key: string })[];
+  readonly text: string;
+}
+
+/** A call all of whose arguments were arrays. */
+interface LastCall {
+  readonly device: Device;
+  readonly state: StateForm;
+  readonly forms: readonly Form[];
+  readonly recording: Recording;
 }
 
 /**
@@ -86,19 +101,13 @@ export function compile<A extends readonly unknown[], R>(
   const recordings = new Map<string, Recording>();
   const lastingTrees = inputTrees.filter((tree) => !outputTrees.includes(tree));
   const limit = shapeless ? shapelessTraceLimit : traceLimit;
-  /** The state of the last call; that of the next one is mostly of the same form. */
-  let form: readonly Form[] = [];
-  let formKey = "";
-  return (...args: A): R => {
-    const argumentArrays: MLXArray[] = [];
+  /** The state of the last call, and that call: the next one is mostly of the same form. */
+  let state: StateForm = { forms: [], text: "" };
+  let last: LastCall | null = null;
+  const recordingFor = (args: A, argumentArrays: MLXArray[], places: readonly Place[]): Recording => {
     let key = `${defaultDevice()};`;
     for (const arg of args) key += describe(arg, argumentArrays);
-    const places = placesOf(inputTrees);
-    if (!isSameForm(places, form)) {
-      form = places.map(({ key: name, array: { dtype, shape } }) => ({ key: name, dtype, shape }));
-      formKey = places.map(({ key: name, array }) => `!${name}${array.dtype}${array.shape}`).join("");
-    }
-    key += formKey;
+    key += state.text;
     let recording = recordings.get(key);
     if (recording) recordings.delete(key);
     else recording = record(fn, args, argumentArrays, places, outputTrees);
@@ -107,7 +116,19 @@ export function compile<A extends readonly unknown[], R>(
       const [oldest] = recordings.keys();
       if (oldest !== undefined) recordings.delete(oldest);
     }
-    const inputs = [...argumentArrays, ...places.map(({ array }) => array)];
+    const isPlain = argumentArrays.length === args.length && args.every((arg) => arg instanceof MLXArray);
+    last = isPlain ? { device: defaultDevice(), state, forms: argumentArrays.map(formOf), recording } : null;
+    return recording;
+  };
+  return (...args: A): R => {
+    const argumentArrays: MLXArray[] = [];
+    const places = placesOf(inputTrees);
+    if (!isSameState(places, state.forms)) state = stateFormOf(places);
+    const recording =
+      last?.state === state && last.device === defaultDevice() && takeArguments(args, last.forms, argumentArrays)
+        ? last.recording
+        : recordingFor(args, argumentArrays, places);
+    const inputs = places.length === 0 ? argumentArrays : [...argumentArrays, ...places.map(({ array }) => array)];
     const outputs = callTrace(recording.trace, inputs);
     const replaced = recording.replacesInputs ? places : placesOf(outputTrees);
     let next = recording.resultCount;
@@ -194,13 +215,40 @@ function placesOf(trees: readonly unknown[]): Place[] {
   return found;
 }
 
-/** Whether both have the same names, and arrays of the same kind: then one key stands for both. */
-function isSameForm(places: readonly Place[], forms: readonly Form[]): boolean {
-  if (places.length !== forms.length) return false;
-  return places.every(({ key, array: { dtype, shape } }, k) => {
-    const form = forms[k];
-    return form?.key === key && form.dtype === dtype && form.shape === shape;
-  });
+function formOf({ dtype, shape }: MLXArray): Form {
+  return { dtype, shape };
+}
+
+function hasForm({ dtype, shape }: MLXArray, form: Form | undefined): boolean {
+  return form !== undefined && form.dtype === dtype && sameShape(form.shape, shape);
+}
+
+function stateFormOf(places: readonly Place[]): StateForm {
+  return {
+    forms: places.map(({ key, array }) => ({ key, ...formOf(array) })),
+    text: places.map(({ key, array }) => `!${key}${array.dtype}${array.shape}`).join(""),
+  };
+}
+
+/** Whether both have the same names, and arrays of the same form: then one text stands for both. */
+function isSameState(places: readonly Place[], forms: StateForm["forms"]): boolean {
+  return (
+    places.length === forms.length &&
+    places.every(({ key, array }, k) => forms[k]?.key === key && hasForm(array, forms[k]))
+  );
+}
+
+/** Whether `args` are arrays of these forms; they are appended to `arrays` then. */
+function takeArguments(args: readonly unknown[], forms: readonly Form[], arrays: MLXArray[]): boolean {
+  if (args.length !== forms.length) return false;
+  for (const arg of args) {
+    if (!(arg instanceof MLXArray && hasForm(arg, forms[arrays.length]))) {
+      arrays.length = 0;
+      return false;
+    }
+    arrays.push(arg);
+  }
+  return true;
 }
 
 /** The tree with its arrays replaced: plain objects and lists are copied, modules changed in place until undone. */

@@ -21,11 +21,11 @@ import { severalDevices } from "./several-devices.ts";
  * y.isEvaluated; // true
  */
 export async function evaluate(...trees: readonly unknown[]): Promise<void> {
-  const roots = new Set<MLXArray>();
+  const roots: MLXArray[] = [];
   for (const tree of trees) for (const leaf of leavesOf(tree)) addRoot(roots, leaf);
-  if (roots.size === 0) return;
+  if (roots.length === 0) return;
   for (const state of pendingState()) addRoot(roots, state);
-  const pending = compute([...roots]);
+  const pending = compute(roots.length === 1 ? roots : [...new Set(roots)]);
   if (pending) await pending;
 }
 
@@ -49,9 +49,9 @@ function compute(roots: readonly MLXArray[]): Promise<void> | undefined {
   return severalDevices.load().then(({ computeInStages }) => computeInStages(roots));
 }
 
-function addRoot(roots: Set<MLXArray>, array: MLXArray): void {
+function addRoot(roots: MLXArray[], array: MLXArray): void {
   array.requireKept("evaluate");
-  if (!array.isEvaluated) roots.add(array);
+  if (!array.isEvaluated) roots.push(array);
 }
 
 /** The arrays in a tree, appended to `found`. */

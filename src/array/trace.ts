@@ -22,6 +22,8 @@ export class Trace {
   readonly passed: readonly number[];
   /** The leaves besides the placeholders. */
   readonly captures: readonly MLXArray[];
+  /** What names each result of a call. */
+  readonly results: readonly CallParams[];
   /** The last instantiation; those for a plan are not those of a graph. */
   #last: {
     readonly inputs: readonly MLXArray[];
@@ -33,6 +35,7 @@ export class Trace {
     this.placeholders = placeholders;
     this.outputs = outputs;
     this.device = deviceOf(outputs);
+    this.results = outputs.map((_, index) => ({ trace: this, index }));
     this.passed = outputs.map((output) => placeholders.indexOf(output));
     const given = new Set(placeholders);
     const order = topologicalOrder(outputs, (vertex) => vertex.isEvaluated);
@@ -108,9 +111,9 @@ export function callTrace(trace: Trace, inputs: readonly MLXArray[]): readonly M
   if (trace.device === null) return trace.instantiate(inputs);
   const call = new Call(trace, trace.device, inputs);
   call.outputs = placedOn(trace.device, () =>
-    trace.outputs.map((output, index) => {
+    trace.results.map((params, index) => {
       const argument = inputs[trace.passed[index] ?? -1];
-      return argument ?? new MLXArray(callRow, inputs, { trace, index }, output, call);
+      return argument ?? new MLXArray(callRow, inputs, params, only("compiled", trace.outputs[index]), call);
     }),
   );
   return call.outputs;

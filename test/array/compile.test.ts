@@ -83,6 +83,21 @@ describe("a compiled function", () => {
     expect(recordings()).toBe(1);
   });
 
+  it("finds the recording of each form when they alternate", async () => {
+    const { compiled, recordings } = counted((x: mx.MLXArray, k?: number | mx.MLXArray) => x.add(k ?? 1));
+    const [short, long, whole] = [mx.array([1, 2]), mx.array([1, 2, 3]), mx.array([1, 2], "int32")];
+    for (let round = 0; round < 2; round++) {
+      expect(await compiled(short).tolist()).toEqual([2, 3]);
+      expect(await compiled(mx.array([3, 4])).tolist()).toEqual([4, 5]);
+      expect(await compiled(long).tolist()).toEqual([2, 3, 4]);
+      expect(await compiled(whole).tolist()).toEqual([2, 3]);
+      expect(await compiled(short, short).tolist()).toEqual([2, 4]);
+      expect(await compiled(short, 5).tolist()).toEqual([6, 7]);
+      expect(await compiled(short, 6).tolist()).toEqual([7, 8]);
+    }
+    expect(recordings()).toBe(6);
+  });
+
   it("can be given one array twice", async () => {
     const { compiled } = counted((x: mx.MLXArray, y: mx.MLXArray) => [x.sub(y), x.add(y)]);
     const x = mx.array([3]);

@@ -47,6 +47,20 @@ describe("evaluate", () => {
     await done;
   });
 
+  it("gives the view of a small result a buffer of its own", async () => {
+    const x = mx.arange(100);
+    const results = [x.add(1), x.add(2), x.add(3)];
+    for (const result of results) await mx.evaluate(result);
+    const sum = results.reduce((total, result) => total.add(result));
+    const views = await Promise.all(results.map((result) => result.view()));
+    views.forEach((view, k) => {
+      expect(view.buffer.byteLength).toBe(400);
+      expect(view[99]).toBe(100 + k);
+    });
+    expect((await results[1]?.view())?.buffer).toBe(views[1]?.buffer);
+    expect((await sum.data())[99]).toBe(303);
+  });
+
   it("lets go of the graph behind a computed array", async () => {
     const x = mx.array([1, 2]).add(1).mul(3);
     await mx.evaluate(x);

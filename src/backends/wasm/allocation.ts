@@ -46,23 +46,26 @@ export class WasmAllocation extends CountedAllocation<number> {
 export class SmallAllocation implements Allocation {
   readonly backend: Backend;
   copies: Allocation["copies"] = null;
-  readonly #bytes: Uint8Array;
+  /** The elements, in a buffer that may hold those of other arrays too: nothing but a run may see it. */
+  held: Uint8Array;
 
-  constructor(backend: Backend, bytes: Uint8Array) {
+  constructor(backend: Backend, held: Uint8Array) {
     this.backend = backend;
-    this.#bytes = bytes;
+    this.held = held;
   }
 
   get byteLength(): number {
-    return this.#bytes.byteLength;
+    return this.held.byteLength;
   }
 
+  /** In a buffer of their own from then on. */
   bytes(): Uint8Array {
-    return this.#bytes;
+    if (this.held.buffer.byteLength > this.held.byteLength) this.held = this.held.slice();
+    return this.held;
   }
 
   read<T>(use: (bytes: Uint8Array) => T): T {
-    return use(this.#bytes);
+    return use(this.bytes());
   }
 
   /** Nothing to count: the collector knows who holds it. */

@@ -30,6 +30,11 @@ interface Segment {
 /** Instructions below which waking other threads costs more than they save. */
 export const parallelWork = 300_000;
 
+/** Small results of a plan that share a buffer: one of its own costs more than the run of a small kernel, to make and to collect. */
+const resultsPerBuffer = 16;
+/** Results of so few bytes need none: engines keep them in the object. */
+const bufferlessBytes = 64;
+
 /** Runs one plan. */
 export class WasmExecutable implements Executable {
   readonly #backend: WasmBackend;
@@ -44,6 +49,9 @@ export class WasmExecutable implements Executable {
   /** Addresses at which small inputs and outputs lie during a run; runs never overlap. */
   readonly #smallPlaces: readonly number[];
   readonly #smallBlock: number;
+  /** Where the next small results are copied to, and how much of it is taken. */
+  #shared: Uint8Array = new Uint8Array(0);
+  #taken = 0;
 
   constructor(backend: WasmBackend, plan: Plan, steps: readonly PreparedStep[], intermediates: PlacedBuffers | null) {
     this.#backend = backend;
@@ -138,7 +146,7 @@ export class WasmExecutable implements Executable {
       const input = inputs[k];
       if (input instanceof SmallAllocation) {
         const place = this.#smallPlaces[k] ?? 0;
-        this.#backend.arena.bytes().set(input.bytes(), place);
+        this.#backend.arena.bytes().set(input.held, place);
         addresses[k] = place;
       } else if (input instanceof WasmAllocation) {
         addresses[k] = input.offset;
@@ -172,8 +180,21 @@ export class WasmExecutable implements Executable {
       if (output !== null) return output;
       const place = addresses[inputCount + k] ?? 0;
       const byteLength = bufferBytes[inputCount + k] ?? 0;
-      return new SmallAllocation(this.#backend, this.#backend.arena.bytes().slice(place, place + byteLength));
+      return new SmallAllocation(this.#backend, this.#copied(place, byteLength));
     });
+  }
+
+  #copied(place: number, byteLength: number): Uint8Array {
+    const source = this.#backend.arena.bytes().subarray(place, place + byteLength);
+    if (byteLength <= bufferlessBytes) return source.slice();
+    if (this.#taken + byteLength > this.#shared.length) {
+      this.#shared = new Uint8Array(resultsPerBuffer * byteLength);
+      this.#taken = 0;
+    }
+    const copy = this.#shared.subarray(this.#taken, this.#taken + byteLength);
+    this.#taken += byteLength;
+    copy.set(source);
+    return copy;
   }
 
   #writeArguments(addresses: readonly number[], constants: readonly (number | bigint)[], scratch: number): void {
