@@ -25,7 +25,7 @@ export class Part<T> {
 
   /** Begins to load the part, for it will be needed; whoever needs it learns of a failure. */
   prefetch(): void {
-    this.#load().catch(() => undefined);
+    if (this.#content === null) this.#load().catch(() => undefined);
   }
 
   /** What the file provides, loaded if it is not there. @throws {LoadError} */

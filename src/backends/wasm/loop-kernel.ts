@@ -32,9 +32,14 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   const imported = mapLoop(kernel.root, (expr) => e.substitute(expr, new Map(), memo));
   const joined = joinAxes(e, imported, () => nextAxis++);
   const counts = { slots: kernel.slots.length, threads: target.threadCount };
-  const keeping = keepsValues(joined)
-    ? target.parts.scratchMemory.get().keepValues(e, joined, () => nextAxis++, counts)
-    : null;
+  const expensive = expensiveIn(expressionsIn(joined), () => true).length;
+  const mayKeep = expensive > 1 || hasManyColumns(joined);
+  const { math, scratchMemory } = target.parts;
+  // Values of several expensive functions, and results of columns, may be worth keeping. Parts are asked for together, and
+  // before anything is emitted that would have to be emitted again.
+  if (mayKeep) scratchMemory.prefetch();
+  if (expensive > 0) math.get();
+  const keeping = mayKeep ? scratchMemory.get().keepValues(e, joined, () => nextAxis++, counts) : null;
   const root = keeping?.root ?? joined;
   const loops = root.axes.length > 0 ? [root] : root.children;
   const layout = argumentLayout(kernel.slots.length, kernel.arguments);
@@ -88,12 +93,11 @@ export function emitLoopKernel(kernel: LoopKernel, target: KernelTarget): Kernel
   return { bytes: module.build(), phases, scratchBytes, layout, instructions: module.instructions };
 }
 
-/** Whether there may be something to keep: values of several expensive functions, or results of a large matrix's columns. */
-function keepsValues(root: Loop): boolean {
+/** Whether there may be results of a large matrix's columns to keep. */
+function hasManyColumns(root: Loop): boolean {
   const phases = root.axes.length > 0 ? [root] : root.children;
   const isColumnwise = (loop: Loop): boolean => loop.children.length > 0 && loop.axes.length === 1;
-  const isLarge = phases.some((loop) => isColumnwise(loop) && workOf(loop) > largeWork);
-  return isLarge || expensiveIn(expressionsIn(root), () => true).length > 1;
+  return phases.some((loop) => isColumnwise(loop) && workOf(loop) > largeWork);
 }
 
 /** Points of the outermost axis in one range: a matter of the loop alone, so that results do not depend on threads. */

@@ -2,12 +2,20 @@
  * Finds out by trial which instructions an engine gets right when it makes one vector of twice the width of two
  * neighbouring ones. That is experimental, so a loop is compiled so only if all its instructions gave the same bits.
  */
+import type { OwnBytes } from "../../base/elements.ts";
 import { type FunctionBuilder, ModuleBuilder } from "./assembler.ts";
-import { compileModule } from "./engine-features.ts";
+import { type CompileOptions, compileModule } from "./engine-features.ts";
 import type { OpName } from "./opcodes.ts";
 
-/** Instructions in groups by what they take; each group's functions chain them, so that results are operands too. */
-const groups: readonly { readonly operands: 1 | 2 | 3; readonly names: readonly OpName[] }[] = [
+/** Instructions by what they take. They are tried together: a function chains them, so that results are operands too. */
+interface Group {
+  readonly operands: 1 | 2 | 3;
+  readonly names: readonly OpName[];
+}
+
+const shifts: readonly OpName[] = ["i32x4.shl", "i32x4.shr_s", "i32x4.shr_u"];
+
+const groups: readonly Group[] = [
   { operands: 1, names: ["v128.not", "f32x4.abs", "f32x4.neg", "f32x4.sqrt"] },
   {
     operands: 1,
@@ -48,9 +56,8 @@ const groups: readonly { readonly operands: 1 | 2 | 3; readonly names: readonly 
     ],
   },
   { operands: 3, names: ["f32x4.relaxed_madd", "f32x4.relaxed_nmadd", "v128.bitselect", "i32x4.relaxed_laneselect"] },
+  { operands: 1, names: shifts },
 ];
-
-const shifts: readonly OpName[] = ["i32x4.shl", "i32x4.shr_s", "i32x4.shr_u"];
 
 /** Instructions that no vector of two others comes of, or only by way of the tried ones. */
 const untouched: readonly OpName[] = ["f32x4.splat", "i32x4.splat", "v128.any_true"];
@@ -61,45 +68,47 @@ const VECTORS = 24;
 const OPERAND_BYTES = (VECTORS + 2) * 32;
 const RESULT_BYTES = VECTORS * 10 * 64;
 
-let proven: ReadonlySet<string> | undefined;
+/** Whether the instructions that were tried, with all of their group, gave the same bits. */
+const proven = new Map<OpName, boolean>(untouched.map((name) => [name, true]));
 
 const isVector = /^(v128|[if]\d+x\d+)\./;
 
-/** Whether a loop of these instructions may be compiled for wide vectors. The first call tries them all, in some 10 ms. */
+/**
+ * Whether a loop of these instructions may be compiled for wide vectors. Those that no loop before had are tried first, which
+ * takes some milliseconds if they are many.
+ */
 export function mayWiden(instructions: ReadonlySet<OpName>): boolean {
-  proven ??= findProven();
-  for (const name of instructions) if (isVector.test(name) && !proven.has(name)) return false;
-  return true;
+  const vectors = [...instructions].filter((name) => isVector.test(name));
+  const wanted = groups.filter(({ names }) => names.some((name) => instructions.has(name)));
+  const known = new Set([...untouched, ...wanted.flatMap(({ names }) => names)]);
+  if (!vectors.every((name) => known.has(name))) return false;
+  tryGroups(wanted.filter(({ names: [first] }) => first !== undefined && !proven.has(first)));
+  return vectors.every((name) => proven.get(name));
 }
 
-function findProven(): ReadonlySet<string> {
-  const found = new Set<string>(untouched);
-  const functions: readonly (readonly OpName[])[] = [...groups.map(({ names }) => names), shifts];
-  const [narrow = [], wide = []] = [false, true].map(runTrial);
-  functions.forEach((names, index) => {
-    const [expected, actual] = [narrow[index], wide[index]];
-    if (expected?.every((bits, k) => bits === actual?.[k])) for (const name of names) found.add(name);
-  });
-  return found;
-}
-
-/** The results of all functions, compiled for wide vectors or not. */
-function runTrial(widen: boolean): readonly Uint32Array[] {
+function tryGroups(untried: readonly Group[]): void {
+  if (untried.length === 0) return;
   const module = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
-  // Different names: engines keep compiled code by a module's bytes, whatever the flags.
-  const prefix = widen ? "wide" : "narrow";
   const type = { params: [], results: [] };
-  for (const [index, { operands, names }] of groups.entries())
-    module.addFunction(`${prefix}${index}`, type, (f) => chain(f, names, operands));
-  module.addFunction(`${prefix}${groups.length}`, type, (f) => chain(f, shifts, 1));
+  for (const [index, group] of untried.entries()) module.addFunction(`try${index}`, type, (f) => chain(f, group));
+  const bytes = module.build();
+  const narrow = resultsOf(bytes, untried.length, {});
+  // With a custom section more: engines keep compiled code by a module's bytes, whatever the flags.
+  const wide = resultsOf(Uint8Array.of(...bytes, 0, 2, 1, 0x77), untried.length, { optimize: true, widen: true });
+  for (const [index, { names }] of untried.entries()) {
+    const isSame = narrow[index]?.every((bits, k) => bits === wide[index]?.[k]) ?? false;
+    for (const name of names) proven.set(name, isSame);
+  }
+}
+
+/** The results of all functions of a module. */
+function resultsOf(bytes: OwnBytes, count: number, options: CompileOptions): readonly Uint32Array[] {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const { exports } = new WebAssembly.Instance(compileModule(module.build(), { optimize: widen, widen }), {
-    e: { m: memory },
-  });
+  const { exports } = new WebAssembly.Instance(compileModule(bytes, options), { e: { m: memory } });
   fillOperands(memory.buffer);
-  return Array.from({ length: groups.length + 1 }, (_, index) => {
+  return Array.from({ length: count }, (_, index) => {
     new Uint8Array(memory.buffer, OPERAND_BYTES, RESULT_BYTES).fill(0);
-    const run = exports[`${prefix}${index}`];
+    const run = exports[`try${index}`];
     if (typeof run === "function") run();
     return new Uint32Array(memory.buffer, OPERAND_BYTES, RESULT_BYTES / 4).slice();
   });
@@ -109,7 +118,7 @@ function runTrial(widen: boolean): readonly Uint32Array[] {
  * For each pair of vectors: each instruction on what was loaded, and on the result of the one before; all results stored
  * beside each other. A third operand is a mask where the instruction selects.
  */
-function chain(f: FunctionBuilder, names: readonly OpName[], operands: 1 | 2 | 3): void {
+function chain(f: FunctionBuilder, { names, operands }: Group): void {
   const [from, to] = [f.local("i32"), f.local("i32")];
   const pair = (): readonly [number, number] => [f.local("v128"), f.local("v128")];
   const [a, b, c, last, result] = [pair(), pair(), pair(), pair(), pair()];
