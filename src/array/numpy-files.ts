@@ -130,6 +130,8 @@ export function parseNpy(bytes: Uint8Array, name: string): MLXArray {
   }
   const shape = shapeOf(text);
   if (shape === null) throw damaged(`bytes 10 to ${start}, its header, have no shape`);
+  const order = /'fortran_order'\s*:\s*(True|False)\b/.exec(text)?.[1];
+  if (order === undefined) throw damaged(`bytes 10 to ${start}, its header, do not say whether columns come first`);
   const size = shape.reduce((product, length) => product * length, 1);
   const end = start + size * byteLengthOf(dtype);
   if (!(end <= bytes.length)) {
@@ -141,8 +143,7 @@ export function parseNpy(bytes: Uint8Array, name: string): MLXArray {
   if (description.startsWith(">")) reverseElements(own, byteLengthOf(dtype));
   if (dtype === "bool") for (let k = 0; k < size; k++) if (own[k]) own[k] = 1;
   const elements = new (carrierOf(dtype))(own.buffer, 0, size);
-  const isColumnMajor = /'fortran_order'\s*:\s*True/.test(text);
-  return isColumnMajor
+  return order === "True"
     ? transpose(fromTypedArray(elements, shape.toReversed(), dtype))
     : fromTypedArray(elements, shape, dtype);
 }

@@ -163,6 +163,7 @@ describe("a damaged file", () => {
       [npyOf("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", [0]), 'element type "|O" is none of ours'],
       [npyOf("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", [0]), "none of ours"],
       [npyOf("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", [0]), "have no shape"],
+      [npyOf("{'descr': '<f4', 'fortran_order': Tsue, 'shape': (1,), }", [0, 0, 0, 0]), "whether columns come first"],
       [npyOf("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", [0]), "needs"],
       [safetensorsOf({ w: { dtype: "C64", shape: [1], data_offsets: [0, 8] } }, []), '"w" has dtype C64'],
       [safetensorsOf({ w: { dtype: "F32", shape: [1.5], data_offsets: [0, 6] } }, []), "lacks its shape"],
