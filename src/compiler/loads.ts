@@ -1,4 +1,4 @@
-/** What an expression loads. */
+/** What an expression loads. Apart from `loop-nest.ts`, which every page loads: only products ask. */
 import type { Expr } from "../ir/expr.ts";
 import { collectLoads } from "./loop-nest.ts";
 
