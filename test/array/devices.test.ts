@@ -1,3 +1,4 @@
+/** Operations have devices, arrays have none: placement, and what moves between two backends. */
 import * as mx from "mlx-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { setGpu } from "../../src/array/device.ts";

@@ -1,3 +1,4 @@
+/** The errors of the vector functions, in units in the last place, over all sizes of numbers. */
 import { describe, expect, it } from "vitest";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { compileModule, engineFeatures } from "../../src/backends/wasm/engine-features.ts";
@@ -10,6 +11,7 @@ import {
 } from "../../src/backends/wasm/vector-math.ts";
 import type { OwnBytes } from "../../src/base/elements.ts";
 import { erf, erfinv } from "../../src/ir/special-functions.ts";
+import { errorOf, wordsFrom } from "../setup/float-errors.ts";
 
 const sampleCount = 1 << 17;
 const pages = 32;
@@ -87,35 +89,6 @@ const exactly = (name: string): ((x: number, y: number) => number) => {
 
 const targets = engineFeatures().relaxedSimd ? [false, true] : [false];
 
-/** Random 32-bit integers: a linear congruential generator, its high bits mixed down. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state ^ (state >>> 15)) >>> 0;
-  };
-}
-
-/** The distance of two neighbouring float32 around `value`. */
-function unitInLastPlace(value: number): number {
-  const size = Math.max(Math.abs(value), 2 ** -126);
-  let exponent = Math.floor(Math.log2(size));
-  if (2 ** exponent > size) exponent--;
-  return 2 ** (Math.min(exponent, 127) - 23);
-}
-
-const largest = 2 ** 128 - 2 ** 104;
-
-/** Error of a float32 against a float64 in units in the last place; infinite where only one is NaN. Infinity counts as 2¹²⁸. */
-function errorOf(actual: number, exact: number): number {
-  if (Number.isNaN(exact) || Number.isNaN(actual)) return Number.isNaN(exact) && Number.isNaN(actual) ? 0 : Infinity;
-  const overflow = largest + 2 ** 104;
-  const a = Math.max(-overflow, Math.min(overflow, actual));
-  const e = Math.max(-overflow, Math.min(overflow, exact));
-  if (Math.abs(actual) === Infinity && Math.abs(exact) > overflow) return Math.abs(a - e);
-  return Math.abs(a - e) / unitInLastPlace(e);
-}
-
 /** Compares all of `results` with the definition; returns the largest error and where it lies. */
 function largestError(exact: (x: number, y: number) => number): { error: number; at: string } {
   let worst = { error: 0, at: "" };
@@ -190,7 +163,7 @@ describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) =
       },
     ];
     for (const fill of kinds) {
-      const random = generator(20240229);
+      const random = wordsFrom(20240229);
       for (let i = 0; i < sampleCount; i++) fill(random, i);
       run();
       const { error, at } = largestError(exact);
@@ -217,7 +190,7 @@ describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) =
 
   it("a lane's sine does not depend on its neighbours", () => {
     const run = compile(unary("sin"), relaxed);
-    const random = generator(7);
+    const random = wordsFrom(7);
     for (let i = 0; i < sampleCount; i++) first[i] = (random() / 2 ** 32) * 100;
     run();
     const alone = results.slice();
@@ -251,7 +224,7 @@ describe.each(targets)("float32 functions in vectors (relaxed: %s)", (relaxed) =
       },
     ];
     for (const fill of fills) {
-      const random = generator(1729);
+      const random = wordsFrom(1729);
       for (let i = 0; i < sampleCount; i++) fill(random, i);
       run();
       const { error, at } = largestError(exact);

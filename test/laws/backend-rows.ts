@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { Dtype } from "../../src/base/dtype.ts";
 import { isFloating, kindOf } from "../../src/base/dtype.ts";
 import { DtypeError } from "../../src/base/errors.ts";
-import { roundToBfloat16, roundToFloat16 } from "../../src/base/half-rounding.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { Primitive } from "../../src/graph/primitive.ts";
 import { apply } from "../../src/graph/primitive.ts";
 import type { Backend } from "../../src/ir/backend.ts";
+import { unitOf } from "../setup/float-errors.ts";
 import type { InputSpec } from "./bench.ts";
 import { allRows, Bench, draw, Random } from "./bench.ts";
 import { pointwiseCases } from "./pointwise-cases.ts";
@@ -113,16 +113,6 @@ function isSameElement(a: number, b: number, dtype: Dtype, limit: number): boole
   if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
   if (!isFloating(dtype)) return false;
   return Math.abs(a - b) <= limit * unitOf(b, dtype);
-}
-
-/** The distance of neighbours near `x` in `dtype`. */
-function unitOf(x: number, dtype: Dtype): number {
-  if (dtype === "float64") return Math.max(Math.abs(x), 1e-300) * 1e-14;
-  const digits = dtype === "float32" ? 23 : dtype === "float16" ? 10 : 7;
-  const least = dtype === "float16" ? -14 : -126;
-  const exponent = Math.max(Math.floor(Math.log2(Math.abs(x))), least);
-  const round = dtype === "float16" ? roundToFloat16 : dtype === "bfloat16" ? roundToBfloat16 : Math.fround;
-  return Number.isFinite(round(x)) ? 2 ** (exponent - digits) : Number.NaN;
 }
 
 function admits(candidate: Candidate, row: Primitive, inputs: readonly InputSpec[], params: unknown): boolean {

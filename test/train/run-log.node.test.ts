@@ -6,11 +6,12 @@ import { pathToFileURL } from "node:url";
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
-import type { RunEvent, TrainEvent, TrainOptions } from "mlx-ts/train";
+import type { RunEvent, TrainOptions } from "mlx-ts/train";
 import { commandsFile, eventsFile, readRunEvents, runEventOf, train } from "mlx-ts/train";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { maskedChecksum, recordOf } from "../../src/train/tensorboard.ts";
 import { type BoardEvent, doublesIn, messageIn, numberIn, readBoard, textIn } from "./board-reader.ts";
+import { collect } from "./events.ts";
 
 interface Batch {
   readonly x: mx.MLXArray;
@@ -41,12 +42,6 @@ function options(): TrainOptions<nn.Linear, Batch> {
       samples: { everySteps: 8, take: () => [{ input: "two", prediction: 5.25, target: 5 }] },
     },
   };
-}
-
-async function collect(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
-  const list: TrainEvent[] = [];
-  for await (const event of events) list.push(event);
-  return list;
 }
 
 const writtenEvents = async (): Promise<RunEvent[]> =>

@@ -6,6 +6,7 @@ import type { Checkpoint, TrainEvent, TrainOptions } from "mlx-ts/train";
 import { loadCheckpoint, saveCheckpoint, train } from "mlx-ts/train";
 import { describe, expect, expectTypeOf, it, vi } from "vitest";
 import { currentRuntime } from "../../src/array/device.ts";
+import { collect } from "./events.ts";
 
 interface Batch {
   readonly x: mx.MLXArray;
@@ -41,12 +42,6 @@ function options(): TrainOptions<Model, Batch> & { readonly epochs: number } {
   mx.random.seed(7);
   const model = new Model();
   return { model, optimizer: new optim.Adam({ learningRate: 0.01 }), loss, batches: shuffled, epochs: 3 };
-}
-
-async function collect(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
-  const list: TrainEvent[] = [];
-  for await (const event of events) list.push(event);
-  return list;
 }
 
 async function valuesOf(model: nn.Module): Promise<unknown[]> {

@@ -5,6 +5,7 @@ import * as optim from "mlx-ts/optimizers";
 import type { TrainEvent, TrainOptions } from "mlx-ts/train";
 import { histogramOf, TrainingControl, train } from "mlx-ts/train";
 import { describe, expect, it } from "vitest";
+import { collect } from "./events.ts";
 
 interface Batch {
   readonly x: mx.MLXArray;
@@ -29,12 +30,6 @@ function options(learningRate: optim.LearningRate = 0.01): TrainOptions<Model, B
   const model = new Model();
   const loss = (m: Model, batch: Batch): mx.MLXArray => nn.losses.mseLoss(m(batch.x), batch.y);
   return { model, optimizer: new optim.SGD({ learningRate }), loss, batches, epochs: 2 };
-}
-
-async function collect(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
-  const list: TrainEvent[] = [];
-  for await (const event of events) list.push(event);
-  return list;
 }
 
 const steps = (events: readonly TrainEvent[]): Extract<TrainEvent, { kind: "step" }>[] =>

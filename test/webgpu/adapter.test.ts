@@ -1,3 +1,4 @@
+/** Finding a device, and finding out by trial what it can do. */
 import { expect, it } from "vitest";
 import { adoptDevice, openDevice } from "../../src/backends/webgpu/adapter.ts";
 import { testDevice } from "../setup/gpu-device.ts";

@@ -10,12 +10,13 @@ import { carrierOf, dtypes, isFloating, isHalf, kindOf } from "../../src/base/dt
 import { elementsOf, readElement } from "../../src/base/elements.ts";
 import { DtypeError } from "../../src/base/errors.ts";
 import { halfToNumber } from "../../src/base/half.ts";
-import { roundToBfloat16, roundToFloat16 } from "../../src/base/half-rounding.ts";
 import type { Axis, BinaryOp, Expr, UnaryOp } from "../../src/ir/expr.ts";
 import { binaryOps, compareOps, Expressions, unaryOps } from "../../src/ir/expr.ts";
 import { interpret } from "../../src/ir/interpret.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
+import { unitOf } from "../setup/float-errors.ts";
 import { testDevice } from "../setup/gpu-device.ts";
+import { elementwiseKernel } from "./elementwise-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
 const gpuDtypes = dtypes.filter((dtype) => dtype !== "int64" && dtype !== "uint64" && dtype !== "float64");
@@ -64,35 +65,7 @@ function operands(dtype: Dtype): readonly [readonly number[], readonly number[]]
   ];
 }
 
-/** A kernel that writes `value` of the elements of two inputs at the same place, one result per slot. */
-function kernelOf(
-  size: number,
-  source: Dtype,
-  build: (e: Expressions, a: Expr, b: Expr, index: Expr) => readonly Expr[],
-): LoopKernel {
-  const e = new Expressions();
-  const axis: Axis = { id: 0, length: size };
-  const index = e.axis(axis);
-  const values = build(e, e.load(0, source, index), e.load(1, source, index), index);
-  return {
-    kind: "loop",
-    label: "test",
-    arguments: [],
-    slots: [
-      { dtype: source, size, isOutput: false },
-      { dtype: source, size, isOutput: false },
-      ...values.map(({ dtype }) => ({ dtype: dtype === "index" ? ("int32" as const) : dtype, size, isOutput: true })),
-    ],
-    root: {
-      axes: [axis],
-      children: [],
-      reduces: [],
-      stores: values.map((value, k) => ({ slot: k + 2, index, value })),
-    },
-  };
-}
-
-/** Code for such a kernel with one thread for one element or four. */
+/** Code for an elementwise kernel with one thread for one element or four. */
 async function codeOf(kernel: LoopKernel, lanes: 1 | 4): Promise<GpuKernelCode> {
   const { target } = await testDevice();
   const shader = new Shader();
@@ -118,13 +91,6 @@ async function codeOf(kernel: LoopKernel, lanes: 1 | 4): Promise<GpuKernelCode> 
   const bindings = memory.bindings();
   const workgroups = [Math.ceil(step.length / 64), 1, 1] as const;
   return { dispatches: [{ wgsl: shader.build(64), bindings, workgroups }], scratchBytes: [] };
-}
-
-function unitOf(x: number, dtype: Dtype): number {
-  const digits = dtype === "float32" ? 23 : dtype === "float16" ? 10 : 7;
-  const exponent = Math.max(Math.floor(Math.log2(Math.abs(x))), dtype === "float16" ? -14 : -126);
-  const round = dtype === "float16" ? roundToFloat16 : dtype === "bfloat16" ? roundToBfloat16 : Math.fround;
-  return Number.isFinite(round(x)) ? 2 ** (exponent - digits) : Number.NaN;
 }
 
 function isClose(is: number, wanted: number, dtype: Dtype, limit: number): boolean {
@@ -184,7 +150,7 @@ describe.each([1, 4] as const)("in %i lanes", (lanes) => {
     for (let first = 0; first < ops.length; first += 6) {
       const some = ops.slice(first, first + 6);
       await compare(
-        kernelOf(size(dtype), dtype, (e, a) => some.map((op) => e.unary(op, a))),
+        elementwiseKernel(size(dtype), dtype, (e, a) => some.map((op) => e.unary(op, a))),
         some,
         lanes,
       );
@@ -196,13 +162,13 @@ describe.each([1, 4] as const)("in %i lanes", (lanes) => {
     for (let first = 0; first < ops.length; first += 6) {
       const some = ops.slice(first, first + 6);
       await compare(
-        kernelOf(size(dtype), dtype, (e, a, b) => some.map((op) => e.binary(op, a, b))),
+        elementwiseKernel(size(dtype), dtype, (e, a, b) => some.map((op) => e.binary(op, a, b))),
         some,
         lanes,
       );
     }
     await compare(
-      kernelOf(size(dtype), dtype, (e, a, b) => [
+      elementwiseKernel(size(dtype), dtype, (e, a, b) => [
         ...compareOps.map((op) => e.compare(op, a, b)),
         e.ne(a, a),
         e.select(e.lt(a, b), a, b),
@@ -217,7 +183,7 @@ describe.each([1, 4] as const)("in %i lanes", (lanes) => {
     for (let first = 0; first < targets.length; first += 5) {
       const some = targets.slice(first, first + 5);
       await compare(
-        kernelOf(size(dtype), dtype, (e, a) => some.map((target) => e.cast(a, target))),
+        elementwiseKernel(size(dtype), dtype, (e, a) => some.map((target) => e.cast(a, target))),
         some.map((target) => `to ${target}`),
         lanes,
       );
@@ -228,7 +194,7 @@ describe.each([1, 4] as const)("in %i lanes", (lanes) => {
 describe("16-bit floats", () => {
   it.each(["float16", "bfloat16"] as const)("every %s is read and written as it is", async (dtype) => {
     const bits = Uint16Array.from({ length: 65_536 }, (_, k) => k);
-    const kernel = kernelOf(65_536, dtype, (e, a, b) => [e.cast(a, "float32"), e.unary("neg", b)]);
+    const kernel = elementwiseKernel(65_536, dtype, (e, a, b) => [e.cast(a, "float32"), e.unary("neg", b)]);
     const expected = [bits, bits, new Float32Array(65_536), new Uint16Array(65_536)];
     const actual = expected.map((elements) => elements.slice());
     interpret(kernel, expected, []);
@@ -253,7 +219,7 @@ describe("16-bit floats", () => {
       const middle = (half + next) / 2;
       return k % 3 === 0 ? middle : k % 3 === 1 ? middle * (1 + 2 ** -20) : half + (next - half) * (state / 2147483647);
     });
-    const kernel = kernelOf(65_536, "float32", (e, a) => [e.cast(a, dtype)]);
+    const kernel = elementwiseKernel(65_536, "float32", (e, a) => [e.cast(a, dtype)]);
     const expected = [values, values, new Uint16Array(65_536)];
     const actual = expected.map((elements) => elements.slice());
     interpret(kernel, expected, []);

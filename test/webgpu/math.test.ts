@@ -1,54 +1,28 @@
 /** The errors of the GPU's own functions of float32, in units in the last place, over all sizes of numbers. */
 import { describe, expect, it } from "vitest";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
-import type { Axis, BinaryOp, Expr, UnaryOp } from "../../src/ir/expr.ts";
-import { Expressions } from "../../src/ir/expr.ts";
-import type { LoopKernel } from "../../src/ir/kernel.ts";
+import type { BinaryOp, Expr, Expressions, UnaryOp } from "../../src/ir/expr.ts";
 import { numberBinary, numberUnary } from "../../src/ir/scalar-arithmetic.ts";
+import { errorOf, wordsFrom } from "../setup/float-errors.ts";
 import { testDevice } from "../setup/gpu-device.ts";
+import { elementwiseKernel } from "./elementwise-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
 /** Samples of one kind. */
 const sampleCount = 8192;
 const size = 3 * sampleCount;
 
-function kernelOf(build: (e: Expressions, x: Expr, y: Expr) => Expr): LoopKernel {
-  const e = new Expressions();
-  const axis: Axis = { id: 0, length: size };
-  const index = e.axis(axis);
-  const value = build(e, e.load(0, "float32", index), e.load(1, "float32", index));
-  return {
-    kind: "loop",
-    label: "test",
-    arguments: [],
-    slots: [0, 1, 2].map((slot) => ({ dtype: "float32", size, isOutput: slot === 2 })),
-    root: { axes: [axis], children: [], reduces: [], stores: [{ slot: 2, index, value }] },
-  };
-}
-
 /** The results for pairs of operands. */
-async function run(build: Parameters<typeof kernelOf>[0], x: Float32Array, y: Float32Array): Promise<Float32Array> {
-  const kernel = kernelOf(build);
+async function run(
+  build: (e: Expressions, x: Expr, y: Expr) => Expr,
+  x: Float32Array,
+  y: Float32Array,
+): Promise<Float32Array> {
+  const kernel = elementwiseKernel(size, "float32", (e, a, b) => [build(e, a, b)]);
   const { target } = await testDevice();
   const results = new Float32Array(size);
   await runKernel(emitLoops(kernel, target), kernel, [x, y, results]);
   return results;
-}
-
-function unitInLastPlace(value: number): number {
-  const magnitude = Math.max(Math.abs(value), 2 ** -126);
-  let exponent = Math.floor(Math.log2(magnitude));
-  if (2 ** exponent > magnitude) exponent--;
-  return 2 ** (Math.min(exponent, 127) - 23);
-}
-
-const beyond = 2 ** 128;
-
-/** The distance of `is` from the exact value; infinity counts as 2¹²⁸. */
-function errorOf(is: number, exact: number): number {
-  if (Number.isNaN(exact) || Number.isNaN(is)) return Number.isNaN(exact) && Number.isNaN(is) ? 0 : Infinity;
-  const [a, b] = [is, exact].map((value) => Math.max(-beyond, Math.min(beyond, value)));
-  return Math.abs((a ?? 0) - (b ?? 0)) / unitInLastPlace(b ?? 0);
 }
 
 function worstOf(
@@ -76,19 +50,11 @@ function isTiny(x: number, least: number = 2 ** -70): boolean {
   return x !== 0 && Math.abs(x) < least;
 }
 
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state ^ (state >>> 15)) >>> 0;
-  };
-}
-
 /** Every kind of float32; sizes from 2^-24 to 2^8; the given range evenly. */
 function samples(low: number, high: number, seed: number): Float32Array {
   const values = new Float32Array(size);
   const bits = new Uint32Array(values.buffer);
-  const random = generator(seed);
+  const random = wordsFrom(seed);
   for (let k = 0; k < sampleCount; k++) {
     bits[k] = random();
     values[sampleCount + k] = 2 ** ((random() / 2 ** 32) * 32 - 24) * (random() & 64 ? -1 : 1);
