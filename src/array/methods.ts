@@ -51,21 +51,54 @@ declare module "../graph/mlx-array.ts" {
   interface MLXArray extends ArrayMethods {
     /** The array with its axes reversed. */
     readonly T: MLXArray;
-    /** The place at an index, to update or to read; see the function `at`. */
+    /**
+     * The place at an index, to update or to read; see the function `at`.
+     *
+     * @example
+     * await array([1, 2, 3]).at("1:").add(10).tolist(); // [1, 12, 13]
+     */
     at(...items: readonly IndexItem[]): ArrayAt;
-    /** The elements at an index; see the function `get`. */
+    /**
+     * The elements at an index: numbers, texts in Python's notation, `null` for a new axis, arrays; see the function `get`.
+     *
+     * @throws {ShapeError} for an index out of range
+     * @example
+     * await array([[1, 2], [3, 4]]).get(":, -1").tolist(); // [2, 4]
+     */
     get(...items: readonly IndexItem[]): MLXArray;
     /** The elements converted to `dtype`. */
     asType(dtype: Dtype, options?: OperationOptions): MLXArray;
-    /** The only element of an array of size 1. */
+    /**
+     * The only element of an array of size 1.
+     *
+     * @throws {ShapeError} for an array of another size
+     * @example
+     * await array([1, 2]).sum().item(); // 3
+     */
     item(): Promise<Scalar>;
-    /** The elements as nested lists. */
+    /**
+     * The elements as nested lists.
+     *
+     * @example
+     * await array([[1, 2], [3, 4]]).add(1).tolist(); // [[2, 3], [4, 5]]
+     */
     tolist(): Promise<NestedList>;
-    /** A copy of the elements in row-major order; float16 and bfloat16 as a `Float32Array`. */
+    /**
+     * A copy of the elements in row-major order; float16 and bfloat16 as a `Float32Array`.
+     *
+     * @example
+     * [...(await array([[1, 2], [3, 4]]).data())]; // [1, 2, 3, 4]
+     */
     data(): Promise<TypedArray>;
     /** The same, converted to `dtype`: `await x.data("float32")` is a `Float32Array`, whatever `x` holds. */
     data<D extends Dtype>(dtype: D): Promise<ElementsOf<D>>;
-    /** The elements where they lie, without a copy. */
+    /**
+     * The elements where they lie, without a copy, float16 and bfloat16 as their bits: to be read, as long as the array is
+     * kept.
+     *
+     * @example
+     * (await array([1, 2]).view()).length; // 2
+     */
     view(): Promise<TypedArray>;
     /** The same bits read as elements of another dtype. */
     view(dtype: Dtype, options?: OperationOptions): MLXArray;

@@ -282,11 +282,14 @@ const geluForms: Readonly<Record<GeluApproximation, (x: MLXArray) => MLXArray>> 
   fast: geluFastApprox,
 };
 
-/** `gelu` or one of its approximations as a module. */
+/**
+ * `gelu` or one of its approximations as a module.
+ *
+ * @throws {ArgumentError} for an approximation that does not exist
+ */
 export class GELU extends Module {
   readonly approx: GeluApproximation;
 
-  /** @throws {ArgumentError} for an approximation that does not exist */
   constructor({ approx = "none" }: { readonly approx?: GeluApproximation } = {}) {
     super();
     if (!Object.hasOwn(geluForms, approx)) {

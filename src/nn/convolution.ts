@@ -78,12 +78,12 @@ abstract class Convolution extends Module {
  * A convolution along one axis: [batch, length, inputChannels] → [batch, count, outputChannels]. Weights begin uniform within
  * `± 1 / √(terms of each sum)`, the bias at 0.
  *
+ * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
  * @example
  * const layer = new nn.Conv1d(1, 8, 5, { padding: 2 });
  * layer(zeros([4, 100, 1])).shape; // [4, 100, 8]
  */
 export class Conv1d extends Convolution {
-  /** @throws {ArgumentError} if `inputChannels` is no multiple of the groups */
   constructor(
     inputChannels: number,
     outputChannels: number,
@@ -101,9 +101,10 @@ export class Conv1d extends Convolution {
 /**
  * A convolution of images: [batch, height, width, inputChannels] → [batch, countY, countX, outputChannels]. Parameters begin
  * as in `Conv1d`.
+ *
+ * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
  */
 export class Conv2d extends Convolution {
-  /** @throws {ArgumentError} if `inputChannels` is no multiple of the groups */
   constructor(
     inputChannels: number,
     outputChannels: number,
@@ -118,9 +119,12 @@ export class Conv2d extends Convolution {
   }
 }
 
-/** A convolution of volumes: [batch, depth, height, width, inputChannels]. Parameters begin as in `Conv1d`. */
+/**
+ * A convolution of volumes: [batch, depth, height, width, inputChannels]. Parameters begin as in `Conv1d`.
+ *
+ * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
+ */
 export class Conv3d extends Convolution {
-  /** @throws {ArgumentError} if `inputChannels` is no multiple of the groups */
   constructor(
     inputChannels: number,
     outputChannels: number,

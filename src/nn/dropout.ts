@@ -11,11 +11,12 @@ import { Module } from "./module.ts";
 /**
  * While training, sets elements to 0 with probability `p` (0.5 unless given) and divides the others by `1 - p`, so that the
  * expected value stays. Otherwise returns its input. Source: Srivastava et al. 2014.
+ *
+ * @throws {ArgumentError} if `p` is not in [0, 1)
  */
 export class Dropout extends Module {
   readonly p: number;
 
-  /** @throws {ArgumentError} if `p` is not in [0, 1) */
   constructor(p = 0.5) {
     super();
     if (!(p >= 0 && p < 1)) throw new ArgumentError("Dropout", `p is in [0, 1), got ${p}`);

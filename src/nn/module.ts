@@ -152,7 +152,15 @@ export abstract class Module extends Callable {
     return this;
   }
 
-  /** Keeps parameters from being trained: they are absent from `trainableParameters` and from gradients. Returns this module. */
+  /**
+   * Keeps parameters from being trained: they are absent from `trainableParameters` and from gradients. Returns this module.
+   *
+   * @throws {ArgumentError} for a key that no module has
+   * @example
+   * const model = new nn.Sequential(new nn.Linear(2, 2), new nn.Linear(2, 1));
+   * model.layers[0].freeze();
+   * Object.keys(mx.treeFlatten(model.trainableParameters())).length; // 2
+   */
   freeze(options: FreezeOptions = {}): this {
     return this.#select(
       "freeze",

@@ -53,12 +53,15 @@ export class LayerNorm extends Module {
   }
 }
 
-/** Root-mean-square normalization over the last axis, then `· weight`. Source: Zhang & Sennrich 2019. */
+/**
+ * Root-mean-square normalization over the last axis, then `· weight`. Source: Zhang & Sennrich 2019.
+ *
+ * @throws {ArgumentError} if `eps` is not positive
+ */
 export class RMSNorm extends Module {
   weight: MLXArray;
   readonly eps: number;
 
-  /** @throws {ArgumentError} if `eps` is not positive */
   constructor(size: number, { eps = 1e-5 }: NormOptions = {}) {
     super();
     requireSizes("RMSNorm", { size });
@@ -76,13 +79,16 @@ export class RMSNorm extends Module {
   }
 }
 
-/** Normalization of each channel of each example over its places, then, if `affine`, `· weight + bias`. Source: Ulyanov et al. 2016. */
+/**
+ * Normalization of each channel of each example over its places, then, if `affine`, `· weight + bias`. Source: Ulyanov et al. 2016.
+ *
+ * @throws {ArgumentError} if `eps` is not positive
+ */
 export class InstanceNorm extends Module {
   weight?: MLXArray;
   bias?: MLXArray;
   readonly eps: number;
 
-  /** @throws {ArgumentError} if `eps` is not positive */
   constructor(channels: number, { eps = 1e-5, affine = false }: AffineOptions = {}) {
     super();
     requireSizes("InstanceNorm", { channels });
@@ -114,7 +120,11 @@ export interface GroupNormOptions extends AffineOptions {
   readonly pytorchCompatible?: boolean;
 }
 
-/** Normalization of groups of channels of each example over its places, then `· weight + bias`. Source: Wu & He 2018. */
+/**
+ * Normalization of groups of channels of each example over its places, then `· weight + bias`. Source: Wu & He 2018.
+ *
+ * @throws {ArgumentError} if `eps` is not positive, or `channels` no multiple of `groups`
+ */
 export class GroupNorm extends Module {
   weight?: MLXArray;
   bias?: MLXArray;
@@ -122,7 +132,6 @@ export class GroupNorm extends Module {
   readonly eps: number;
   readonly pytorchCompatible: boolean;
 
-  /** @throws {ArgumentError} if `eps` is not positive, or `channels` no multiple of `groups` */
   constructor(groups: number, channels: number, options: GroupNormOptions = {}) {
     super();
     const { eps = 1e-5, affine = true, pytorchCompatible = false } = options;
@@ -176,6 +185,8 @@ export interface BatchNormOptions extends AffineOptions {
 /**
  * Normalization of each channel over batch and places, then `· weight + bias`. While training it uses the batch's statistics
  * and collects running ones, which are parameters that are never trained; evaluation uses those. Source: Ioffe & Szegedy 2015.
+ *
+ * @throws {ArgumentError} if `eps` is not positive
  */
 export class BatchNorm extends Module {
   weight?: MLXArray;
@@ -185,7 +196,6 @@ export class BatchNorm extends Module {
   readonly eps: number;
   readonly momentum: number;
 
-  /** @throws {ArgumentError} if `eps` is not positive */
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
     requireSizes("BatchNorm", { channels });

@@ -18,13 +18,16 @@ export interface PoolOptions {
   readonly padding?: PerPlaceAxis;
 }
 
-/** What pooling layers share: [batch, places…, channels] → the same with fewer places. */
+/**
+ * What pooling layers share: [batch, places…, channels] → the same with fewer places.
+ *
+ * @throws {ArgumentError} for a size or stride that is not positive, or a negative padding
+ */
 abstract class Pool extends Module {
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
   readonly padding: readonly number[];
 
-  /** @throws {ArgumentError} for a size or stride that is not positive, or a negative padding */
   constructor(rank: number, kernelSize: PerPlaceAxis, { stride = kernelSize, padding = 0 }: PoolOptions) {
     super();
     const each = (name: string, value: PerPlaceAxis, least: number): readonly number[] => {

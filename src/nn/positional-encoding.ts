@@ -66,13 +66,16 @@ export interface SinusoidalOptions {
   readonly fullTurns?: boolean;
 }
 
-/** Positions as sines and cosines of geometrically spaced frequencies. Source: Vaswani et al. 2017, section 3.5. */
+/**
+ * Positions as sines and cosines of geometrically spaced frequencies. Source: Vaswani et al. 2017, section 3.5.
+ *
+ * @throws {ArgumentError} if `dims` is odd
+ */
 export class SinusoidalPositionalEncoding extends Module {
   readonly _frequencies: MLXArray;
   readonly scale: number;
   readonly cosFirst: boolean;
 
-  /** @throws {ArgumentError} if `dims` is odd */
   constructor(dims: number, options: SinusoidalOptions = {}) {
     super();
     const { minFreq = 1e-4, maxFreq = 1, cosFirst = false, fullTurns = false } = options;

@@ -32,6 +32,7 @@ export interface MultiHeadAttentionOptions extends BiasOptions {
 /**
  * Attention of several heads with projections before and after. Source: Vaswani et al. 2017.
  *
+ * @throws {ArgumentError} if `size` is no multiple of `numHeads`
  * @example
  * const attention = new nn.MultiHeadAttention(8, 2);
  * const x = zeros([1, 5, 8]);
@@ -44,7 +45,6 @@ export class MultiHeadAttention extends Module {
   valueProj: Linear;
   outProj: Linear;
 
-  /** @throws {ArgumentError} if `size` is no multiple of `numHeads` */
   constructor(size: number, numHeads: number, options: MultiHeadAttentionOptions = {}) {
     super();
     if (size % numHeads !== 0) {

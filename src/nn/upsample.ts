@@ -30,6 +30,7 @@ interface Tap {
 /**
  * [batch, places…, channels] with `scale` times as many places along every spatial axis.
  *
+ * @throws {ArgumentError} for an unknown mode, or options that do not go together
  * @example
  * const x = reshape(array([1, 2]), [1, 2, 1]);
  * await new nn.Upsample(2)(x).flatten().tolist(); // [1, 1, 2, 2]
@@ -41,7 +42,6 @@ export class Upsample extends Module {
   readonly alignCorners: boolean;
   readonly antialias: boolean;
 
-  /** @throws {ArgumentError} for an unknown mode, or options that do not go together */
   constructor(scaleFactor: number | readonly number[], options: UpsampleOptions = {}) {
     super();
     const { mode = "nearest", alignCorners = false, antialias = false } = options;

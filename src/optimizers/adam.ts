@@ -27,6 +27,7 @@ export interface AdamOptions extends AdamaxOptions {
  * Adam: `m ← β₁ · m + (1 - β₁) · g`, `v ← β₂ · v + (1 - β₂) · g²`, `w ← w - learningRate · m / (√v + eps)`. Source: Kingma & Ba
  * 2015; with `biasCorrection` as there, without it as MLX does unless told.
  *
+ * @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps`
  * @example
  * const optimizer = new optim.Adam({ learningRate: 1e-3 });
  * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
@@ -37,7 +38,6 @@ export class Adam extends Optimizer {
   readonly eps: number;
   readonly biasCorrection: boolean;
 
-  /** @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps` */
   constructor(options: AdamOptions) {
     super(options);
     const { betas = [0.9, 0.999], eps = 1e-8, biasCorrection = false } = options;
@@ -73,11 +73,14 @@ export interface AdamWOptions extends AdamOptions {
   readonly weightDecay?: number;
 }
 
-/** `Adam` on parameters first multiplied by `1 - learningRate · weightDecay`. Source: Loshchilov & Hutter 2019. */
+/**
+ * `Adam` on parameters first multiplied by `1 - learningRate · weightDecay`. Source: Loshchilov & Hutter 2019.
+ *
+ * @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps`
+ */
 export class AdamW extends Adam {
   readonly weightDecay: number;
 
-  /** @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps` */
   constructor(options: AdamWOptions) {
     super(options);
     this.weightDecay = options.weightDecay ?? 0.01;
@@ -89,12 +92,15 @@ export class AdamW extends Adam {
   }
 }
 
-/** Adam with the greatest gradient in place of the second moment: `v ← max(β₂ · v, |g|)`. Source: Kingma & Ba 2015, section 7. */
+/**
+ * Adam with the greatest gradient in place of the second moment: `v ← max(β₂ · v, |g|)`. Source: Kingma & Ba 2015, section 7.
+ *
+ * @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps`
+ */
 export class Adamax extends Optimizer {
   readonly betas: readonly [number, number];
   readonly eps: number;
 
-  /** @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps` */
   constructor(options: AdamaxOptions) {
     super(options);
     const { betas = [0.9, 0.999], eps = 1e-8 } = options;

@@ -14,12 +14,15 @@ export interface RMSpropOptions extends OptimizerOptions {
   readonly eps?: number;
 }
 
-/** `v ← α · v + (1 - α) · g²`, `w ← w - learningRate · g / (√v + eps)`. Source: Tieleman & Hinton 2012. */
+/**
+ * `v ← α · v + (1 - α) · g²`, `w ← w - learningRate · g / (√v + eps)`. Source: Tieleman & Hinton 2012.
+ *
+ * @throws {ArgumentError} for a negative `alpha`, or an `eps` that is not positive
+ */
 export class RMSprop extends Optimizer {
   readonly alpha: number;
   readonly eps: number;
 
-  /** @throws {ArgumentError} for a negative `alpha`, or an `eps` that is not positive */
   constructor(options: RMSpropOptions) {
     super(options);
     this.alpha = fromZero("RMSprop", "alpha", options.alpha ?? 0.99);
@@ -44,11 +47,14 @@ export interface AdagradOptions extends OptimizerOptions {
   readonly eps?: number;
 }
 
-/** `v ← v + g²`, `w ← w - learningRate · g / (√v + eps)`. Source: Duchi et al. 2011. */
+/**
+ * `v ← v + g²`, `w ← w - learningRate · g / (√v + eps)`. Source: Duchi et al. 2011.
+ *
+ * @throws {ArgumentError} for an `eps` that is not positive
+ */
 export class Adagrad extends Optimizer {
   readonly eps: number;
 
-  /** @throws {ArgumentError} for an `eps` that is not positive */
   constructor(options: AdagradOptions) {
     super(options);
     this.eps = positive("Adagrad", options.eps ?? 1e-8);
@@ -76,12 +82,13 @@ export interface AdaDeltaOptions extends OptimizerOptions {
 /**
  * `v ← ρ · v + (1 - ρ) · g²`, `d = √(u + eps) / √(v + eps) · g`, `u ← ρ · u + (1 - ρ) · d²`, `w ← w - learningRate · d`. Source:
  * Zeiler 2012.
+ *
+ * @throws {ArgumentError} for a negative `rho`, or an `eps` that is not positive
  */
 export class AdaDelta extends Optimizer {
   readonly rho: number;
   readonly eps: number;
 
-  /** @throws {ArgumentError} for a negative `rho`, or an `eps` that is not positive */
   constructor(options: AdaDeltaOptions) {
     super(options);
     this.rho = fromZero("AdaDelta", "rho", options.rho ?? 0.9);

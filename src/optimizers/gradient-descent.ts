@@ -22,6 +22,7 @@ export interface SGDOptions extends OptimizerOptions {
  * Stochastic gradient descent: `v ← momentum · v + (1 - dampening) · g`, `w ← w - learningRate · v`. Source: Sutskever et al.
  * 2013 for the momentum.
  *
+ * @throws {ArgumentError} for Nesterov momentum without momentum, or with dampening
  * @example
  * const optimizer = new optim.SGD({ learningRate: 0.1 });
  * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
@@ -33,7 +34,6 @@ export class SGD extends Optimizer {
   readonly dampening: number;
   readonly nesterov: boolean;
 
-  /** @throws {ArgumentError} for Nesterov momentum without momentum, or with dampening */
   constructor(options: SGDOptions) {
     super(options);
     const { momentum = 0, weightDecay = 0, dampening = 0, nesterov = false } = options;
@@ -73,12 +73,13 @@ export interface LionOptions extends OptimizerOptions {
 /**
  * Sign momentum: `w ← w · (1 - learningRate · weightDecay) - learningRate · sign(β₁ · m + (1 - β₁) · g)`, then
  * `m ← β₂ · m + (1 - β₂) · g`. Source: Chen et al. 2023.
+ *
+ * @throws {ArgumentError} for a beta outside [0, 1)
  */
 export class Lion extends Optimizer {
   readonly betas: readonly [number, number];
   readonly weightDecay: number;
 
-  /** @throws {ArgumentError} for a beta outside [0, 1) */
   constructor(options: LionOptions) {
     super(options);
     const { betas = [0.9, 0.99], weightDecay = 0 } = options;

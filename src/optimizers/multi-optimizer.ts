@@ -13,6 +13,7 @@ export type ParameterFilter = (path: string, parameter: MLXArray) => boolean;
  * An optimizer that leaves each parameter to the first of several whose filter takes it, and the rest to the last one, which has
  * no filter.
  *
+ * @throws {ArgumentError} unless there is one filter for each optimizer but the last
  * @example
  * const optimizer = new optim.MultiOptimizer(
  *   [new optim.SGD({ learningRate: 1 }), new optim.SGD({ learningRate: 0.1 })],
@@ -35,7 +36,6 @@ export class MultiOptimizer extends Optimizer {
   readonly optimizers: readonly Optimizer[];
   readonly filters: readonly ParameterFilter[];
 
-  /** @throws {ArgumentError} unless there is one filter for each optimizer but the last */
   constructor(optimizers: readonly Optimizer[], filters: readonly ParameterFilter[] = []) {
     super({ learningRate: 0 });
     if (filters.length !== optimizers.length - 1) {

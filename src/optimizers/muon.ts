@@ -28,6 +28,8 @@ const [a, b, c] = [3.4445, -4.775, 2.0315];
  * Momentum whose update of a matrix is brought near the closest orthogonal one; axes behind the first are taken as one. Vectors
  * and scalars move along the momentum itself. For embeddings, the last layer and vectors another optimizer serves better: see
  * `MultiOptimizer`. Source: Jordan et al. 2024.
+ *
+ * @throws {ArgumentError} for a number of iterations that is none
  */
 export class Muon extends Optimizer {
   readonly momentum: number;
@@ -35,7 +37,6 @@ export class Muon extends Optimizer {
   readonly nesterov: boolean;
   readonly nsSteps: number;
 
-  /** @throws {ArgumentError} for a number of iterations that is none */
   constructor(options: MuonOptions) {
     super(options);
     const { momentum = 0.95, weightDecay = 0.01, nesterov = true, nsSteps = 5 } = options;

@@ -44,6 +44,8 @@ export interface Updatable {
 /**
  * The base of the optimizers. A subclass says what it remembers of a parameter (`initialState`) and how the parameter
  * changes (`applySingle`). Updates are elementwise, so that they fuse into the kernels that compute the gradients.
+ *
+ * @throws {ArgumentError} for a learning rate that is none
  */
 export abstract class Optimizer {
   static {
@@ -58,7 +60,6 @@ export abstract class Optimizer {
   #schedule: Schedule | null;
   readonly #state: OptimizerState;
 
-  /** @throws {ArgumentError} for a learning rate that is none */
   constructor(options: OptimizerOptions) {
     const learningRate = rateOf(new.target.name, options);
     const step = constant(0, "uint32");

@@ -34,6 +34,7 @@ interface Bucket {
  * Values in the order of their steps. At first each has a bucket of its own; when `capacity` buckets are full, each two
  * neighbours join, and from then on a bucket takes twice as many values: a value costs the same however many came before.
  *
+ * @throws {RangeError} unless the capacity is an even number, at least 2
  * @example
  * import { History } from "@mlx-ts/monitor";
  *
@@ -52,7 +53,6 @@ export class History {
   #first: Point | null = null;
   #last: Point | null = null;
 
-  /** @throws {RangeError} unless the capacity is an even number, at least 2 */
   constructor(capacity = 1024) {
     if (!(capacity >= 2 && capacity % 2 === 0)) {
       throw new RangeError(`History: the capacity is an even number, at least 2, got ${capacity}`);

@@ -28,6 +28,7 @@ export interface MonitorOptions {
  *
  * Every signal, and the monitor itself, is a Svelte store; `@mlx-ts/monitor/vue` and `@mlx-ts/react` have hooks.
  *
+ * @throws {RangeError} for a capacity that is no even number
  * @example
  * import { TrainingMonitor } from "@mlx-ts/monitor";
  *
@@ -85,7 +86,6 @@ export class TrainingMonitor {
   /** The names of the figures that have a history: `loss`, `learningRate`, `throughput`, `memory`, `metrics.accuracy` and so on. */
   readonly names: ReadonlySignal<readonly string[]> = this.#derived(() => this.#names);
 
-  /** @throws {RangeError} for a capacity that is no even number */
   constructor(options: MonitorOptions = {}) {
     this.#capacity = options.capacity ?? 1024;
     this.#schedule = options.schedule ?? onNextFrame;
