@@ -9,7 +9,7 @@ import { add, multiply } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { matmul } from "./contraction.ts";
 import { pair } from "./elementwise.ts";
-import { batchToFront } from "./families.ts";
+import { alignBatch, batchToFront } from "./families.ts";
 import { stack } from "./joining.ts";
 import { constant } from "./leaf.ts";
 import { sum } from "./reductions.ts";
@@ -241,9 +241,42 @@ function exchangedShape([outputs = 1, ...rest]: Shape, groups: number): Shape {
   return [groups * (rest.at(-1) ?? 1), ...rest.slice(0, -1), outputs / groups];
 }
 
-/** The product of the cotangent with the windows, over all places of the output. */
+/** The parameters of a convolution with the shape of its weights. */
+export interface ConvolutionWeightsParams extends ConvolutionParams {
+  readonly shape: Shape;
+}
+
+/** The cotangent of a convolution's output and its input → the cotangent of its weights. */
+export const convolutionWeightsRow: Primitive<ConvolutionWeightsParams> = {
+  name: "convolutionWeights",
+  aval: (inputs, { shape }) => ({ shape, dtype: pair("convolutionWeights", inputs)[0].dtype }),
+  lowering: {
+    kind: "composite",
+    define: (inputs, params) => defineWeightCotangent(...pair("convolutionWeights", inputs), params),
+  },
+  derivative: { kind: "definition" },
+  batch(inputs, axes, params) {
+    const [cotangent, x] = pair("convolutionWeights", alignBatch(inputs, axes));
+    const [many = 1] = cotangent.shape;
+    const [outputs = 1, ...rest] = params.shape;
+    // The many become groups.
+    const joined = [cotangent, x].map((array) => {
+      const channels = moveAxis(array, 0, -2);
+      return reshape(channels, [...channels.shape.slice(0, -2), many * (channels.shape.at(-1) ?? 1)]);
+    });
+    const shape = [many * outputs, ...rest];
+    const result = apply(convolutionWeightsRow, joined, { ...params, groups: many * params.groups, shape });
+    return [reshape(result, [many, ...params.shape]), 0];
+  },
+};
+
 function weightCotangent(cotangent: MLXArray, x: MLXArray, shape: Shape, params: ConvolutionParams): MLXArray {
-  const { groups, strides, inputDilations } = params;
+  return apply(convolutionWeightsRow, [cotangent, x], { ...params, shape });
+}
+
+/** The product of the cotangent with the windows, over all places of the output. */
+function defineWeightCotangent(cotangent: MLXArray, x: MLXArray, params: ConvolutionWeightsParams): MLXArray {
+  const { groups, strides, inputDilations, shape } = params;
   const [outputs = 1] = shape;
   if (inputDilations.some((dilation) => dilation > 1) && strides.every((stride) => stride === 1)) {
     // Windows of the input would be mostly zeros: those of the cotangent meet each place of the input once.

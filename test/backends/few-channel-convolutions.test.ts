@@ -149,18 +149,35 @@ function convolve({ options = {} }: Case, x: mx.MLXArray, weights: mx.MLXArray):
 }
 
 describe("a convolution of few channels", () => {
-  it.each(cases)("of $input by $weights, $name, is what float64 gives to 2⁻²⁰ of what it adds up", async (one) => {
-    await under("one", async () => {
-      const [x, weights] = [numbers(one.input, 1), numbers(one.weights, 2)];
-      await mx.evaluate(x, weights);
-      const result = convolve(one, x, weights);
-      expect(mx.explain(result).kernels.map(({ kind }) => kind)).toEqual(["composite"]);
-      const exact = convolve(one, x.asType("float64"), weights.asType("float64"));
-      const [outputs = 1] = one.weights;
-      const error = await mx.abs(result.asType("float64").sub(exact)).max().item();
-      expect(Number(error) / (weights.size / outputs)).toBeLessThan(2 ** -20);
-    });
-  });
+  it.each(cases)(
+    "of $input by $weights, $name, is what float64 gives to 2⁻²⁰ of what it adds up, its gradients too",
+    async (one) => {
+      await under("one", async () => {
+        const [x, weights] = [numbers(one.input, 1), numbers(one.weights, 2)];
+        await mx.evaluate(x, weights);
+        const result = convolve(one, x, weights);
+        expect(mx.explain(result).kernels.map(({ kind }) => kind)).toEqual(["composite"]);
+        const cotangent = numbers(result.shape, 3);
+        const computed = (dtype: "float32" | "float64"): mx.MLXArray[] => {
+          const primals = [x.asType(dtype), weights.asType(dtype)];
+          const all = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray => convolve(one, a, b);
+          const [[value], slopes] = mx.vjp(all, primals, [cotangent.asType(dtype)]);
+          return [value, ...slopes].flatMap((array) => (array ? [array.asType("float64")] : []));
+        };
+        const [values, exact] = [computed("float32"), computed("float64")];
+        const [outputs = 1] = one.weights;
+        const places = result.size / outputs;
+        // How many products the value and the gradients of input and weights add up at most.
+        for (const [k, count] of [weights.size / outputs, weights.size, places].entries()) {
+          const error = await mx
+            .abs(mx.subtract(values[k] ?? 0, exact[k] ?? 0))
+            .max()
+            .item();
+          expect(Number(error) / count).toBeLessThan(2 ** -20);
+        }
+      });
+    },
+  );
 
   it.each(cases)(
     "of $input by $weights, $name, has the same bits on two threads, forwards and backwards",

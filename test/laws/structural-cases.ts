@@ -186,6 +186,17 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
   ],
   windowRow: [{ inputs: [of(2, 6, 2)], params: sliding }],
   unwindowRow: [{ inputs: [of(2, 3, 2)], params: sliding }],
+  convolutionWeightsRow: [
+    { inputs: [of(2, 4, 3), of(2, 6, 2)], params: { ...convolution, shape: [3, 3, 2] } },
+    {
+      inputs: [of(1, 3, 4), of(1, 5, 4)],
+      params: { ...convolution, groups: 2, kernelDilations: [2], shape: [4, 2, 2] },
+    },
+    {
+      inputs: [of(1, 4, 2), of(1, 4, 1)],
+      params: { ...convolution, inputDilations: [2], flip: true, shape: [2, 3, 1] },
+    },
+  ],
   convolutionRow: [
     { inputs: [of(2, 6, 2), of(3, 3, 2)], params: convolution },
     { inputs: [of(1, 5, 4), of(4, 2, 2)], params: { ...convolution, groups: 2, kernelDilations: [2] } },

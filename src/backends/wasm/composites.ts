@@ -4,8 +4,9 @@ import type { CompositeKernel, TensorCall } from "../../ir/kernel.ts";
 import { emitAttentionGradient } from "./attention-gradient-kernel.ts";
 import { emitAttention } from "./attention-kernel.ts";
 import { propertyOf } from "./engine-features.ts";
-import { groupedOf } from "./grouped-call.ts";
+import { groupedOf, groupedWeightsOf } from "./grouped-call.ts";
 import { emitGroupedConvolution } from "./grouped-kernel.ts";
+import { emitGroupedWeights } from "./grouped-weights.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { emitQuantizedProduct } from "./quantized-kernel.ts";
 import { spreadOf } from "./spread-call.ts";
@@ -15,6 +16,7 @@ import { emitTiledConvolution } from "./winograd-kernel.ts";
 const emitters = new Map([
   ["attentionGradient", emitAttentionGradient],
   ["quantizedMatmul", emitQuantizedProduct],
+  ["convolutionWeights", emitGroupedWeights],
 ]);
 
 /** The module of a composite that is taken. */
@@ -54,6 +56,7 @@ export function isTaken(call: TensorCall): boolean {
       (32 % number("bits")) + ((number("groupSize") * number("bits")) % 256) === 0 &&
       sizeOf(x.shape.slice(0, -1)) <= mostRows
     );
+  if (name === "convolutionWeights") return groupedWeightsOf(call) !== null;
   return name === "convolution" && (isTiled(call) || spreadOf(call) !== null || groupedOf(call) !== null);
 }
 

@@ -58,3 +58,11 @@ export function groupedOf({ name, inputs, output, params }: TensorCall): Grouped
   const flip = propertyOf(params, "flip") === true;
   return { batch: x.shape[0] ?? 1, groups, inner, outer, rows, columns, flip };
 }
+
+/** The convolution whose weights' gradient `call` is, if that is one to compute directly: places are not apart. */
+export function groupedWeightsOf({ name, inputs, output, params }: TensorCall): GroupedConvolution | null {
+  const [cotangent, x] = inputs;
+  if (name !== "convolutionWeights" || !cotangent || x?.dtype !== "float32") return null;
+  const shape = groupedOf({ name: "convolution", inputs: [x, output], output: cotangent, params });
+  return shape && shape.rows.step * shape.columns.step === 1 ? shape : null;
+}

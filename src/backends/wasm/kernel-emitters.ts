@@ -14,6 +14,7 @@ const wholeNames: readonly string[] = [
   "attentionGradient",
   "quantizedMatmul",
   "convolution",
+  "convolutionWeights",
 ];
 
 /** Whether a composite is computed by a kernel of its own. @throws {MissingPart} if what knows is not loaded */
