@@ -14,7 +14,7 @@ export function testDevice(): Promise<OpenDevice> {
 export async function floorDevice(): Promise<OpenDevice> {
   const open = await asHardware({ features: [], limits: [] });
   // Immediates are there unasked where they are there at all.
-  return { ...open, target: { ...open.target, immediateBytes: 0, packsHalves: false } };
+  return { ...open, target: { ...open.target, immediateBytes: 0, packsHalves: false, roundsIntegers: false } };
 }
 
 async function asHardware(wanted: Partial<WantedAbilities>): Promise<OpenDevice> {

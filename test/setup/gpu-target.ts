@@ -6,6 +6,7 @@ export const floorTarget: GpuTarget = {
   isSoftware: false,
   hasF16: false,
   packsHalves: false,
+  roundsIntegers: false,
   subgroups: null,
   matrixTiles: [],
   storageBuffers: 8,

@@ -19,6 +19,7 @@ const target: GpuTarget = {
   isSoftware: false,
   hasF16: true,
   packsHalves: true,
+  roundsIntegers: true,
   subgroups: { min: 32, max: 32 },
   matrixTiles: [],
   storageBuffers: 16,

@@ -13,6 +13,17 @@ it("a device is found, and says what it can do", async () => {
   expect(target.hasF16).toBe(device.features.has("shader-f16"));
 });
 
+it("a device that rounds integers otherwise than to the nearest is found out", async () => {
+  const { device, info } = await openDevice();
+  const rough = changedDevice(device, {
+    adapterInfo: info,
+    createShaderModule: ({ code }: { readonly code: string }) =>
+      device.createShaderModule({ code: code.replace("f32(x) ==", "f32(x & 0xffffff80u) ==") }),
+  });
+  expect((await adoptDevice(rough)).target.roundsIntegers).toBe(false);
+  device.destroy();
+});
+
 it("a device that packs halves otherwise than they are stored is found out", async () => {
   const { device, info } = await openDevice();
   const rough = changedDevice(device, {

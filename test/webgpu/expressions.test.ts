@@ -1,6 +1,6 @@
 /** Every instruction on every dtype that the GPU computes, special values included, for one element and for vectors of four. */
 import { describe, expect, it } from "vitest";
-import type { GpuKernelCode } from "../../src/backends/webgpu/kernel-code.ts";
+import type { GpuKernelCode, GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { WgslEmitter } from "../../src/backends/webgpu/wgsl-expression.ts";
 import { ShaderMemory } from "../../src/backends/webgpu/wgsl-memory.ts";
 import { Shader } from "../../src/backends/webgpu/wgsl-shader.ts";
@@ -16,6 +16,7 @@ import { interpret } from "../../src/ir/interpret.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
 import { unitOf } from "../setup/float-errors.ts";
 import { testDevice } from "../setup/gpu-device.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
 import { elementwiseKernel } from "./elementwise-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
@@ -66,8 +67,8 @@ function operands(dtype: Dtype): readonly [readonly number[], readonly number[]]
 }
 
 /** Code for an elementwise kernel with one thread for one element or four. */
-async function codeOf(kernel: LoopKernel, lanes: 1 | 4): Promise<GpuKernelCode> {
-  const { target } = await testDevice();
+async function codeOf(kernel: LoopKernel, lanes: 1 | 4, given?: GpuTarget): Promise<GpuKernelCode> {
+  const target = given ?? (await testDevice()).target;
   const shader = new Shader();
   const memory = new ShaderMemory(shader, kernel, target);
   const em = new WgslEmitter(shader, memory);
@@ -189,6 +190,24 @@ describe.each([1, 4] as const)("in %i lanes", (lanes) => {
       );
     }
   });
+});
+
+it.each(["int32", "uint32"] as const)("%s becomes the nearest float32, the even one of two", async (dtype) => {
+  const values = new (carrierOf(dtype))(65_536);
+  let state = 77;
+  for (let k = 0; k < values.length; k++) {
+    state = (state * 48271) % 2147483647;
+    const drawn = (state * 2 + (k & 1)) >>> (k % 9);
+    // Halfway between two neighbours of 24 bits, or anywhere.
+    values[k] = k % 3 === 0 ? ((drawn | 0x80000000) & 0xffffff00) + 0x80 : drawn;
+  }
+  const kernel = elementwiseKernel(values.length, dtype, (e, a) => [e.cast(a, "float32")]);
+  for (const target of [floorTarget, (await testDevice()).target]) {
+    const actual = [values.slice(), values.slice(), new Float32Array(values.length)];
+    await runKernel(await codeOf(kernel, 4, target), kernel, actual);
+    const wrong = Array.from(values, Number).filter((value, k) => actual[2]?.[k] !== Math.fround(value));
+    expect(wrong).toEqual([]);
+  }
 });
 
 describe("16-bit floats", () => {

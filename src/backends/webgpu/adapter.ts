@@ -1,6 +1,6 @@
 /** Finds a GPU and opens a device with everything it offers: the browser's or runtime's own, or Dawn's package for Node. */
 import { DeviceError } from "../../base/errors.ts";
-import { areNeighboursTogether, packsHalvesExactly, takesImmediates } from "./device-trials.ts";
+import { areNeighboursTogether, packsHalvesExactly, roundsIntegersExactly, takesImmediates } from "./device-trials.ts";
 import type { Gpu, GpuAdapterInfo, GpuDevice } from "./gpu-api.ts";
 import type { GpuTarget } from "./kernel-code.ts";
 
@@ -78,10 +78,11 @@ async function targetOf(device: GpuDevice, info: GpuAdapterInfo): Promise<GpuTar
   const { features, limits } = device;
   const { subgroupMinSize: min, subgroupMaxSize: max } = info;
   const immediateBytes = limits.maxImmediateSize ?? 0;
-  const [areTogether, areTaken, packsHalves] = await Promise.all([
+  const [areTogether, areTaken, packsHalves, roundsIntegers] = await Promise.all([
     features.has("subgroups") && min !== undefined && min > 0 && areNeighboursTogether(device, min),
     immediateBytes > 0 && takesImmediates(device),
     packsHalvesExactly(device),
+    roundsIntegersExactly(device),
   ]);
   const hasSubgroups = areTogether && min !== undefined && max !== undefined;
   const hasMatrices = hasSubgroups && features.has("chromium-experimental-subgroup-matrix");
@@ -89,6 +90,7 @@ async function targetOf(device: GpuDevice, info: GpuAdapterInfo): Promise<GpuTar
     isSoftware: info.isFallbackAdapter === true,
     hasF16: features.has("shader-f16"),
     packsHalves,
+    roundsIntegers,
     subgroups: hasSubgroups ? { min, max } : null,
     matrixTiles: hasMatrices
       ? [...(info.subgroupMatrixConfigs ?? [])]

@@ -105,6 +105,24 @@ fn is_packed(x: f32, half: u32) -> bool {
   return (await totalOf(device, code, [{}], null)) === expected;
 }
 
+/** Whether conversions of integers of 32 bits give the nearest float32, ties to even: WGSL lets them give either neighbour. */
+export async function roundsIntegersExactly(device: GpuDevice): Promise<boolean> {
+  const code = `
+@group(0) @binding(0) var<storage, read_write> total: atomic<u32>;
+@compute @workgroup_size(${tryingThreads}) fn main(@builtin(local_invocation_index) thread: u32) {
+  var count = 0u;
+  for (var k = 0u; k < 32u; k++) {
+    let x = (((thread * 0x1010101u + 0x1000193u) << (k / 2u)) >> (k / 2u)) ^ (0u - (k & 1u));
+    let i = bitcast<i32>(x);
+    count += u32(f32(x) == f32(x >> 16u) * 65536f + f32(x & 0xffffu));
+    count += u32(f32(i) == f32(i >> 16u) * 65536f + f32(i & 0xffff));
+  }
+  atomicAdd(&total, count);
+}
+`;
+  return (await totalOf(device, code, [{}], null)) === tryingThreads * 64;
+}
+
 /** Words of an array that a trial is given as immediates. */
 interface Immediates {
   readonly words: Uint32Array<ArrayBuffer>;

@@ -8,6 +8,8 @@ export interface GpuTarget {
   readonly hasF16: boolean;
   /** Whether `pack2x16float` gives the nearest half, ties to even, with subnormal, infinite and missing numbers as they are. */
   readonly packsHalves: boolean;
+  /** Whether integers of 32 bits become the nearest float32, ties to even. */
+  readonly roundsIntegers: boolean;
   /**
    * Whether shaders may use subgroup operations (`enable subgroups`), and between which sizes a subgroup may be. Threads whose
    * numbers in the workgroup differ by less than `min`, counted from a multiple of it, are lanes of one subgroup in this order.

@@ -1,6 +1,18 @@
 /** WGSL functions on integers of 32 bits: division by zero gives 0, remainders have the divisor's sign. */
 /** Operations on integers of 32 bits: texts by name, see `wgsl-library.ts`. */
 export const integerFunctions: Readonly<Record<string, string>> = {
+  // The nearest float32, ties to even: WGSL lets a conversion give either neighbour, but two halves convert exactly, and
+  // their sum is rounded once.
+  int_value: `
+fn int_value$(x: $I) -> $F {
+  return $F(x >> $U(16u)) * 65536f + $F(x & $I(0xffff));
+}`,
+
+  uint_value: `
+fn uint_value$(x: $U) -> $F {
+  return $F(x >> $U(16u)) * 65536f + $F(x & $U(0xffffu));
+}`,
+
   int_quotient: `
 fn int_quotient$(a: $I, b: $I) -> $I {
   return select(a / b, $I(0), b == $I(0));

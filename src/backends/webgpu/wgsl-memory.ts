@@ -64,6 +64,7 @@ export class ShaderMemory {
     this.#kernel = kernel;
     this.#target = target;
     if (target.packsHalves) shader.packHalves();
+    if (target.roundsIntegers) shader.roundIntegers();
   }
 
   /** The element of `slot` at `position`, an i32. */

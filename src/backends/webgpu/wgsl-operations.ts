@@ -195,7 +195,13 @@ export function castText(shader: Shader, from: ExprType, to: ExprType, x: string
   const target = registerOf(to);
   const name = typeName(target, lanes);
   if (target === "f32") {
-    const wide = source === "f32" ? x : `${name}(${x})`;
+    const isPlain = shader.roundsIntegers || (from !== "index" && byteLengthOf(from) < 4);
+    const wide =
+      source === "f32"
+        ? x
+        : isPlain
+          ? `${name}(${x})`
+          : shader.call(source === "i32" ? "int_value" : "uint_value", lanes, x);
     return to === "index" ? wide : roundedText(shader, to, wide, lanes);
   }
   if (source === "f32") {

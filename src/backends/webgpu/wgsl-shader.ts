@@ -22,6 +22,7 @@ export class Shader {
   #depth = 1;
   #names = 0;
   #packsHalves = false;
+  #roundsIntegers = false;
 
   /** A name that nothing else has. */
   name(prefix: string): string {
@@ -63,6 +64,16 @@ export class Shader {
   /** Lets functions of halves be the device's own instructions; said before any of them is called. */
   packHalves(): void {
     this.#packsHalves = true;
+  }
+
+  /** Whether the device's own conversions of integers give the nearest float32. */
+  get roundsIntegers(): boolean {
+    return this.#roundsIntegers;
+  }
+
+  /** Lets conversions of integers be the device's own. */
+  roundIntegers(): void {
+    this.#roundsIntegers = true;
   }
 
   /** Adds a declaration outside of functions, once. */
