@@ -84,8 +84,6 @@ export class Arena {
   readonly maximumByteLength: number;
   readonly #blocks = new Map<number, Block>();
   readonly #cache: Block[][] = Array.from({ length: BIN_COUNT }, () => []);
-  /** Every entry of `#cache` that is not empty, and some that were not. */
-  readonly #cachedBins = new Set<number>();
   readonly #free: (Block | undefined)[] = new Array<Block | undefined>(BIN_COUNT).fill(undefined);
   /** One bit per entry of `#free` that is not empty. */
   readonly #occupied = new Int32Array(BIN_COUNT / 32);
@@ -215,8 +213,7 @@ export class Arena {
     if (this.#cachedBytes + block.byteLength <= this.#cacheLimit) {
       block.state = "cached";
       this.#cachedBytes += block.byteLength;
-      const bin = binOf(block.byteLength);
-      if (this.#cache[bin]?.push(block) === 1) this.#cachedBins.add(bin);
+      this.#cache[binOf(block.byteLength)]?.push(block);
     } else {
       this.#merge(block);
     }
@@ -226,12 +223,10 @@ export class Arena {
   clearCache(): void {
     if (this.#cachedBytes === 0) return;
     this.#cachedBytes = 0;
-    for (const bin of this.#cachedBins) {
-      const blocks = this.#cache[bin] ?? [];
+    for (const blocks of this.#cache) {
       for (const block of blocks) this.#merge(block);
       blocks.length = 0;
     }
-    this.#cachedBins.clear();
   }
 
   /** Lets `peakBytes` begin anew at `activeBytes`. */

@@ -32,20 +32,11 @@ export interface CompileOptions {
   readonly widen?: boolean;
 }
 
-/** One engine flag: what sets it, and what undoes that. */
-interface Flag {
-  readonly on: string;
-  readonly off: string;
-}
+const RELAXED_SIMD = "experimental-wasm-relaxed-simd";
 
-const RELAXED_SIMD: Flag = { on: "--experimental-wasm-relaxed-simd", off: "--no-experimental-wasm-relaxed-simd" };
+const OPTIMIZE: readonly string[] = ["no-liftoff", "no-wasm-lazy-compilation"];
 
-const OPTIMIZE: readonly Flag[] = [
-  { on: "--no-liftoff", off: "--liftoff" },
-  { on: "--no-wasm-lazy-compilation", off: "--wasm-lazy-compilation" },
-];
-
-const WIDEN: Flag = { on: "--experimental-wasm-revectorize", off: "--no-experimental-wasm-revectorize" };
+const WIDEN = "experimental-wasm-revectorize";
 
 let allowsFlags: boolean | undefined;
 let features: EngineFeatures | undefined;
@@ -111,7 +102,7 @@ function probe(): EngineFeatures {
     hardwareThreads: hardwareThreads(),
     relaxedSimd: isFused !== undefined,
     fusedMultiplyAdd: isFused ?? false,
-    flags: plain === isFused ? [] : [RELAXED_SIMD.on],
+    flags: plain === isFused ? [] : [`--${RELAXED_SIMD}`],
   };
 }
 
@@ -150,7 +141,7 @@ function hardwareThreads(): number {
  * test runs chained operations that share operands, where baseline compilers have overwritten one. Its name is new each time:
  * an engine may answer the same bytes with what another thread or copy of the library has compiled under flags.
  */
-function probeRelaxed(flags: readonly Flag[]): boolean | undefined {
+function probeRelaxed(flags: readonly string[]): boolean | undefined {
   if (flags.length > 0 && !canSetFlags()) return undefined;
   const builder = new ModuleBuilder({ shared: false, minimumPages: 1, maximumPages: 1 });
   const name = String(Math.random());
@@ -193,18 +184,18 @@ function probeRelaxed(flags: readonly Flag[]): boolean | undefined {
   }
 }
 
-function compileWithFlags(bytes: OwnBytes, wanted: readonly Flag[]): WebAssembly.Module {
-  const usable = canSetFlags() ? wanted.filter(({ off }) => !isChosenByUser(off)) : [];
+function compileWithFlags(bytes: OwnBytes, wanted: readonly string[]): WebAssembly.Module {
+  const usable = canSetFlags() ? wanted.filter((flag) => !isChosenByUser(flag)) : [];
   if (usable.length === 0) return new WebAssembly.Module(bytes);
   // Flags belong to the process: between our setting them and the compilation another thread may set them back.
   for (let attempt = 0; ; attempt++) {
     try {
-      for (const { on } of usable) setFlag(on);
+      for (const flag of usable) setFlag(flag);
       return new WebAssembly.Module(bytes);
     } catch (error) {
       if (!(error instanceof WebAssembly.CompileError) || attempt === 2) throw error;
     } finally {
-      for (const { off } of usable) setFlag(off);
+      for (const flag of usable) setFlag(flag.startsWith("no-") ? flag.slice(3) : `no-${flag}`);
     }
   }
 }
@@ -228,17 +219,17 @@ function canSetFlags(): boolean {
 /** Sets a flag; an engine that does not know it, or has no flags after all, compiles without. */
 function setFlag(flag: string): void {
   try {
-    callMember(builtinModule("node:v8"), "setFlagsFromString", flag);
+    callMember(builtinModule("node:v8"), "setFlagsFromString", `--${flag}`);
   } catch {
     // compiled without, as said above
   }
 }
 
-/** Whether the process was started with a word on this flag, which setting it back would then change. */
+/** Whether the process was started with a word on this flag, for or against it, which setting it back would then change. */
 function isChosenByUser(flag: string): boolean {
   const started = propertyOf(globalThis, "process", "execArgv");
   const words = Array.isArray(started) ? started.map(String).join(" ") : "";
   return `${words} ${environmentVariable("NODE_OPTIONS") ?? ""}`
     .replaceAll("_", "-")
-    .includes(flag.replace(/^--(no-)?/, ""));
+    .includes(flag.replace(/^no-/, ""));
 }

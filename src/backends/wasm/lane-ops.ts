@@ -179,9 +179,9 @@ export class LaneOps {
 }
 
 /** The higher half of a register, then the lower one. */
-export const highHalf: readonly number[] = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
+export const highHalf: readonly number[] = Array.from({ length: 16 }, (_, byte) => (byte + 8) % 16);
 /** The lower halves of two registers. */
-export const lowHalves: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+export const lowHalves: readonly number[] = Array.from({ length: 16 }, (_, byte) => byte + (byte < 8 ? 0 : 8));
 
 /** The shape of registers of floating-point numbers; null for other types. */
 function floatShape(dtype: Dtype): "f32x4" | "f64x2" | null {
