@@ -1,4 +1,5 @@
 /** Groups the vertices of a program into kernels. Consumers are grouped before producers; a producer then joins, or not. */
+import { remembered } from "../base/remembered.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Kernel } from "../ir/kernel.ts";
@@ -270,9 +271,7 @@ class Fusion {
       draft.outputs.push(vertex);
       this.#producerOf.set(vertex, draft);
     }
-    const drafts = this.#draftsOf.get(vertex);
-    if (drafts) drafts.add(draft);
-    else this.#draftsOf.set(vertex, new Set([draft]));
+    remembered(this.#draftsOf, vertex, () => new Set()).add(draft);
   }
 
   #leave(vertex: MLXArray, draft: Draft): void {
@@ -344,11 +343,7 @@ class Fusion {
   readonly #alignment = new WeakMap<Draft, Map<MLXArray, boolean>>();
 
   #alignedMember(member: MLXArray, draft: Draft, depth: number): boolean {
-    let known = this.#alignment.get(draft);
-    if (!known) {
-      known = new Map();
-      this.#alignment.set(draft, known);
-    }
+    const known = remembered(this.#alignment, draft, () => new Map());
     const cached = known.get(member);
     if (cached !== undefined) return cached;
     const hasUserHere = (this.#program.users.get(member) ?? []).some((user) => draft.members.has(user));

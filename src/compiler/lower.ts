@@ -1,6 +1,7 @@
 /** Turns a group of graph vertices into one kernel. */
 import type { Dtype } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
+import { remembered } from "../base/remembered.ts";
 import { sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Axis, Expr } from "../ir/expr.ts";
@@ -96,13 +97,8 @@ export class VertexLowering {
   }
 
   slotOf(vertex: MLXArray, isOutput = false): number {
-    let slot = this.#slots.get(vertex);
-    if (slot === undefined) {
-      slot = this.#slotList.length;
-      this.#slots.set(vertex, slot);
-      this.#slotList.push({ dtype: vertex.dtype, size: vertex.size, isOutput });
-    }
-    return slot;
+    const { dtype, size } = vertex;
+    return remembered(this.#slots, vertex, () => this.#slotList.push({ dtype, size, isOutput }) - 1);
   }
 
   bindCore(vertex: MLXArray, index: readonly Expr[], value: Expr): void {
@@ -155,11 +151,9 @@ export class VertexLowering {
         this.#names.add(name);
         const input = only(name, inputs[0]);
         const axes = lowering.axes(vertex.params);
-        let bound = this.#boundAxes.get(vertex);
-        if (!bound) {
-          bound = axes.map((axis) => this.newAxis(input.shape[axis] ?? 1));
-          this.#boundAxes.set(vertex, bound);
-        }
+        const bound = remembered(this.#boundAxes, vertex, () =>
+          axes.map((axis) => this.newAxis(input.shape[axis] ?? 1)),
+        );
         const at: Expr[] = [];
         let kept = 0;
         input.shape.forEach((_, axis) => {
@@ -168,11 +162,7 @@ export class VertexLowering {
           at.push(boundAxis ? this.e.axis(boundAxis) : (index[kept++] ?? this.e.index(0)));
         });
         const loops = bound.filter((axis) => axis.length !== 1);
-        if (loops.length > 0) {
-          const known = this.#instances.get(vertex);
-          if (known) known.push({ index });
-          else this.#instances.set(vertex, [{ index }]);
-        }
+        if (loops.length > 0) remembered(this.#instances, vertex, () => []).push({ index });
         const operand = this.value(input, at);
         if (loops.length > 0) return this.e.reduce(lowering.op, vertex.dtype, loops, operand);
         return lowering.op === "argmax" || lowering.op === "argmin" ? this.e.constant(0, vertex.dtype) : operand;
@@ -253,11 +243,7 @@ export class VertexLowering {
 
   #constant(vertex: MLXArray, value: number | bigint): Expr {
     if (isStructural(value)) return this.e.constant(value, vertex.dtype);
-    let slot = this.#constants.get(vertex);
-    if (slot === undefined) {
-      slot = this.#constants.size;
-      this.#constants.set(vertex, slot);
-    }
+    const slot = remembered(this.#constants, vertex, () => this.#constants.size);
     return this.e.argument(slot, vertex.dtype);
   }
 }

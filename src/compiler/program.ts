@@ -2,6 +2,7 @@
 
 import { scalarText } from "../base/elements.ts";
 import { MLXError } from "../base/errors.ts";
+import { remembered } from "../base/remembered.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { opening } from "../graph/mlx-array.ts";
@@ -66,9 +67,7 @@ export class Program {
     const users = new Map<MLXArray, MLXArray[]>();
     for (const vertex of this.vertices) {
       for (const input of new Set(this.inputsOf(vertex))) {
-        const list = users.get(input);
-        if (list) list.push(vertex);
-        else users.set(input, [vertex]);
+        remembered(users, input, () => []).push(vertex);
       }
     }
     this.users = users;
@@ -107,9 +106,7 @@ export class Program {
     if (lowering.kind === "constant") {
       // A later run brings other constants of the graph, and those of definitions again: they are never one.
       const key = `${this.#depth > 0 ? "defined " : ""}${constantKey(vertex)}`;
-      const equal = this.#constants.get(key);
-      if (!equal) this.#constants.set(key, vertex);
-      return equal ?? vertex;
+      return remembered(this.#constants, key, () => vertex);
     }
     if (vertex.allocation) {
       inputs.push(vertex);
@@ -180,12 +177,7 @@ export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], con
       if (isStructural(constantOf(vertex))) key += `=${constantKey(vertex)};`;
       else {
         const own = constantKey(vertex);
-        let number = distinct.get(own);
-        if (number === undefined) {
-          number = distinct.size;
-          distinct.set(own, number);
-          constants.push(vertex);
-        }
+        const number = remembered(distinct, own, () => constants.push(vertex) - 1);
         key += `?${vertex.dtype}${number};`;
       }
     } else if (vertex.allocation) {
@@ -224,12 +216,7 @@ let nextIdentity = 1;
 
 /** A number that stands for an object as long as it lives. */
 export function identityOf(value: object): number {
-  let id = identities.get(value);
-  if (id === undefined) {
-    id = nextIdentity++;
-    identities.set(value, id);
-  }
-  return id;
+  return remembered(identities, value, () => nextIdentity++);
 }
 
 function primitiveId(vertex: MLXArray): string {

@@ -1,4 +1,5 @@
 /** Arranges expressions with reductions in them into loop nests. Knows expressions and loops, not the graph. */
+import { remembered } from "../base/remembered.ts";
 import type { Axis, Expr } from "../ir/expr.ts";
 import type { Loop, Store } from "../ir/kernel.ts";
 
@@ -28,12 +29,7 @@ export function structure(tasks: readonly StoreTask[]): Loop | null {
   const scopes = new Map<string, Scope>();
   const scopeOf = (set: AxisSet): Scope => {
     const key = keyOf(set);
-    let scope = scopes.get(key);
-    if (!scope) {
-      scope = { set, reduces: [], stores: [], enclosing: new Set() };
-      scopes.set(key, scope);
-    }
-    return scope;
+    return remembered(scopes, key, () => ({ set, reduces: [], stores: [], enclosing: new Set() }));
   };
   scopeOf(new Map());
   const placed = new Set<Expr>();
@@ -78,7 +74,7 @@ function assemble(scopes: ReadonlyMap<string, Scope>, analysis: Dependencies): L
     }
   }
   const childrenOf = new Map<string, string[]>();
-  for (const [key, parent] of parentOf) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), key]);
+  for (const [key, parent] of parentOf) remembered(childrenOf, parent, () => []).push(key);
   const build = (key: string): BuiltLoop | null => {
     const scope = scopes.get(key);
     if (!scope) return null;

@@ -3,6 +3,7 @@ import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import { scalarText } from "../base/elements.ts";
 import { MLXError } from "../base/errors.ts";
+import { remembered } from "../base/remembered.ts";
 import { affineOf, decide, rangeOf } from "./index-range.ts";
 
 /** A loop variable of a kernel, running from 0 to `length - 1`. */
@@ -460,11 +461,7 @@ export class Expressions {
   }
 
   #intern(key: string, build: (id: number) => Expr): Expr {
-    const known = this.#known.get(key);
-    if (known) return known;
-    const expr = build(this.#next++);
-    this.#known.set(key, expr);
-    return expr;
+    return remembered(this.#known, key, () => build(this.#next++));
   }
 }
 

@@ -1,5 +1,6 @@
 /** Writes WebAssembly modules byte by byte. Knows the binary format; knows nothing of arrays and kernels. */
 import type { OwnBytes } from "../../base/elements.ts";
+import { remembered } from "../../base/remembered.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { type LaneOpName, type MemoryLaneOpName, type MemoryOpName, type OpName, opcodeOf } from "./opcodes.ts";
 
@@ -60,10 +61,9 @@ export class FunctionBuilder {
   release(local: number): void {
     const type = this.#localTypes[local];
     if (type === undefined) throw new Error(`there is no local ${local} to release`);
-    const free = this.#free.get(type);
-    if (free === undefined) this.#free.set(type, [local]);
-    else if (free.includes(local)) throw new Error(`local ${local} was released twice`);
-    else free.push(local);
+    const free = remembered(this.#free, type, () => []);
+    if (free.includes(local)) throw new Error(`local ${local} was released twice`);
+    free.push(local);
   }
 
   /** Pushes locals, the last on top. */
@@ -420,11 +420,6 @@ export class ModuleBuilder {
 
   #typeIndex(type: FunctionType): number {
     const key = `${type.params}:${type.results}`;
-    let entry = this.#types.get(key);
-    if (entry === undefined) {
-      entry = { index: this.#types.size, type };
-      this.#types.set(key, entry);
-    }
-    return entry.index;
+    return remembered(this.#types, key, () => ({ index: this.#types.size, type })).index;
   }
 }

@@ -1,5 +1,6 @@
 /** Kernels as text that two of them share exactly if one module serves both. */
 import { scalarText } from "../../base/elements.ts";
+import { remembered } from "../../base/remembered.ts";
 import type { Expr } from "../../ir/expr.ts";
 import type { Loop, LoopKernel, Store } from "../../ir/kernel.ts";
 
@@ -27,13 +28,10 @@ export class KernelWriter {
   }
 
   axis(id: number, length: number): number {
-    let number = this.#axes.get(id);
-    if (number === undefined) {
-      number = this.#axes.size;
-      this.#axes.set(id, number);
-      this.write(`x${number}:${length};`);
-    }
-    return number;
+    return remembered(this.#axes, id, () => {
+      this.write(`x${this.#axes.size}:${length};`);
+      return this.#axes.size;
+    });
   }
 
   loop(loop: Loop): void {
