@@ -400,9 +400,9 @@ function requireBroadcast(operation: string, shape: Shape, operands: readonly { 
 }
 
 function seedWords(seed: number | bigint): readonly [number, number] {
-  if (typeof seed !== "bigint" && !Number.isInteger(seed))
-    throw new ArgumentError("seed", `a seed is a whole number, got ${String(seed)}`);
-  const whole = BigInt.asUintN(64, BigInt(seed));
+  const whole = typeof seed === "bigint" || Number.isInteger(seed) ? BigInt(seed) : -1n;
+  if (whole !== BigInt.asUintN(64, whole))
+    throw new ArgumentError("seed", `a seed is a whole number from 0 to 2⁶⁴ − 1, got ${String(seed)}`);
   return [Number(whole >> 32n), Number(whole & 0xffffffffn)];
 }
 
