@@ -7,7 +7,7 @@ import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
 import { argOf, elementType, isComparison, isUnary } from "../../ir/expr.ts";
 import { affineOf, rangeOf } from "../../ir/index-range.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { loadScattered, loadSplat, loadVector, pushAddress, storeLane, storeVector } from "./lane-memory.ts";
+import { loadSplat, loadVector, pushAddress, storeLane, storeVector } from "./lane-memory.ts";
 import type { Target } from "./lane-ops.ts";
 import { LaneOps, lanesPerRegister } from "./lane-ops.ts";
 
@@ -206,40 +206,16 @@ export class ExpressionEmitter {
     const pointer = this.#pointers(slot);
     const bytes = byteLengthOf(dtype);
     if (!this.variesByLane(index)) {
-      const address = this.#address(pointer, this.position(index), dtype);
+      const address = this.address(pointer, this.position(index), dtype);
       return uniform(loadSplat(this.ops, dtype, address, 0));
     }
     const { lanes } = this.requireLanes();
     const linear = this.linear(index);
-    const perRegister = lanesPerRegister(dtype);
+    if (linear?.coefficient !== 1) return this.ops.others.loadApart(this, pointer, dtype, index);
+    const address = this.address(pointer, this.position(linear.base), dtype);
     const registers: number[] = [];
-    if (linear) {
-      const lowest =
-        linear.coefficient > 0 ? linear.base : this.e.scale(linear.base, 1, linear.coefficient * (lanes - 1));
-      const address = this.#address(pointer, this.position(lowest), dtype);
-      for (let first = 0; first < lanes; first += perRegister) {
-        if (linear.coefficient === 1) registers.push(loadVector(this.ops, dtype, address, first * bytes));
-        else {
-          const offset = (lane: number): number =>
-            (linear.coefficient > 0 ? first + lane : lanes - 1 - first - lane) * Math.abs(linear.coefficient) * bytes;
-          registers.push(loadScattered(this.ops, dtype, () => this.f.get(address), offset));
-        }
-      }
-      return { registers, isUniform: false };
-    }
-    for (let first = 0; first < lanes; first += perRegister) {
-      const positions = Array.from({ length: perRegister }, (_, k) =>
-        this.ops.others.positionAt(this, index, first + k),
-      );
-      registers.push(
-        loadScattered(
-          this.ops,
-          dtype,
-          (lane) => pushAddress(this.f, pointer, positions[lane] ?? 0, dtype),
-          () => 0,
-        ),
-      );
-    }
+    for (let first = 0; first < lanes; first += lanesPerRegister(dtype))
+      registers.push(loadVector(this.ops, dtype, address, first * bytes));
     return { registers, isUniform: false };
   }
 
@@ -250,7 +226,7 @@ export class ExpressionEmitter {
     const bytes = byteLengthOf(dtype);
     if (!this.laneAxis || !(this.variesByLane(index) || this.variesByLane(value))) {
       const [register = 0] = this.value(value).registers;
-      const address = this.#address(pointer, this.position(index), dtype);
+      const address = this.address(pointer, this.position(index), dtype);
       storeLane(this.ops, dtype, register, 0, () => this.f.get(address));
       return;
     }
@@ -259,7 +235,7 @@ export class ExpressionEmitter {
     const linear = this.linear(index);
     const perRegister = lanesPerRegister(dtype);
     if (linear && linear.coefficient === 1) {
-      const address = this.#address(pointer, this.position(linear.base), dtype);
+      const address = this.address(pointer, this.position(linear.base), dtype);
       registers.forEach((register, k) => {
         storeVector(this.ops, dtype, register, address, k * perRegister * bytes);
       });
@@ -385,7 +361,8 @@ export class ExpressionEmitter {
     return { base, coefficient };
   }
 
-  #address(pointer: number, position: number, dtype: Dtype): number {
+  /** A local with the address of the element at a position. */
+  address(pointer: number, position: number, dtype: Dtype): number {
     const local = this.f.local("i32");
     pushAddress(this.f, pointer, position, dtype).set(local);
     return local;

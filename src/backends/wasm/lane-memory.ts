@@ -3,7 +3,6 @@ import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf } from "../../base/dtype.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { LaneOps } from "./lane-ops.ts";
-import { lanesPerRegister } from "./lane-ops.ts";
 
 /** Whether elements lie in memory as they lie in registers: all of 32 and 64 bits. */
 function isPlain(dtype: Dtype): boolean {
@@ -20,27 +19,6 @@ export function loadVector(ops: LaneOps, dtype: Dtype, address: number, offset: 
 export function loadSplat(ops: LaneOps, dtype: Dtype, address: number, offset: number): number {
   if (!isPlain(dtype)) return ops.others.loadSplat(ops, dtype, address, offset);
   return ops.keep(() => ops.f.get(address).memory(`v128.load${bitsOf(dtype)}_splat`, offset));
-}
-
-/** One register of elements, lane k at the address that `pushAddress(k)` leaves, plus `offset(k)`. */
-export function loadScattered(
-  ops: LaneOps,
-  dtype: Dtype,
-  pushAddress: (lane: number) => void,
-  offset: (lane: number) => number,
-): number {
-  if (!isPlain(dtype)) return ops.others.loadScattered(ops, dtype, pushAddress, offset);
-  const { f } = ops;
-  return ops.keep(() => {
-    f.splatI32(0);
-    const target = f.local("v128");
-    for (let lane = 0; lane < lanesPerRegister(dtype); lane++) {
-      f.set(target);
-      pushAddress(lane);
-      f.get(target).memoryLane(`v128.load${bitsOf(dtype)}_lane`, offset(lane), lane);
-    }
-    f.release(target);
-  });
 }
 
 /** Writes a register to consecutive elements. */

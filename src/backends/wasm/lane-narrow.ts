@@ -6,6 +6,7 @@ import type { FunctionBuilder } from "./assembler.ts";
 import { floatToHalfBits, halfBitsToFloat } from "./lane-casts.ts";
 import { wrap } from "./lane-integers.ts";
 import type { LaneOps } from "./lane-ops.ts";
+import { lanesPerRegister } from "./lane-ops.ts";
 
 function signOf(dtype: Dtype): "s" | "u" {
   return kindOf(dtype) === "signed" ? "s" : "u";
@@ -38,20 +39,31 @@ function pushElement(ops: LaneOps, dtype: Dtype, pushAddress: () => void, offset
   return ops.f.memory(`i32.load${byteLengthOf(dtype) === 1 ? 8 : 16}_${signOf(dtype)}`, offset);
 }
 
-/** One register of elements, lane k at the address that `pushAddress(k)` leaves, plus `offset(k)`. */
+/** One register of elements of any size, lane k at the address that `pushAddress(k)` leaves, plus `offset(k)`. */
 export function loadScattered(
   ops: LaneOps,
   dtype: Dtype,
   pushAddress: (lane: number) => void,
   offset: (lane: number) => number,
 ): number {
+  const { f } = ops;
+  const bytes = byteLengthOf(dtype);
   const bits = ops.keep(() => {
-    ops.f.splatI32(0);
-    for (let lane = 0; lane < 4; lane++) {
-      pushElement(ops, dtype, () => pushAddress(lane), offset(lane)).lane("i32x4.replace_lane", lane);
+    f.splatI32(0);
+    if (bytes < 4) {
+      for (let lane = 0; lane < 4; lane++)
+        pushElement(ops, dtype, () => pushAddress(lane), offset(lane)).lane("i32x4.replace_lane", lane);
+      return;
     }
+    const target = f.local("v128");
+    for (let lane = 0; lane < lanesPerRegister(dtype); lane++) {
+      f.set(target);
+      pushAddress(lane);
+      f.get(target).memoryLane(bytes === 8 ? "v128.load64_lane" : "v128.load32_lane", offset(lane), lane);
+    }
+    f.release(target);
   });
-  return fromBits(ops, dtype, bits);
+  return bytes < 4 ? fromBits(ops, dtype, bits) : bits;
 }
 
 /** Writes a register to consecutive elements. */

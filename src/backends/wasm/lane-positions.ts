@@ -6,6 +6,7 @@ import type { CompareOp, Expr } from "../../ir/expr.ts";
 import { argOf, elementType, isComparison } from "../../ir/expr.ts";
 import type { AccumulatorType } from "./accumulator.ts";
 import type { ExpressionEmitter, LaneValue } from "./expression-emitter.ts";
+import { pushAddress } from "./lane-memory.ts";
 import type { LaneOps } from "./lane-ops.ts";
 import { lanesPerRegister } from "./lane-ops.ts";
 
@@ -96,6 +97,33 @@ export function indexValue(em: ExpressionEmitter, index: Expr, dtype: Dtype): La
     }
   }
   return { registers: em.ops.cast("int32", dtype, registers, false), isUniform: false };
+}
+
+/** Elements that do not lie beside each other: at equal distances, or each at a place of its own. */
+export function loadApart(em: ExpressionEmitter, pointer: number, dtype: Dtype, index: Expr): LaneValue {
+  const { lanes } = em.requireLanes();
+  const linear = em.linear(index);
+  const perRegister = lanesPerRegister(dtype);
+  const registers: number[] = [];
+  if (linear) {
+    const { base, coefficient } = linear;
+    const lowest = coefficient > 0 ? base : em.e.scale(base, 1, coefficient * (lanes - 1));
+    const address = em.address(pointer, em.position(lowest), dtype);
+    const distance = Math.abs(coefficient) * byteLengthOf(dtype);
+    for (let first = 0; first < lanes; first += perRegister) {
+      const offset = (lane: number): number => (coefficient > 0 ? first + lane : lanes - 1 - first - lane) * distance;
+      registers.push(em.ops.others.loadScattered(em.ops, dtype, () => em.f.get(address), offset));
+    }
+    return { registers, isUniform: false };
+  }
+  for (let first = 0; first < lanes; first += perRegister) {
+    const positions = Array.from({ length: perRegister }, (_, k) => positionAt(em, index, first + k));
+    const push = (lane: number): void => {
+      pushAddress(em.f, pointer, positions[lane] ?? 0, dtype);
+    };
+    registers.push(em.ops.others.loadScattered(em.ops, dtype, push, () => 0));
+  }
+  return { registers, isUniform: false };
 }
 
 /** The position for one lane of an expression that varies by lane. */

@@ -53,15 +53,15 @@ function lanesFor(loop: Loop, axis: Axis): number {
   const expensive = expensiveIn(exprs, () => true).length;
   const passCount = loop.children.length > 0 ? 1 : Math.max(1, expensive);
   const work = exprs.reduce((sum, expr) => sum + countWork(expr), 0) / passCount;
-  const most = exprs.some((expr) => hasWideElements(expr, new Set())) ? 8 : 16;
+  const depths = new Map<Expr, number>();
+  const depth = Math.max(...exprs.map((expr) => depthOf(expr, depths)));
+  const isWide = [...depths.keys()].some(({ dtype }) => dtype !== "index" && byteLengthOf(dtype) === 8);
+  const most = isWide ? 8 : 16;
   let lanes = Math.min(most, work > 40 ? 4 : work > 14 ? 8 : 16);
   if (exprs.length > 24) lanes = 4;
-  else if (expensive === 0 && exprs.length === 2 * loop.stores.length) {
-    const known = new Map<Expr, number>();
-    const depth = Math.max(...exprs.map((expr) => depthOf(expr, known)));
-    // Points behind the last whole vector are computed one by one.
+  // Points behind the last whole vector are computed one by one.
+  else if (expensive === 0 && exprs.length === 2 * loop.stores.length)
     while (lanes < most && lanes * work < inFlight * depth && axis.length % (lanes * 2) <= axis.length / 8) lanes *= 2;
-  }
   while (lanes > 4 && lanes > axis.length) lanes /= 2;
   return lanes;
 }
@@ -76,13 +76,6 @@ function depthOf(expr: Expr, known: Map<Expr, number>): number {
   const depth = Math.max(0, ...expr.args.map((arg) => depthOf(arg, known))) + countWork(expr, expr.args);
   known.set(expr, depth);
   return depth;
-}
-
-function hasWideElements(expr: Expr, seen: Set<Expr>): boolean {
-  if (seen.has(expr)) return false;
-  seen.add(expr);
-  if (expr.dtype !== "index" && byteLengthOf(expr.dtype) === 8) return true;
-  return expr.args.some((arg) => hasWideElements(arg, seen));
 }
 
 /** Instructions from which a function is expensive: those with constants of their own. */

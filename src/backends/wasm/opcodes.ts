@@ -41,10 +41,7 @@ const MEMORY = [
   [0xfd009, "v128", "load32_splat load64_splat store"],
 ] as const;
 
-const MEMORY_LANE = [
-  [0xfd056, "v128", "load32_lane load64_lane"],
-  [0xfd05a, "v128", "store32_lane store64_lane"],
-] as const;
+const MEMORY_LANE = [[0xfd05a, "v128", "store32_lane store64_lane"]] as const;
 
 const LANE = [[0xfd01b, "i32x4", "extract_lane"]] as const;
 

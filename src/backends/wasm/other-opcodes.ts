@@ -40,7 +40,7 @@ const memory = [
 ] as const;
 
 const memoryLane = [
-  [0xfd054, "v128", "load8_lane load16_lane"],
+  [0xfd054, "v128", "load8_lane load16_lane load32_lane load64_lane"],
   [0xfd058, "v128", "store8_lane store16_lane"],
 ] as const;
 
