@@ -17,6 +17,8 @@ import { residentIn } from "./several-devices.ts";
 export interface Prepared {
   readonly executable: Executable;
   readonly planned: Planned;
+  /** The number of the last evaluation that ran it. */
+  lastUse: number;
 }
 
 /** Plans kept for reuse; the least recently used one goes first. */
@@ -35,6 +37,7 @@ export class Runtime {
   /** The least memory in use since the last pause. */
   #leastActive = 0;
   #evaluationsSincePause = 0;
+  #uses = 0;
 
   constructor(backend: Backend, options: { readonly fusion: boolean }) {
     this.backend = backend;
@@ -97,10 +100,12 @@ export class Runtime {
     const constants: MLXArray[] = [];
     const key = structureKey(roots, inputs, constants);
     let prepared = this.#plans.get(key);
-    if (prepared) this.#plans.delete(key);
-    else prepared = this.prepare(roots, inputs, constants);
-    this.#plans.set(key, prepared);
-    this.#trim();
+    if (!prepared) {
+      prepared = this.prepare(roots, inputs, constants);
+      this.#trim();
+      this.#plans.set(key, prepared);
+    }
+    prepared.lastUse = ++this.#uses;
     return settleAll(roots, this.run(prepared, inputs, constants));
   }
 
@@ -125,7 +130,7 @@ export class Runtime {
   prepare(roots: readonly MLXArray[], inputs: readonly MLXArray[], constants: readonly MLXArray[]): Prepared {
     const planned = this.#planned(roots, inputs, constants);
     for (const { kernel } of planned.plan.steps) if (kernel.kind === "routine") kernel.part?.get();
-    return { executable: this.backend.prepare(planned.plan), planned };
+    return { executable: this.backend.prepare(planned.plan), planned, lastUse: 0 };
   }
 
   /** The allocations of the roots of `prepared`, each retained for the caller; inputs and constants in the order they were prepared in. */
@@ -157,13 +162,13 @@ export class Runtime {
     return array.allocation;
   }
 
+  /** Makes room for a plan. */
   #trim(): void {
-    if (this.#plans.size <= planLimit) return;
-    for (const [key, { executable }] of this.#plans) {
-      executable.dispose();
-      this.#plans.delete(key);
-      return;
-    }
+    if (this.#plans.size < planLimit) return;
+    const [oldest] = [...this.#plans].sort(([, a], [, b]) => a.lastUse - b.lastUse);
+    if (!oldest) return;
+    oldest[1].executable.dispose();
+    this.#plans.delete(oldest[0]);
   }
 }
 

@@ -165,8 +165,8 @@ export class Program {
 export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], constants: MLXArray[]): string {
   const order = topologicalOrder(roots, (array) => array.isEvaluated);
   const position = new Map<MLXArray, number>();
-  const distinct = new Map<string, number>();
-  const captured = new Set<MLXArray>();
+  let distinct: Map<string, number> | undefined;
+  const captured: MLXArray[] = [];
   let key = "";
   for (let i = 0; i < order.length; i++) {
     const vertex = order[i];
@@ -177,21 +177,22 @@ export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], con
       if (isStructural(constantOf(vertex))) key += `=${constantKey(vertex)};`;
       else {
         const own = constantKey(vertex);
+        distinct ??= new Map();
         const number = remembered(distinct, own, () => constants.push(vertex) - 1);
         key += `?${vertex.dtype}${number};`;
       }
     } else if (vertex.allocation) {
       inputs.push(vertex);
-      key += `@${vertex.dtype}${vertex.shape};`;
+      key += `@${vertex.dtype}`;
+      for (const length of vertex.shape) key += `${length},`;
     } else {
-      if (lowering.kind === "composite")
-        for (const leaf of lowering.captures?.(vertex.params) ?? []) captured.add(leaf);
+      if (lowering.kind === "composite") captured.push(...(lowering.captures?.(vertex.params) ?? []));
       key += `${primitiveId(vertex)}${paramsKey(vertex.params)}(`;
       for (const input of vertex.inputs) key += `${position.get(input)},`;
       key += ");";
     }
   }
-  for (const leaf of captured) if (position.has(leaf)) key += `^${position.get(leaf)}`;
+  for (const leaf of new Set(captured)) if (position.has(leaf)) key += `^${position.get(leaf)}`;
   for (const root of roots) key += `>${position.get(root)}`;
   return key;
 }
