@@ -21,7 +21,7 @@ import { requireSizes } from "./sizes.ts";
 export interface ConvolutionLayerOptions extends ConvolutionOptions, BiasOptions {}
 
 /** What convolution layers share: [batch, places…, inputChannels] → [batch, counts…, outputChannels]. */
-abstract class Convolution extends Module {
+abstract class Convolution<Sizes extends readonly number[]> extends Module {
   /** [outputChannels, sizes…, inputChannels / groups] */
   weight: MLXArray;
   /** [outputChannels] */
@@ -32,14 +32,14 @@ abstract class Convolution extends Module {
   readonly groups: number;
 
   constructor(
-    rank: number,
     inputChannels: number,
     outputChannels: number,
-    kernelSize: number | readonly number[],
-    options: ConvolutionLayerOptions,
+    kernelSize: number | Sizes,
+    options: ConvolutionLayerOptions = {},
   ) {
     super();
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
+    const rank = this.rank();
     const layer = this.constructor.name;
     requireSizes(layer, { inputChannels, outputChannels, groups });
     if (inputChannels % groups !== 0) {
@@ -64,6 +64,9 @@ abstract class Convolution extends Module {
     return this.bias ? add(y, this.bias) : y;
   }
 
+  /** How many axes of places there are. */
+  protected abstract rank(): number;
+
   protected abstract convolve(x: MLXArray, options: ConvolutionOptions): MLXArray;
 
   override describeExtra(): string {
@@ -83,14 +86,9 @@ abstract class Convolution extends Module {
  * const layer = new nn.Conv1d(1, 8, 5, { padding: 2 });
  * layer(zeros([4, 100, 1])).shape; // [4, 100, 8]
  */
-export class Conv1d extends Convolution {
-  constructor(
-    inputChannels: number,
-    outputChannels: number,
-    kernelSize: number | readonly [number],
-    options: ConvolutionLayerOptions = {},
-  ) {
-    super(1, inputChannels, outputChannels, kernelSize, options);
+export class Conv1d extends Convolution<readonly [number]> {
+  protected override rank(): number {
+    return 1;
   }
 
   protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
@@ -104,14 +102,9 @@ export class Conv1d extends Convolution {
  *
  * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
  */
-export class Conv2d extends Convolution {
-  constructor(
-    inputChannels: number,
-    outputChannels: number,
-    kernelSize: number | readonly [number, number],
-    options: ConvolutionLayerOptions = {},
-  ) {
-    super(2, inputChannels, outputChannels, kernelSize, options);
+export class Conv2d extends Convolution<readonly [number, number]> {
+  protected override rank(): number {
+    return 2;
   }
 
   protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
@@ -124,14 +117,9 @@ export class Conv2d extends Convolution {
  *
  * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
  */
-export class Conv3d extends Convolution {
-  constructor(
-    inputChannels: number,
-    outputChannels: number,
-    kernelSize: number | readonly [number, number, number],
-    options: ConvolutionLayerOptions = {},
-  ) {
-    super(3, inputChannels, outputChannels, kernelSize, options);
+export class Conv3d extends Convolution<readonly [number, number, number]> {
+  protected override rank(): number {
+    return 3;
   }
 
   protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {
@@ -149,17 +137,16 @@ export interface TransposedConvolutionLayerOptions extends BiasOptions {
 }
 
 /** What transposed convolution layers share. */
-abstract class TransposedConvolution extends Convolution {
+abstract class TransposedConvolution<Sizes extends readonly number[]> extends Convolution<Sizes> {
   readonly outputPadding: number | readonly number[];
 
   constructor(
-    rank: number,
     inputChannels: number,
     outputChannels: number,
-    kernelSize: number | readonly number[],
-    { outputPadding = 0, ...options }: TransposedConvolutionLayerOptions,
+    kernelSize: number | Sizes,
+    { outputPadding = 0, ...options }: TransposedConvolutionLayerOptions = {},
   ) {
-    super(rank, inputChannels, outputChannels, kernelSize, options);
+    super(inputChannels, outputChannels, kernelSize, options);
     this.outputPadding = outputPadding;
   }
 
@@ -178,14 +165,9 @@ abstract class TransposedConvolution extends Convolution {
  * const layer = new nn.ConvTransposed1d(8, 1, 4, { stride: 2, padding: 1 });
  * layer(zeros([4, 50, 8])).shape; // [4, 100, 1]
  */
-export class ConvTransposed1d extends TransposedConvolution {
-  constructor(
-    inputChannels: number,
-    outputChannels: number,
-    kernelSize: number | readonly [number],
-    options: TransposedConvolutionLayerOptions = {},
-  ) {
-    super(1, inputChannels, outputChannels, kernelSize, options);
+export class ConvTransposed1d extends TransposedConvolution<readonly [number]> {
+  protected override rank(): number {
+    return 1;
   }
 
   protected override transposed(x: MLXArray, options: TransposedConvolutionOptions): MLXArray {
@@ -194,14 +176,9 @@ export class ConvTransposed1d extends TransposedConvolution {
 }
 
 /** A transposed convolution of images: [batch, height, width, inputChannels]. */
-export class ConvTransposed2d extends TransposedConvolution {
-  constructor(
-    inputChannels: number,
-    outputChannels: number,
-    kernelSize: number | readonly [number, number],
-    options: TransposedConvolutionLayerOptions = {},
-  ) {
-    super(2, inputChannels, outputChannels, kernelSize, options);
+export class ConvTransposed2d extends TransposedConvolution<readonly [number, number]> {
+  protected override rank(): number {
+    return 2;
   }
 
   protected override transposed(x: MLXArray, options: TransposedConvolutionOptions): MLXArray {
@@ -210,14 +187,9 @@ export class ConvTransposed2d extends TransposedConvolution {
 }
 
 /** A transposed convolution of volumes: [batch, depth, height, width, inputChannels]. */
-export class ConvTransposed3d extends TransposedConvolution {
-  constructor(
-    inputChannels: number,
-    outputChannels: number,
-    kernelSize: number | readonly [number, number, number],
-    options: TransposedConvolutionLayerOptions = {},
-  ) {
-    super(3, inputChannels, outputChannels, kernelSize, options);
+export class ConvTransposed3d extends TransposedConvolution<readonly [number, number, number]> {
+  protected override rank(): number {
+    return 3;
   }
 
   protected override transposed(x: MLXArray, options: TransposedConvolutionOptions): MLXArray {

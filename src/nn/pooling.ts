@@ -28,8 +28,9 @@ abstract class Pool extends Module {
   readonly stride: readonly number[];
   readonly padding: readonly number[];
 
-  constructor(rank: number, kernelSize: PerPlaceAxis, { stride = kernelSize, padding = 0 }: PoolOptions) {
+  constructor(kernelSize: PerPlaceAxis, { stride = kernelSize, padding = 0 }: PoolOptions = {}) {
     super();
+    const rank = this.rank();
     const each = (name: string, value: PerPlaceAxis, least: number): readonly number[] => {
       const list = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
       if (list.length === rank && list.every((item) => Number.isInteger(item) && item >= least)) return list;
@@ -40,16 +41,16 @@ abstract class Pool extends Module {
     this.padding = each("padding", padding, 0);
   }
 
+  /** How many axes of places there are. */
+  protected abstract rank(): number;
+
   /** The windows of `x`, [batch, counts…, sizes…, channels], and the axes of their places. */
   protected windows(x: MLXArray, fill: number): readonly [MLXArray, number[]] {
     const ends = [0, ...this.padding, 0].map((width): [number, number] => [width, width]);
     const isPadded = this.padding.some((width) => width > 0);
     const wide = isPadded ? pad(x, ends, { constantValues: fill }) : x;
-    const rank = this.kernelSize.length;
-    return [
-      slidingWindows(wide, this.kernelSize, { stride: this.stride }),
-      this.kernelSize.map((_, axis) => axis + 1 + rank),
-    ];
+    const axes = this.kernelSize.map((_, axis) => axis + 1 + this.rank());
+    return [slidingWindows(wide, this.kernelSize, { stride: this.stride }), axes];
   }
 
   override describeExtra(): string {
@@ -73,42 +74,42 @@ abstract class AvgPool extends Pool {
 
 /** The greatest value of each window of [batch, places, channels]; padding never wins. */
 export class MaxPool1d extends MaxPool {
-  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
-    super(1, kernelSize, options);
+  protected override rank(): number {
+    return 1;
   }
 }
 
 /** The greatest value of each window of [batch, height, width, channels]; padding never wins. */
 export class MaxPool2d extends MaxPool {
-  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
-    super(2, kernelSize, options);
+  protected override rank(): number {
+    return 2;
   }
 }
 
 /** The greatest value of each window of [batch, depth, height, width, channels]; padding never wins. */
 export class MaxPool3d extends MaxPool {
-  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
-    super(3, kernelSize, options);
+  protected override rank(): number {
+    return 3;
   }
 }
 
 /** The mean of each window of [batch, places, channels]; padding counts as 0. */
 export class AvgPool1d extends AvgPool {
-  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
-    super(1, kernelSize, options);
+  protected override rank(): number {
+    return 1;
   }
 }
 
 /** The mean of each window of [batch, height, width, channels]; padding counts as 0. */
 export class AvgPool2d extends AvgPool {
-  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
-    super(2, kernelSize, options);
+  protected override rank(): number {
+    return 2;
   }
 }
 
 /** The mean of each window of [batch, depth, height, width, channels]; padding counts as 0. */
 export class AvgPool3d extends AvgPool {
-  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
-    super(3, kernelSize, options);
+  protected override rank(): number {
+    return 3;
   }
 }
