@@ -60,9 +60,9 @@ export function lowerLoops(
 
 /** A root whose only content is one loop is that loop: its axes are then split between threads without partial results. */
 function hoistRoot(root: LoopKernel["root"]): LoopKernel["root"] {
-  const [only] = root.children;
-  const isWrapper = root.children.length === 1 && root.stores.length === 0 && only && only.reduces.length === 0;
-  return isWrapper ? only : root;
+  const [loop] = root.children;
+  const isWrapper = root.children.length === 1 && root.stores.length === 0 && loop && loop.reduces.length === 0;
+  return isWrapper ? loop : root;
 }
 
 /** Computes expressions for vertices of one group. */
@@ -77,7 +77,8 @@ export class VertexLowering {
   readonly #slotList: Slot[] = [];
   readonly #constants = new Map<MLXArray, number>();
   readonly #boundAxes = new Map<MLXArray, Axis[]>();
-  readonly #instances = new Map<MLXArray, { readonly index: readonly Expr[] }[]>();
+  /** The positions at which each reduction is read. */
+  readonly #instances = new Map<MLXArray, (readonly Expr[])[]>();
   readonly #names = new Set<string>();
   #core: { readonly vertex: MLXArray; readonly key: string; readonly value: Expr } | null = null;
   #nextAxis = 0;
@@ -143,9 +144,7 @@ export class VertexLowering {
           params: vertex.params,
           inputs,
           output: vertex,
-          read: (k, at) => {
-            return this.value(only(name, inputs[k]), at);
-          },
+          read: (k, at) => this.value(only(name, inputs[k]), at),
         });
       case "reduce": {
         this.#names.add(name);
@@ -162,7 +161,7 @@ export class VertexLowering {
           at.push(boundAxis ? this.e.axis(boundAxis) : (index[kept++] ?? this.e.index(0)));
         });
         const loops = bound.filter((axis) => axis.length !== 1);
-        if (loops.length > 0) remembered(this.#instances, vertex, () => []).push({ index });
+        if (loops.length > 0) remembered(this.#instances, vertex, () => []).push(index);
         const operand = this.value(input, at);
         if (loops.length > 0) return this.e.reduce(lowering.op, vertex.dtype, loops, operand);
         return lowering.op === "argmax" || lowering.op === "argmin" ? this.e.constant(0, vertex.dtype) : operand;
@@ -180,9 +179,9 @@ export class VertexLowering {
     for (const [, [first, ...others]] of this.#instances) {
       if (!first) continue;
       for (const other of others) {
-        for (let axis = 0; axis < first.index.length; axis++) {
-          const a = current(first.index[axis] ?? this.e.index(0));
-          const b = current(other.index[axis] ?? this.e.index(0));
+        for (let axis = 0; axis < first.length; axis++) {
+          const a = current(first[axis] ?? this.e.index(0));
+          const b = current(other[axis] ?? this.e.index(0));
           if (a === b) continue;
           if (a.op !== "axis" || b.op !== "axis" || a.axis.length !== b.axis.length) return null;
           const [from, to] = boundIds.has(a.axis.id) ? [b, a] : [a, b];
@@ -210,16 +209,8 @@ export class VertexLowering {
 
   /** Whether each reduction vertex has become one expression, evaluated as often as it has elements. */
   #computesOnce(tasks: readonly StoreTask[]): boolean {
-    const distinct = new Set<Expr>();
-    const seen = new Set<Expr>();
-    const stack = tasks.map(({ store }) => store.value);
-    for (let expr = stack.pop(); expr; expr = stack.pop()) {
-      if (seen.has(expr)) continue;
-      seen.add(expr);
-      if (expr.op === "reduce") distinct.add(expr);
-      stack.push(...expr.args);
-    }
-    if (distinct.size > this.#instances.size) return false;
+    const distinct = reductionsIn(tasks);
+    if (distinct.length > this.#instances.size) return false;
     let needed = 0;
     for (const vertex of this.#instances.keys()) needed += vertex.size;
     let computed = 0;
@@ -259,19 +250,24 @@ function keepsAxesApart(tasks: readonly StoreTask[], renames: ReadonlyMap<number
     });
     return new Set(ids).size === ids.length;
   };
+  return (
+    tasks.every(({ axes }) => areDistinct(axes)) &&
+    reductionsIn(tasks).every((reduce) => areDistinct([...dependencies.freeAxes(reduce).values(), ...reduce.axes]))
+  );
+}
+
+/** The reductions that some stores compute, each once. */
+function reductionsIn(tasks: readonly StoreTask[]): Extract<Expr, { readonly op: "reduce" }>[] {
+  const found: Extract<Expr, { readonly op: "reduce" }>[] = [];
   const seen = new Set<Expr>();
-  const stack: Expr[] = [];
-  for (const { axes, store } of tasks) {
-    if (!areDistinct(axes)) return false;
-    stack.push(store.value);
-  }
+  const stack = tasks.map(({ store }) => store.value);
   for (let expr = stack.pop(); expr; expr = stack.pop()) {
     if (seen.has(expr)) continue;
     seen.add(expr);
-    if (expr.op === "reduce" && !areDistinct([...dependencies.freeAxes(expr).values(), ...expr.axes])) return false;
+    if (expr.op === "reduce") found.push(expr);
     stack.push(...expr.args);
   }
-  return true;
+  return found;
 }
 
 function keyOf(vertex: MLXArray, index: readonly Expr[]): string {

@@ -2,8 +2,14 @@
 import type { CompareOp, Expr } from "./expr.ts";
 import { argOf } from "./expr.ts";
 
+/** A position as `offset + Σ coefficient · atom`. */
+export interface Affine {
+  readonly terms: ReadonlyMap<Expr, number>;
+  readonly offset: number;
+}
+
 /** An index as offset plus scaled atoms. */
-export function affineOf(expr: Expr): { readonly terms: ReadonlyMap<Expr, number>; readonly offset: number } {
+export function affineOf(expr: Expr): Affine {
   if (expr.op === "constant") return { terms: new Map(), offset: Number(expr.value) };
   if (expr.op === "affine") {
     return { terms: new Map(expr.args.map((arg, i) => [arg, expr.coefficients[i] ?? 0])), offset: expr.offset };

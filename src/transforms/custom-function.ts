@@ -206,11 +206,8 @@ function applyCustom(primals: readonly MLXArray[], made: readonly MLXArray[], ru
 /** The cotangent of each array in the arguments. @throws {ArgumentError} if the rule returned trees of another form */
 function cotangentsOf(pulled: readonly unknown[], args: Form, primals: readonly MLXArray[]): (MLXArray | null)[] {
   if (!Array.isArray(pulled)) {
-    const got = describeValue(pulled);
-    throw new ArgumentError(
-      "customFunction",
-      `vjp returns a list: for each argument its cotangent, or null; got ${got}`,
-    );
+    const rule = "vjp returns a list: for each argument its cotangent, or null";
+    throw new ArgumentError("customFunction", `${rule}; got ${describeValue(pulled)}`);
   }
   const found = new Map(treeFlatten([...pulled]));
   const result = primals.map((): MLXArray | null => null);

@@ -2,6 +2,7 @@
 import { MLXError } from "../../base/errors.ts";
 import type { Axis, Expr, PlainOp } from "../../ir/expr.ts";
 import { argOf, elementType, isUnary } from "../../ir/expr.ts";
+import type { Affine } from "../../ir/index-range.ts";
 import { affineOf, rangeOf } from "../../ir/index-range.ts";
 import type { ShaderMemory } from "./wgsl-memory.ts";
 import { binaryText, bitcastText, castText, compareText, unaryText } from "./wgsl-operations.ts";
@@ -127,8 +128,9 @@ export class WgslEmitter {
     if (known !== undefined) return known;
     const result =
       this.#known(expr) !== null ||
-      (expr.op === "axis" ? this.#axisText(expr.axis) !== null : false) ||
-      (expr.op !== "axis" && expr.op !== "reduce" && expr.args.every((arg) => this.#isAvailable(arg, memo)));
+      (expr.op === "axis"
+        ? this.#axisText(expr.axis) !== null
+        : expr.op !== "reduce" && expr.args.every((arg) => this.#isAvailable(arg, memo)));
     memo.set(expr, result);
     return result;
   }
@@ -254,11 +256,9 @@ export class WgslEmitter {
   /** Floor of a quotient, or its remainder; unsigned where nothing is negative, as that is faster. */
   #division(op: "quotient" | "remainder", dividend: Expr, divisor: Expr, a: string, b: string, lanes: Lanes): string {
     const sign = op === "quotient" ? "/" : "%";
-    const isConstant = divisor.op === "constant";
-    if (isConstant && rangeOf(dividend)[0] >= 0) {
-      const value = Number(divisor.op === "constant" ? divisor.value : 1);
+    if (divisor.op === "constant" && rangeOf(dividend)[0] >= 0) {
       const [words, whole] = [typeName("u32", lanes), typeName("i32", lanes)];
-      return `${whole}(${words}(${a}) ${sign} ${words}(${value}u))`;
+      return `${whole}(${words}(${a}) ${sign} ${words}(${divisor.value}u))`;
     }
     return this.shader.call(op === "quotient" ? "floor_quotient" : "floor_remainder", lanes, a, b);
   }
@@ -293,12 +293,6 @@ export class WgslEmitter {
     const isMultipleOfFour = offset % 4 === 0 && [...rest.values()].every((coefficient) => coefficient % 4 === 0);
     return { text: this.#affineText({ terms: rest, offset }), isMultipleOfFour };
   }
-}
-
-/** An index as offset plus scaled atoms. */
-interface Affine {
-  readonly terms: ReadonlyMap<Expr, number>;
-  readonly offset: number;
 }
 
 /** Where the first of four neighbouring lanes lies. */
