@@ -144,9 +144,10 @@ abstract class TransposedConvolution<Sizes extends readonly number[]> extends Co
     inputChannels: number,
     outputChannels: number,
     kernelSize: number | Sizes,
-    { outputPadding = 0, ...options }: TransposedConvolutionLayerOptions = {},
+    options: TransposedConvolutionLayerOptions = {},
   ) {
-    super(inputChannels, outputChannels, kernelSize, options);
+    const { outputPadding = 0, ...others } = options;
+    super(inputChannels, outputChannels, kernelSize, others);
     this.outputPadding = outputPadding;
   }
 

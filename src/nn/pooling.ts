@@ -28,8 +28,9 @@ abstract class Pool extends Module {
   readonly stride: readonly number[];
   readonly padding: readonly number[];
 
-  constructor(kernelSize: PerPlaceAxis, { stride = kernelSize, padding = 0 }: PoolOptions = {}) {
+  constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
     super();
+    const { stride = kernelSize, padding = 0 } = options;
     const rank = this.rank();
     const each = (name: string, value: PerPlaceAxis, least: number): readonly number[] => {
       const list = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
