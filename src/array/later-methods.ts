@@ -89,7 +89,7 @@ export const methodMeanings: Part<MethodMeanings> = /* @__PURE__ */ new Part(
 /**
  * The result of an operation: computed if that is loaded, deferred otherwise.
  *
- * @param answer the shape and dtype of the result, or of each of several; or the typed error
+ * @param answer from the name and the arguments the shape and dtype of the result, or of each of several; or the typed error
  */
 export function callLater(
   name: LaterName,
@@ -111,7 +111,7 @@ export function callDeferred(
   derivative?: Derivative<null>,
 ): unknown {
   const last = args.at(-1);
-  const later = (): unknown => deferCall(name, Reflect.apply(answer, undefined, args), args, derivative);
+  const later = (): unknown => deferCall(name, Reflect.apply(answer, undefined, [name, ...args]), args, derivative);
   return isOptions(last) ? placed(name, last, later) : later();
 }
 

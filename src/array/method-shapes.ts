@@ -40,19 +40,19 @@ const position: Result = () => "uint32";
 
 const unary =
   (result: Result) =>
-  ({ shape, dtype }: Aval): Aval => ({ shape, dtype: result(dtype) });
+  (_: string, { shape, dtype }: Aval): Aval => ({ shape, dtype: result(dtype) });
 
 const binary =
-  (name: string, result: Result = same) =>
-  (x: Aval, other: ArrayLike): Aval => ({
+  (result: Result = same) =>
+  (name: string, x: Aval, other: ArrayLike): Aval => ({
     dtype: result(dtypeBeside(name, x.dtype, other)),
     shape: broadcastShapes(name, x.shape, asArray(name, other).shape),
   });
 
-/** Axes are normalized, or picked from, under `name`, the operation that does it. */
+/** Axes are normalized, or picked from, under the name of the operation that does it. */
 const reduction =
-  (name: string, result: Result, axesOf: typeof pickAxes = axesIn) =>
-  ({ shape, dtype }: MLXArray, axis?: AxisOrOptions, options: ReduceOptions = {}): Aval => {
+  (result: Result, axesOf: typeof pickAxes = axesIn) =>
+  (name: string, { shape, dtype }: MLXArray, axis?: AxisOrOptions, options: ReduceOptions = {}): Aval => {
     const [list, { keepAxes }] = splitAxis(axis, options);
     const axes = axesOf(name, shape, list);
     return {
@@ -66,27 +66,25 @@ function axesIn(name: string, shape: Shape, axis: AxisArgument): readonly number
 }
 
 const scan =
-  (name: string, result: Result = same) =>
-  ({ shape, size, dtype }: MLXArray, axis?: number | null | ScanOptions): Aval => {
+  (result: Result = same) =>
+  (name: string, { shape, size, dtype }: MLXArray, axis?: number | null | ScanOptions): Aval => {
     if (typeof axis !== "number") return { shape: flat(size), dtype: result(dtype) };
     normalizeAxis(name, axis, shape.length);
     return { shape, dtype: result(dtype) };
   };
 
 const sorted =
-  (name: string, result: Result) =>
-  ({ shape, size, dtype }: MLXArray, axis: number | null = -1): Aval => {
+  (result: Result) =>
+  (name: string, { shape, size, dtype }: MLXArray, axis: number | null = -1): Aval => {
     if (axis === null || shape.length === 0) return { shape: flat(size), dtype: result(dtype) };
     normalizeAxis(name, axis, shape.length);
     return { shape, dtype: result(dtype) };
   };
 
-const triangle =
-  (name: string) =>
-  ({ shape, dtype }: MLXArray): Aval => {
-    requireMatrices(name, shape);
-    return { shape, dtype };
-  };
+function triangle(name: string, { shape, dtype }: MLXArray): Aval {
+  requireMatrices(name, shape);
+  return { shape, dtype };
+}
 
 function flat(size: number): Shape {
   checkShape("reshape", [size]);
@@ -94,20 +92,25 @@ function flat(size: number): Shape {
 }
 
 const floating = unary(atLeastFloat);
-const maximum = binary("maximum");
-const minimum = binary("minimum");
-const isClose = binary("isClose");
-const sort = sorted("sort", same);
+const matched = binary();
+const compared = binary(truth);
+const averaged = reduction(atLeastFloat);
+const picked = reduction(same, pickAxes);
+const extremePlace = reduction(position, pickAxes);
+const sort = sorted(same);
 
-function diagonal({ shape, dtype }: MLXArray, { offset = 0, axis1, axis2 }: TraceOptions = {}): Aval {
+function diagonal(_: string, { shape, dtype }: MLXArray, { offset = 0, axis1, axis2 }: TraceOptions = {}): Aval {
   const [rows, columns] = matrixAxes(shape, axis1, axis2);
   const others = shape.filter((_, axis) => axis !== rows && axis !== columns);
   return { shape: [...others, diagonalLength(shape[rows] ?? 1, shape[columns] ?? 1, offset)], dtype };
 }
 
-/** What each method answers from the array and its arguments: one array, or a list of them. */
+/** What each method answers from its name, the array and its arguments: one array, or a list of them. */
 export type MethodShapes = {
-  readonly [K in keyof LaterMethods]: (...args: [MLXArray, ...Parameters<LaterMethods[K]>]) => Aval | readonly Aval[];
+  readonly [K in keyof LaterMethods]: (
+    name: K,
+    ...args: [MLXArray, ...Parameters<LaterMethods[K]>]
+  ) => Aval | readonly Aval[];
 };
 
 /** See `MethodShapes`. */
@@ -134,120 +137,124 @@ export const methodShapes: MethodShapes = {
   trunc: unary(same),
   logicalNot: unary(truth),
   isInf: unary(truth),
-  floorDivide: binary("floorDivide"),
-  remainder: binary("remainder"),
-  power: binary("power"),
-  maximum,
-  minimum,
-  equal: binary("equal", truth),
-  notEqual: binary("notEqual", truth),
-  less: binary("less", truth),
-  lessEqual: binary("lessEqual", truth),
-  greater: binary("greater", truth),
-  greaterEqual: binary("greaterEqual", truth),
-  logicalAnd: binary("logicalAnd", truth),
-  logicalOr: binary("logicalOr", truth),
-  allClose(x: MLXArray, other: ArrayLike): Aval {
-    isClose(x, other);
+  floorDivide: matched,
+  remainder: matched,
+  power: matched,
+  maximum: matched,
+  minimum: matched,
+  equal: compared,
+  notEqual: compared,
+  less: compared,
+  lessEqual: compared,
+  greater: compared,
+  greaterEqual: compared,
+  logicalAnd: compared,
+  logicalOr: compared,
+  allClose(_: string, x: MLXArray, other: ArrayLike): Aval {
+    matched("isClose", x, other);
     return { shape: [], dtype: "bool" };
   },
-  arrayEqual(_: MLXArray, other: ArrayLike): Aval {
-    asArray("arrayEqual", other);
+  arrayEqual(name: string, _: MLXArray, other: ArrayLike): Aval {
+    asArray(name, other);
     return { shape: [], dtype: "bool" };
   },
-  prod(x: MLXArray, axis?: AxisOrOptions, options?: ReduceOptions): Aval {
+  prod(name: string, x: MLXArray, axis?: AxisOrOptions, options?: ReduceOptions): Aval {
     const isNone = typeof axis === "object" && "length" in axis && axis.length === 0;
-    return isNone ? x : reduction("prod", accumulatedDtype)(x, axis, options);
+    return isNone ? x : reduction(accumulatedDtype)(name, x, axis, options);
   },
-  mean: reduction("mean", atLeastFloat),
-  variance: reduction("variance", atLeastFloat),
-  std: reduction("variance", atLeastFloat),
-  max: reduction("max", same, pickAxes),
-  min: reduction("min", same, pickAxes),
-  any: reduction("any", truth),
-  all: reduction("all", truth),
-  argMax: reduction("argMax", position, pickAxes),
-  argMin: reduction("argMin", position, pickAxes),
-  logSumExp: reduction("logSumExp", atLeastFloat, (name, shape, axis) =>
-    pickAxes("max", shape, axesIn(name, shape, axis)),
-  ),
-  softmax({ shape, dtype }: MLXArray, axis?: AxisArgument): Aval {
-    axesIn("softmax", shape, axis);
+  mean: averaged,
+  variance: averaged,
+  std: (_: string, x: MLXArray, axis?: AxisOrOptions, options?: ReduceOptions): Aval =>
+    averaged("variance", x, axis, options),
+  max: picked,
+  min: picked,
+  any: reduction(truth),
+  all: reduction(truth),
+  argMax: extremePlace,
+  argMin: extremePlace,
+  logSumExp: reduction(atLeastFloat, (name, shape, axis) => pickAxes("max", shape, axesIn(name, shape, axis))),
+  softmax(name: string, { shape, dtype }: MLXArray, axis?: AxisArgument): Aval {
+    axesIn(name, shape, axis);
     return { shape, dtype: atLeastFloat(dtype) };
   },
-  cumsum: scan("cumsum", (dtype) => (dtype === "bool" ? "int32" : dtype)),
-  cumprod: scan("cumprod"),
-  cummax: scan("cummax"),
-  cummin: scan("cummin"),
-  logCumsumExp: scan("logCumsumExp", atLeastFloat),
-  clip(x: MLXArray, min?: ArrayLike | null, max?: ArrayLike | null): Aval {
+  cumsum: scan((dtype) => (dtype === "bool" ? "int32" : dtype)),
+  cumprod: scan(),
+  cummax: scan(),
+  cummin: scan(),
+  logCumsumExp: scan(atLeastFloat),
+  clip(_: string, x: MLXArray, min?: ArrayLike | null, max?: ArrayLike | null): Aval {
     requireBound(min, max);
-    const raised = min === undefined || min === null ? x : maximum(x, min);
-    return max === undefined || max === null ? raised : minimum(raised, max);
+    const raised = min === undefined || min === null ? x : matched("maximum", x, min);
+    return max === undefined || max === null ? raised : matched("minimum", raised, max);
   },
-  matmul(x: MLXArray, other: ArrayLike): Aval {
-    const dtype = productDtype("matmul", [x, other]);
-    return { shape: productShape(x.shape, asArray("matmul", other).shape), dtype };
+  matmul(name: string, x: MLXArray, other: ArrayLike): Aval {
+    const dtype = productDtype(name, [x, other]);
+    return { shape: productShape(x.shape, asArray(name, other).shape), dtype };
   },
-  split({ shape, dtype }: MLXArray, parts: number | readonly number[], axis = 0): readonly Aval[] {
-    const along = normalizeAxis("split", axis, shape.length);
+  split(name: string, { shape, dtype }: MLXArray, parts: number | readonly number[], axis = 0): readonly Aval[] {
+    const along = normalizeAxis(name, axis, shape.length);
     return piecesOf(shape, along, parts).map(({ length }) => ({ shape: shape.with(along, length), dtype }));
   },
-  roll({ shape, dtype }: MLXArray, shift: number | readonly number[], axis?: number | readonly number[]): Aval {
+  roll(
+    _: string,
+    { shape, dtype }: MLXArray,
+    shift: number | readonly number[],
+    axis?: number | readonly number[],
+  ): Aval {
     if (axis !== undefined) shiftsAlong(shape, typeof shift === "number" ? [shift] : shift, axis);
     return { shape, dtype };
   },
-  flip({ shape, dtype }: MLXArray, axis?: number | readonly number[]): Aval {
-    axesIn("flip", shape, axis);
+  flip(name: string, { shape, dtype }: MLXArray, axis?: number | readonly number[]): Aval {
+    axesIn(name, shape, axis);
     return { shape, dtype };
   },
-  diag(x: MLXArray, offset = 0): Aval {
-    if (x.ndim === 2) return diagonal(x, { offset });
+  diag(name: string, x: MLXArray, offset = 0): Aval {
+    if (x.ndim === 2) return diagonal(name, x, { offset });
     const length = diagonalMatrixLength(x.shape, offset);
     checkShape("broadcastTo", [length]);
     return { shape: [length, length], dtype: x.dtype };
   },
   diagonal,
-  trace(x: MLXArray, { dtype, ...place }: TraceOptions = {}): Aval {
-    const { shape } = diagonal(x, place);
+  trace(name: string, x: MLXArray, { dtype, ...place }: TraceOptions = {}): Aval {
+    const { shape } = diagonal(name, x, place);
     return { shape: shape.slice(0, -1), dtype: dtype ?? accumulatedDtype(x.dtype) };
   },
-  tril: triangle("tril"),
-  triu: triangle("triu"),
-  take({ shape, size, dtype }: MLXArray, indices: MLXArray | number, axis?: number): Aval {
+  tril: triangle,
+  triu: triangle,
+  take(name: string, { shape, size, dtype }: MLXArray, indices: MLXArray | number, axis?: number): Aval {
     const source = axis === undefined ? flat(size) : shape;
-    const along = normalizeAxis("take", axis ?? 0, source.length);
-    if (typeof indices === "number") checkIndex("take", indices, source, along);
-    else checkIndices("take", indices, source, along);
+    const along = normalizeAxis(name, axis ?? 0, source.length);
+    if (typeof indices === "number") checkIndex(name, indices, source, along);
+    else checkIndices(name, indices, source, along);
     return { shape: source.toSpliced(along, 1, ...(typeof indices === "number" ? [] : indices.shape)), dtype };
   },
   takeAlongAxis: takenAlongAxis,
-  putAlongAxis(x: MLXArray, indices: MLXArray, values: ArrayLike, axis?: number | null): Aval {
+  putAlongAxis(name: string, x: MLXArray, indices: MLXArray, values: ArrayLike, axis?: number | null): Aval {
     const { shape, dtype } = x;
     if (axis === undefined || axis === null) {
-      broadcastTo(asArray("putAlongAxis", values), indices.shape);
-      const { along, shared } = axesBeside("putAlongAxis", flat(x.size), reshape(indices, [indices.size]), 0);
+      broadcastTo(asArray(name, values), indices.shape);
+      const { along, shared } = axesBeside(name, flat(x.size), reshape(indices, [indices.size]), 0);
       checkPlaces([x.size], [indices.size], along, shared);
       return { shape, dtype };
     }
-    const { along, shared } = axesBeside("putAlongAxis", shape, indices, axis);
+    const { along, shared } = axesBeside(name, shape, indices, axis);
     checkPlaces(shape, indices.shape, along, shared);
-    broadcastTo(asArray("putAlongAxis", values), shared.toSpliced(along, 0, indices.shape[along] ?? 1));
+    broadcastTo(asArray(name, values), shared.toSpliced(along, 0, indices.shape[along] ?? 1));
     return { shape, dtype };
   },
   sort,
-  argSort: sorted("argSort", position),
-  topK(x: MLXArray, k: number, axis: number | null = -1): Aval {
+  argSort: sorted(position),
+  topK(name: string, x: MLXArray, k: number, axis: number | null = -1): Aval {
     checkTop(x, k, axis);
-    const { shape, dtype } = sort(x, axis);
-    return { shape: shape.with(axis === null ? 0 : normalizeAxis("topK", axis, shape.length), k), dtype };
+    const { shape, dtype } = sort("sort", x, axis);
+    return { shape: shape.with(axis === null ? 0 : normalizeAxis(name, axis, shape.length), k), dtype };
   },
 };
 
-function takenAlongAxis(x: MLXArray, indices: MLXArray, axis?: number | null): Aval {
+function takenAlongAxis(name: string, x: MLXArray, indices: MLXArray, axis?: number | null): Aval {
   if (axis === undefined || axis === null) {
-    return takenAlongAxis(reshape(x, [x.size]), reshape(indices, [indices.size]), 0);
+    return takenAlongAxis(name, reshape(x, [x.size]), reshape(indices, [indices.size]), 0);
   }
-  const { along, shared } = axesBeside("takeAlongAxis", x.shape, indices, axis);
+  const { along, shared } = axesBeside(name, x.shape, indices, axis);
   return { shape: shared.toSpliced(along, 0, indices.shape[along] ?? 1), dtype: x.dtype };
 }

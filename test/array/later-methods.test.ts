@@ -166,7 +166,7 @@ function directly(name: keyof LaterMethods, args: Call): unknown {
 }
 
 function later(name: keyof LaterMethods, args: Call): MLXArray | MLXArray[] {
-  return deferCall(name, Reflect.apply(methodShapes[name], undefined, args), args);
+  return deferCall(name, Reflect.apply(methodShapes[name], undefined, [name, ...args]), args);
 }
 
 function listOf(result: unknown): MLXArray[] {
