@@ -141,16 +141,12 @@ export class ArrayAt extends ArrayReference {
   }
 
   #plan(): IndexPlan {
-    if ("mask" in this.#target) refuseMaskedRead();
-    return this.#target;
+    if (!("mask" in this.#target)) return this.#target;
+    throw new ShapeError(
+      "at",
+      `how many elements the mask ${formatShape(this.#target.mask.shape)} selects is not known when the graph is built; read with where(mask, x, other), or update with at(mask).set(value)`,
+    );
   }
-}
-
-function refuseMaskedRead(): never {
-  throw new ShapeError(
-    "at",
-    "a mask selects a number of elements that is known too late: read with where(mask, x, other)",
-  );
 }
 
 /**

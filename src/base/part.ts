@@ -47,7 +47,7 @@ export class MissingPart extends MLXError {
   readonly #load: () => Promise<unknown>;
 
   constructor(part: string, load: () => Promise<unknown>) {
-    super(part, "is not loaded yet");
+    super(part, "is not loaded yet; await evaluate(x) of an array that needs it, which loads it");
     this.#load = load;
   }
 

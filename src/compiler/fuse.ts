@@ -315,11 +315,10 @@ class Fusion {
     return true;
   }
 
-  #lower(draft: Draft): Lowered<Kernel> | null {
-    const isStored = (vertex: MLXArray): boolean => !draft.members.has(vertex);
-    const { core } = draft;
-    if (core) return otherKernels.get().lowerContraction(this.#program, { outputs: draft.outputs, core }, isStored);
-    return lowerLoops(this.#program, { outputs: draft.outputs, core }, isStored);
+  #lower({ outputs, members, core }: Pick<Draft, "outputs" | "members" | "core">): Lowered<Kernel> | null {
+    const isStored = (vertex: MLXArray): boolean => !members.has(vertex);
+    if (core) return otherKernels.get().lowerContraction(this.#program, { outputs, core }, isStored);
+    return lowerLoops(this.#program, { outputs, core }, isStored);
   }
 
   #isUniform(draft: Draft, size: number): boolean {
@@ -431,11 +430,8 @@ class Fusion {
     return [...draft.members].flatMap((vertex) => {
       const producer = this.#producerOf.get(vertex);
       if (producer && producer !== draft) return [];
-      const isStored = (other: MLXArray): boolean => other !== vertex;
       const core = vertex.primitive.lowering.kind === "contraction" ? vertex : null;
-      const lowered = core
-        ? otherKernels.get().lowerContraction(this.#program, { outputs: [vertex], core }, isStored)
-        : lowerLoops(this.#program, { outputs: [vertex], core }, isStored);
+      const lowered = this.#lower({ outputs: [vertex], members: new Set([vertex]), core });
       if (!lowered) throw new RangeError(`${vertex.primitive.name} does not lower`);
       this.#producerOf.set(vertex, draft);
       return [{ vertex, lowered }];

@@ -19,7 +19,9 @@ const NO_RESULT = 0x40;
 /** Views of one 16-byte scratch through which constants are turned into bytes (WebAssembly and its hosts: little-endian). */
 const scratchBytes = new Uint8Array(16);
 const scratchWords = new Uint32Array(scratchBytes.buffer);
-const scratch = new DataView(scratchBytes.buffer);
+const scratchFloats = new Float32Array(scratchBytes.buffer);
+const scratchDoubles = new Float64Array(scratchBytes.buffer);
+const scratchLongs = new BigInt64Array(scratchBytes.buffer);
 
 type ImportFunction = (name: string, type: FunctionType) => number;
 
@@ -98,7 +100,7 @@ export class FunctionBuilder {
 
   /** Pushes an f32 constant, rounded to float32. */
   f32(value: number): this {
-    scratch.setFloat32(0, value, true);
+    scratchFloats[0] = value;
     this.#code.byte(0x43);
     this.#code.append(scratchBytes.subarray(0, 4));
     return this;
@@ -166,25 +168,25 @@ export class FunctionBuilder {
 
   /** Local that holds four copies of a float32 throughout the function: read it, never set or release it. */
   constantF32(value: number): number {
-    for (let at = 0; at < 16; at += 4) scratch.setFloat32(at, value, true);
+    scratchFloats.fill(value);
     return this.#scratchConstant();
   }
 
   /** Local that holds four copies of a 32-bit integer throughout the function: read it, never set or release it. */
   constantI32(value: number): number {
-    for (let at = 0; at < 16; at += 4) scratch.setInt32(at, value, true);
+    scratchWords.fill(value);
     return this.#scratchConstant();
   }
 
   /** Local that holds two copies of a 64-bit integer throughout the function: read it, never set or release it. */
   constantI64(value: bigint): number {
-    for (let at = 0; at < 16; at += 8) scratch.setBigInt64(at, value, true);
+    scratchLongs.fill(value);
     return this.#scratchConstant();
   }
 
   /** Local that holds two copies of a float64 throughout the function: read it, never set or release it. */
   constantF64(value: number): number {
-    for (let at = 0; at < 16; at += 8) scratch.setFloat64(at, value, true);
+    scratchDoubles.fill(value);
     return this.#scratchConstant();
   }
 

@@ -3,7 +3,7 @@ import type { TypedArray } from "../../base/dtype.ts";
 import { carrierOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { Allocation, Executable, Plan, Step } from "../../ir/backend.ts";
-import type { Kernel, RoutineKernel } from "../../ir/kernel.ts";
+import type { RoutineKernel } from "../../ir/kernel.ts";
 import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { writeConstant } from "./kernel-code.ts";
 import type { Phase } from "./pool.ts";
@@ -14,7 +14,6 @@ import { type CompiledKernel, cpuParts, type WasmBackend } from "./wasm-backend.
 /** A step of a plan with its compiled kernel; routines have none. */
 export interface PreparedStep {
   readonly step: Step;
-  readonly kernel: Kernel;
   readonly compiled: CompiledKernel | null;
   /** Address of the argument block. */
   readonly args: number;
@@ -56,7 +55,7 @@ export class WasmExecutable implements Executable {
   constructor(backend: WasmBackend, plan: Plan, steps: readonly PreparedStep[], intermediates: PlacedBuffers | null) {
     this.#backend = backend;
     this.#plan = plan;
-    this.#steps = steps.filter(({ kernel }) => kernel.slots.some(({ size, isOutput }) => isOutput && size > 0));
+    this.#steps = steps.filter(({ step }) => step.kernel.slots.some(({ size, isOutput }) => isOutput && size > 0));
     this.#segments = segmentsOf(this.#steps);
     this.#longest = Math.max(0, ...this.#segments.map(({ work }) => work));
     this.#scratchOffsets = intermediates?.offsets ?? [];
@@ -234,7 +233,8 @@ function segmentsOf(steps: readonly PreparedStep[]): Segment[] {
   const segments: Segment[] = [];
   let phases: Phase[] = [];
   let work = 0;
-  for (const { step, kernel, compiled, args } of steps) {
+  for (const { step, compiled, args } of steps) {
+    const { kernel } = step;
     if (compiled) {
       phases.push(...phasesOf(compiled, args));
       for (const phase of compiled.code.phases) work += phase.work;

@@ -1,12 +1,11 @@
 /** The CPU backend: plans run as WebAssembly compiled here, on one memory, by a pool of threads. */
 import type { TypedArray } from "../../base/dtype.ts";
 import { Part } from "../../base/part.ts";
-import type { Allocation, Backend, Executable, MemoryReport, Plan, Step } from "../../ir/backend.ts";
+import type { Allocation, Backend, Executable, MemoryReport, Plan } from "../../ir/backend.ts";
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
 import { canWiden, engineFeatures } from "./engine-features.ts";
-import type { PreparedStep } from "./executable.ts";
 import { WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
 import type { KernelCode, KernelLibrary, KernelParts, KernelTarget } from "./kernel-code.ts";
@@ -101,7 +100,10 @@ export class WasmBackend implements Backend {
     return new WasmExecutable(
       this,
       plan,
-      plan.steps.map((step, k) => this.#prepareStep(step, compiled[k] ?? null)),
+      plan.steps.map((step, k) => {
+        const own = compiled[k] ?? null;
+        return { step, compiled: own, args: own ? this.arena.reserve(own.code.layout.byteLength) : 0 };
+      }),
       intermediates,
     );
   }
@@ -147,11 +149,6 @@ export class WasmBackend implements Backend {
   setLimits(limits: { readonly memory?: number; readonly cache?: number }): void {
     if (limits.memory !== undefined) this.arena.memoryLimit = limits.memory;
     if (limits.cache !== undefined) this.arena.cacheLimit = limits.cache;
-  }
-
-  #prepareStep(step: Step, compiled: CompiledKernel | null): PreparedStep {
-    const args = compiled ? this.arena.reserve(compiled.code.layout.byteLength) : 0;
-    return { step, kernel: step.kernel, compiled, args };
   }
 
   #compile(given: LoopKernel | ContractionKernel | CompositeKernel): CompiledKernel {
