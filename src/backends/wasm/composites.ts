@@ -60,19 +60,24 @@ export function isTaken(call: TensorCall): boolean {
   return name === "convolution" && (isTiled(call) || spreadOf(call) !== null || groupedOf(call) !== null);
 }
 
-/** Whether a convolution is one for transformed tiles: 3 × 3, without strides, of one group, many channels and places. */
+/** Whether a convolution is one for transformed tiles: 3 × 3, stride 1 or 2, of one group, many channels and places. */
 function isTiled({ inputs: [x, w], output, params }: TensorCall): boolean {
   const [outputs = 0, tall, wide, channels = 0] = w?.shape ?? [];
-  const settings = ["strides", "kernelDilations", "inputDilations"].map((key) => propertyOf(params, key));
+  const dilations = ["kernelDilations", "inputDilations"].map((key) => propertyOf(params, key));
+  const strides = String(propertyOf(params, "strides"));
   return (
     channels === x?.shape.at(-1) && // one group
-    `${[w?.dtype, tall, wide, (outputs | channels) % 16, settings]}` === "float32,3,3,0,1,1,1,1,1,1" &&
+    (strides === "1,1" || (strides === "2,2" && channels >= fewestHalved)) &&
+    `${[w?.dtype, tall, wide, (outputs | channels) % 16, dilations]}` === "float32,3,3,0,1,1,1,1" &&
     sizeOf(output.shape) >= Math.max(leastTiled, 2 * outputs * channels)
   );
 }
 
 /** Outputs from which a convolution of 3 × 3 is computed by tiles, if they are enough to transform the weights for. */
 const leastTiled = 2 ** 16;
+
+/** Channels from which tiles pay with stride 2, where they save less. */
+const fewestHalved = 32;
 
 /** Rows up to which packed weights are unpacked for each of them; more are worth a product with weights unpacked once. */
 const mostRows = 8;

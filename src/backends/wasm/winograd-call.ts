@@ -1,8 +1,9 @@
 /** The lengths of a convolution that is computed by transformed tiles. */
 import type { TensorCall } from "../../ir/kernel.ts";
 import { propertyOf } from "./engine-features.ts";
+import type { TileStride } from "./winograd-transforms.ts";
 
-/** A convolution of 3 × 3 weights with stride 1: [batch, height, width, channels] → [batch, outHeight, outWidth, outputs]. */
+/** A convolution of 3 × 3 weights: [batch, height, width, channels] → [batch, outHeight, outWidth, outputs]. */
 export interface TiledConvolution {
   readonly batch: number;
   readonly height: number;
@@ -11,6 +12,7 @@ export interface TiledConvolution {
   readonly outHeight: number;
   readonly outWidth: number;
   readonly outputs: number;
+  readonly stride: TileStride;
   /** Zeros before each spatial axis. */
   readonly low: readonly [number, number];
   /** Whether the weights are read backwards. */
@@ -22,6 +24,7 @@ export function tiledConvolutionOf({ inputs, output, params }: TensorCall): Tile
   const [batch = 0, height = 0, width = 0, channels = 0] = inputs[0]?.shape ?? [];
   const [, outHeight = 0, outWidth = 0, outputs = 0] = output.shape;
   const [top = 0, left = 0]: readonly unknown[] = [propertyOf(params, "low")].flat();
+  const [stride]: readonly unknown[] = [propertyOf(params, "strides")].flat();
   const flip = propertyOf(params, "flip") === true;
   return {
     batch,
@@ -31,6 +34,7 @@ export function tiledConvolutionOf({ inputs, output, params }: TensorCall): Tile
     outHeight,
     outWidth,
     outputs,
+    stride: stride === 2 ? 2 : 1,
     low: [Number(top), Number(left)],
     flip,
   };

@@ -1,4 +1,4 @@
-/** Emits a convolution of 3 × 3 weights by transformed tiles: products of 4 × 4 places for 2 × 2 outputs. */
+/** Emits a convolution of 3 × 3 weights by transformed tiles: products of 4 × 4 places, 5 × 5 with stride 2, for 2 × 2 outputs. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import { type FunctionBuilder, ModuleBuilder } from "./assembler.ts";
 import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
@@ -10,7 +10,15 @@ import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout } from "./kernel-code.ts";
 import { type TiledConvolution, tiledConvolutionOf } from "./winograd-call.ts";
 import { directType, emitDirect } from "./winograd-direct.ts";
-import { PLACES, transformPixels, transformSums, transformWeights, VectorScope } from "./winograd-transforms.ts";
+import {
+  MATRICES,
+  placesAlong,
+  placesOf,
+  transformPixels,
+  transformSums,
+  transformWeights,
+  VectorScope,
+} from "./winograd-transforms.ts";
 
 /** Most and fewest tiles of a block, and the bytes that their transforms should fit into: part of a second-level cache. */
 const [MOST_TILES, FEWEST_TILES, BLOCK_BYTES] = [8 * TILE_ROWS, 4 * TILE_ROWS, 3 << 18];
@@ -18,10 +26,10 @@ const [MOST_TILES, FEWEST_TILES, BLOCK_BYTES] = [8 * TILE_ROWS, 4 * TILE_ROWS, 3
 /**
  * Compiles a convolution to a module on the library of matrix products.
  *
- *     weights      3 × 3 weights of each output ─► 4 × 4 ─► panels, sixteen matrices of [channels, outputs]
+ *     weights      3 × 3 weights of each output ─► places ─► panels, sixteen matrices of [channels, outputs]
  *     convolve     for each block of tiles:                                             (threads take blocks)
- *       4 × 4 pixels of each tile ─► 4 × 4 transformed
- *       for each of the sixteen places:   pixels ─► panels,  sums = panels · panels
+ *       pixels of each tile ─► places
+ *       for each matrix and the places that meet it:   pixels ─► panels,  sums = panels · panels
  *       sums ─► 2 × 2 outputs
  *
  * A transformed infinity or NaN would reach outputs that do not see it: tiles with an output that is not finite are
@@ -29,7 +37,10 @@ const [MOST_TILES, FEWEST_TILES, BLOCK_BYTES] = [8 * TILE_ROWS, 4 * TILE_ROWS, 3
  */
 export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarget): KernelCode {
   const shape = tiledConvolutionOf(kernel.call);
-  const { batch, channels, outHeight, outWidth, outputs, flip } = shape;
+  const { batch, channels, outHeight, outWidth, outputs, stride, flip } = shape;
+  const along = placesAlong(stride);
+  const { places, met } = placesOf(stride);
+  const placeCount = places.length;
   const module = new ModuleBuilder(target);
   const layout = argumentLayout(kernel.slots.length, []);
   const spec = { batchLengths: [], scratchOffset: layout.scratch };
@@ -38,7 +49,7 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
   const tilesDown = Math.ceil(outHeight / 2);
   const tilesAcross = Math.ceil(outWidth / 2);
   const tiles = batch * tilesDown * tilesAcross;
-  const fitting = Math.floor(BLOCK_BYTES / (PLACES * 4 * (channels + columns)) / TILE_ROWS) * TILE_ROWS;
+  const fitting = Math.floor(BLOCK_BYTES / (placeCount * 4 * (channels + columns)) / TILE_ROWS) * TILE_ROWS;
   const block = Math.max(FEWEST_TILES, Math.min(MOST_TILES, fitting));
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
   const pixelStride = channels * 4 + 64;
@@ -46,9 +57,9 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
   const matrixBytes = columns * channels * 4;
   const bytes = {
     zeros: roundUp(channels * 4, 64),
-    pixels: PLACES * block * pixelStride,
-    panels: roundUp(block * channels * 4 + 64, 64),
-    sums: PLACES * block * sumStride,
+    pixels: placeCount * block * pixelStride,
+    panels: roundUp(Math.max(...met) * block * channels * 4 + 64, 64),
+    sums: placeCount * block * sumStride,
     table: packingBytes([]),
   };
   const bytesPerThread = Object.values(bytes).reduce((sum, length) => sum + length, 0);
@@ -72,9 +83,9 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
           return v.keep(() => f.get(from).memory("v128.load", tap * channels * 4));
         }),
       );
-      for (const [place, vector] of transformWeights(v, taps).flat().entries()) {
+      for (const [matrix, vector] of transformWeights(v, taps, stride).flat().entries()) {
         for (let channel = 0; channel < 4; channel++)
-          f.get(to, vector).memoryLane("v128.store32_lane", place * matrixBytes + channel * panelWidth * 4, channel);
+          f.get(to, vector).memoryLane("v128.store32_lane", matrix * matrixBytes + channel * panelWidth * 4, channel);
       }
       v.release();
       f.get(to)
@@ -86,7 +97,7 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
 
   GemmEmitter.addPhase(module, spec, "convolve", (e, item) => {
     const { f } = e;
-    const zeros = e.let(e.threadScratch(PLACES * matrixBytes, bytesPerThread));
+    const zeros = e.let(e.threadScratch(MATRICES * matrixBytes, bytesPerThread));
     const pixels = e.let(e.sum([e.get(zeros), 1], bytes.zeros));
     const panels = e.let(e.sum([e.get(pixels), 1], bytes.pixels));
     const sums = e.let(e.sum([e.get(panels), 1], bytes.panels));
@@ -117,23 +128,36 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
         const loaded = pointers.map((row) =>
           row.map((pointer) => v.keep(() => f.get(pointer, at).op("i32.add").memory("v128.load"))),
         );
-        for (const [place, vector] of transformPixels(v, loaded).flat().entries())
-          f.get(to, vector).memory("v128.store", place * block * pixelStride);
+        for (const [k, vector] of transformPixels(v, loaded, stride).flat().entries())
+          f.get(to, vector).memory("v128.store", (places[k] ?? 0) * block * pixelStride);
         v.release();
         f.get(to).i32(16).op("i32.add").set(to);
       });
       for (const local of [...pointers.flat(), at, end, to]) f.release(local);
     });
 
-    e.loop(PLACES, 1, (place) => {
-      const source = e.sum([e.get(pixels), 1], [e.get(place), block * pixelStride]);
-      const lengths = { lanes: e.get(count), depth: e.constant(channels), panelDepth: e.constant(channels) };
+    let place = 0;
+    for (const [matrix, placesMet] of met.entries()) {
+      // Whole blocks of the places but the last.
+      const rows = e.sum([e.get(count), 1], (placesMet - 1) * block);
+      const depth = e.constant(channels);
+      const source = e.sum([e.get(pixels), 1], place * block * pixelStride);
+      const lengths = { lanes: rows, depth, panelDepth: depth };
       e.packStrided("Left", source, [pixelStride, 4], lengths, e.get(panels), e.get(table));
-      const right = e.sum([e.scratch(0), 1], [e.get(place), matrixBytes]);
-      const to = e.sum([e.get(sums), 1], [e.get(place), block * sumStride]);
-      const [depth, columnPanels] = [e.constant(channels), e.constant(columns / panelWidth)];
-      e.call("multiply", e.get(panels), right, to, e.constant(sumStride), depth, e.get(count), columnPanels);
-    });
+      const to = e.sum([e.get(sums), 1], place * block * sumStride);
+      const columnPanels = e.constant(columns / panelWidth);
+      e.call(
+        "multiply",
+        e.get(panels),
+        e.scratch(matrix * matrixBytes),
+        to,
+        e.constant(sumStride),
+        depth,
+        rows,
+        columnPanels,
+      );
+      place += placesMet;
+    }
 
     eachTile((tile, picture, y, x) => {
       const pixel = outputs * 4;
@@ -157,12 +181,13 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
       f.splatF32(0).set(check);
       const v = new VectorScope(f);
       forUpTo(f, from, end, 16, () => {
-        const loaded = [0, 1, 2, 3].map((row) =>
-          [0, 1, 2, 3].map((column) =>
-            v.keep(() => f.get(from).memory("v128.load", (row * 4 + column) * block * sumStride)),
+        const lines = Array.from({ length: along }, (_, line) => line);
+        const loaded = lines.map((row) =>
+          lines.map((column) =>
+            v.keep(() => f.get(from).memory("v128.load", (places[row * along + column] ?? 0) * block * sumStride)),
           ),
         );
-        const results = transformSums(v, loaded);
+        const results = transformSums(v, loaded, stride);
         for (const [dy, row] of results.entries()) {
           for (const [dx, value] of row.entries()) {
             // Stays 0 as long as all values are finite.
@@ -189,7 +214,8 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
                 f.get(to)
                   .i32((dy * outWidth + dx) * pixel - outputs * 4)
                   .op("i32.add");
-                for (let tap = 0; tap < 9; tap++) f.get(pointers[dy + Math.floor(tap / 3)]?.[dx + (tap % 3)] ?? 0);
+                for (let tap = 0; tap < 9; tap++)
+                  f.get(pointers[dy * stride + Math.floor(tap / 3)]?.[dx * stride + (tap % 3)] ?? 0);
                 f.call(direct);
               });
             }
@@ -200,7 +226,7 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
     });
   });
 
-  const products = (tiles * PLACES * channels * columns) / 3;
+  const products = (tiles * placeCount * channels * columns) / 3;
   return {
     bytes: module.build(),
     library: gemmLibrary(panelWidth),
@@ -218,15 +244,15 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
         work: products + tiles * (channels + outputs) * 25,
       },
     ],
-    scratchBytes: PLACES * matrixBytes + bytesPerThread * target.threadCount,
+    scratchBytes: MATRICES * matrixBytes + bytesPerThread * target.threadCount,
     layout,
   };
 }
 
-/** The addresses of the 4 × 4 pixels that a tile sees: zeros where they lie outside the picture. */
+/** The addresses of the pixels that a tile sees: zeros where they lie outside the picture. */
 function pixelPointers(
   e: GemmEmitter,
-  { height, width, channels, low: [top, left] }: TiledConvolution,
+  { height, width, channels, stride, low: [top, left] }: TiledConvolution,
   {
     input,
     zeros,
@@ -247,16 +273,20 @@ function pixelPointers(
     e.sum(
       [input, 1],
       [e.get(picture), height * width * pixel],
-      [e.get(y), width * pixel],
-      [e.get(x), pixel],
+      [e.get(y), stride * width * pixel],
+      [e.get(x), stride * pixel],
       -(top * width + left) * pixel,
     ),
   );
   /** Whether a place, moved back by the padding, lies within a length: unsigned, so that what is before 0 is outside too. */
   const isWithin = (place: number, moved: number, length: number): number =>
-    e.let(() => f.get(place).i32(moved).op("i32.add").i32(length).op("i32.lt_u"));
-  const rows = [0, 1, 2, 3].map((dy) => isWithin(y, dy - top, height));
-  const columns = [0, 1, 2, 3].map((dx) => isWithin(x, dx - left, width));
+    e.let(() => {
+      e.sum([e.get(place), stride], moved)();
+      f.i32(length).op("i32.lt_u");
+    });
+  const lines = Array.from({ length: placesAlong(stride) }, (_, line) => line);
+  const rows = lines.map((dy) => isWithin(y, dy - top, height));
+  const columns = lines.map((dx) => isWithin(x, dx - left, width));
   const pointers = rows.map((row, dy) =>
     columns.map((column, dx) =>
       e.let(() => {
