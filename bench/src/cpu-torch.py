@@ -6,6 +6,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+from torch_models import perceptron, transformer
+
 mode, threads = sys.argv[1], int(sys.argv[2])
 torch.set_num_threads(threads)
 torch.manual_seed(1)
@@ -64,20 +66,6 @@ def attention(count, with_gradient):
     return backward if with_gradient else without_gradient(forward)
 
 
-class Block(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.norm_in, self.norm_out = torch.nn.LayerNorm(256), torch.nn.LayerNorm(256)
-        self.qkv, self.output = torch.nn.Linear(256, 768), torch.nn.Linear(256, 256)
-        self.widen, self.narrow = torch.nn.Linear(256, 1024), torch.nn.Linear(1024, 256)
-
-    def forward(self, x):
-        q, k, v = self.qkv(self.norm_in(x)).view(1, 128, 3, 4, 64).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.output(attended.transpose(1, 2).reshape(1, 128, 256))
-        return x + self.narrow(F.gelu(self.widen(self.norm_out(x)), approximate="tanh"))
-
-
 def training(model, optimizer, x, targets, with_step):
     loss_of = prepared(lambda: F.cross_entropy(model(x).flatten(0, -2), targets))
 
@@ -91,17 +79,13 @@ def training(model, optimizer, x, targets, with_step):
 
 
 def mlp():
-    linear = torch.nn.Linear
-    model = torch.nn.Sequential(
-        linear(784, 512), torch.nn.ReLU(), linear(512, 256), torch.nn.ReLU(), linear(256, 10)
-    )
+    model = perceptron()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     return training(model, optimizer, torch.rand(256, 784), torch.arange(256) * 7 % 10, True)
 
 
 def gpt(with_step):
-    blocks = [Block() for _ in range(4)]
-    model = torch.nn.Sequential(*blocks, torch.nn.LayerNorm(256), torch.nn.Linear(256, 1024, bias=False))
+    model = transformer()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     return training(model, optimizer, torch.rand(1, 128, 256), torch.arange(128) * 7 % 1024, with_step)
 

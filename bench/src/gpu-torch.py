@@ -6,6 +6,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+from torch_models import perceptron, transformer
+
 torch.backends.cuda.matmul.allow_tf32 = False
 torch.backends.cudnn.allow_tf32 = False
 words = sys.argv[1].split(",") if len(sys.argv) > 1 else [""]
@@ -84,9 +86,7 @@ for name, dtype in (("float32", torch.float32), ("float16", torch.float16)):
 
     measure(f"attention 16 × 2048 × 64 causal {name}, value and gradient", backward, flops=3.5 * flops)
 
-mlp = torch.nn.Sequential(
-    torch.nn.Linear(784, 512), torch.nn.ReLU(), torch.nn.Linear(512, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10)
-).cuda()
+mlp = perceptron().cuda()
 adam = torch.optim.Adam(mlp.parameters(), lr=1e-3, fused=True)
 images, labels = randn(256, 784), torch.arange(256, device="cuda") % 10
 
@@ -100,23 +100,7 @@ def mlp_step():
 measure("MLP 784-512-256-10, batch 256, Adam step", mlp_step)
 
 
-class Block(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.norm_in, self.norm_out = torch.nn.LayerNorm(256), torch.nn.LayerNorm(256)
-        self.qkv, self.output = torch.nn.Linear(256, 768), torch.nn.Linear(256, 256)
-        self.widen, self.narrow = torch.nn.Linear(256, 1024), torch.nn.Linear(1024, 256)
-
-    def forward(self, x):
-        q, k, v = self.qkv(self.norm_in(x)).view(1, 128, 3, 4, 64).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.output(attended.transpose(1, 2).reshape(1, 128, 256))
-        return x + self.narrow(F.gelu(self.widen(self.norm_out(x)), approximate="tanh"))
-
-
-gpt = torch.nn.Sequential(
-    *(Block() for _ in range(4)), torch.nn.LayerNorm(256), torch.nn.Linear(256, 1024, bias=False)
-).cuda()
+gpt = transformer().cuda()
 adamw = torch.optim.AdamW(gpt.parameters(), lr=1e-3, fused=True)
 tokens, targets = randn(1, 128, 256), torch.arange(128, device="cuda") * 7 % 1024
 

@@ -1,11 +1,12 @@
 /** How the interpreter combines elements: sums and products of floats in float64 with one rounding at the end. */
 import type { Dtype } from "../base/dtype.ts";
 import { integerLimits, isFloating } from "../base/dtype.ts";
+import { narrowedBig } from "./big-arithmetic.ts";
 import type { Expr } from "./expr.ts";
 import { argOf, elementType } from "./expr.ts";
 import type { Tape } from "./interpret-tape.ts";
 import { isBig, requireReduction } from "./interpret-tape.ts";
-import { narrowed, narrowedBig } from "./scalar-arithmetic.ts";
+import { narrowed } from "./scalar-arithmetic.ts";
 
 /** A reduction under way: `start` it, let it `take` the operand at each point of its loop, `finish` it. */
 export interface Accumulator {

@@ -3,6 +3,7 @@ import type { TypedArray } from "../base/dtype.ts";
 import { isBigInteger, isHalf } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
 import { halfToNumber, numberToHalf } from "../base/half.ts";
+import * as big from "./big-arithmetic.ts";
 import type { Axis, Expr, ExprType, ScalarValue } from "./expr.ts";
 import { argOf, elementType } from "./expr.ts";
 import type { Store } from "./kernel.ts";
@@ -152,7 +153,7 @@ export class Tape {
         const [a, b] = this.#operands(expr);
         const { numbers, bigints } = this;
         if (isBig(expr.dtype)) {
-          const compute = scalar.bigBinary(expr.op, expr.dtype);
+          const compute = big.bigBinary(expr.op, expr.dtype);
           return () => {
             bigints[place] = compute(bigints[a] ?? 0n, bigints[b] ?? 0n);
           };
@@ -163,7 +164,7 @@ export class Tape {
         };
       }
       default: {
-        if (isBig(expr.dtype)) return this.#mapBig(place, expr, scalar.bigUnary(expr.op, expr.dtype));
+        if (isBig(expr.dtype)) return this.#mapBig(place, expr, big.bigUnary(expr.op, expr.dtype));
         return this.#mapNumber(place, expr, scalar.numberUnary(expr.op, expr.dtype));
       }
     }
@@ -181,7 +182,7 @@ export class Tape {
     };
   }
 
-  #mapBig(place: number, expr: Expr, change: scalar.BigUnary): () => void {
+  #mapBig(place: number, expr: Expr, change: big.BigUnary): () => void {
     const { bigints } = this;
     const from = this.placeOf(argOf(expr, 0));
     return () => {
@@ -237,14 +238,14 @@ export class Tape {
     const operand = argOf(expr, 0);
     const from = this.placeOf(operand);
     if (isBig(operand.dtype)) {
-      if (isBig(expr.dtype)) return this.#mapBig(place, expr, scalar.narrowedBig(expr.dtype));
-      const change = scalar.castFromBig(expr.dtype);
+      if (isBig(expr.dtype)) return this.#mapBig(place, expr, big.narrowedBig(expr.dtype));
+      const change = big.castFromBig(expr.dtype);
       return () => {
         numbers[place] = change(bigints[from] ?? 0n);
       };
     }
     if (isBig(expr.dtype)) {
-      const change = scalar.castToBig(operand.dtype, expr.dtype);
+      const change = big.castToBig(operand.dtype, expr.dtype);
       return () => {
         bigints[place] = change(numbers[from] ?? 0);
       };
@@ -257,13 +258,13 @@ export class Tape {
     const operand = argOf(expr, 0);
     const from = this.placeOf(operand);
     if (isBig(operand.dtype)) {
-      if (isBig(expr.dtype)) return this.#mapBig(place, expr, scalar.narrowedBig(expr.dtype));
+      if (isBig(expr.dtype)) return this.#mapBig(place, expr, big.narrowedBig(expr.dtype));
       return () => {
-        numbers[place] = scalar.bitcastFromBig(bigints[from] ?? 0n);
+        numbers[place] = big.bitcastFromBig(bigints[from] ?? 0n);
       };
     }
     if (isBig(expr.dtype)) {
-      const change = scalar.bitcastToBig(elementType(expr));
+      const change = big.bitcastToBig(elementType(expr));
       return () => {
         bigints[place] = change(numbers[from] ?? 0);
       };

@@ -11,11 +11,6 @@ import { erf, erfinv } from "./special-functions.ts";
 export type NumberUnary = (x: number) => number;
 /** A function of two numbers. */
 export type NumberBinary = (a: number, b: number) => number;
-/** A function of one 64-bit integer. */
-export type BigUnary = (x: bigint) => bigint;
-/** A function of two 64-bit integers. */
-export type BigBinary = (a: bigint, b: bigint) => bigint;
-
 const same: NumberUnary = (x) => x;
 
 /** Brings the exact result of an operation into `type`: floats are rounded once, integers wrap around. */
@@ -49,11 +44,6 @@ export function narrowed(type: ExprType): NumberUnary {
   }
 }
 
-/** Brings the exact result of an operation into int64 or uint64. */
-export function narrowedBig(dtype: ExprType): BigUnary {
-  return dtype === "int64" ? (x) => BigInt.asIntN(64, x) : (x) => BigInt.asUintN(64, x);
-}
-
 /** Conversion of a number to `type`: to an integer it drops the fraction and stops at the limits, NaN becomes 0. */
 export function castNumber(from: ExprType, type: ExprType): NumberUnary {
   if (type === "index") return from === "index" || !isFloating(from) ? same : Math.trunc;
@@ -63,20 +53,6 @@ export function castNumber(from: ExprType, type: ExprType): NumberUnary {
   const low = kindOf(type) === "signed" ? -(2 ** (bits - 1)) : 0;
   const high = kindOf(type) === "signed" ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
   return (x) => (x >= high ? high : x > low ? Math.trunc(x) + 0 : x <= low ? low : 0);
-}
-
-/** Conversion of a number to int64 or uint64: an integer wraps around; a float drops its fraction and stops at the limits, NaN becomes 0. */
-export function castToBig(from: ExprType, dtype: ExprType): (x: number) => bigint {
-  if (from === "index" || !isFloating(from)) {
-    const finish = narrowedBig(dtype);
-    return (x) => finish(BigInt(x));
-  }
-  const [low, high] = dtype === "int64" ? [-(1n << 63n), (1n << 63n) - 1n] : [0n, (1n << 64n) - 1n];
-  return (x) => {
-    if (Number.isNaN(x)) return 0n;
-    if (x >= Number(high)) return high;
-    return x <= Number(low) ? low : BigInt(Math.trunc(x));
-  };
 }
 
 /** A unary instruction on numbers of `dtype`. */
@@ -113,26 +89,6 @@ function roundToEven(x: number): number {
   if (rest < 0.5) return low === 0 && x < 0 ? -0 : low;
   const rounded = rest > 0.5 || low % 2 !== 0 ? low + 1 : low;
   return rounded === 0 && x < 0 ? -0 : rounded;
-}
-
-/** A unary instruction on 64-bit integers. */
-export function bigUnary(op: UnaryOp, dtype: ExprType): BigUnary {
-  const finish = narrowedBig(dtype);
-  switch (op) {
-    case "neg":
-      return (x) => finish(-x);
-    case "abs":
-      return (x) => finish(x < 0n ? -x : x);
-    case "not":
-      return (x) => finish(~x);
-    case "floor":
-    case "ceil":
-    case "round":
-    case "trunc":
-      return (x) => x;
-    default:
-      throw new MLXError(op, `is no operation on ${dtype}`);
-  }
 }
 
 /** A binary instruction on numbers of `dtype`. */
@@ -248,65 +204,6 @@ function indexBinary(op: BinaryOp): NumberBinary {
   }
 }
 
-/** A binary instruction on 64-bit integers. */
-export function bigBinary(op: BinaryOp, dtype: ExprType): BigBinary {
-  const finish = narrowedBig(dtype);
-  const exact = exactBigBinary(op, dtype);
-  return (a, b) => finish(exact(a, b));
-}
-
-function exactBigBinary(op: BinaryOp, dtype: ExprType): BigBinary {
-  switch (op) {
-    case "add":
-      return (a, b) => a + b;
-    case "sub":
-      return (a, b) => a - b;
-    case "mul":
-      return (a, b) => a * b;
-    case "div":
-    case "quotient":
-      return (a, b) => (b === 0n ? 0n : a / b);
-    case "remainder":
-      return bigRemainder;
-    case "pow":
-      return (a, b) => bigPower(a, b, dtype);
-    case "min":
-      return (a, b) => (b < a ? b : a);
-    case "max":
-      return (a, b) => (b > a ? b : a);
-    case "and":
-      return (a, b) => a & b;
-    case "or":
-      return (a, b) => a | b;
-    case "xor":
-      return (a, b) => a ^ b;
-    case "shl":
-      return (a, b) => a << (b & 63n);
-    case "shr":
-      return (a, b) => a >> (b & 63n);
-    default:
-      throw new MLXError(op, `is no operation on ${dtype}`);
-  }
-}
-
-function bigRemainder(a: bigint, b: bigint): bigint {
-  if (b === 0n) return 0n;
-  const rest = a % b;
-  return rest !== 0n && rest < 0n !== b < 0n ? rest + b : rest;
-}
-
-function bigPower(base: bigint, exponent: bigint, dtype: ExprType): bigint {
-  if (exponent < 0n) return 0n;
-  const finish = narrowedBig(dtype);
-  let result = 1n;
-  let factor = base;
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = finish(result * factor);
-    factor = finish(factor * factor);
-  }
-  return result;
-}
-
 /** A comparison of two numbers or two bigints, giving 0 or 1; with NaN only `ne` holds. */
 export function comparison(op: CompareOp): <T extends number | bigint>(a: T, b: T) => number {
   switch (op) {
@@ -331,20 +228,6 @@ export function bitcastNumber(from: Dtype, to: Dtype): NumberUnary {
     write(x);
     return read();
   };
-}
-
-/** Reads the bytes of a float64 as a 64-bit integer of dtype `to`. */
-export function bitcastToBig(to: Dtype): (x: number) => bigint {
-  return (x) => {
-    scratch.setFloat64(0, x);
-    return to === "int64" ? scratch.getBigInt64(0) : scratch.getBigUint64(0);
-  };
-}
-
-/** Reads the bytes of a 64-bit integer as a float64. */
-export function bitcastFromBig(x: bigint): number {
-  scratch.setBigUint64(0, BigInt.asUintN(64, x));
-  return scratch.getFloat64(0);
 }
 
 function numberWriter(dtype: Dtype): (x: number) => void {
@@ -389,15 +272,4 @@ function numberReader(dtype: Dtype): () => number {
     default:
       return () => scratch.getUint32(0);
   }
-}
-
-/** Conversion of a 64-bit integer to any other type: to fewer bits it wraps around, to a float it rounds. */
-export function castFromBig(type: ExprType): (x: bigint) => number {
-  if (type === "index" || type === "bool" || isFloating(type)) {
-    const finish = narrowed(type);
-    return (x) => finish(Number(x));
-  }
-  const bits = byteLengthOf(type) * 8;
-  const isSigned = kindOf(type) === "signed";
-  return (x) => Number(isSigned ? BigInt.asIntN(bits, x) : BigInt.asUintN(bits, x));
 }

@@ -86,16 +86,17 @@ function joinSome(
   );
   const read = (k: number, place: string): State =>
     (reducers[k]?.parts ?? []).map((part, p) => shader.let("s", fromWords(`${arrays[k]?.[p]}[${place}]`, part, lanes)));
-  const write = (k: number, place: string, state: State): void => {
-    state.forEach((text, p) => {
-      shader.line(`${arrays[k]?.[p]}[${place}] = ${toWords(text, reducers[k]?.parts[p] ?? "u32", lanes)};`);
+  /** Leaves the states of this thread, one for each reducer. */
+  const write = (all: readonly State[]): void => {
+    all.forEach((state, k) => {
+      state.forEach((text, p) => {
+        shader.line(`${arrays[k]?.[p]}[thread] = ${toWords(text, reducers[k]?.parts[p] ?? "u32", lanes)};`);
+      });
     });
   };
   // Whoever still reads what was joined before must be done.
   shader.line("workgroupBarrier();");
-  states.forEach((state, k) => {
-    write(k, "thread", state);
-  });
+  write(states);
   shader.line("workgroupBarrier();");
   for (let width = size; width > 1; ) {
     // One subgroup does the rest as soon as each of its threads has few states left to read.
@@ -119,10 +120,7 @@ function joinSome(
         }
         return state;
       });
-      const joined = isLast ? exchange(shader, reducers, found, lanes, stride, reach) : found;
-      joined.forEach((state, k) => {
-        write(k, "thread", state);
-      });
+      write(isLast ? exchange(shader, reducers, found, lanes, stride, reach) : found);
     });
     shader.line("workgroupBarrier();");
     width = isLast ? 1 : next;
