@@ -1,4 +1,5 @@
 /** Writes the expressions of kernels as WGSL: for one element, or for four neighbours along an axis in a vector. */
+import { isHalf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { Axis, Expr, PlainOp } from "../../ir/expr.ts";
 import { argOf, elementType, isUnary } from "../../ir/expr.ts";
@@ -77,9 +78,10 @@ export class WgslEmitter {
     return widened(this.value(expr), registerOf(expr.dtype), lanes);
   }
 
-  /** Writes `value` to position `index` of `slot`, once for every lane if any of the two varies. */
-  store(slot: number, index: Expr, value: Expr): void {
+  /** Writes `result` to position `index` of `slot`, once for every lane if any of the two varies. */
+  store(slot: number, index: Expr, result: Expr): void {
     const { shader, memory } = this;
+    const value = unrounded(result);
     if (!this.varies(index) && !this.varies(value)) {
       shader.line(memory.store(slot, this.text(index, 1), this.text(value, 1)));
       return;
@@ -299,4 +301,12 @@ export class WgslEmitter {
 interface FirstLane {
   readonly text: string;
   readonly isMultipleOfFour: boolean;
+}
+
+/** What a store rounds to the half float that `expr` is: the float32 that it was converted from, if it was. */
+function unrounded(expr: Expr): Expr {
+  const [source] = expr.args;
+  return expr.op === "cast" && expr.dtype !== "index" && isHalf(expr.dtype) && source?.dtype === "float32"
+    ? source
+    : expr;
 }
