@@ -47,8 +47,10 @@ describe("tiles of every size, beyond which the product reaches a little", () =>
     await check((await given([33, 17])).matmul(await given([17, 31])));
   });
 
-  it("medium", async () => {
+  it("medium, with one team and with two", async () => {
     await check((await given([67, 18])).matmul(await given([18, 68])), medium);
+    await check((await given([67, 18])).matmul(await given([18, 68])), { ...medium, teams: 2 });
+    await check((await given([18, 67])).T.matmul((await given([68, 18])).T), { ...medium, teams: 2 });
   });
 
   it("large, from two stages of memory", async () => {
@@ -125,7 +127,8 @@ describe("the schedule", () => {
     expect(await chosen(1, 4096, 4096)).toBe("loop");
     expect(await chosen(16, 16, 16)).toBe("loop");
     expect(await chosen(4096, 4096, 4096)).toMatch(/^tile 128×128×8, thread 8×8, teams 1, stages 2/);
-    expect(await chosen(1024, 1024, 1024)).toMatch(/^tile 64×64×16, thread 8×8, teams 1, stages 1/);
+    expect(await chosen(1024, 1024, 1024)).toMatch(/^tile 64×64×16, thread 8×8, teams 2, stages 1/);
+    expect(await chosen(1024, 1024, 256)).toMatch(/^tile 64×64×16, thread 8×8, teams 1, stages 1/);
     expect(await chosen(128, 1024, 256)).toMatch(/^tile 32×32×16, thread 4×4, teams 4, .* slices 1$/);
     expect(await chosen(64, 64, 65536)).toMatch(/slices 24$/);
   });

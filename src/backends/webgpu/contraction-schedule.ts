@@ -85,7 +85,10 @@ const small: Tile = {
 };
 
 /** Workgroups with which a tile is worth its size: most of the places that an H100 has for such. */
-const busy = { large: 192, medium: 128, small: 96, wideMatrices: 96 } as const;
+const busy = { large: 192, medium: 96, small: 96, wideMatrices: 96 } as const;
+
+/** Products per result from which a second team makes up for the joining: 8 to 20 % there with 1,024. */
+const leastForTeams = 512;
 
 /** The least sum that a slice is worth. */
 const leastSlice = 256;
@@ -113,7 +116,8 @@ export function contractionSchedule(kernel: ContractionKernel, target: GpuTarget
   const tilesOf = ({ rows, columns }: Tile): number => batch * Math.ceil(m / rows) * Math.ceil(n / columns);
   const fits = (tile: Tile): boolean => m > tile.rows / 2 && n > tile.columns / 2;
   if (fits(large) && tilesOf(large) >= busy.large) return { ...large, slices: 1 };
-  if (fits(medium) && tilesOf(medium) >= busy.medium) return { ...medium, slices: 1 };
+  if (fits(medium) && tilesOf(medium) >= busy.medium)
+    return { ...medium, teams: k >= leastForTeams ? 2 : 1, slices: 1 };
   return { ...small, slices: canSlice ? slicesFor(tilesOf(small), shape) : 1 };
 }
 

@@ -221,29 +221,40 @@ class TileEmitter {
     const quads = Array.from({ length: threadColumns / 4 }, (_, j) =>
       shader.let("quad", `(${tile.column} + ${x} + ${j * this.#across.columns * 4}) / 4`),
     );
-    if (teams > 1) {
-      this.#joinTeams(right, own, team, threads);
-      const row = shader.let("row", `${tile.row} + ${y} + ${team}`);
-      for (const quad of quads) this.#keep(row, quad, "total", place);
-      return;
-    }
-    for (let i = 0; i < threadRows; i++) {
-      const row = shader.let("row", `${tile.row} + ${y} + ${Math.floor(i / 4) * this.#across.rows * 4 + (i % 4)}`);
-      for (const [j, quad] of quads.entries()) this.#keep(row, quad, `sum${i}_${j}`, place);
+    if (teams > 1) this.#joinTeams(right, own, team, threads);
+    // Each team has every teams-th row of a thread's block.
+    for (let i = 0; i < threadRows; i += teams) {
+      const first = Math.floor(i / 4) * this.#across.rows * 4 + (i % 4);
+      const row = shader.let("row", `${tile.row} + ${y} + ${first}${teams === 1 ? "" : ` + ${team}`}`);
+      for (const [j, quad] of quads.entries())
+        this.#keep(row, quad, `${teams === 1 ? "sum" : "total"}${i}_${j}`, place);
     }
   }
 
-  /** Adds up what the teams found: each gets one row of every thread's block as `total`. */
+  /** Adds up what the teams found: of every `teams` rows of a thread's block from row i on, each gets one as `total` i. */
   #joinTeams(memory: StagedOperand, own: string, team: string, threads: number): void {
     const { shader } = this.#product;
-    const { teams } = this.#schedule;
-    shader.line("var total = vec4f();");
+    const { teams, threadRows, threadColumns, columns, depth } = this.#schedule;
+    const all = Array.from({ length: threadRows }, (_, i) =>
+      Array.from({ length: threadColumns / 4 }, (_, j) => ({ i, j })),
+    ).flat();
+    for (const { i, j } of all) if (i % teams === 0) shader.line(`var total${i}_${j} = vec4f();`);
     const written = shader.let("at", `${team} * ${threads} + ${own}`);
-    for (let row = 0; row < teams; row++) {
-      memory.writeSums(written, `sum${row}_0`);
+    // What the memory holds at a time of each thread.
+    const together = Math.floor((columns * depth) / 4 / threads);
+    for (let begin = 0; begin < all.length; begin += together) {
+      const some = all.slice(begin, begin + together);
+      for (const [k, { i, j }] of some.entries())
+        memory.writeSums(`(${written} + ${k * teams * threads})`, `sum${i}_${j}`);
       shader.line("workgroupBarrier();");
-      const sum = Array.from({ length: teams }, (_, other) => memory.readSums(`(${own} + ${other * threads})`));
-      shader.block(`if (${team} == ${row})`, () => shader.line(`total = ${sum.join(" + ")};`));
+      for (const [k, { i, j }] of some.entries()) {
+        const found = Array.from({ length: teams }, (_, other) =>
+          memory.readSums(`(${own} + ${(k * teams + other) * threads})`),
+        );
+        shader.block(`if (${team} == ${i % teams})`, () =>
+          shader.line(`total${i - (i % teams)}_${j} = ${found.join(" + ")};`),
+        );
+      }
       shader.line("workgroupBarrier();");
     }
   }
