@@ -189,8 +189,16 @@ describe("train with a log", () => {
 
   it("is the older one's where two begin at once", async () => {
     const log = join(folder, "run");
-    const both = [1, 2].map(() => collect(train({ ...options(), epochs: 40, log })));
-    const ends = await Promise.allSettled(both);
+    let isRefused = false;
+    // Each goes on until the other is refused: one that ended before would leave the directory to the later one.
+    const follow = async (): Promise<void> => {
+      try {
+        for await (const _ of train({ ...options(), epochs: 1_000_000, log })) if (isRefused) break;
+      } finally {
+        isRefused = true;
+      }
+    };
+    const ends = await Promise.allSettled([follow(), follow()]);
     expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     expect(await readdir(log)).not.toContain("training.lock");
   });
