@@ -1,4 +1,5 @@
 /** The lazy array: a vertex of the graph until it is evaluated, a handle on memory afterwards. */
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf } from "../base/dtype.ts";
 import { DisposedError } from "../base/errors.ts";
@@ -65,29 +66,36 @@ export function recordCreations<T>(body: () => T): { readonly result: T; readonl
  * `evaluate` is called. Arrays are made by `array`, `zeros` and the other functions, not with `new`.
  */
 export class MLXArray implements Aval {
+  /** @internal */
   readonly id: number = nextId++;
   /** The length of each axis, outermost first. */
   readonly shape: Shape;
   /** The element type. */
   readonly dtype: Dtype;
-  /** The operation that computes this array. */
+  /** The operation that computes this array. @internal */
   readonly primitive: Primitive;
+  /** What that operation was told. @internal */
   readonly params: unknown;
-  /** Where that operation runs. */
+  /** Where the operation that computes this array runs; its elements go wherever they are needed. */
   readonly device: Device;
-  /** The arrays it is computed from; empty once evaluated. */
+  /** The arrays it is computed from; empty once evaluated. @internal */
   inputs: readonly MLXArray[];
-  /** Where the elements lie, row-major, once evaluated. */
+  /** Where the elements lie, row-major, once evaluated. @internal */
   allocation: Allocation | null = null;
-  /** How many arrays that are not yet evaluated are computed from this one. */
+  /** How many arrays that are not yet evaluated are computed from this one. @internal */
   pendingUses = 0;
+  /** Whether `dispose` was called, or a compiled function took the elements over. */
   isDisposed = false;
-  /** Whether something else looks at the memory of the elements, so that it must not be reused before the collector says so. */
+  /**
+   * Whether something else looks at the memory of the elements, so that it must not be reused before the collector says so.
+   *
+   * @internal
+   */
   isLent = false;
   /** Whether a compiled function took the elements' memory over. */
   #isDonated = false;
   #isIdle = false;
-  /** Who is computed together with this array, as long as it is not. */
+  /** Who is computed together with this array, as long as it is not. @internal */
   siblings: Siblings | null;
 
   constructor(
@@ -139,7 +147,7 @@ export class MLXArray implements Aval {
     return this.allocation !== null || this.primitive.lowering.kind === "constant";
   }
 
-  /** Takes the computed elements and lets go of the graph behind this array. */
+  /** Takes the computed elements and lets go of the graph behind this array. @internal */
   settle(allocation: Allocation): void {
     this.allocation = allocation;
     rest(this.#end());
@@ -169,14 +177,14 @@ export class MLXArray implements Aval {
     rest(this.releaseIfUnused());
   }
 
-  /** Lets a compiled function have the memory, unless something else looks at it. */
+  /** Lets a compiled function have the memory, unless something else looks at it. @internal */
   donate(): void {
     if (this.isLent || this.isDisposed) return;
     this.#isDonated = true;
     this.dispose();
   }
 
-  /** @throws {DisposedError} if the array was disposed, naming what was asked of it */
+  /** @internal @throws {DisposedError} if the array was disposed, naming what was asked of it */
   requireKept(operation: string): void {
     if (!this.isDisposed) return;
     const how = this.#isDonated ? "donated to a compiled function (donate: true)" : "disposed";
@@ -187,7 +195,11 @@ export class MLXArray implements Aval {
   /** Disposes the array at the end of a `using` block. */
   declare [Symbol.dispose]: () => void;
 
-  /** Frees the memory of a disposed array that no pending computation needs; returns the arrays that lose a user by that. */
+  /**
+   * Frees the memory of a disposed array that no pending computation needs; returns the arrays that lose a user by that.
+   *
+   * @internal
+   */
   releaseIfUnused(): readonly MLXArray[] {
     if (this.pendingUses > 0 || !this.isDisposed) return [];
     this.allocation?.release();
@@ -195,7 +207,11 @@ export class MLXArray implements Aval {
     return this.#end();
   }
 
-  /** An array that was never computed itself, and whose users are all done, no longer counts as a user of its inputs. */
+  /**
+   * An array that was never computed itself, and whose users are all done, no longer counts as a user of its inputs.
+   *
+   * @internal
+   */
   idle(): readonly MLXArray[] {
     if (this.isEvaluated || this.#isIdle) return [];
     this.#isIdle = true;
