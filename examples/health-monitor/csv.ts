@@ -47,7 +47,7 @@ export class TableReader {
   #length = 0;
   #rowsLeftOut = 0;
 
-  constructor(path: string, options: TableOptions = {}) {
+  constructor(path: string, options: TableOptions) {
     this.#path = path;
     this.#options = options;
   }

@@ -41,7 +41,7 @@ export class OnnxGraph {
   }
 
   /** A node with several outputs. */
-  nodes(operation: string, inputs: readonly string[], outputCount: number, attributes: Attributes = {}): string[] {
+  nodes(operation: string, inputs: readonly string[], outputCount: number, attributes: Attributes): string[] {
     const outputs = Array.from({ length: outputCount }, () => `v${this.#count++}`);
     const { floats = {}, integers = {}, texts = {} } = attributes;
     this.#nodes.push(

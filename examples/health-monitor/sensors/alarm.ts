@@ -32,7 +32,7 @@ export interface AlarmRule {
 }
 
 /** The rule that the errors of the training readings give. */
-export function learnAlarm(series: Series, errors: ForecastErrors, averaged = 1): AlarmRule {
+export function learnAlarm(series: Series, errors: ForecastErrors, averaged: number): AlarmRule {
   const units = errors.channels.map((channel) => usualError(series, channel, errors.reach));
   const sustained = trailingMeans(combinedErrors(errors, units), averaged);
   const threshold = alarmFactor * usualError(series, sustained, errors.reach + averaged - 1);

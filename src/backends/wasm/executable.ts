@@ -27,7 +27,7 @@ interface Segment {
 }
 
 /** Instructions below which waking other threads costs more than they save. */
-export const parallelWork = 300_000;
+const parallelWork = 300_000;
 
 /** Small results of a plan that share a buffer: one of its own costs more than the run of a small kernel, to make and to collect. */
 const resultsPerBuffer = 16;
