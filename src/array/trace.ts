@@ -5,8 +5,9 @@ import { defaultDevice, mayUseGpu, placedOn } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply, topologicalOrder } from "../graph/primitive.ts";
 import type { Allocation, Backend, Executable } from "../ir/backend.ts";
-import { only } from "../primitives/families.ts";
+import { batchLength, only } from "../primitives/families.ts";
 import { fromAllocation } from "../primitives/leaf.ts";
+import { broadcastTo } from "../primitives/views.ts";
 import { dependents } from "../transforms/differentiate.ts";
 import { batchGraph } from "../transforms/vectorize.ts";
 import { TraceCall } from "./common-call.ts";
@@ -87,7 +88,6 @@ export const callRow: Primitive<CallParams> = {
   },
   derivative: { kind: "definition" },
   batch(inputs, axes, { trace, index }) {
-    const output = only("compiled", trace.outputs[index]);
     const batched = new Map(
       trace.placeholders.map((placeholder, k) => [
         placeholder,
@@ -102,7 +102,8 @@ export const callRow: Primitive<CallParams> = {
     const [root] = [only("compiled", trace.instantiate(stand)[index])];
     for (const [placeholder, [input, axis]] of batched) if (axis !== null) varying.set(placeholder, [input, axis]);
     batchGraph([root], varying);
-    return varying.get(root) ?? [output, 0];
+    // A result that depends on no example is the same for all.
+    return varying.get(root) ?? [broadcastTo(root, [batchLength(inputs, axes), ...root.shape]), 0];
   },
 };
 

@@ -6,6 +6,7 @@ import { apply } from "../graph/primitive.ts";
 import { filledLike } from "../primitives/elementwise.ts";
 import { batchLength, batchToFront } from "../primitives/families.ts";
 import { placeholder } from "../primitives/leaf.ts";
+import { broadcastTo } from "../primitives/views.ts";
 import { markPrimals, pullBack, pushForward } from "./differentiate.ts";
 import { batchGraph } from "./vectorize.ts";
 
@@ -44,7 +45,8 @@ export function deferred(
         });
         const result = define(singles);
         batchGraph([result], batched);
-        return batchToFront(...(batched.get(result) ?? [result, 0]));
+        // A result that depends on no example is the same for all.
+        return batchToFront(...(batched.get(result) ?? [broadcastTo(result, shape), 0]));
       };
       return [deferred(name, { shape, dtype: aval.dtype }, given, whole), 0];
     },

@@ -279,6 +279,17 @@ describe("compile composes", () => {
     ).toEqual([3, 12]);
   });
 
+  it("with vmap over an argument that some result does not depend on", async () => {
+    const both = mx.compile((x: mx.MLXArray, y: mx.MLXArray) => [x.mul(2), y.add(1)] as const);
+    const [shared, own] = mx.vmap(both, { inAxes: [null, 0] })(mx.array([1, 2]), mx.array([5, 6, 7]));
+    expect(await shared.tolist()).toEqual([
+      [2, 4],
+      [2, 4],
+      [2, 4],
+    ]);
+    expect(await own.tolist()).toEqual([6, 7, 8]);
+  });
+
   it("with itself", async () => {
     const inner = mx.compile((x: mx.MLXArray) => mx.tanh(x).add(1));
     const { compiled: outer, recordings } = counted((x: mx.MLXArray) => inner(inner(x)).mul(2));

@@ -7,6 +7,9 @@ import { add, multiply } from "../../src/primitives/arithmetic.ts";
 import { matmul } from "../../src/primitives/contraction.ts";
 import { exp } from "../../src/primitives/exponential.ts";
 import { sum } from "../../src/primitives/reductions.ts";
+import { flip } from "../../src/primitives/slicing.ts";
+import { deferred } from "../../src/transforms/deferred.ts";
+import { vjp } from "../../src/transforms/grad.ts";
 import { vmap } from "../../src/transforms/vectorize.ts";
 import { Bench } from "../laws/bench.ts";
 
@@ -21,6 +24,14 @@ describe("vmap", () => {
     const doubled = vmap((x: MLXArray) => multiply(x, 2), { inAxes: -1, outAxes: 1 })(matrix);
     expect(doubled.shape).toEqual([2, 3]);
     expect(await bench.readOne(doubled)).toEqual([2, 4, 6, 8, 10, 12]);
+  });
+
+  it("repeats a gradient that no example changes, of an operation whose definition is loaded later too", async () => {
+    const turned = (x: MLXArray): MLXArray => deferred("turned", x, [x], ([y = x]) => flip(y, 0));
+    const pulled = (x: MLXArray): MLXArray => vjp(turned, [x], [vector(1, 10, 100)])[1][0] ?? x;
+    const gradients = vmap(pulled)(matrix);
+    expect(gradients.shape).toEqual([2, 3]);
+    expect(await bench.readOne(sum(gradients, 0))).toEqual([200, 20, 2]);
   });
 
   it("shares an argument whose axis is null, and repeats a result that no argument reaches", async () => {

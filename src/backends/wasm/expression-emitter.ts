@@ -254,7 +254,7 @@ export class ExpressionEmitter {
     if (known !== null) return known;
     if (expr.op === "axis") {
       const local = this.#axisLocal(expr.axis.id);
-      if (local === null) throw new MLXError("codegen", `axis ${expr.axis.id} has no counter here`);
+      if (local === null) throw new MLXError("codegen", `axis ${expr.axis.id} has no counter`);
       return local;
     }
     const local = this.f.local("i32");
@@ -394,7 +394,7 @@ export class ExpressionEmitter {
 
   get #scope(): Scope {
     const scope = this.#scopes.at(-1);
-    if (!scope) throw new MLXError("codegen", "every scope has been left");
+    if (!scope) throw new MLXError("codegen", "no scope is open");
     return scope;
   }
 }
