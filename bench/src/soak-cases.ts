@@ -54,6 +54,18 @@ const kinds: Readonly<Record<string, Make>> = {
     const weight = random([4 * whole(1, 16), width, width, channels], 0.2, seed + 1);
     return [mx.conv2d(x, weight, { stride, padding: width >> 1 })];
   },
+  "convolution of few channels"(whole, seed) {
+    const [size, width, stride] = [whole(9, 40), whole(1, 5), whole(1, 3)];
+    const groups = whole(0, 1) ? 4 * whole(1, 8) : 1;
+    const channels = groups * (groups > 1 ? whole(1, 4) : whole(1, 12));
+    const x = random([whole(1, 3), size, size, channels], 1, seed);
+    const weight = random([groups * whole(1, 4), width, width, channels / groups], 0.2, seed + 1);
+    const convolve = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray =>
+      mx.conv2d(a, b, { stride, padding: width >> 1, groups });
+    const value = convolve(x, weight);
+    const [, slopes] = mx.vjp(convolve, [x, weight], [random(value.shape, 1, seed + 2)]);
+    return [value, ...slopes];
+  },
   chain(whole, seed) {
     let x = random([whole(500_000, 2_000_000)], 2, seed);
     for (let count = whole(2, 6); count > 0; count--) x = functions[whole(0, functions.length - 1)]?.(x) ?? x;
