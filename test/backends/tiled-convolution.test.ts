@@ -1,19 +1,11 @@
 /** Convolutions of 3 × 3 by transformed tiles equal their definition, whatever the lengths, the padding and the threads. */
 import * as mx from "mlx-ts";
 import { afterAll, describe, expect, it } from "vitest";
+import { numbers } from "../setup/numbers.ts";
 import { threadedRuntimes } from "../setup/wasm-runtimes.ts";
 
 const { under, close } = threadedRuntimes(2 ** 29);
 afterAll(close);
-
-/** Numbers between -1 and 1, the same on every backend. */
-function numbers(shape: readonly number[], seed: number): mx.MLXArray {
-  const size = shape.reduce((product, length) => product * length, 1);
-  return mx.fromTypedArray(
-    Float32Array.from({ length: size }, (_, k) => Math.sin(k * k * 0.37 + k + seed)),
-    shape,
-  );
-}
 
 const cases = [
   { input: [2, 40, 40], channels: 32, outputs: 32, padding: 1 },
