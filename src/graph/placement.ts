@@ -75,7 +75,10 @@ export function withDevice<T>(device: Device, body: () => T): T {
 }
 
 /** `body`, which is what `operation` does, on the device that its options name. @throws {ArgumentError} for another name */
-export function placed<T>(operation: string, { device }: OperationOptions, body: () => T): T {
+export function placed<T>(operation: string, options: OperationOptions, body: () => T): T {
+  if (typeof options === "string")
+    throw new ArgumentError(operation, `options are an object, as in { device: "gpu" }; got "${String(options)}"`);
+  const { device } = options;
   if (device === undefined) return body();
   requireDevice(operation, device);
   return placedOn(device, body);

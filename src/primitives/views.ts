@@ -171,7 +171,8 @@ export function inverseOrder(order: readonly number[]): number[] {
   return inverse;
 }
 
-function inferShape(from: Shape, shape: Shape): Shape {
+function inferShape(from: Shape | undefined, shape: Shape): Shape {
+  if (!from) throw new ShapeError("reshape", "takes an array, as in reshape(array([1, 2]), [2, 1])");
   if (!Array.isArray(shape))
     throw new ShapeError("reshape", `the shape is a list of lengths, as in reshape([2, 3]); got ${String(shape)}`);
   const unknown = shape.indexOf(-1);

@@ -83,6 +83,12 @@ const shapes: readonly Mistake[] = [
   ["text in another order", () => call(mx.random.permutation, "abc"), "DtypeError", /permutation: .*got a string/],
   ["arrays one by one, stacked", () => call(mx.stack, v(), v()), "ArgumentError", /stack: .*a list of arrays/],
   ["text as an axis", () => call(mx.sum, grid(), "0"), "ShapeError", /sum: an axis is a whole number.*"0"/],
+  [
+    "a list to reshape",
+    () => call(mx.reshape, [1, 2], [2, 1]),
+    "ShapeError",
+    /reshape: takes an array.*array\(\[1, 2\]\)/,
+  ],
   ["a list to sort", () => call(mx.sort, [3, 1]), "ShapeError", /sort: .*no array/],
   [
     "a forgotten await before an axis is added",
@@ -116,6 +122,12 @@ const functions: readonly Mistake[] = [
     () => call(mx.customFunction, v()),
     "ArgumentError",
     /takes a function/,
+  ],
+  [
+    "a device without its name",
+    () => call(mx.exp, v(), "gpu"),
+    "ArgumentError",
+    /exp: options.*\{ device: "gpu" \}; got "gpu"/,
   ],
   ["a number to compile", () => call(mx.compile, 3), "ArgumentError", /compile: takes a function, got a number/],
   [
