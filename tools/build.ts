@@ -10,7 +10,9 @@ import { bundleForNode } from "./node-bundle.ts";
 import { listPackages, rootPath } from "./root.ts";
 
 const compiler = join(rootPath, "node_modules/typescript/bin/tsc");
-const isBuilt = compile("") && (await bundleForNode(rootPath)) && listPackages().every(compile);
+let isBuilt = compile("");
+if (isBuilt) await bundleForNode(rootPath);
+isBuilt &&= listPackages().every(compile);
 process.exitCode = isBuilt ? 0 : 1;
 
 function compile(folder: string): boolean {
