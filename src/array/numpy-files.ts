@@ -107,6 +107,10 @@ export async function loadNpz(source: FileSource): Promise<Record<string, MLXArr
 /** The arrays in the bytes of an npz file, which errors call `name`. @throws {FormatError} if it is none */
 export async function parseNpz(archive: Uint8Array, name: string): Promise<Record<string, MLXArray>> {
   const files = await unzip(archive, name);
+  if ([...files.keys()].some((file) => file.endsWith("/data.pkl"))) {
+    const advice = "save its tensors with save_file of safetensors.torch, and load that";
+    throw new FormatError("loadNpz", `${name}: PyTorch wrote this, and it holds Python objects; ${advice}`);
+  }
   return Object.fromEntries(
     [...files].map(([file, bytes]) => [file.replace(/\.npy$/, ""), parseNpy(bytes, `${name}: "${file}"`)]),
   );

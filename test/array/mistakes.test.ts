@@ -4,6 +4,7 @@ import * as nn from "mlx-ts/nn";
 import * as optim from "mlx-ts/optimizers";
 import * as worker from "mlx-ts/worker";
 import { describe, expect, it } from "vitest";
+import { zip } from "../../src/array/zip.ts";
 
 /** A call that the types of `fn` may refuse. */
 function call(fn: unknown, ...args: readonly unknown[]): unknown {
@@ -287,6 +288,12 @@ describe("a mistake in saving and loading is named", () => {
     ],
     ["an array without a name", () => call(mx.savez, v()), "ArgumentError", /savez: .*by name/],
     ["numbers under a name", () => call(mx.savez, { a: [1] }), "DtypeError", /savez: .*got a list/],
+    [
+      "a file of PyTorch",
+      async () => mx.load(await zip([["weights/data.pkl", new Uint8Array(3)]], false)),
+      "FormatError",
+      /PyTorch wrote this.*safetensors/,
+    ],
     ["bytes of no format", () => mx.load(new Uint8Array([1, 2, 3])), "FormatError", /begins? like none of npy, npz/],
   ];
   it.each(late)("%s", async (_, run, name, message) => {
