@@ -250,9 +250,13 @@ function keepsAxesApart(tasks: readonly StoreTask[], renames: ReadonlyMap<number
     });
     return new Set(ids).size === ids.length;
   };
-  return (
-    tasks.every(({ axes }) => areDistinct(axes)) &&
-    reductionsIn(tasks).every((reduce) => areDistinct([...dependencies.freeAxes(reduce).values(), ...reduce.axes]))
+  // A store within a loop that some reduction it reads has run over before would take that reduction for its own.
+  return tasks.every(
+    (task) =>
+      areDistinct(task.axes) &&
+      reductionsIn([task]).every((reduce) =>
+        areDistinct(new Set([...task.axes, ...dependencies.freeAxes(reduce).values(), ...reduce.axes])),
+      ),
   );
 }
 

@@ -195,6 +195,17 @@ describe("places that are computed", () => {
     expect(await mx.take(mx.flatten(table), mx.argMax(table, 0)).tolist()).toEqual([1, 0, 0, 0, 0]);
   });
 
+  it("may be results that are summed up, too, beside what is read there", async () => {
+    const x = mx.remainder(mx.arange(34, { dtype: "int32" }), 5).reshape([2, 17]);
+    await mx.evaluate(x);
+    const highest = mx.max(x, 0);
+    const sum = Number(await mx.sum(mx.max(x, 0)).item());
+    const rows = mx.take(mx.ones([17, 3]), highest, 0);
+    expect(await mx.where(mx.equal(mx.sum(highest), sum), rows, 5).tolist()).toEqual(
+      new Array(17).fill(new Array(3).fill(1)),
+    );
+  });
+
   it.each<[mx.Dtype, number[]]>([
     ["int64", [20, 40, 10, 20, 40]],
     ["int32", [20, 40, 10, 20, 40]],
