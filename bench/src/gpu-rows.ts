@@ -131,6 +131,7 @@ export const gpuRows: readonly GpuRow[] = [
   attention("float32", false),
   attention("float16", false),
   attention("float32", true),
+  attention("float16", true),
   fromLibrary("MLP 784-512-256-10, batch 256, Adam step", library.rows["mlp-step"]),
   fromLibrary("GPT 4 × 256, 128 tokens: forward", library.rows.gpt),
   fromLibrary("GPT 4 × 256, 128 tokens: value and gradient", library.rows["gpt-gradient"]),
