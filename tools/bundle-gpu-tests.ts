@@ -45,6 +45,21 @@ const globs: Plugin = {
   },
 };
 
+/** Vite's `?raw`: the file as text. */
+const texts: Plugin = {
+  name: "texts",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
+      path: resolve(resolveDir, path.slice(0, -"?raw".length)),
+      namespace: "text",
+    }));
+    onLoad({ filter: /./, namespace: "text" }, async ({ path }) => ({
+      contents: await readFile(path, "utf8"),
+      loader: "text",
+    }));
+  },
+};
+
 await build({
   stdin: { contents: entry, resolveDir: rootPath, sourcefile: "gpu-tests.ts", loader: "ts" },
   outfile: resolve(target),
@@ -60,7 +75,7 @@ await build({
     "mlx-ts/optimizers": `${rootPath}/src/optimizers/index.ts`,
     "mlx-ts/train": `${rootPath}/src/train/index.ts`,
   },
-  plugins: [globs],
+  plugins: [globs, texts],
   define: { "import.meta.env": "process.env" },
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   logLevel: "warning",
