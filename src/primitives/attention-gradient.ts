@@ -1,5 +1,6 @@
 /**
- * The gradient of attention, a block of queries after the other, so that memory grows with the tokens and not with their square.
+ * The gradient of attention, a block of examples or of queries after the other, so that memory grows with the tokens and not with
+ * their square.
  * Source: Dao et al. 2022, algorithm 4, with a block of queries in the place of a tile.
  */
 import { isHalf } from "../base/dtype.ts";
@@ -28,6 +29,8 @@ import { reshape } from "./views.ts";
 
 /** Most scores of a block: 128 MiB in float32. */
 const blockScores = 2 ** 25;
+/** Queries of a block at least, if a block may have fewer examples instead: products of few rows leave a GPU idle. */
+const leastQueries = 256;
 /** Numbers of keys that blocks of a causal attention meet at most: more would save work, but each has kernels of its own. */
 const mostRanges = 4;
 
@@ -51,9 +54,14 @@ export function attentionGradients(
   const mask = inputs[3] ?? null;
   const { query, key, value } = tensors;
   const [rows, columns] = [query.shape.at(-2) ?? 0, key.shape.at(-2) ?? 0];
+  const examples = query.ndim > 2 ? (query.shape[0] ?? 1) : 1;
   const count = Math.ceil((sizeOf(query.shape.slice(0, -1)) * columns) / most);
   if (count <= 1) return blockGradients(tensors, mask, params);
   const step = Math.ceil(rows / count);
+  if (examples > 1 && step < Math.min(rows, leastQueries))
+    return byExamples(cotangent, inputs, Math.max(1, Math.floor(examples / count)), (slopes, part) =>
+      attentionGradients(slopes, part, params, most),
+    );
   const lead = columns - rows;
   const ofQueries: MLXArray[] = [];
   let ofKeys: MLXArray | null = null;
@@ -61,7 +69,7 @@ export function attentionGradients(
   for (let block = 0; block * step < rows; block++) {
     const end = Math.min(rows, (block + 1) * step);
     const seenKeys = params.isCausal && lead >= 0 ? lead + rangeEnd(block, count, step, rows) : columns;
-    const own = (x: MLXArray): MLXArray => rowsOfBlock(x, block, step);
+    const own = (x: MLXArray): MLXArray => blockOf(x, -2, block, step);
     const part = {
       query: own(query),
       key: between(key, 0, seenKeys),
@@ -75,6 +83,28 @@ export function attentionGradients(
     ofValues = addRows(ofValue, ofValues);
   }
   return [concatenate(ofQueries, -2), only("keys", ofKeys ?? undefined), only("values", ofValues ?? undefined)];
+}
+
+/** What `gradients` gives for `step` examples at a time. */
+function byExamples(
+  cotangent: MLXArray,
+  inputs: readonly MLXArray[],
+  step: number,
+  gradients: (cotangent: MLXArray, inputs: readonly MLXArray[]) => readonly MLXArray[],
+): readonly MLXArray[] {
+  const { ndim, shape } = cotangent;
+  const parts = Array.from({ length: Math.ceil((shape[0] ?? 1) / step) }, (_, block) =>
+    gradients(
+      blockOf(cotangent, -ndim, block, step),
+      inputs.map((input) => (input.ndim < ndim ? input : blockOf(input, -ndim, block, step))),
+    ),
+  );
+  return [0, 1, 2].map((k) =>
+    concatenate(
+      parts.map((part) => only("gradients", part[k])),
+      0,
+    ),
+  );
 }
 
 /** The queries that end the part of all blocks to which `block` belongs. */
@@ -132,16 +162,18 @@ function between(x: MLXArray, begin: number, end: number): MLXArray {
 }
 
 /**
- * The rows of a block, all of them if rows are broadcast. Which block is a number passed to kernels, so that blocks share them:
- * it is counted from the end but for the last block, as 0 and -1 would be written into kernels.
+ * The positions of a block along an axis that is counted from the last; `x` if it is broadcast there. Which block is a number
+ * passed to kernels, so that blocks share them: it is counted from the end but for the last block, as 0 and -1 would be written
+ * into kernels.
  */
-function rowsOfBlock(x: MLXArray, block: number, step: number): MLXArray {
-  const rows = x.shape.at(-2) ?? 1;
-  if (rows === 1) return x;
-  const whole = Math.floor(rows / step);
-  if (block === whole) return between(x, whole * step, rows);
-  const blocks = reshape(between(x, 0, whole * step), [...x.shape.slice(0, -2), whole, step, x.shape.at(-1) ?? 1]);
-  return take(blocks, constant(block === whole - 1 ? block : block - whole, "int32"), x.ndim - 2);
+function blockOf(x: MLXArray, axis: number, block: number, step: number): MLXArray {
+  const place = x.ndim + axis;
+  const { [place]: length = 1 } = x.shape;
+  if (length === 1) return x;
+  const whole = Math.floor(length / step);
+  if (block === whole) return sliceAxis(x, place, whole * step, length - whole * step);
+  const blocks = reshape(sliceAxis(x, place, 0, whole * step), x.shape.toSpliced(place, 1, whole, step));
+  return take(blocks, constant(block === whole - 1 ? block : block - whole, "int32"), place);
 }
 
 /** Whether row i sees column j: from column i + lead on it does not. Neither number is 0 or 1, which kernels would not share. */

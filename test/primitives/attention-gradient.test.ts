@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { attentionGradients } from "../../src/primitives/attention-gradient.ts";
 
 interface Case {
+  readonly examples?: number;
   readonly heads: number;
   readonly keyHeads: number;
   readonly queries: number;
@@ -12,13 +13,16 @@ interface Case {
   readonly mask?: mx.MLXArray;
 }
 
-async function check({ heads, keyHeads, queries, keys, isCausal = false, mask }: Case, most = 2 ** 20): Promise<void> {
+async function check(
+  { examples = 2, heads, keyHeads, queries, keys, isCausal = false, mask }: Case,
+  most = 2 ** 20,
+): Promise<void> {
   const [features, valueFeatures, scale] = [6, 5, 0.4];
   const shapes = [
-    [2, heads, queries, features],
-    [2, keyHeads, keys, features],
-    [2, keyHeads, keys, valueFeatures],
-    [2, heads, queries, valueFeatures],
+    [examples, heads, queries, features],
+    [examples, keyHeads, keys, features],
+    [examples, keyHeads, keys, valueFeatures],
+    [examples, heads, queries, valueFeatures],
   ];
   const drawn = shapes.map((shape, k) => mx.random.normal(shape, { key: mx.random.key(k) }));
   const [q, k, v, cotangent] = drawn;
@@ -76,6 +80,27 @@ describe("the gradient of attention by blocks is that of its definition", () => 
             .arange(29 * 34)
             .reshape([29, 34])
             .greater(500),
+        },
+        most,
+      );
+    }
+  });
+});
+
+describe("blocks of examples", () => {
+  it("of which the last has fewer, are taken where blocks of queries would have few", async () => {
+    const many: Case = { examples: 5, heads: 4, keyHeads: 2, queries: 29, keys: 34 };
+    const mask = mx.arange(5 * 29 * 34).reshape([5, 1, 29, 34]);
+    for (const most of [8000, 3000]) {
+      await check({ ...many, isCausal: true }, most);
+      await check({ ...many, mask: mask.remainder(3).greater(0) }, most);
+      await check(
+        {
+          ...many,
+          mask: mx
+            .arange(29 * 34)
+            .multiply(0.001)
+            .reshape([1, 1, 29, 34]),
         },
         most,
       );
