@@ -6,6 +6,7 @@ import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { emitGemm } from "../../src/backends/wasm/gemm.ts";
 import { forUpTo } from "../../src/backends/wasm/gemm-loops.ts";
 import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/backends/wasm/gemm-spec.ts";
+import { thinView } from "../../src/backends/wasm/gemm-thin.ts";
 import type { TileColumns } from "../../src/backends/wasm/gemm-tile.ts";
 import type { KernelLibrary } from "../../src/backends/wasm/kernel-code.ts";
 import { type KernelModule, WorkerPool } from "../../src/backends/wasm/pool.ts";
@@ -189,7 +190,13 @@ async function product(
     const kind = test[side];
     if (kind === "computed lanes" || kind === "computed depths") {
       const contiguous = kind === "computed lanes" ? "lane" : "depth";
-      return { kind: "computed", load: addLoad(module, side, at, contiguous === "lane"), contiguous, isShared: false };
+      return {
+        kind: "computed",
+        load: addLoad(module, side, at, contiguous === "lane"),
+        contiguous,
+        isShared: false,
+        isInRuns: false,
+      };
     }
     let stride = at.batchStride * batches;
     const batchStrides = test.batch.map((length) => {
@@ -381,4 +388,22 @@ describe("a matrix product", () => {
       /empty product/,
     );
   });
+});
+
+it("packs an operand that narrower tiles would pack from its runs, however few lanes it has: bits do not depend on tiles", () => {
+  const viewOf = (isInRuns: boolean): unknown =>
+    thinView({
+      batchLengths: [],
+      rows: 1,
+      columns: 16,
+      depth: 289,
+      left: { kind: "strided", pointerOffset: 0, offset: 0, batchStrides: [], laneStride: 0, depthStride: 4 },
+      right: { kind: "computed", load: 0, contiguous: "lane", isShared: true, isInRuns },
+      output: { kind: "strided", pointerOffset: 4, offset: 0, batchStrides: [], rowStride: 64 },
+      scratchOffset: 8,
+      threadCount: 1,
+      tileColumns: 16,
+    });
+  expect(viewOf(false)).toBeDefined();
+  expect(viewOf(true)).toBeUndefined();
 });

@@ -19,10 +19,21 @@ import { tileColumns } from "./gemm-width.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor } from "./kernel-code.ts";
 import { loadVector, storeVector } from "./lane-memory.ts";
+import type { Runs } from "./operand-runs.ts";
 import { emitLocate, emitTabulate, isLocatable, runsAlong } from "./operand-runs.ts";
 
 /** Lanes of a fused store: two registers, of which engines may make a wide one. */
 const STORE_LANES = 8;
+
+/** Columns of the narrowest tile. */
+const NARROW_COLUMNS = 8;
+
+/** The runs in which an operand lies, the axis of its lines, and along which of both runs are contiguous. */
+interface FoundRuns {
+  readonly runs: Runs;
+  readonly line: Axis;
+  readonly contiguous: "lane" | "depth";
+}
 
 /** Compiles a contraction to a module on the library of matrix products. */
 export function emitContraction(kernel: ContractionKernel, target: KernelTarget): KernelCode {
@@ -74,7 +85,17 @@ class ContractionEmitter {
   /** An operand: float32 at fixed strides or in runs is read where it lies, anything else is computed. */
   operand(original: Expr, lane: Axis, name: "left" | "right"): GemmOperand {
     const expr = this.#import(original);
-    return this.#strided(expr, lane) ?? this.#located(expr, lane, name) ?? this.#computed(expr, lane, name);
+    const strided = this.#strided(expr, lane);
+    if (strided) return strided;
+    const found = this.#runsOf(expr, lane);
+    // Runs along lanes are as long as there are lanes, or whole panels.
+    const fits = (width: number): boolean =>
+      found?.contiguous === "depth" ||
+      (found !== null && (found.runs.length >= lane.length || found.runs.length % width === 0));
+    const isInRuns = fits(name === "left" ? TILE_ROWS : NARROW_COLUMNS);
+    if (found && isInRuns && (name === "left" || fits(tileColumns(this.#target))))
+      return this.#located(expr, found, name);
+    return this.#computed(expr, lane, name, isInRuns);
   }
 
   #import(expr: Expr): Expr {
@@ -107,16 +128,17 @@ class ContractionEmitter {
     return { offset, of };
   }
 
-  #located(expr: Expr, lane: Axis, name: "left" | "right"): GemmOperand | null {
+  /** The runs in which an operand lies, along the depth or along lanes; null if it does not. */
+  #runsOf(expr: Expr, lane: Axis): FoundRuns | null {
     const { k } = this.#kernel;
     const newAxis = (length: number): Axis => ({ id: this.#nextAxis++, length });
     const alongDepth = runsAlong(this.#e, expr, k, newAxis);
-    const alongLanes = alongDepth ? null : runsAlong(this.#e, expr, lane, newAxis);
-    const runs = alongDepth ?? alongLanes;
+    const runs = alongDepth ?? runsAlong(this.#e, expr, lane, newAxis);
     const line = alongDepth ? lane : k;
-    if (!runs || !isLocatable(runs, line)) return null;
-    const width = name === "left" ? TILE_ROWS : tileColumns(this.#target);
-    if (alongLanes && runs.length < lane.length && runs.length % width !== 0) return null;
+    return runs && isLocatable(runs, line) ? { runs, line, contiguous: alongDepth ? "depth" : "lane" } : null;
+  }
+
+  #located(expr: Expr, { runs, line, contiguous }: FoundRuns, name: "left" | "right"): GemmOperand {
     let positions: readonly Expr[] = [];
     const add = (verb: string, type: FunctionType, body: (f: FunctionBuilder, em: ExpressionEmitter) => void): number =>
       this.#module.addFunction(
@@ -133,7 +155,6 @@ class ContractionEmitter {
       positions = emitLocate(f, em, runs, line);
     });
     const tabulate = add("tabulate", tabulateType, (f, em) => emitTabulate(f, em, positions, line));
-    const contiguous = alongDepth ? "depth" : "lane";
     const isShared = this.#isShared(expr);
     return { kind: "located", tabulate, tableCount: positions.length, locate, contiguous, run: runs.length, isShared };
   }
@@ -143,7 +164,7 @@ class ContractionEmitter {
     return ![...new Dependencies().freeAxes(expr).keys()].some((id) => batchIds.has(id));
   }
 
-  #computed(expr: Expr, lane: Axis, name: string): GemmOperand {
+  #computed(expr: Expr, lane: Axis, name: string, isInRuns: boolean): GemmOperand {
     const { k } = this.#kernel;
     const score = (axis: Axis): number =>
       loadsIn(expr).reduce((sum, index) => sum + accessScore(this.#e, index, axis), 0);
@@ -184,7 +205,7 @@ class ContractionEmitter {
       },
       { export: false },
     );
-    return { kind: "computed", load, contiguous, isShared: this.#isShared(expr) };
+    return { kind: "computed", load, contiguous, isShared: this.#isShared(expr), isInRuns };
   }
 
   /** Registers of every type that reaches a float32 product hold float32 already. */

@@ -31,6 +31,8 @@ export interface ComputedOperand {
   readonly contiguous: "lane" | "depth";
   /** Whether all batches share it. */
   readonly isShared: boolean;
+  /** Whether narrower tiles would read it in its runs. It is packed then, as they pack it: a result's bits must not depend on tiles. */
+  readonly isInRuns: boolean;
 }
 
 /**

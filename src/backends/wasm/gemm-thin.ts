@@ -35,7 +35,7 @@ export function thinView({ rows, columns, depth, left, right }: GemmSpec): ThinV
   const byLeft = { thin: left, wide: right, thinCount: rows, wideCount: columns, isTransposed: false };
   const byRight = { thin: right, wide: left, thinCount: columns, wideCount: rows, isTransposed: true };
   for (const { wide, thin, ...view } of rows <= columns ? [byLeft, byRight] : [byRight, byLeft]) {
-    if (wide.kind !== "strided" || thin.kind === "located") continue;
+    if (wide.kind !== "strided" || thin.kind === "located" || (thin.kind === "computed" && thin.isInRuns)) continue;
     const rowsLimit = view.wideCount * depth < LARGE_SIZE ? ROWS_LIMIT : LARGE_ROWS_LIMIT;
     const limit = wide.depthStride === 4 ? DOTS_LIMIT : wide.laneStride === 4 ? rowsLimit : 0;
     if (view.thinCount <= limit) return { wide, thin, ...view };
