@@ -49,14 +49,12 @@ export function attentionGradients(
   params: AttentionParams,
   most: number = blockScores,
 ): readonly MLXArray[] {
-  const [q, k, v] = inputs.slice(0, 3).map((tensor) => only("scaledDotProductAttention", tensor));
-  const tensors = { query: only("queries", q), key: only("keys", k), value: only("values", v), cotangent };
+  const [query, key, value] = [only("queries", inputs[0]), only("keys", inputs[1]), only("values", inputs[2])];
   const mask = inputs[3] ?? null;
-  const { query, key, value } = tensors;
   const [rows, columns] = [query.shape.at(-2) ?? 0, key.shape.at(-2) ?? 0];
   const examples = query.ndim > 2 ? (query.shape[0] ?? 1) : 1;
   const count = Math.ceil((sizeOf(query.shape.slice(0, -1)) * columns) / most);
-  if (count <= 1) return blockGradients(tensors, mask, params);
+  if (count <= 1) return blockGradients({ query, key, value, cotangent }, mask, params);
   const step = Math.ceil(rows / count);
   if (examples > 1 && step < Math.min(rows, leastQueries))
     return byExamples(cotangent, inputs, Math.max(1, Math.floor(examples / count)), (slopes, part) =>
@@ -82,7 +80,7 @@ export function attentionGradients(
     ofKeys = addRows(ofKey, ofKeys);
     ofValues = addRows(ofValue, ofValues);
   }
-  return [concatenate(ofQueries, -2), only("keys", ofKeys ?? undefined), only("values", ofValues ?? undefined)];
+  return [concatenate(ofQueries, -2), only("keys", ofKeys), only("values", ofValues)];
 }
 
 /** What `gradients` gives for `step` examples at a time. */
@@ -195,9 +193,7 @@ export const attentionGradientRow: Primitive<AttentionParams> = {
   lowering: {
     kind: "composite",
     define(inputs, params) {
-      const [query, key, value, cotangent] = inputs.slice(0, 4).map((input) => only("attentionGradient", input));
-      const tensors = [query, key, value].map((input) => only("attentionGradient", input));
-      const gradients = attentionGradients(only("cotangent", cotangent), [...tensors, ...inputs.slice(4)], params);
+      const gradients = attentionGradients(only("cotangent", inputs[3]), inputs.toSpliced(3, 1), params);
       const flat = gradients.map((gradient) => reshape(gradient, [...gradient.shape.slice(0, -3), -1]));
       return concatenate(flat, -1);
     },
