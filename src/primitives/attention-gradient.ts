@@ -27,8 +27,8 @@ import { swapAxes } from "./shaping.ts";
 import { sliceAxis } from "./slicing.ts";
 import { reshape } from "./views.ts";
 
-/** Most scores of a block: 128 MiB in float32. */
-const blockScores = 2 ** 25;
+/** Most scores of a block, 128 MiB in float32; a block has all of them, at most, where these are 16 MiB. */
+const [smallScores, blockScores] = [2 ** 22, 2 ** 25];
 /** Queries of a block at least, if a block may have fewer examples instead: products of few rows leave a GPU idle. */
 const leastQueries = 256;
 /** Numbers of keys that blocks of a causal attention meet at most: more would save work, but each has kernels of its own. */
@@ -47,13 +47,13 @@ export function attentionGradients(
   cotangent: MLXArray,
   inputs: readonly MLXArray[],
   params: AttentionParams,
-  most: number = blockScores,
+  most: number = mostScores(inputs),
 ): readonly MLXArray[] {
   const [query, key, value] = [only("queries", inputs[0]), only("keys", inputs[1]), only("values", inputs[2])];
   const mask = inputs[3] ?? null;
   const [rows, columns] = [query.shape.at(-2) ?? 0, key.shape.at(-2) ?? 0];
   const examples = query.ndim > 2 ? (query.shape[0] ?? 1) : 1;
-  const count = Math.ceil((sizeOf(query.shape.slice(0, -1)) * columns) / most);
+  const count = Math.ceil(scoresOf(inputs) / most);
   if (count <= 1) return blockGradients({ query, key, value, cotangent }, mask, params);
   const step = Math.ceil(rows / count);
   if (examples > 1 && step < Math.min(rows, leastQueries))
@@ -81,6 +81,16 @@ export function attentionGradients(
     ofValues = addRows(ofValue, ofValues);
   }
   return [concatenate(ofQueries, -2), only("keys", ofKeys), only("values", ofValues)];
+}
+
+/** Scores that a block may have: never more than half of all, but where there are few. */
+function mostScores(inputs: readonly MLXArray[]): number {
+  return Math.min(blockScores, Math.max(smallScores, Math.ceil(scoresOf(inputs) / 2)));
+}
+
+/** Scores of queries and keys. */
+function scoresOf([query, key]: readonly Aval[]): number {
+  return sizeOf(only("queries", query).shape.slice(0, -1)) * (only("keys", key).shape.at(-2) ?? 0);
 }
 
 /** What `gradients` gives for `step` examples at a time. */

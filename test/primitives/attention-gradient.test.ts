@@ -133,4 +133,17 @@ describe("blocks of queries", () => {
     // Inputs, results, what keys and values have got so far, once more while it grows; and scores, weights, slopes, changes.
     expect(held).toBeLessThan(own + 3 * own + (4 * scores * 4) / blocks);
   });
+
+  it("have no more than half of all scores, but where these are few", () => {
+    // What the largest kernel moves, in arrays of all scores: it reads two of its block and writes a third.
+    const moved = (length: number): number => {
+      const [query, key, value, cotangent] = [0, 1, 2, 3].map(() => mx.zeros([1, 8, length, 8]));
+      if (!query || !key || !value || !cotangent) throw new Error("there are four arrays");
+      const gradients = attentionGradients(cotangent, [query, key, value], { scale: 0.3, isCausal: false });
+      const { kernels } = mx.explain(...gradients);
+      return Math.max(...kernels.map(({ bytes }) => bytes)) / (8 * length * length * 4);
+    };
+    expect(moved(512)).toBe(3);
+    expect(moved(1024)).toBe(1.5);
+  });
 });
