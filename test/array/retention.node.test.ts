@@ -50,6 +50,7 @@ it.each(computations)("%s", async (_, compute) => {
   const before = mx.memory.active;
   await run();
   for (let k = 0; k < 3; k++) await run();
-  await settle();
+  // On a busy machine the collector's word comes late.
+  for (let k = 0; k < 50 && mx.memory.active - before >= 1000; k++) await settle();
   expect(mx.memory.active - before).toBeLessThan(1000);
 });
