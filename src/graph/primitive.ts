@@ -1,7 +1,8 @@
 /** What the system knows about one operation: its row. Adding an operation is writing one of these. */
 import type { TypedArray } from "../base/dtype.ts";
 import type { Part } from "../base/part.ts";
-import type { Expr, Expressions, ReduceOp, ScalarValue } from "../ir/expr.ts";
+import type { Expr, Expressions, ScalarValue } from "../ir/expr.ts";
+import type { ReduceOp } from "../ir/instruction.ts";
 import type { Aval } from "./mlx-array.ts";
 import { MLXArray } from "./mlx-array.ts";
 

@@ -2,7 +2,8 @@
 import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, isFloating, kindOf } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
-import type { BinaryOp, ExprType, UnaryOp } from "./expr.ts";
+import type { ExprType } from "./expr.ts";
+import type { BinaryOp, UnaryOp } from "./instruction.ts";
 import { narrowed } from "./scalar-arithmetic.ts";
 
 /** A function of one 64-bit integer. */

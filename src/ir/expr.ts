@@ -5,6 +5,8 @@ import { scalarText } from "../base/elements.ts";
 import { MLXError } from "../base/errors.ts";
 import { remembered } from "../base/remembered.ts";
 import { affineOf, decide, rangeOf } from "./index-range.ts";
+import type { BinaryOp, CompareOp, PlainOp, ReduceOp, UnaryOp } from "./instruction.ts";
+import { isUnary } from "./instruction.ts";
 
 /** A loop variable of a kernel, running from 0 to `length - 1`. */
 export interface Axis {
@@ -22,70 +24,6 @@ export function pointsOf(axes: Iterable<Axis>): number {
 /** The type of an expression: an element type, or `index` for integer arithmetic on positions (it never overflows). */
 export type ExprType = Dtype | "index";
 
-/** Instructions on one operand that keep its type. */
-export const unaryOps = [
-  "neg",
-  "abs",
-  "sqrt",
-  "rsqrt",
-  "exp",
-  "expm1",
-  "log",
-  "log1p",
-  "log2",
-  "log10",
-  "sin",
-  "cos",
-  "tan",
-  "asin",
-  "acos",
-  "atan",
-  "sinh",
-  "cosh",
-  "tanh",
-  "asinh",
-  "acosh",
-  "atanh",
-  "erf",
-  "erfinv",
-  "sigmoid",
-  "floor",
-  "ceil",
-  "round",
-  "trunc",
-  "not",
-] as const;
-
-/** Instructions on two operands of one type that keep it. `quotient` truncates; `remainder` has the divisor's sign; `min` and `max` pass NaN on. */
-export const binaryOps = [
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "quotient",
-  "remainder",
-  "pow",
-  "atan2",
-  "min",
-  "max",
-  "and",
-  "or",
-  "xor",
-  "shl",
-  "shr",
-] as const;
-
-/** Comparisons of two operands of one type, giving bool. */
-export const compareOps = ["eq", "ne", "lt", "le"] as const;
-
-/** An instruction on one operand. */
-export type UnaryOp = (typeof unaryOps)[number];
-/** An instruction on two operands. */
-export type BinaryOp = (typeof binaryOps)[number];
-/** A comparison. */
-export type CompareOp = (typeof compareOps)[number];
-/** How a reduction combines elements; `argmax` and `argmin` give the flat position over the reduced axes, the first one on ties. */
-export type ReduceOp = "sum" | "prod" | "max" | "min" | "argmax" | "argmin";
 /** The value of a constant: bigint for 64-bit integers, 0 or 1 for bool. */
 export type ScalarValue = number | bigint;
 
@@ -109,9 +47,6 @@ export type Expr =
   | (Common & { readonly op: "reduce"; readonly reduceOp: ReduceOp; readonly axes: readonly Axis[] })
   /** In a select, `args[0] ? args[1] : args[2]`, both sides are computed: every load must be within its buffer. */
   | (Common & { readonly op: PlainOp });
-
-/** An instruction that its operands and its type say all about. */
-export type PlainOp = "select" | "cast" | "bitcast" | UnaryOp | BinaryOp | CompareOp;
 
 /** Builds expressions; equal ones are built once. */
 export class Expressions {
@@ -495,16 +430,4 @@ function renamed(axis: Axis, replacements: ReadonlyMap<number, Expr>): Axis[] {
 
 function axesIn(expr: Expr): Axis[] {
   return expr.op === "axis" ? [expr.axis] : expr.args.flatMap(axesIn);
-}
-
-const comparisons: ReadonlySet<string> = new Set(compareOps);
-
-/** Whether `op` is a comparison. */
-export function isComparison(op: string): op is CompareOp {
-  return comparisons.has(op);
-}
-
-/** Whether the instruction of an expression with these operands takes one. */
-export function isUnary(_: UnaryOp | BinaryOp, operands: readonly Expr[]): _ is UnaryOp {
-  return operands.length === 1;
 }

@@ -1,6 +1,7 @@
 /** What is known of positions: their affine form, the range of their values, what follows for comparisons. */
-import type { CompareOp, Expr } from "./expr.ts";
+import type { Expr } from "./expr.ts";
 import { argOf } from "./expr.ts";
+import type { CompareOp } from "./instruction.ts";
 
 /** A position as `offset + Σ coefficient · atom`. */
 export interface Affine {

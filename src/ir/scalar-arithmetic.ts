@@ -4,7 +4,8 @@ import { byteLengthOf, isFloating, kindOf } from "../base/dtype.ts";
 import { MLXError } from "../base/errors.ts";
 import { halfToNumber, numberToHalf } from "../base/half.ts";
 import { roundToBfloat16, roundToFloat16 } from "../base/half-rounding.ts";
-import type { BinaryOp, CompareOp, ExprType, UnaryOp } from "./expr.ts";
+import type { ExprType } from "./expr.ts";
+import type { BinaryOp, CompareOp, UnaryOp } from "./instruction.ts";
 import { erf, erfinv } from "./special-functions.ts";
 
 /** A function of one number. */

@@ -7,7 +7,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import type { BinaryOp } from "../ir/expr.ts";
+import type { BinaryOp } from "../ir/instruction.ts";
 import { castTo } from "./cast.ts";
 import { applyBinary, applyUnary, pair } from "./elementwise.ts";
 import { only, pointwise } from "./families.ts";

@@ -8,7 +8,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
-import type { ReduceOp } from "../ir/expr.ts";
+import type { ReduceOp } from "../ir/instruction.ts";
 import { castTo } from "./cast.ts";
 import { batchToFront, only } from "./families.ts";
 import type { ArrayLike } from "./operands.ts";

@@ -10,8 +10,10 @@ import { carrierOf, dtypes, isFloating, isHalf, kindOf } from "../../src/base/dt
 import { elementsOf, readElement } from "../../src/base/elements.ts";
 import { DtypeError } from "../../src/base/errors.ts";
 import { halfToNumber } from "../../src/base/half.ts";
-import type { Axis, BinaryOp, Expr, UnaryOp } from "../../src/ir/expr.ts";
-import { binaryOps, compareOps, Expressions, unaryOps } from "../../src/ir/expr.ts";
+import type { Axis, Expr } from "../../src/ir/expr.ts";
+import { Expressions } from "../../src/ir/expr.ts";
+import type { BinaryOp, UnaryOp } from "../../src/ir/instruction.ts";
+import { binaryOps, compareOps, unaryOps } from "../../src/ir/instruction.ts";
 import { interpret } from "../../src/ir/interpret.ts";
 import type { LoopKernel } from "../../src/ir/kernel.ts";
 import { unitOf } from "../setup/float-errors.ts";

@@ -1,7 +1,8 @@
 /** The errors of the GPU's own functions of float32, in units in the last place, over all sizes of numbers. */
 import { describe, expect, it } from "vitest";
 import { emitLoops } from "../../src/backends/webgpu/loop-kernel.ts";
-import type { BinaryOp, Expr, Expressions, UnaryOp } from "../../src/ir/expr.ts";
+import type { Expr, Expressions } from "../../src/ir/expr.ts";
+import type { BinaryOp, UnaryOp } from "../../src/ir/instruction.ts";
 import { numberBinary, numberUnary } from "../../src/ir/scalar-arithmetic.ts";
 import { errorOf, wordsFrom } from "../setup/float-errors.ts";
 import { testDevice } from "../setup/gpu-device.ts";

@@ -1,8 +1,9 @@
 /** Running results of reductions in registers: started, fed, joined across lanes and chunks, finished. */
 import type { Dtype } from "../../base/dtype.ts";
 import { integerLimits, isFloating, isHalf, kindOf } from "../../base/dtype.ts";
-import type { Expr, ReduceOp } from "../../ir/expr.ts";
+import type { Expr } from "../../ir/expr.ts";
 import { elementType } from "../../ir/expr.ts";
+import type { ReduceOp } from "../../ir/instruction.ts";
 import type { LaneOps } from "./lane-ops.ts";
 import { lanesPerRegister } from "./lane-ops.ts";
 

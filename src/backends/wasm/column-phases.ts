@@ -9,8 +9,9 @@
  */
 import { isFloating } from "../../base/dtype.ts";
 import { mapLoop } from "../../compiler/loop-nest.ts";
-import type { Axis, Expr, Expressions, ReduceOp } from "../../ir/expr.ts";
+import type { Axis, Expr, Expressions } from "../../ir/expr.ts";
 import { argOf, elementType, pointsOf } from "../../ir/expr.ts";
+import type { ReduceOp } from "../../ir/instruction.ts";
 import type { Loop, Store } from "../../ir/kernel.ts";
 import { accumulatorType, identityOf } from "./accumulator.ts";
 import { chooseVectorAxis } from "./loop-shaping.ts";

@@ -3,7 +3,7 @@ import "./other-opcodes.ts";
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, kindOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
-import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/expr.ts";
+import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/instruction.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { LaneOps } from "./lane-ops.ts";
 import { registerTypeOf } from "./lane-ops.ts";

@@ -5,7 +5,7 @@
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, isFloating } from "../../base/dtype.ts";
 import type { Part } from "../../base/part.ts";
-import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/expr.ts";
+import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/instruction.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { OpName } from "./opcodes.ts";
 

@@ -2,8 +2,10 @@
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, integerLimits, isFloating } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
-import type { CompareOp, Expr } from "../../ir/expr.ts";
-import { argOf, elementType, isComparison } from "../../ir/expr.ts";
+import type { Expr } from "../../ir/expr.ts";
+import { argOf, elementType } from "../../ir/expr.ts";
+import type { CompareOp } from "../../ir/instruction.ts";
+import { isComparison } from "../../ir/instruction.ts";
 import type { AccumulatorType } from "./accumulator.ts";
 import type { ExpressionEmitter, LaneValue } from "./expression-emitter.ts";
 import { pushAddress } from "./lane-memory.ts";

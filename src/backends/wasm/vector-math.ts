@@ -1,5 +1,5 @@
 /** Functions of floating-point numbers: vector forms by operation, imports for those without. */
-import type { BinaryOp, UnaryOp } from "../../ir/expr.ts";
+import type { BinaryOp, UnaryOp } from "../../ir/instruction.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { LaneOps } from "./lane-ops.ts";
 import { byLane } from "./lane-scalars.ts";

@@ -1,10 +1,12 @@
 /** Writes the expressions of kernels as WGSL: for one element, or for four neighbours along an axis in a vector. */
 import { isHalf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
-import type { Axis, Expr, PlainOp } from "../../ir/expr.ts";
-import { argOf, elementType, isUnary } from "../../ir/expr.ts";
+import type { Axis, Expr } from "../../ir/expr.ts";
+import { argOf, elementType } from "../../ir/expr.ts";
 import type { Affine } from "../../ir/index-range.ts";
 import { affineOf, rangeOf } from "../../ir/index-range.ts";
+import type { PlainOp } from "../../ir/instruction.ts";
+import { isUnary } from "../../ir/instruction.ts";
 import type { ShaderMemory } from "./wgsl-memory.ts";
 import { binaryText, bitcastText, castText, compareText, unaryText } from "./wgsl-operations.ts";
 import type { Shader } from "./wgsl-shader.ts";

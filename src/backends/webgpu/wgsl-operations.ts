@@ -2,7 +2,8 @@
 import type { Dtype } from "../../base/dtype.ts";
 import { byteLengthOf, integerLimits, isFloating, isHalf, kindOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
-import type { BinaryOp, CompareOp, ExprType, UnaryOp } from "../../ir/expr.ts";
+import type { ExprType } from "../../ir/expr.ts";
+import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/instruction.ts";
 import type { Shader } from "./wgsl-shader.ts";
 import type { Lanes } from "./wgsl-types.ts";
 import { registerOf, typeName } from "./wgsl-types.ts";
