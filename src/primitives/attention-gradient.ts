@@ -10,15 +10,13 @@ import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import type { AttentionParams } from "./attention-scores.ts";
-import { batchAttention, foldHeads, maskedScores, onlySeen } from "./attention-scores.ts";
+import { batchAttention, foldHeads, maskedScores, onlySeen, seenInTime } from "./attention-scores.ts";
 import { castTo } from "./cast.ts";
-import { greater } from "./comparison.ts";
 import { matmul } from "./contraction.ts";
 import { exp } from "./exponential.ts";
 import { max } from "./extrema.ts";
 import { only } from "./families.ts";
 import { take } from "./gather.ts";
-import { iota } from "./generate.ts";
 import { concatenate } from "./joining.ts";
 import { constant } from "./leaf.ts";
 import { pad } from "./padding.ts";
@@ -74,7 +72,7 @@ export function attentionGradients(
       value: between(value, 0, seenKeys),
       cotangent: own(cotangent),
     };
-    const seen = params.isCausal ? seenBetween(end - block * step, seenKeys, lead + block * step) : mask && own(mask);
+    const seen = params.isCausal ? seenInTime(end - block * step, seenKeys, lead + block * step) : mask && own(mask);
     const [ofQuery, ofKey, ofValue] = blockGradients(part, seen, { ...params, isCausal: false });
     ofQueries.push(ofQuery);
     ofKeys = addRows(ofKey, ofKeys);
@@ -182,12 +180,6 @@ function blockOf(x: MLXArray, axis: number, block: number, step: number): MLXArr
   if (block === whole) return sliceAxis(x, place, whole * step, length - whole * step);
   const blocks = reshape(sliceAxis(x, place, 0, whole * step), x.shape.toSpliced(place, 1, whole, step));
   return take(blocks, constant(block === whole - 1 ? block : block - whole, "int32"), place);
-}
-
-/** Whether row i sees column j: from column i + lead on it does not. Neither number is 0 or 1, which kernels would not share. */
-function seenBetween(rows: number, columns: number, lead: number): MLXArray {
-  const row = add(iota([rows, columns], 0, "int32"), constant(lead + 2, "int32"));
-  return greater(row, add(iota([rows, columns], 1, "int32"), 1));
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
-import { greaterEqual } from "./comparison.ts";
+import { greater } from "./comparison.ts";
 import { matmul } from "./contraction.ts";
 import { alignBatch, only } from "./families.ts";
 import { iota } from "./generate.ts";
@@ -38,21 +38,29 @@ export function maskedScores(
   const products = matmul(multiply(foldHeads(queries, keys), scale), swapAxes(keys, -1, -2));
   const scores = reshape(products, [...queries.shape.slice(0, -1), keys.shape.at(-2) ?? 0]);
   const lowest = -greatestFinite(scores.dtype);
-  if (isCausal) return where(seenInTime(scores), scores, lowest);
+  if (isCausal) return where(seenByEnd(scores), scores, lowest);
   if (mask === null) return scores;
   return mask.dtype === "bool" ? where(mask, scores, lowest) : add(scores, castTo(mask, scores.dtype));
 }
 
 /** `x`, in the shape of the scores, with 0 where a query does not see a key. */
 export function onlySeen(x: MLXArray, mask: MLXArray | null, { isCausal }: AttentionParams): MLXArray {
-  if (isCausal) return where(seenInTime(x), x, 0);
+  if (isCausal) return where(seenByEnd(x), x, 0);
   return mask?.dtype === "bool" ? where(mask, x, 0) : x;
 }
 
-function seenInTime({ shape }: MLXArray): MLXArray {
+/**
+ * Whether row i sees column j, which it does up to column i + `lead`, [rows, columns]. Written without the numbers 0 and 1 beside
+ * `lead`, which would be part of the kernel: blocks that differ in `lead` alone share one.
+ */
+export function seenInTime(rows: number, columns: number, lead: number): MLXArray {
+  return greater(add(iota([rows, columns], 0, "int32"), lead + 2), add(iota([rows, columns], 1, "int32"), 1));
+}
+
+/** As the queries of `scores` see its keys: the last query sees all. */
+function seenByEnd({ shape }: MLXArray): MLXArray {
   const [rows = 0, columns = 0] = shape.slice(-2);
-  const row = add(iota([rows, columns], 0, "int32"), columns - rows);
-  return greaterEqual(row, iota([rows, columns], 1, "int32"));
+  return seenInTime(rows, columns, columns - rows);
 }
 
 /** A row of so many tensors, and perhaps a mask, on inputs that carry one more axis. */
