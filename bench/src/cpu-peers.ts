@@ -1,6 +1,6 @@
 /** The peers of the CPU's benchmark: ours on two versions of Node, native programs compiled here, PyTorch, other packages. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CommandPeer } from "./command-peer.ts";
 import type { CpuPeerName } from "./cpu-rows.ts";
@@ -47,6 +47,8 @@ export function startOf(name: CpuPeerName): StartPeer | string {
       return openBlas({ OPENBLAS_CORETYPE: "SkylakeX" });
     case "C":
       return compiled("loops", ["-O3", "-march=native", "-ffast-math", "-fopenmp"], ["-lm"], {});
+    case "llama.cpp":
+      return llama();
     case "ort-node":
       return packaged(name, "../peers/src/cpu-onnxruntime-node.ts");
     case "jax-js":
@@ -63,6 +65,20 @@ export function startOf(name: CpuPeerName): StartPeer | string {
 function openBlas(environment: Readonly<Record<string, string>>): StartPeer | string {
   const made = compiled("openblas", ["-O2"], ["-lopenblas"], environment);
   return typeof made === "string" ? `${made} (OpenBLAS: apt-get install libopenblas-dev)` : made;
+}
+
+/** llama.cpp's libraries as node-llama-cpp ships them, without node-llama-cpp itself: a program calls their kernels. */
+function llama(): StartPeer | string {
+  const libraries = `${folder}peers/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64`;
+  const names = existsSync(libraries) ? readdirSync(libraries) : [];
+  const [name, version] = names.map((file) => /^libggml\.(v.*)\.so$/.exec(file)).find((found) => found) ?? [];
+  if (name === undefined) return `${libraries} holds no libggml: run \`npm ci\` in bench/peers, on Linux x64`;
+  return compiled(
+    "llama",
+    ["-O2", `-DGGML_FOLDER="${libraries}"`, `-DLLAMA_VERSION="${version}"`],
+    [`${libraries}/${name}`, `${libraries}/libggml-base.so`, `-Wl,-rpath,${libraries}`, "-lm"],
+    {},
+  );
 }
 
 /** Compiles a program of bench/native; says what is missing if it cannot. */

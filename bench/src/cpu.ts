@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- cpu`: ours on Node 20 and Node 24 beside native code, in turns: OpenBLAS, loops in C, ONNX Runtime,
- * PyTorch, and jax-js. A cell of a peer holds its figure and our speed divided by its: on Node 20, on Node 24. A peer
+ * `npm run bench -- cpu`: ours on Node 20 and Node 24 beside native code, in turns: OpenBLAS, loops in C, llama.cpp, ONNX
+ * Runtime, PyTorch, and jax-js; then fresh processes, beside jax-js and TensorFlow.js. A cell of a peer holds its figure and our speed divided by its: on Node 20, on Node 24. A peer
  * that is missing here is named with the remedy, and the benchmark fails at its end.
  */
 import { compare, type Measurement } from "./comparison.ts";
@@ -37,7 +37,9 @@ export async function measureCpu(
       console.log(lineOf(row, measured, figure));
     }
   }
-  const start = parts.some((part) => "start".includes(part)) ? await measureStart(ours, effort.rounds) : [];
+  const start = parts.some((part) => "start".includes(part))
+    ? await measureStart(ours, effort.rounds, options.by, words)
+    : [];
   const missing = [...starts].flatMap(([name, value]) => (typeof value === "string" ? [`${name}: ${value}`] : []));
   console.log(`\n${save("cpu-", { effort, measurements, start, missing })}`);
   for (const line of missing) console.error(`MISSING ${line}`);

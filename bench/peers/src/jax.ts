@@ -4,6 +4,7 @@ import { Worker as NodeWorker } from "node:worker_threads";
 import type { numpy } from "@jax-js/jax";
 import type { Library, Prepared } from "../../src/library.ts";
 import { eagerCount, gpt, manyCount, mlpBatch, mlpWidths, numbers, oneHotNumbers } from "../../src/rows.ts";
+import "./iterator-helpers.mjs";
 import { versionOf } from "./version.ts";
 
 type Tensor = numpy.Array;
@@ -38,18 +39,6 @@ globalThis.self = globalThis;
 globalThis.postMessage = (message) => parentPort.postMessage(message);
 parentPort.on("message", (data) => self.onmessage({ data }));
 `;
-
-// jax-js maps and filters iterators, which Node 20 cannot: lists can, and are iterable too.
-const iteratorPrototype: object = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
-for (const name of ["map", "filter"] as const) {
-  if (name in iteratorPrototype) continue;
-  Object.defineProperty(iteratorPrototype, name, {
-    configurable: true,
-    value(this: Iterable<unknown>, change: (value: unknown, index: number) => unknown): unknown[] {
-      return [...this][name]((value, index) => change(value, index));
-    },
-  });
-}
 
 if (threads > 1) {
   Object.defineProperty(globalThis, "Worker", { value: BlobWorker, configurable: true });
@@ -92,7 +81,7 @@ function computing(compute: () => Tensor): Prepared {
 }
 
 /** The product of square matrices. */
-async function product(size: number): Promise<Prepared> {
+export async function product(size: number): Promise<Prepared> {
   const a = random([size, size], 1, 1);
   const b = random([size, size], 1, 2);
   return computing(() => np.matmul(a.ref, b.ref));

@@ -50,7 +50,7 @@ const computing = (compute: () => tf.Tensor): Prepared => ({
 });
 
 /** The product of square matrices. */
-async function product(size: number): Promise<Prepared> {
+export async function product(size: number): Promise<Prepared> {
   const a = random([size, size], 1, 1);
   const b = random([size, size], 1, 2);
   return computing(() => tf.matMul(a, b));
