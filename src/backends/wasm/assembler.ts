@@ -327,11 +327,11 @@ export class ModuleBuilder {
   readonly #memory: MemoryOptions;
   readonly #types = new Map<string, { readonly index: number; readonly type: FunctionType }>();
   readonly #imports: { readonly name: string; readonly typeIndex: number }[] = [];
+  /** Those without a name are not exported. */
   readonly #functions: {
-    readonly name: string;
+    readonly name: string | null;
     readonly typeIndex: number;
     readonly builder: FunctionBuilder;
-    readonly isExported: boolean;
   }[] = [];
 
   constructor(options: MemoryOptions) {
@@ -347,16 +347,10 @@ export class ModuleBuilder {
     return -1 - known;
   }
 
-  /** Adds a function, written by `body`, and returns its handle. It is exported as `name` unless `export` is false. */
-  addFunction(
-    name: string,
-    type: FunctionType,
-    body: (f: FunctionBuilder) => void,
-    options: { readonly export?: boolean } = {},
-  ): number {
+  /** Adds a function, written by `body`, and returns its handle. It is exported as `name`, or not if that is null. */
+  addFunction(name: string | null, type: FunctionType, body: (f: FunctionBuilder) => void): number {
     const builder = new FunctionBuilder(type, (...request) => this.importFunction(...request));
-    const isExported = options.export ?? true;
-    const handle = this.#functions.push({ name, typeIndex: this.#typeIndex(type), builder, isExported }) - 1;
+    const handle = this.#functions.push({ name, typeIndex: this.#typeIndex(type), builder }) - 1;
     body(builder);
     return handle;
   }
@@ -406,9 +400,9 @@ export class ModuleBuilder {
       for (const { typeIndex } of this.#functions) content.unsigned(typeIndex);
     });
     const indexOf = (handle: number): number => (handle < 0 ? -1 - handle : this.#imports.length + handle);
-    const exported = [...this.#functions.entries()].filter(([, { isExported }]) => isExported);
+    const exported = this.#functions.flatMap(({ name }, handle) => (name === null ? [] : [{ name, handle }]));
     section(7, exported.length, (content) => {
-      for (const [handle, { name }] of exported) {
+      for (const { name, handle } of exported) {
         content.name(name);
         content.byte(0x00);
         content.unsigned(indexOf(handle));

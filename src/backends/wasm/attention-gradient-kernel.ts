@@ -4,18 +4,17 @@
  */
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import { ModuleBuilder } from "./assembler.ts";
 import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
 import { attentionOf } from "./attention-call.ts";
 import { changesType, emitChanges, emitScaled, scaledType } from "./attention-changes.ts";
 import { emitSoftmax, softmaxType } from "./attention-rows.ts";
+import { compositeModule } from "./composite-module.ts";
 import type { Push } from "./gemm-emitter.ts";
-import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
+import { packingBytes, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-import { argumentLayout } from "./kernel-code.ts";
 
 /** Queries of a block. */
 const QUERY_BLOCK = 48;
@@ -43,8 +42,7 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
   const attention = attentionOf(kernel.call);
   if (!attention) throw new RangeError(`${kernel.call.name} on these tensors has no kernel`);
   const { leading, group, queries, keys, features, valueFeatures, isCausal, scale, mask } = attention;
-  const module = new ModuleBuilder(target);
-  const layout = argumentLayout(kernel.slots.length, []);
+  const { module, layout, addPhase } = compositeModule(kernel, target, leading);
   const width = tileColumns(target);
   const block = Math.min(QUERY_BLOCK, roundUp(queries, TILE_ROWS));
   const chunk = Math.min(KEY_CHUNK, roundUp(keys, width));
@@ -52,15 +50,9 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
   const scoreStride = roundUp(keys, width) * 4 + 64;
   const [sumStride, valueStride] = [columns * 4, valueColumns * 4];
-  const add = { export: false };
-  const softmax = module.addFunction(
-    "softmax",
-    softmaxType,
-    (f) => emitSoftmax(f, attention, scoreStride, target),
-    add,
-  );
-  const change = module.addFunction("change", changesType, (f) => emitChanges(f, attention, scoreStride), add);
-  const scaled = module.addFunction("scaled", scaledType, emitScaled, add);
+  const softmax = module.addFunction(null, softmaxType, (f) => emitSoftmax(f, attention, scoreStride, target));
+  const change = module.addFunction(null, changesType, (f) => emitChanges(f, attention, scoreStride));
+  const scaled = module.addFunction(null, scaledType, emitScaled);
 
   const sizes = {
     queryPanels: block * features * 4,
@@ -98,16 +90,14 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
   const heads = sizeOf(leading);
   const [queryHeads, keyHeads] = [leading.at(-1) ?? 1, (leading.at(-1) ?? 1) / group];
   const batchBytes = (queryHeads * queries * features + keyHeads * keys * (features + valueFeatures)) * 4;
-  const spec = { batchLengths: leading, scratchOffset: layout.scratch };
 
-  GemmEmitter.addPhase(module, spec, "pull", (e, keyHead) => {
+  addPhase("pull", (e, keyHead) => {
     const { f } = e;
     const scratch = e.let(e.threadScratch(0, bytesPerThread));
     const at = (name: keyof typeof sizes): Push => e.sum([e.get(scratch), 1], offsetOf.get(name) ?? 0);
-    const slot = (index: number): Push => e.address({ pointerOffset: index * 4, offset: 0 });
     const [batch = 0, headOfBatch = 0] = e.split(keyHead, [heads / queryHeads, keyHeads]);
     const output = (before: number, head: Push, rows: number, rowBytes: number): Push =>
-      e.sum([slot(kernel.slots.length - 1), 1], [e.get(batch), batchBytes], before * 4, [head, rows * rowBytes]);
+      e.sum([e.slot(kernel.slots.length - 1), 1], [e.get(batch), batchBytes], before * 4, [head, rows * rowBytes]);
     const pack = (
       side: "Left" | "Right",
       source: Push,
@@ -138,8 +128,8 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
     f.f32(1).memory("f32.store", 4);
     const one = e.sum([at("factors"), 1], 4);
 
-    const keyRows = e.let(e.sum([slot(1), 1], [e.get(keyHead), keys * features * 4]));
-    const valueRows = e.let(e.sum([slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4]));
+    const keyRows = e.let(e.sum([e.slot(1), 1], [e.get(keyHead), keys * features * 4]));
+    const valueRows = e.let(e.sum([e.slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4]));
     e.loop(keys, chunk, (key) => {
       const count = e.let(e.least(e.constant(chunk), () => f.i32(keys).get(key).op("i32.sub")));
       for (const [rows, length, panels] of [
@@ -162,7 +152,7 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
       e.loop(queries, block, (row) => {
         const rows = e.let(e.least(e.constant(block), () => f.i32(queries).get(row).op("i32.sub")));
         const rowsOf = (index: number, length: number): Push =>
-          e.sum([slot(index), 1], [e.get(head), queries * length * 4], [e.get(row), length * 4]);
+          e.sum([e.slot(index), 1], [e.get(head), queries * length * 4], [e.get(row), length * 4]);
         const [queryRows, cotangentRows] = [rowsOf(0, features), rowsOf(3, valueFeatures)];
         pack("Left", queryRows, [features * 4, 4], [e.get(rows), e.constant(features)], at("queryPanels"));
         pack(
@@ -199,13 +189,13 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
         );
         at("scores")();
         f.get(rows, limit, bound);
-        pushMaskRow(e, mask, slot(4), head, row);
+        pushMaskRow(e, mask, e.slot(4), head, row);
         at("totals")();
         f.call(softmax);
         at("scores")();
         at("slopes")();
         f.get(rows, limit, bound);
-        pushMaskRow(e, mask, slot(4), head, row);
+        pushMaskRow(e, mask, e.slot(4), head, row);
         at("totals")();
         f.call(change);
 

@@ -1,17 +1,16 @@
 /** Emits attention as one kernel: scores of a block of queries, their softmax and the weighted values, never more than the block. */
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import { ModuleBuilder } from "./assembler.ts";
 import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitFinish, emitSoftmax, finishType, softmaxType } from "./attention-rows.ts";
-import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
+import { compositeModule } from "./composite-module.ts";
+import { packingBytes, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary, thinLibrary } from "./gemm-library.ts";
 import { advanceBy, countDown } from "./gemm-loops.ts";
 import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-import { argumentLayout } from "./kernel-code.ts";
 
 /** Queries of a block. */
 const QUERY_BLOCK = 48;
@@ -38,8 +37,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   const attention = attentionOf(kernel.call);
   if (!attention) throw new RangeError(`${kernel.call.name} on these tensors has no kernel`);
   const { leading, group, queries, keys, features, valueFeatures, isCausal, scale, mask } = attention;
-  const module = new ModuleBuilder(target);
-  const layout = argumentLayout(kernel.slots.length, []);
+  const { module, layout, addPhase } = compositeModule(kernel, target, leading);
   const block = Math.min(QUERY_BLOCK, roundUp(queries, TILE_ROWS));
   const isThin = queries < LEAST_PACKED;
   const width = tileColumns(target);
@@ -48,12 +46,8 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
   const scoreStride = roundUp(keys, width) * 4 + 64;
   const sumStride = outputColumns * 4 + 64;
-  const softmax = module.addFunction("softmax", softmaxType, (f) => emitSoftmax(f, attention, scoreStride, target), {
-    export: false,
-  });
-  const finish = module.addFunction("finish", finishType, (f) => emitFinish(f, valueFeatures, sumStride), {
-    export: false,
-  });
+  const softmax = module.addFunction(null, softmaxType, (f) => emitSoftmax(f, attention, scoreStride, target));
+  const finish = module.addFunction(null, finishType, (f) => emitFinish(f, valueFeatures, sumStride));
   const bytes = {
     queries: roundUp(block * features * 4 + 64, 64),
     keys: roundUp(chunk * Math.max(features, outputColumns) * 4 + 64, 64),
@@ -67,12 +61,10 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   const bytesPerThread = Object.values(bytes).reduce((sum, length) => sum + length, 0);
   const heads = sizeOf(leading);
   const blocks = Math.ceil(queries / block);
-  const spec = { batchLengths: leading, scratchOffset: layout.scratch };
 
-  GemmEmitter.addPhase(module, spec, "attend", (e, item) => {
+  addPhase("attend", (e, item) => {
     const { f } = e;
     const [head = 0, blockIndex = 0] = e.split(item, [heads, blocks]);
-    const slot = (index: number): (() => void) => e.address({ pointerOffset: index * 4, offset: 0 });
     const keyHead = e.let(() => f.get(head).i32(group).op("i32.div_u"));
     const row = e.let(e.sum([e.get(blockIndex), block]));
     const rows = e.let(e.least(e.constant(block), () => f.i32(queries).get(row).op("i32.sub")));
@@ -83,7 +75,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     const sums = e.let(e.sum([e.get(weights), 1], bytes.weights));
     const totals = e.let(e.sum([e.get(sums), 1], bytes.sums));
     const table = e.let(e.sum([e.get(totals), 1], bytes.totals));
-    const queryRows = e.sum([slot(0), 1], [e.get(head), queries * features * 4], [e.get(row), features * 4]);
+    const queryRows = e.sum([e.slot(0), 1], [e.get(head), queries * features * 4], [e.get(row), features * 4]);
     const pack = (
       side: "Left" | "Right",
       source: () => void,
@@ -112,7 +104,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
 
     const { bound, limit } = emitSeenKeys(e, attention, { row, rows });
 
-    const keyRows = e.sum([slot(1), 1], [e.get(keyHead), keys * features * 4]);
+    const keyRows = e.sum([e.slot(1), 1], [e.get(keyHead), keys * features * 4]);
     if (isThin) {
       f.get(scores).i32(0).i32(bytes.scores).memoryFill();
       e.call(
@@ -146,10 +138,10 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
       });
 
     f.get(scores, rows, limit, bound);
-    pushMaskRow(e, mask, slot(3), head, row);
+    pushMaskRow(e, mask, e.slot(3), head, row);
     f.get(totals).call(softmax);
 
-    const valueRows = e.sum([slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4]);
+    const valueRows = e.sum([e.slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4]);
     if (isThin) {
       f.get(sums).i32(0).i32(bytes.sums).memoryFill();
       e.call(
@@ -199,7 +191,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
 
     f.get(sums, totals);
     const output = kernel.slots.length - 1;
-    e.sum([slot(output), 1], [e.get(head), queries * valueFeatures * 4], [e.get(row), valueFeatures * 4])();
+    e.sum([e.slot(output), 1], [e.get(head), queries * valueFeatures * 4], [e.get(row), valueFeatures * 4])();
     f.get(rows).call(finish);
   });
 

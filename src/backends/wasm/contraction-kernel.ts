@@ -83,7 +83,7 @@ class ContractionEmitter {
   }
 
   /** An operand: float32 at fixed strides or in runs is read where it lies, anything else is computed. */
-  operand(original: Expr, lane: Axis, name: "left" | "right"): GemmOperand {
+  operand(original: Expr, lane: Axis, side: "left" | "right"): GemmOperand {
     const expr = this.#import(original);
     const strided = this.#strided(expr, lane);
     if (strided) return strided;
@@ -92,10 +92,9 @@ class ContractionEmitter {
     const fits = (width: number): boolean =>
       found?.contiguous === "depth" ||
       (found !== null && (found.runs.length >= lane.length || found.runs.length % width === 0));
-    const isInRuns = fits(name === "left" ? TILE_ROWS : NARROW_COLUMNS);
-    if (found && isInRuns && (name === "left" || fits(tileColumns(this.#target))))
-      return this.#located(expr, found, name);
-    return this.#computed(expr, lane, name, isInRuns);
+    const isInRuns = fits(side === "left" ? TILE_ROWS : NARROW_COLUMNS);
+    if (found && isInRuns && (side === "left" || fits(tileColumns(this.#target)))) return this.#located(expr, found);
+    return this.#computed(expr, lane, isInRuns);
   }
 
   #import(expr: Expr): Expr {
@@ -138,23 +137,18 @@ class ContractionEmitter {
     return runs && isLocatable(runs, line) ? { runs, line, contiguous: alongDepth ? "depth" : "lane" } : null;
   }
 
-  #located(expr: Expr, { runs, line, contiguous }: FoundRuns, name: "left" | "right"): GemmOperand {
+  #located(expr: Expr, { runs, line, contiguous }: FoundRuns): GemmOperand {
     let positions: readonly Expr[] = [];
-    const add = (verb: string, type: FunctionType, body: (f: FunctionBuilder, em: ExpressionEmitter) => void): number =>
-      this.#module.addFunction(
-        `${verb}_${name}`,
-        type,
-        (f) => {
-          const em = this.#emitter(f);
-          this.#bindBatch(f, em);
-          body(f, em);
-        },
-        { export: false },
-      );
-    const locate = add("locate", locateType, (f, em) => {
+    const add = (type: FunctionType, body: (f: FunctionBuilder, em: ExpressionEmitter) => void): number =>
+      this.#module.addFunction(null, type, (f) => {
+        const em = this.#emitter(f);
+        this.#bindBatch(f, em);
+        body(f, em);
+      });
+    const locate = add(locateType, (f, em) => {
       positions = emitLocate(f, em, runs, line);
     });
-    const tabulate = add("tabulate", tabulateType, (f, em) => emitTabulate(f, em, positions, line));
+    const tabulate = add(tabulateType, (f, em) => emitTabulate(f, em, positions, line));
     const isShared = this.#isShared(expr);
     return { kind: "located", tabulate, tableCount: positions.length, locate, contiguous, run: runs.length, isShared };
   }
@@ -164,47 +158,42 @@ class ContractionEmitter {
     return ![...new Dependencies().freeAxes(expr).keys()].some((id) => batchIds.has(id));
   }
 
-  #computed(expr: Expr, lane: Axis, name: string, isInRuns: boolean): GemmOperand {
+  #computed(expr: Expr, lane: Axis, isInRuns: boolean): GemmOperand {
     const { k } = this.#kernel;
     const score = (axis: Axis): number =>
       loadsIn(expr).reduce((sum, index) => sum + accessScore(this.#e, index, axis), 0);
     const contiguous = score(k) >= score(lane) ? "depth" : "lane";
     const [line, point] = contiguous === "depth" ? [lane, k] : [k, lane];
-    const load = this.#module.addFunction(
-      `load_${name}`,
-      loadType,
-      (f) => {
-        const em = this.#emitter(f);
-        this.#bindBatch(f, em);
-        const [lineRange, pointRange] =
-          contiguous === "depth"
-            ? [
-                { begin: 2, end: 3 },
-                { begin: 4, end: 5 },
-              ]
-            : [
-                { begin: 4, end: 5 },
-                { begin: 2, end: 3 },
-              ];
-        const row = f.local("i32");
-        em.hoist([expr]);
-        this.#lines(f, em, line, lineRange, [expr], (counter) => {
-          // The line's address, moved back by the first point.
-          f.get(6).get(counter, lineRange.begin).op("i32.sub").get(7).op("i32.mul").op("i32.add");
-          f.get(pointRange.begin).i32(2).op("i32.shl").op("i32.sub").set(row);
-          this.#points(f, em, point, pointRange, 4, [expr], (spelled, at) => {
-            const value = this.#e.substitute(expr, spelled);
-            const address = this.#advance(f, row, at);
-            const registers = em.laneAxis ? em.registers(value) : em.value(value).registers;
-            registers.forEach((register, i) => {
-              if (em.laneAxis) storeVector(em.ops, "float32", this.#asFloat(em, expr, register), address, i * 16);
-              else f.get(address, this.#asFloat(em, expr, register)).memoryLane("v128.store32_lane", 0, 0);
-            });
+    const load = this.#module.addFunction(null, loadType, (f) => {
+      const em = this.#emitter(f);
+      this.#bindBatch(f, em);
+      const [lineRange, pointRange] =
+        contiguous === "depth"
+          ? [
+              { begin: 2, end: 3 },
+              { begin: 4, end: 5 },
+            ]
+          : [
+              { begin: 4, end: 5 },
+              { begin: 2, end: 3 },
+            ];
+      const row = f.local("i32");
+      em.hoist([expr]);
+      this.#lines(f, em, line, lineRange, [expr], (counter) => {
+        // The line's address, moved back by the first point.
+        f.get(6).get(counter, lineRange.begin).op("i32.sub").get(7).op("i32.mul").op("i32.add");
+        f.get(pointRange.begin).i32(2).op("i32.shl").op("i32.sub").set(row);
+        this.#points(f, em, point, pointRange, 4, [expr], (spelled, at) => {
+          const value = this.#e.substitute(expr, spelled);
+          const address = this.#advance(f, row, at);
+          const registers = em.laneAxis ? em.registers(value) : em.value(value).registers;
+          registers.forEach((register, i) => {
+            if (em.laneAxis) storeVector(em.ops, "float32", this.#asFloat(em, expr, register), address, i * 16);
+            else f.get(address, this.#asFloat(em, expr, register)).memoryLane("v128.store32_lane", 0, 0);
           });
         });
-      },
-      { export: false },
-    );
+      });
+    });
     return { kind: "computed", load, contiguous, isShared: this.#isShared(expr), isInRuns };
   }
 
@@ -242,32 +231,27 @@ class ContractionEmitter {
       };
     }
     const exprs = imported.flatMap(({ index, value }) => [index, value]);
-    const store = this.#module.addFunction(
-      "store",
-      storeType,
-      (f) => {
-        const em = this.#emitter(f);
-        this.#bindBatch(f, em);
-        const row = f.local("i32");
-        em.hoist(exprs);
-        this.#lines(f, em, m, { begin: 2, end: 3 }, exprs, (counter) => {
-          f.get(6).get(counter, 2).op("i32.sub").get(7).op("i32.mul").op("i32.add");
-          f.get(4).i32(2).op("i32.shl").op("i32.sub").set(row);
-          this.#points(f, em, n, { begin: 4, end: 5 }, STORE_LANES, exprs, (spelled, at) => {
-            const memo = new Map<Expr, Expr>();
-            const address = this.#advance(f, row, at);
-            const registers = em.laneAxis
-              ? Array.from({ length: STORE_LANES / 4 }, (_, i) => loadVector(em.ops, "float32", address, i * 16))
-              : [em.ops.keep(() => f.get(address).memory("v128.load32_splat"))];
-            em.bindValue(this.#e.substitute(sum, spelled, memo), { registers, isUniform: !em.laneAxis });
-            for (const { slot, index, value } of imported) {
-              em.store(slot, this.#e.substitute(index, spelled, memo), this.#e.substitute(value, spelled, memo));
-            }
-          });
+    const store = this.#module.addFunction(null, storeType, (f) => {
+      const em = this.#emitter(f);
+      this.#bindBatch(f, em);
+      const row = f.local("i32");
+      em.hoist(exprs);
+      this.#lines(f, em, m, { begin: 2, end: 3 }, exprs, (counter) => {
+        f.get(6).get(counter, 2).op("i32.sub").get(7).op("i32.mul").op("i32.add");
+        f.get(4).i32(2).op("i32.shl").op("i32.sub").set(row);
+        this.#points(f, em, n, { begin: 4, end: 5 }, STORE_LANES, exprs, (spelled, at) => {
+          const memo = new Map<Expr, Expr>();
+          const address = this.#advance(f, row, at);
+          const registers = em.laneAxis
+            ? Array.from({ length: STORE_LANES / 4 }, (_, i) => loadVector(em.ops, "float32", address, i * 16))
+            : [em.ops.keep(() => f.get(address).memory("v128.load32_splat"))];
+          em.bindValue(this.#e.substitute(sum, spelled, memo), { registers, isUniform: !em.laneAxis });
+          for (const { slot, index, value } of imported) {
+            em.store(slot, this.#e.substitute(index, spelled, memo), this.#e.substitute(value, spelled, memo));
+          }
         });
-      },
-      { export: false },
-    );
+      });
+    });
     return { kind: "computed", store };
   }
 

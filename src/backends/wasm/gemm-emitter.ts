@@ -90,6 +90,11 @@ export class GemmEmitter {
     return () => this.f.get(local);
   }
 
+  /** Pushes the address of a buffer of the kernel. */
+  slot(index: number): Push {
+    return this.address({ pointerOffset: index * 4, offset: 0 });
+  }
+
   /** Pushes a constant. */
   constant(value: number): Push {
     return () => this.f.i32(value);

@@ -59,6 +59,11 @@ export function groupedOf({ name, inputs, output, params }: TensorCall): Grouped
   return { batch: x.shape[0] ?? 1, groups, inner, outer, rows, columns, flip };
 }
 
+/** The products that it adds up. */
+export function productsOf({ batch, groups, inner, outer, rows, columns }: GroupedConvolution): number {
+  return batch * rows.outLength * columns.outLength * groups * outer * rows.size * columns.size * inner;
+}
+
 /** The convolution whose weights' gradient `call` is, if that is one to compute directly: places are not apart. */
 export function groupedWeightsOf({ name, inputs, output, params }: TensorCall): GroupedConvolution | null {
   const [cotangent, x] = inputs;

@@ -1,18 +1,17 @@
 /** Emits a convolution in groups of few channels: sums of products of vectors, for several places and outputs at a time. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { ModuleBuilder } from "./assembler.ts";
-import { GemmEmitter } from "./gemm-emitter.ts";
+import { compositeModule } from "./composite-module.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { forUpTo, multiplyAdd, takesIntegers } from "./gemm-loops.ts";
 import { tileColumns } from "./gemm-width.ts";
-import { type GroupedConvolution, groupedOf } from "./grouped-call.ts";
-import { eachSeenRow, emitSpread, planRows, type Taps } from "./grouped-rows.ts";
+import { type GroupedConvolution, groupedOf, productsOf } from "./grouped-call.ts";
+import { eachSeenRow, emitSpread, planRows, rowsOfPiece, type Taps } from "./grouped-rows.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-import { argumentLayout } from "./kernel-code.ts";
 
 /** Places whose sums are in registers, for two vectors of outputs: eight sums hide the latency of a multiply-add. */
 const TILE_PLACES = 4;
+
 /**
  * Compiles a convolution to a module.
  *
@@ -28,35 +27,26 @@ export function emitGroupedConvolution(kernel: CompositeKernel, target: KernelTa
   if (!shape) throw new RangeError("no convolution in groups of few channels");
   const { batch, groups, inner, outer, rows, columns } = shape;
   const outputs = groups * outer;
-  const module = new ModuleBuilder(target);
-  const layout = argumentLayout(kernel.slots.length, []);
-  const spec = { batchLengths: [], scratchOffset: layout.scratch };
+  const { module, layout, addPhase } = compositeModule(kernel, target);
   const plan = planRows(shape);
   const { taps, placeBytes, segmentLength, weightBytes } = plan;
   const { step, stride } = columns;
   const wanted = target.threadCount === 1 ? 1 : 2 * target.threadCount;
-  const pieces = Math.min(plan.mostPieces, Math.ceil(wanted / (batch * plan.segments)));
-  const pieceRows = Math.ceil(rows.outLength / pieces);
+  const pieceRows = rowsOfPiece(shape, plan, wanted);
   const parts = [batch, Math.ceil(rows.outLength / pieceRows), plan.segments];
-  const slot = (f: FunctionBuilder, index: number) => () => f.get(0).memory("i32.load", index * 4);
-  const spread = module.addFunction("spread", takesIntegers(3), (f) => emitSpread(f, shape), { export: false });
-  const tiles = taps.map(({ remainder, met }) =>
+  const spread = module.addFunction(null, takesIntegers(3), (f) => emitSpread(f, shape));
+  const tiles = taps.map(({ met }) =>
     [TILE_PLACES, 1].map((places) =>
-      module.addFunction(
-        `sum_${remainder}_${places}`,
-        takesIntegers(4),
-        (f) => emitTile(f, target.relaxed, shape, met, places, plan.lowest),
-        { export: false },
-      ),
+      module.addFunction(null, takesIntegers(4), (f) => emitTile(f, target.relaxed, shape, met, places, plan.lowest)),
     ),
   );
 
-  GemmEmitter.addPhase(module, spec, "weights", (e) => {
+  addPhase("weights", (e) => {
     const lines = rows.size * columns.size * inner;
     const [across, down] = [e.constant(4), e.constant(lines * 4)];
     e.call(
       "gather",
-      slot(e.f, 1),
+      e.slot(1),
       across,
       down,
       e.constant(lines),
@@ -66,7 +56,7 @@ export function emitGroupedConvolution(kernel: CompositeKernel, target: KernelTa
     );
   });
 
-  GemmEmitter.addPhase(module, spec, "convolve", (e, item) => {
+  addPhase("convolve", (e, item) => {
     const { f } = e;
     const [picture = 0, piece = 0, segment = 0] = e.split(item, parts);
     const table = e.let(e.threadScratch(weightBytes, plan.bytes));
@@ -75,11 +65,11 @@ export function emitGroupedConvolution(kernel: CompositeKernel, target: KernelTa
     const first = e.let(e.sum([e.get(segment), segmentLength]));
     const pictureBytes = rows.length * columns.length * groups * inner * 4;
     const seen = { row, lastRow, first, table, weights: e.scratch(0), spread };
-    const from = e.sum([slot(f, 0), 1], [e.get(picture), pictureBytes]);
+    const from = e.sum([e.slot(0), 1], [e.get(picture), pictureBytes]);
     eachSeenRow(e, shape, plan, { ...seen, picture: from }, (tableEnd) => {
       const outRow = e.let(
         e.sum(
-          [slot(f, 2), 1],
+          [e.slot(2), 1],
           [e.get(picture), rows.outLength * columns.outLength * outputs * 4],
           [e.get(row), columns.outLength * outputs * 4],
         ),
@@ -121,14 +111,13 @@ export function emitGroupedConvolution(kernel: CompositeKernel, target: KernelTa
   });
 
   const { instructions } = module;
-  const products = batch * rows.outLength * columns.outLength * outputs * rows.size * columns.size * inner;
   return {
     bytes: module.build(),
     library: gemmLibrary(tileColumns(target)),
     instructions,
     phases: [
       { name: "weights", itemCount: 1, itemsPerChunk: 1, work: weightBytes },
-      { name: "convolve", itemCount: parts.reduce((a, b) => a * b), itemsPerChunk: 1, work: products / 4 },
+      { name: "convolve", itemCount: parts.reduce((a, b) => a * b), itemsPerChunk: 1, work: productsOf(shape) / 4 },
     ],
     scratchBytes: weightBytes + plan.bytes * target.threadCount,
     layout,
@@ -146,9 +135,8 @@ function emitTile(
 ): void {
   const [table, tableEnd, offset, target] = [0, 1, 2, 3];
   const outputs = groups * outer;
-  const [at, end, entry, row, weights] = ["i32", "i32", "i32", "i32", "i32"].map(() => f.local("i32"));
-  if (at === undefined || end === undefined || entry === undefined || row === undefined || weights === undefined)
-    return;
+  const [at, end, entry] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [row, weights] = [f.local("i32"), f.local("i32")];
   const [factor, value] = [[f.local("v128"), f.local("v128")], f.local("v128")];
   const sums = Array.from({ length: places }, () => [f.local("v128"), f.local("v128")]);
   /** The sums of so many vectors of outputs. */

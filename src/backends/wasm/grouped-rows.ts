@@ -73,6 +73,15 @@ export function planRows({ groups, inner, outer, rows, columns, flip }: GroupedC
   };
 }
 
+/** Rows of outputs of a piece where all outputs are to be cut into so many parts. */
+export function rowsOfPiece(
+  { batch, rows }: GroupedConvolution,
+  { mostPieces, segments }: RowPlan,
+  parts: number,
+): number {
+  return Math.ceil(rows.outLength / Math.min(mostPieces, Math.ceil(parts / (batch * segments))));
+}
+
 /**
  * Runs `body` for each row of outputs from `row` up to `lastRow`, locals, with the end of a table: for each row of places
  * that is seen, its address and that of the weights that it meets.

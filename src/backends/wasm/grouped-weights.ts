@@ -1,15 +1,13 @@
 /** Emits the gradient of the weights of a convolution in groups of few channels: sums in registers along rows of outputs. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { ModuleBuilder } from "./assembler.ts";
-import { GemmEmitter } from "./gemm-emitter.ts";
+import { compositeModule } from "./composite-module.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { advanceBy, forUpTo, multiplyAdd, takesIntegers } from "./gemm-loops.ts";
 import { tileColumns } from "./gemm-width.ts";
-import { type GroupedConvolution, groupedWeightsOf } from "./grouped-call.ts";
-import { eachSeenRow, emitSpread, planRows, type RowPlan } from "./grouped-rows.ts";
+import { type GroupedConvolution, groupedWeightsOf, productsOf } from "./grouped-call.ts";
+import { eachSeenRow, emitSpread, planRows, type RowPlan, rowsOfPiece } from "./grouped-rows.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-import { argumentLayout } from "./kernel-code.ts";
 
 /** Parts of the outputs whose sums are joined, about: their number must not depend on threads. */
 const PARTS = 16;
@@ -29,23 +27,17 @@ export function emitGroupedWeights(kernel: CompositeKernel, target: KernelTarget
   if (!shape) throw new RangeError("no convolution in groups of few channels");
   const { batch, groups, inner, outer, rows, columns } = shape;
   const outputs = groups * outer;
-  const module = new ModuleBuilder(target);
-  const layout = argumentLayout(kernel.slots.length, []);
-  const spec = { batchLengths: [], scratchOffset: layout.scratch };
+  const { module, layout, addPhase } = compositeModule(kernel, target);
   const plan = planRows(shape);
   const { segmentLength, segments, weightBytes } = plan;
   const pictures = Math.ceil(batch / Math.min(batch, Math.ceil(PARTS / segments)));
-  const pieces = Math.min(plan.mostPieces, Math.ceil(PARTS / (batch * segments)));
-  const pieceRows = Math.ceil(rows.outLength / pieces);
+  const pieceRows = rowsOfPiece(shape, plan, PARTS);
   const parts = [Math.ceil(batch / pictures), Math.ceil(rows.outLength / pieceRows), segments];
   const partCount = parts.reduce((a, b) => a * b);
-  const spread = module.addFunction("spread", takesIntegers(3), (f) => emitSpread(f, shape), { export: false });
-  const add = module.addFunction("add", takesIntegers(4), (f) => emitSums(f, target.relaxed, shape, plan), {
-    export: false,
-  });
-  const slot = (f: FunctionBuilder, index: number) => () => f.get(0).memory("i32.load", index * 4);
+  const spread = module.addFunction(null, takesIntegers(3), (f) => emitSpread(f, shape));
+  const add = module.addFunction(null, takesIntegers(4), (f) => emitSums(f, target.relaxed, shape, plan));
 
-  GemmEmitter.addPhase(module, spec, "sum", (e, item) => {
+  addPhase("sum", (e, item) => {
     const { f } = e;
     const [group = 0, piece = 0, segment = 0] = e.split(item, parts);
     const table = e.let(e.threadScratch(partCount * weightBytes, plan.bytes));
@@ -62,7 +54,7 @@ export function emitGroupedWeights(kernel: CompositeKernel, target: KernelTarget
       e.sum([e.get(piece), pieceRows])();
       f.set(row);
       const pictureBytes = rows.length * columns.length * groups * inner * 4;
-      const from = e.sum([slot(f, 1), 1], [e.get(picture), pictureBytes]);
+      const from = e.sum([e.slot(1), 1], [e.get(picture), pictureBytes]);
       eachSeenRow(e, shape, plan, { row, lastRow, first, table, weights, spread, picture: from }, (tableEnd) => {
         const place = e.sum(
           [e.get(picture), rows.outLength * columns.outLength],
@@ -70,13 +62,13 @@ export function emitGroupedWeights(kernel: CompositeKernel, target: KernelTarget
           [e.get(first), 1],
         );
         f.get(table, tableEnd);
-        e.sum([slot(f, 0), 1], [place, outputs * 4])();
+        e.sum([e.slot(0), 1], [place, outputs * 4])();
         f.get(count).call(add);
       });
     });
   });
 
-  GemmEmitter.addPhase(module, spec, "join", (e) => {
+  addPhase("join", (e) => {
     const part = e.let(e.constant(1));
     const end = e.let(e.constant(partCount));
     forUpTo(e.f, part, end, 1, () => {
@@ -85,15 +77,14 @@ export function emitGroupedWeights(kernel: CompositeKernel, target: KernelTarget
     const lines = rows.size * columns.size * inner;
     const [across, down] = [e.constant(4), e.constant(outputs * 4)];
     const lengths = [e.constant(outputs), e.constant(lines)];
-    e.call("gather", e.scratch(0), across, down, ...lengths, slot(e.f, 2), e.constant(lines * 4));
+    e.call("gather", e.scratch(0), across, down, ...lengths, e.slot(2), e.constant(lines * 4));
   });
 
-  const products = batch * rows.outLength * columns.outLength * outputs * rows.size * columns.size * inner;
   return {
     bytes: module.build(),
     library: gemmLibrary(tileColumns(target)),
     phases: [
-      { name: "sum", itemCount: partCount, itemsPerChunk: 1, work: products / 4 },
+      { name: "sum", itemCount: partCount, itemsPerChunk: 1, work: productsOf(shape) / 4 },
       { name: "join", itemCount: 1, itemsPerChunk: 1, work: (partCount * weightBytes) / 16 },
     ],
     scratchBytes: partCount * weightBytes + plan.bytes * target.threadCount,
@@ -110,16 +101,8 @@ function emitSums(
 ): void {
   const [table, tableEnd, cotangents, count] = [0, 1, 2, 3];
   const outputBytes = groups * outer * 4;
-  const local = (): number => f.local("i32");
-  const [entry, at, end, place, cotangent, cotangentEnd, weights] = [
-    local(),
-    local(),
-    local(),
-    local(),
-    local(),
-    local(),
-    local(),
-  ];
+  const [entry, at, end, place] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+  const [cotangent, cotangentEnd, weights] = [f.local("i32"), f.local("i32"), f.local("i32")];
   const value = f.local("v128");
   const met = (taps[0]?.met ?? []).flatMap(({ tap, offset }) =>
     Array.from({ length: inner }, (_, channel) => ({

@@ -1,10 +1,11 @@
 /** Emits a product of a few rows with packed weights, which are unpacked in registers and never in memory. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import { type FunctionBuilder, ModuleBuilder } from "./assembler.ts";
-import { GemmEmitter, roundUp } from "./gemm-emitter.ts";
+import { compositeModule } from "./composite-module.ts";
+import { roundUp } from "./gemm-emitter.ts";
 import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
 import type { KernelCode, KernelLibrary, KernelTarget } from "./kernel-code.ts";
-import { argumentLayout, phaseType } from "./kernel-code.ts";
+import { phaseType } from "./kernel-code.ts";
 import { quantizedOf } from "./quantized-call.ts";
 import type { QuantizedLoop } from "./quantized-loop.ts";
 import {
@@ -44,12 +45,10 @@ export function emitQuantizedProduct(kernel: CompositeKernel, target: KernelTarg
   const passes = Math.ceil(rows / loop.rows);
   const spreadBytes = roundUp(SPREAD_HEAD + pairs * floatsPerPair(loop) * 4, 64);
   const sumBytes = OUTPUT_BLOCK * loop.rows * PAIR_BYTES;
-  const module = new ModuleBuilder(target);
-  const layout = argumentLayout(kernel.slots.length, []);
-  const spec = { batchLengths: [], scratchOffset: layout.scratch };
+  const { module, layout, addPhase, emitter } = compositeModule(kernel, target);
   const multiply = module.importFunction("multiplyPacked", quantizedLoopType);
 
-  GemmEmitter.addPhase(module, spec, "spread", (e, pass) => {
+  addPhase("spread", (e, pass) => {
     const { f } = e;
     const to = e.let(e.sum([e.scratch(0), 1], [e.get(pass), spreadBytes]));
     f.get(to)
@@ -58,26 +57,25 @@ export function emitQuantizedProduct(kernel: CompositeKernel, target: KernelTarg
     advanceBy(f, to, SPREAD_HEAD);
     for (let row = 0; row < loop.rows; row++) {
       const source = e.least(e.sum([e.get(pass), loop.rows], row), e.constant(rows - 1));
-      const from = e.let(e.sum([() => f.get(0).memory("i32.load", 0), 1], [source, inputs * 4]));
+      const from = e.let(e.sum([e.slot(0), 1], [source, inputs * 4]));
       spreadRow(f, loop, row, { from, to, pairs });
     }
   });
 
   module.addFunction("multiply", phaseType, (f) => {
-    const e = new GemmEmitter(f, module, spec);
-    const slot = (index: number) => () => f.get(0).memory("i32.load", index * 4);
+    const e = emitter(f);
     const [first, end] = [1, 2];
     const count = e.let(() => f.get(end, first).op("i32.sub"));
     const sums = e.let(e.threadScratch(passes * spreadBytes, sumBytes));
     for (let pass = 0; pass < passes; pass++) {
-      e.sum([slot(1), 1], [e.get(first), (inputs * bits) / 8])();
-      e.sum([slot(2), 1], [e.get(first), groups * 4])();
-      e.sum([slot(3), 1], [e.get(first), groups * 4])();
+      e.sum([e.slot(1), 1], [e.get(first), (inputs * bits) / 8])();
+      e.sum([e.slot(2), 1], [e.get(first), groups * 4])();
+      e.sum([e.slot(3), 1], [e.get(first), groups * 4])();
       e.scratch(pass * spreadBytes)();
       f.get(sums, count).i32(groups).call(multiply);
       for (let row = 0; row < loop.rows && pass * loop.rows + row < rows; row++) {
         const place = (pass * loop.rows + row) * outputs * 4;
-        const to = e.let(e.sum([slot(kernel.slots.length - 1), 1], [e.get(first), 4], place));
+        const to = e.let(e.sum([e.slot(kernel.slots.length - 1), 1], [e.get(first), 4], place));
         const from = e.let(e.sum([e.get(sums), 1], row * PAIR_BYTES));
         addLanes(f, { from, to, count: e.let(e.get(count)), step: loop.rows * PAIR_BYTES });
       }

@@ -1,14 +1,13 @@
 /** Emits a convolution to few outputs: products of each place with all weights, spread over the outputs that see it. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { ModuleBuilder } from "./assembler.ts";
-import { GemmEmitter, type Push, roundUp } from "./gemm-emitter.ts";
+import { compositeModule } from "./composite-module.ts";
+import { type GemmEmitter, type Push, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { advanceBy, forUpTo, takesIntegers } from "./gemm-loops.ts";
 import { TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-import { argumentLayout } from "./kernel-code.ts";
 import { type SpreadAxis, type SpreadConvolution, spreadOf } from "./spread-call.ts";
 
 /** Places of a block of products, about, and most places of a row that are one block. */
@@ -46,9 +45,7 @@ export function emitSpreadConvolution(kernel: CompositeKernel, target: KernelTar
   if (!shape) throw new RangeError("no convolution to spread");
   const { batch, channels, outputs, axes, ascends } = shape;
   const [outer, inner, last] = axes;
-  const module = new ModuleBuilder(target);
-  const layout = argumentLayout(kernel.slots.length, []);
-  const spec = { batchLengths: [], scratchOffset: layout.scratch };
+  const { module, layout, addPhase } = compositeModule(kernel, target);
   const panelWidth = tileColumns(target);
   const taps = outer.size * inner.size * last.size;
   const sums = taps * outputs;
@@ -73,26 +70,23 @@ export function emitSpreadConvolution(kernel: CompositeKernel, target: KernelTar
   };
   const bytesPerThread = Object.values(bytes).reduce((sum, length) => sum + length, 0);
   const tableOffset = bytesPerThread - bytes.table;
-  const spread = module.addFunction("spread", takesIntegers(3), (f) => emitSpread(f, shape, sumStride), {
-    export: false,
-  });
-  const slot = (f: FunctionBuilder, index: number) => () => f.get(0).memory("i32.load", index * 4);
+  const spread = module.addFunction(null, takesIntegers(3), (f) => emitSpread(f, shape, sumStride));
 
-  GemmEmitter.addPhase(module, spec, "weights", (e) => {
+  addPhase("weights", (e) => {
     const table = e.let(e.sum([e.threadScratch(panelBytes, bytesPerThread), 1], tableOffset));
     const depth = e.constant(channels);
     e.loop(taps, 1, (tap) => {
       const place = ascends
         ? e.sum([e.get(tap), channels * 4])
         : e.sum([e.get(tap), -channels * 4], (taps - 1) * channels * 4);
-      const from = e.sum([slot(e.f, 1), 1], [place, 1]);
+      const from = e.sum([e.slot(1), 1], [place, 1]);
       const entries = e.sum([e.get(table), 1], [e.get(tap), outputs * 4]);
       e.call("ladder", entries, e.constant(outputs), from, e.constant(taps * channels * 4));
     });
     e.call("packRightLines", e.get(table), e.constant(sums), depth, e.scratch(0), depth, e.constant(0));
   });
 
-  GemmEmitter.addPhase(module, spec, "spread", (e, item) => {
+  addPhase("spread", (e, item) => {
     const { f } = e;
     const [group = 0, part = 0, segment = 0] = e.split(item, parts);
     const added = e.let(e.threadScratch(panelBytes, bytesPerThread));
@@ -128,7 +122,7 @@ export function emitSpreadConvolution(kernel: CompositeKernel, target: KernelTar
       forUpTo(f, line, count, 1, () => {
         const entries = e.sum([e.get(table), 1], [() => f.get(line, places).op("i32.mul"), 4]);
         const from = e.sum(
-          [slot(f, 0), 1],
+          [e.slot(0), 1],
           [e.sum([e.get(firstLine), 1], [e.get(block), 1], [e.get(line), 1]), last.length * channels * 4],
           [e.get(firstPlace), channels * 4],
         );
@@ -189,7 +183,7 @@ export function emitSpreadConvolution(kernel: CompositeKernel, target: KernelTar
       "copyRows",
       e.sum([e.get(added), 1], cut.margin * outputs * 4),
       e.constant(cut.rowBytes),
-      e.sum([slot(f, 2), 1], [firstOut, last.outLength * outputs * 4], [e.get(column), outputs * 4]),
+      e.sum([e.slot(2), 1], [firstOut, last.outLength * outputs * 4], [e.get(column), outputs * 4]),
       e.constant(last.outLength * outputs * 4),
       e.get(outRows),
       e.sum([e.get(columns), outputs]),

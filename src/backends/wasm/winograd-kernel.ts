@@ -1,13 +1,12 @@
 /** Emits a convolution of 3 × 3 weights by transformed tiles: products of 4 × 4 places, 5 × 5 with stride 2, for 2 × 2 outputs. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import { type FunctionBuilder, ModuleBuilder } from "./assembler.ts";
-import { GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
+import { compositeModule } from "./composite-module.ts";
+import { type GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import { TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-import { argumentLayout } from "./kernel-code.ts";
 import { type TiledConvolution, tiledConvolutionOf } from "./winograd-call.ts";
 import { directType, emitDirect } from "./winograd-direct.ts";
 import {
@@ -41,9 +40,7 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
   const along = placesAlong(stride);
   const { places, met } = placesOf(stride);
   const placeCount = places.length;
-  const module = new ModuleBuilder(target);
-  const layout = argumentLayout(kernel.slots.length, []);
-  const spec = { batchLengths: [], scratchOffset: layout.scratch };
+  const { module, layout, addPhase } = compositeModule(kernel, target);
   const panelWidth = tileColumns(target);
   const columns = roundUp(outputs, panelWidth);
   const tilesDown = Math.ceil(outHeight / 2);
@@ -63,12 +60,11 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
     table: packingBytes([]),
   };
   const bytesPerThread = Object.values(bytes).reduce((sum, length) => sum + length, 0);
-  const direct = module.addFunction("direct", directType, (f) => emitDirect(f, shape), { export: false });
-  const slot = (f: FunctionBuilder, index: number) => () => f.get(0).memory("i32.load", index * 4);
+  const direct = module.addFunction(null, directType, (f) => emitDirect(f, shape));
 
-  GemmEmitter.addPhase(module, spec, "weights", (e, output) => {
+  addPhase("weights", (e, output) => {
     const { f } = e;
-    const from = e.let(e.sum([slot(f, 1), 1], [e.get(output), 9 * channels * 4]));
+    const from = e.let(e.sum([e.slot(1), 1], [e.get(output), 9 * channels * 4]));
     const [panel, lane] = [
       () => f.get(output).i32(panelWidth).op("i32.div_u"),
       () => f.get(output).i32(panelWidth).op("i32.rem_u"),
@@ -95,7 +91,7 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
     });
   });
 
-  GemmEmitter.addPhase(module, spec, "convolve", (e, item) => {
+  addPhase("convolve", (e, item) => {
     const { f } = e;
     const zeros = e.let(e.threadScratch(MATRICES * matrixBytes, bytesPerThread));
     const pixels = e.let(e.sum([e.get(zeros), 1], bytes.zeros));
@@ -119,7 +115,7 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
     };
 
     eachTile((tile, picture, y, x) => {
-      const pointers = pixelPointers(e, shape, { input: slot(f, 0), zeros, picture, y, x });
+      const pointers = pixelPointers(e, shape, { input: e.slot(0), zeros, picture, y, x });
       const at = e.let(e.constant(0));
       const end = e.let(e.constant(channels * 4));
       const to = e.let(e.sum([e.get(pixels), 1], [e.get(tile), pixelStride]));
@@ -166,7 +162,7 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
         [e.get(y), outWidth * pixel],
         [e.get(x), pixel],
       );
-      const to = e.let(e.sum([slot(f, kernel.slots.length - 1), 1], [place, 1]));
+      const to = e.let(e.sum([e.slot(kernel.slots.length - 1), 1], [place, 1]));
       const from = e.let(e.sum([e.get(sums), 1], [e.get(tile), sumStride]));
       const end = e.let(e.sum([e.get(from), 1], outputs * 4));
       const isInside = [0, 1].map((dy) =>
@@ -206,11 +202,11 @@ export function emitTiledConvolution(kernel: CompositeKernel, target: KernelTarg
         .op("f32x4.ne")
         .op("v128.any_true")
         .if(() => {
-          const pointers = pixelPointers(e, shape, { input: slot(f, 0), zeros, picture, y, x });
+          const pointers = pixelPointers(e, shape, { input: e.slot(0), zeros, picture, y, x });
           for (const [dy, row] of isInside.entries()) {
             for (const [dx, inside] of row.entries()) {
               f.get(inside).if(() => {
-                slot(f, 1)();
+                e.slot(1)();
                 f.get(to)
                   .i32((dy * outWidth + dx) * pixel - outputs * 4)
                   .op("i32.add");
