@@ -46,7 +46,9 @@ export async function measureCpu(
   const failed = measurements.filter(({ because }) => because !== undefined);
   for (const { library, row, threads, because } of failed)
     console.error(`FAILED ${library}, ${row}, ${threads}: ${because}`);
-  if (missing.length + failed.length > 0) process.exitCode = 1;
+  const notStarted = start.filter(({ row, because }) => row === "first" && because !== undefined);
+  for (const { library, node, because } of notStarted) console.error(`FAILED ${library}, start on ${node}: ${because}`);
+  if (missing.length + failed.length + notStarted.length > 0) process.exitCode = 1;
 }
 
 /** What of a measurement is printed: on a busy machine the best or the processor time say more than the median. */

@@ -11,7 +11,7 @@ export function installPeers(): void {
   const installed = packagesOf("node_modules/.package-lock.json");
   const wanted = Object.entries(packagesOf("package-lock.json")).filter(([path]) => path !== "");
   if (wanted.every(([path, { version, optional }]) => optional || installed[path]?.version === version)) return;
-  console.log("installing the other libraries into bench/peers (880 MB, once)");
+  console.log("installing the other libraries into bench/peers (980 MB, once)");
   execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: `${folder}peers`,
     stdio: "inherit",

@@ -13,25 +13,30 @@
  * }} subject
  */
 export async function reportStart({ versions, load, first, kernels }) {
-  const begin = performance.now();
-  const library = await load();
-  await first(library);
-  const calls = { first: { milliseconds: [performance.now() - begin] } };
+  let library;
+  const start = await timed(async () => {
+    library = await load();
+    await first(library);
+  });
+  const calls = { first: [start] };
   for (const [name, kernel] of Object.entries(await kernels(library))) {
-    calls[name] = typeof kernel === "string" ? { because: kernel } : { milliseconds: await twice(kernel) };
+    calls[name] = typeof kernel === "string" ? kernel : [await timed(kernel), await timed(kernel)];
   }
   const { node, v8 } = process.versions;
   console.log(JSON.stringify({ versions: { ...versions, node, v8 }, calls }));
   process.exit(0);
 }
 
-/** @param {() => Promise<unknown>} kernel */
-async function twice(kernel) {
-  const times = [];
-  for (let call = 0; call < 2; call++) {
-    const start = performance.now();
-    await kernel();
-    times.push(performance.now() - start);
-  }
-  return times;
+/**
+ * Wall time, and processor time of all threads of the process.
+ *
+ * @param {() => Promise<unknown>} call
+ */
+async function timed(call) {
+  const before = process.cpuUsage();
+  const start = performance.now();
+  await call();
+  const milliseconds = performance.now() - start;
+  const { user, system } = process.cpuUsage(before);
+  return { milliseconds, processorMilliseconds: (user + system) / 1000 };
 }

@@ -24,12 +24,16 @@ const subjects: readonly Subject[] = [
 /** The longest that each may take: from before the import to the first value, and in any call. */
 const goals = { first: 60, call: 15 } as const;
 
-/** What one fresh process reports of a row, "first" among them: its times in milliseconds, or why there are none. */
-type Call = { readonly milliseconds: readonly number[] } | { readonly because: string };
+/** One call in a fresh process: wall time, and processor time of all its threads. */
+interface Call {
+  readonly milliseconds: number;
+  readonly processorMilliseconds: number;
+}
 
+/** What a fresh process reports of each row, "first" among them: its calls, or why there are none. */
 interface Report {
   readonly versions: Readonly<Record<string, string>>;
-  readonly calls: Readonly<Record<string, Call>>;
+  readonly calls: Readonly<Record<string, readonly Call[] | string>>;
 }
 
 /** What a library did in a row, on one version of Node. */
@@ -42,10 +46,19 @@ export interface StartMeasurement {
   /** Over the processes: of the only call of "first", of the first and the second call of a kernel. */
   readonly medianMilliseconds?: readonly number[];
   readonly bestMilliseconds?: readonly number[];
+  /** Medians of the processor time, what a busy machine disturbs least. */
+  readonly processorMilliseconds?: readonly number[];
   readonly runs?: number;
   /** Why there is no measurement. */
   readonly because?: string;
 }
+
+/** What of a measurement is printed, by the words of `--by`. */
+const figures: Readonly<Record<string, (measurement: StartMeasurement) => readonly number[] | undefined>> = {
+  median: (measurement) => measurement.medianMilliseconds,
+  best: (measurement) => measurement.bestMilliseconds,
+  processor: (measurement) => measurement.processorMilliseconds,
+};
 
 /** Starts processes in turns; needs the built library, as users load it. */
 export async function measureStart(
@@ -69,15 +82,11 @@ export async function measureStart(
   console.log("in brackets: our speed / theirs");
   for (const node of executables.keys()) {
     const here = measurements.filter((measurement) => measurement.node === node);
-    const rows = here.filter(({ library }) => library === "mlx-ts").map(({ row }) => row);
     console.log(node);
-    for (const row of rows)
-      console.log(
-        lineOf(
-          here.filter((measurement) => measurement.row === row),
-          by,
-        ),
-      );
+    for (const row of new Set(here.map((measurement) => measurement.row))) {
+      const cells = here.filter((measurement) => measurement.row === row);
+      console.log(`${row.padEnd(12)} ${cellsOf(cells, by).join("  ")}`);
+    }
   }
   return measurements;
 }
@@ -97,35 +106,33 @@ function measurementsOf(library: string, node: string, reports: readonly (Report
   const [any] = own;
   return Object.entries(any?.calls ?? {}).map(([row, call]) => {
     const base = { library, node, row, ...(any ? { versions: any.versions } : {}) };
-    if ("because" in call) return { ...base, because: call.because };
-    const times = call.milliseconds.map((_, k) => own.map(({ calls }) => timeOf(calls[row], k)));
+    if (typeof call === "string") return { ...base, because: call };
+    const each = call.map((_, k) => own.flatMap(({ calls }) => calls[row]?.[k] ?? []));
+    const calls = each.map((some) => some.filter((one) => typeof one !== "string"));
     return {
       ...base,
-      medianMilliseconds: times.map(median),
-      bestMilliseconds: times.map((some) => Math.min(...some)),
+      medianMilliseconds: calls.map((some) => median(some.map(({ milliseconds }) => milliseconds))),
+      bestMilliseconds: calls.map((some) => Math.min(...some.map(({ milliseconds }) => milliseconds))),
+      processorMilliseconds: calls.map((some) => median(some.map((one) => one.processorMilliseconds))),
       runs: own.length,
     };
   });
 }
 
-function timeOf(call: Call | undefined, k: number): number {
-  return (call && "milliseconds" in call ? call.milliseconds[k] : undefined) ?? Number.NaN;
-}
-
-/** A row on one version of Node, ours first. */
-function lineOf(measured: readonly StartMeasurement[], by: string): string {
-  const timesOf = ({ medianMilliseconds, bestMilliseconds }: StartMeasurement): readonly number[] =>
-    (by === "best" ? bestMilliseconds : medianMilliseconds) ?? [];
-  const [ours] = measured;
+/** A row on one version of Node, ours first; goals are of wall time. */
+function cellsOf(measured: readonly StartMeasurement[], by: string): readonly string[] {
+  const timesOf = (measurement: StartMeasurement): readonly number[] => figures[by]?.(measurement) ?? [];
+  const ours = measured.find(({ library }) => library === "mlx-ts");
   const own = ours ? timesOf(ours) : [];
-  const row = ours?.row ?? "";
-  const cells = measured.map((measurement, index) => {
+  return measured.map((measurement) => {
     const times = timesOf(measurement);
     if (times.length === 0) return `${measurement.library} – (${measurement.because})`;
     const shown = `${measurement.library} ${times.map(digits).join(" ")}`;
-    if (index > 0) return `${shown} [${times.map((time, k) => digits(time / (own[k] ?? Number.NaN))).join(" ")}]`;
-    const isMet = times.every((time) => time <= (row === "first" ? goals.first : goals.call));
+    if (measurement !== ours) return `${shown} [${times.map((time, k) => ratio(time, own[k])).join(" ")}]`;
+    if (by === "processor") return shown;
+    const isMet = times.every((time) => time <= (measurement.row === "first" ? goals.first : goals.call));
     return `${shown} ${isMet ? "met" : "MISSED"}`;
   });
-  return `${row.padEnd(12)} ${cells.join("  ")}`;
 }
+
+const ratio = (time: number, own: number | undefined): string => (own === undefined ? "–" : digits(time / own));
