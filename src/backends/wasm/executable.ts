@@ -26,6 +26,15 @@ interface Segment {
   readonly routine: { readonly step: Step; readonly kernel: RoutineKernel } | null;
 }
 
+/** Where everything lies during a run. */
+interface Placed {
+  /** Outputs that the caller will own; null for small ones, whose places are known. */
+  readonly outputs: readonly (WasmAllocation | null)[];
+  readonly addresses: readonly number[];
+  /** One block for what lives only during the run; 0 if there is nothing of that kind. */
+  readonly scratch: number;
+}
+
 /** Instructions below which waking other threads costs more than they save. */
 const parallelWork = 300_000;
 
@@ -91,21 +100,19 @@ export class WasmExecutable implements Executable {
 
   #runNow(inputs: readonly Allocation[], constants: readonly (number | bigint)[]): readonly Allocation[] {
     const { pool } = this.#backend;
-    const { outputs, addresses, scratch } = this.#place(inputs);
+    const placed = this.#place(inputs);
     try {
-      this.#writeArguments(addresses, constants, scratch);
+      this.#writeArguments(placed, constants);
       for (const { phases, work, routine } of this.#segments) {
         if (work < parallelWork) pool.runAlone(phases);
         else pool.run(phases);
-        if (routine) this.#runRoutine(routine, addresses);
+        if (routine) this.#runRoutine(routine, placed);
       }
-      return this.#collect(outputs, addresses);
     } catch (error) {
-      for (const output of outputs) output?.release();
+      this.#abandon(placed);
       throw error;
-    } finally {
-      if (scratch > 0) this.#backend.arena.free(scratch);
     }
+    return this.#collect(placed);
   }
 
   /** As `runNow`, with the work done by other threads while the caller waits. */
@@ -114,31 +121,22 @@ export class WasmExecutable implements Executable {
     constants: readonly (number | bigint)[],
   ): Promise<readonly Allocation[]> {
     const { pool } = this.#backend;
-    const { outputs, addresses, scratch } = this.#place(inputs);
+    const placed = this.#place(inputs);
     try {
-      this.#writeArguments(addresses, constants, scratch);
+      this.#writeArguments(placed, constants);
       for (const { phases, routine } of this.#segments) {
         if (phases.length > 0) await pool.submit(phases);
-        if (routine) this.#runRoutine(routine, addresses);
+        if (routine) this.#runRoutine(routine, placed);
       }
-      return this.#collect(outputs, addresses);
     } catch (error) {
-      for (const output of outputs) output?.release();
+      this.#abandon(placed);
       throw error;
-    } finally {
-      if (scratch > 0) this.#backend.arena.free(scratch);
     }
+    return this.#collect(placed);
   }
 
-  /**
-   * Finds room for everything: outputs that the caller will own (null for small ones, whose places are known), and one block
-   * for what lives only during the run. Copies small inputs in.
-   */
-  #place(inputs: readonly Allocation[]): {
-    readonly outputs: readonly (WasmAllocation | null)[];
-    readonly addresses: number[];
-    readonly scratch: number;
-  } {
+  /** Finds room for everything, and copies small inputs in. */
+  #place(inputs: readonly Allocation[]): Placed {
     const { inputCount, outputCount, bufferBytes } = this.#plan;
     const addresses = new Array<number>(bufferBytes.length);
     for (let k = 0; k < inputCount; k++) {
@@ -167,13 +165,24 @@ export class WasmExecutable implements Executable {
       }
       return { outputs, addresses, scratch };
     } catch (error) {
-      for (const output of outputs) output?.release();
+      this.#abandon({ outputs, addresses, scratch: 0 });
       throw error;
     }
   }
 
+  /** Gives everything back after a run that failed. */
+  #abandon({ outputs, scratch }: Placed): void {
+    for (const output of outputs) output?.release();
+    this.#freeScratch(scratch);
+  }
+
+  #freeScratch(scratch: number): void {
+    if (scratch > 0) this.#backend.arena.free(scratch);
+  }
+
   /** The outputs of a run that is done; small ones are copied out. */
-  #collect(outputs: readonly (WasmAllocation | null)[], addresses: readonly number[]): readonly Allocation[] {
+  #collect({ outputs, addresses, scratch }: Placed): readonly Allocation[] {
+    this.#freeScratch(scratch);
     const { inputCount, bufferBytes } = this.#plan;
     return outputs.map((output, k) => {
       if (output !== null) return output;
@@ -196,7 +205,7 @@ export class WasmExecutable implements Executable {
     return copy;
   }
 
-  #writeArguments(addresses: readonly number[], constants: readonly (number | bigint)[], scratch: number): void {
+  #writeArguments({ addresses, scratch }: Placed, constants: readonly (number | bigint)[]): void {
     const view = this.#backend.dataView();
     for (const { step, compiled, args } of this.#steps) {
       if (!compiled) continue;
@@ -216,10 +225,7 @@ export class WasmExecutable implements Executable {
     }
   }
 
-  #runRoutine(
-    { step, kernel }: { readonly step: Step; readonly kernel: RoutineKernel },
-    addresses: readonly number[],
-  ): void {
+  #runRoutine({ step, kernel }: { readonly step: Step; readonly kernel: RoutineKernel }, { addresses }: Placed): void {
     const { buffer } = this.#backend.arena.bytes();
     kernel.run(
       kernel.slots.map(
