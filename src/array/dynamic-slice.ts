@@ -4,6 +4,7 @@ import { formatShape, normalizeAxes } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
+import { requireArray, requireArrays } from "../graph/require-array.ts";
 import { add, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { greaterEqual, less } from "../primitives/comparison.ts";
@@ -36,16 +37,19 @@ export function slice(
 ): MLXArray;
 export function slice(
   first: MLXArray | number | null,
-  second: MLXArray | number | null = null,
+  second?: MLXArray | number | null,
   third: readonly number[] | number | null = null,
   size: readonly number[] = [],
   options: OperationOptions = {},
 ): Slice | MLXArray {
   if (!(first instanceof MLXArray) && !(second instanceof MLXArray) && (typeof third === "number" || third === null)) {
-    return { start: first, stop: second, step: third };
+    return { start: first, stop: second ?? null, step: third };
   }
-  if (first instanceof MLXArray && second instanceof MLXArray && typeof third === "object" && third)
-    return placed("slice", options, () => sliceFrom(first, second, third, size));
+  if (typeof third === "object" && third) {
+    requireArrays("slice", [first, second]);
+    if (first instanceof MLXArray && second instanceof MLXArray)
+      return placed("slice", options, () => sliceFrom(first, second, third, size));
+  }
   throw new ArgumentError("slice", "of an array takes the start, an array of integers, the axes, and the size");
 }
 
@@ -80,6 +84,7 @@ export function sliceUpdate(
   options?: OperationOptions,
 ): MLXArray {
   if (options) return placed("sliceUpdate", options, () => sliceUpdate(x, update, start, axes));
+  requireArray("sliceUpdate", update);
   const starts = startsOf("sliceUpdate", x, start, axes);
   checkSize("sliceUpdate", x, update.shape);
   if (update.size === 0) return x;
@@ -111,6 +116,7 @@ function startsOf(
   start: MLXArray,
   axes: readonly number[],
 ): ReadonlyMap<number, MLXArray> {
+  requireArrays(operation, [x, start]);
   normalizeAxes(operation, axes, x.ndim);
   const flat = reshape(castTo(start, "int32"), [start.size]);
   if (start.ndim > 1 || start.size !== axes.length) {

@@ -7,9 +7,10 @@ import { accumulatedDtype, atLeastFloat } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, checkShape, normalizeAxes, normalizeAxis } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import type { TraceOptions } from "../primitives/diagonals.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
-import { asArray, dtypeBeside } from "../primitives/operands.ts";
+import { asArray, commonDtype, dtypeBeside } from "../primitives/operands.ts";
 import type { AxisArgument, AxisOrOptions, ReduceOptions } from "../primitives/reductions.ts";
 import { splitAxis } from "../primitives/reductions.ts";
 import type { ScanOptions } from "../primitives/scanning.ts";
@@ -150,7 +151,8 @@ export const methodShapes: MethodShapes = {
   greaterEqual: compared,
   logicalAnd: compared,
   logicalOr: compared,
-  allClose(_: string, x: MLXArray, other: ArrayLike): Aval {
+  allClose(name: string, x: MLXArray, other: ArrayLike): Aval {
+    asArray(name, other);
     matched("isClose", x, other);
     return { shape: [], dtype: "bool" };
   },
@@ -182,8 +184,9 @@ export const methodShapes: MethodShapes = {
   cummax: scan(),
   cummin: scan(),
   logCumsumExp: scan(atLeastFloat),
-  clip(_: string, x: MLXArray, min?: ArrayLike | null, max?: ArrayLike | null): Aval {
+  clip(name: string, x: MLXArray, min?: ArrayLike | null, max?: ArrayLike | null): Aval {
     requireBound(min, max);
+    commonDtype(name, [x, min ?? 0, max ?? 0]);
     const raised = min === undefined || min === null ? x : matched("maximum", x, min);
     return max === undefined || max === null ? raised : matched("minimum", raised, max);
   },
@@ -231,6 +234,7 @@ export const methodShapes: MethodShapes = {
   takeAlongAxis: takenAlongAxis,
   putAlongAxis(name: string, x: MLXArray, indices: MLXArray, values: ArrayLike, axis?: number | null): Aval {
     const { shape, dtype } = x;
+    requireArray(name, indices);
     if (axis === undefined || axis === null) {
       broadcastTo(asArray(name, values), indices.shape);
       const { along, shared } = axesBeside(name, flat(x.size), reshape(indices, [indices.size]), 0);
@@ -252,6 +256,7 @@ export const methodShapes: MethodShapes = {
 };
 
 function takenAlongAxis(name: string, x: MLXArray, indices: MLXArray, axis?: number | null): Aval {
+  requireArray(name, indices);
   if (axis === undefined || axis === null) {
     return takenAlongAxis(name, reshape(x, [x.size]), reshape(indices, [indices.size]), 0);
   }

@@ -8,6 +8,7 @@ import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
+import { noArray, requireArray, requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { equal, isInf, less } from "../primitives/comparison.ts";
@@ -137,6 +138,7 @@ export function key(value: number | bigint, options?: OperationOptions): MLXArra
 /** `count` independent keys from one: a list of uint32 [2]. */
 export function split(from: MLXArray, count = 2, options?: OperationOptions): MLXArray[] {
   if (options) return placed("split", options, () => split(from, count));
+  requireArray("split", from);
   checkShape("split", [count]);
   const keys = randomBits(from, [count, 2]);
   return Array.from({ length: count }, (_, k) => reshape(sliceAxis(keys, 0, k, 1), [2]));
@@ -157,8 +159,8 @@ export function uniform(
 ): MLXArray {
   return placed("uniform", options, () => {
     const dtype = floating("uniform", options.dtype);
-    const low = stepOf("uniform", options.low ?? 0, dtype);
-    const high = stepOf("uniform", options.high ?? 1, dtype);
+    const { low: from = 0, high: to = 1 } = options;
+    const [low, high] = [stepOf("uniform", from, dtype), stepOf("uniform", to, dtype)];
     requireBroadcast("uniform", shape, [low, high]);
     const words = castTo(bits(shape, options), "float32");
     const unit = step(minimum(divide(words, 2 ** 32), halfBelowOne[dtype] ?? belowOne), dtype);
@@ -339,6 +341,7 @@ export function multivariateNormal(
   options: SampleOptions = {},
 ): MLXArray {
   return placed("multivariateNormal", options, () => {
+    requireArrays("multivariateNormal", [mean, covariance]);
     const n = mean.shape.at(-1);
     if (n === undefined || covariance.shape.at(-1) !== n || covariance.shape.at(-2) !== n) {
       throw new ShapeError(
@@ -356,7 +359,8 @@ export function multivariateNormal(
 
 function keyOf({ key: given }: RandomOptions): MLXArray {
   if (given === undefined || given instanceof MLXArray) return given ?? state.next();
-  throw new ArgumentError("random", `a key is an array, as random.key(${String(given)}) gives`);
+  if (typeof given !== "number") throw noArray("random", given, "an array as key");
+  throw new ArgumentError("random", `a key is an array, as random.key(${given}) gives`);
 }
 
 /**

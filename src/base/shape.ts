@@ -67,13 +67,8 @@ export function normalizeAxis(operation: string, axis: number, rank: number): nu
       `an axis is a whole number, got ${typeof axis === "number" ? axis : JSON.stringify(axis)}`,
     );
   }
-  // What is no array has no rank: a comparison with it is false.
-  if (!(normalized >= 0 && normalized < rank)) {
-    throw new ShapeError(
-      operation,
-      `axis ${axis} is out of range for ${rank >= 0 ? `an array of ${rank} axes` : "what is no array"}`,
-    );
-  }
+  if (normalized < 0 || normalized >= rank)
+    throw new ShapeError(operation, `axis ${axis} is out of range for an array of ${rank} axes`);
   return normalized;
 }
 

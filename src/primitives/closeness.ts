@@ -10,7 +10,7 @@ import { constant } from "./leaf.ts";
 import { logicalAnd, logicalOr } from "./logical.ts";
 import { abs } from "./magnitude.ts";
 import type { ArrayLike } from "./operands.ts";
-import { aligned, asArray } from "./operands.ts";
+import { aligned, asArray, commonDtype } from "./operands.ts";
 
 /** The options of `isClose` and `allClose`. */
 export interface ClosenessOptions extends OperationOptions {
@@ -48,6 +48,7 @@ function equalUpToNaN(x: ArrayLike, y: ArrayLike, equalNaN: boolean, isNear?: ML
 /** Whether all elements of `a` and `b` are close as `isClose` has it: a bool scalar. @throws {ShapeError} if the shapes cannot be broadcast */
 export function allClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions = {}): MLXArray {
   return placed("allClose", options, () => {
+    commonDtype("allClose", [a, b]);
     return all(isClose(a, b, options));
   });
 }

@@ -6,6 +6,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray, requireArrays } from "../graph/require-array.ts";
 import type { ConvolutionParams } from "./convolution-row.ts";
 import { convolutionRow, paddedLength } from "./convolution-row.ts";
 import { pair } from "./elementwise.ts";
@@ -70,6 +71,7 @@ function convolution(operation: string, x: MLXArray, weights: MLXArray, params: 
 }
 
 function checkRank(operation: string, x: MLXArray, weights: MLXArray, rank: number): void {
+  requireArrays(operation, [x, weights]);
   if (x.ndim === rank + 2 && weights.ndim === rank + 2) return;
   throw new ShapeError(
     operation,
@@ -141,6 +143,7 @@ export function conv3d(x: MLXArray, weights: MLXArray, options: ConvolutionOptio
  */
 export function convGeneral(x: MLXArray, weights: MLXArray, options: GeneralConvolutionOptions = {}): MLXArray {
   return placed("convGeneral", options, () => {
+    requireArray("convGeneral", x);
     const rank = x.ndim - 2;
     if (rank < 1) throw new ShapeError("convGeneral", `needs [batch, lengths…, channels], got ${formatShape(x.shape)}`);
     checkRank("convGeneral", x, weights, rank);
@@ -250,6 +253,7 @@ export function convolve(
 ): MLXArray {
   return placed("convolve", options, () => {
     const { mode = "full" } = options;
+    requireArrays("convolve", [a, b]);
     if (a.ndim !== 1 || b.ndim !== 1 || a.size === 0 || b.size === 0) {
       throw new ShapeError(
         "convolve",

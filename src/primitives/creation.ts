@@ -7,6 +7,7 @@ import { checkShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
+import { requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, greaterEqual } from "./comparison.ts";
@@ -82,12 +83,12 @@ export function full(shape: number | Shape, value: ArrayLike, dtype?: DtypeOptio
 
 /** Zeros in the shape and dtype of `x`, or in the dtype given. */
 export function zerosLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
-  return created("zerosLike", dtype, () => fullLike(x, 0, dtype));
+  return created("zerosLike", dtype, () => fullLike(asArray("zerosLike", x), 0, dtype));
 }
 
 /** Ones in the shape and dtype of `x`, or in the dtype given. */
 export function onesLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
-  return created("onesLike", dtype, () => fullLike(x, 1, dtype));
+  return created("onesLike", dtype, () => fullLike(asArray("onesLike", x), 1, dtype));
 }
 
 /**
@@ -262,10 +263,13 @@ export interface MeshgridOptions extends OperationOptions {
  * await grid[1]?.tolist(); // [[3, 3], [4, 4], [5, 5]]
  */
 export function meshgrid(...args: readonly (MLXArray | MeshgridOptions)[]): MLXArray[] {
-  const arrays = args.filter((argument) => argument instanceof MLXArray);
-  const options = args.find((argument): argument is MeshgridOptions => !(argument instanceof MLXArray));
-  if (Array.isArray(options)) throw new ArgumentError("meshgrid", "takes arrays one by one, as in meshgrid(a, b)");
-  const { indexing = "xy", sparse = false } = options ?? {};
+  const last = args.at(-1);
+  const options = isPlain(last) ? last : {};
+  const given = isPlain(last) ? args.slice(0, -1) : args;
+  if (Array.isArray(last)) throw new ArgumentError("meshgrid", "takes arrays one by one, as in meshgrid(a, b)");
+  requireArrays("meshgrid", given);
+  const arrays = given.filter((argument) => argument instanceof MLXArray);
+  const { indexing = "xy", sparse = false } = options;
   if (indexing !== "xy" && indexing !== "ij") {
     throw new ArgumentError("meshgrid", `indexing is "xy" or "ij", got ${String(indexing)}`);
   }
@@ -275,11 +279,15 @@ export function meshgrid(...args: readonly (MLXArray | MeshgridOptions)[]): MLXA
   arrays.forEach((array, position) => {
     shape[axisOf(position)] = array.size;
   });
-  return placed("meshgrid", options ?? {}, () =>
+  return placed("meshgrid", options, () =>
     arrays.map((array, position) => {
       const own = shape.map((length, axis) => (axis === axisOf(position) ? length : 1));
       const column = reshape(array, own);
       return sparse ? column : broadcastTo(column, shape);
     }),
   );
+}
+
+function isPlain(argument: MLXArray | MeshgridOptions | undefined): argument is MeshgridOptions {
+  return argument !== undefined && Object.getPrototypeOf(argument) === Object.prototype;
 }

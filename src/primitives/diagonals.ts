@@ -5,6 +5,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, lessEqual } from "./comparison.ts";
@@ -76,6 +77,7 @@ function ontoDiagonal(x: MLXArray, rows: number, columns: number, offset: number
 export function diagonal(x: MLXArray, options: DiagonalPlace = {}): MLXArray {
   return placed("diagonal", options, () => {
     const { offset = 0, axis1, axis2 } = options;
+    requireArray("diagonal", x);
     const [rows, columns] = matrixAxes(x.shape, axis1, axis2);
     const columnsLast = moveAxis(x, columns, -1);
     return apply(diagonalRow, [moveAxis(columnsLast, rows < columns ? rows : rows - 1, -2)], { offset });
@@ -91,6 +93,7 @@ export function diagonal(x: MLXArray, options: DiagonalPlace = {}): MLXArray {
  */
 export function diag(x: MLXArray, offset = 0, options?: OperationOptions): MLXArray {
   if (options) return placed("diag", options, () => diag(x, offset));
+  requireArray("diag", x);
   if (x.ndim === 2) return diagonal(x, { offset });
   const length = diagonalMatrixLength(x.shape, offset);
   return ontoDiagonal(x, length, length, offset);
@@ -106,6 +109,7 @@ export function diag(x: MLXArray, offset = 0, options?: OperationOptions): MLXAr
 export function trace(x: MLXArray, options: TraceOptions = {}): MLXArray {
   return placed("trace", options, () => {
     const { dtype, ...place } = options;
+    requireArray("trace", x);
     const line = diagonal(x, place);
     const result = sum(castTo(line, dtype ?? line.dtype), -1);
     return dtype ? castTo(result, dtype) : result;
@@ -125,6 +129,7 @@ export function triu(x: MLXArray, k = 0, options?: OperationOptions): MLXArray {
 }
 
 function isBelow(operation: string, x: MLXArray, k: number): MLXArray {
+  requireArray(operation, x);
   requireMatrices(operation, x.shape);
   const shape = x.shape.slice(-2);
   return lessEqual(iota(shape, 1, "int32"), add(iota(shape, 0, "int32"), k));

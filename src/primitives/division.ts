@@ -9,6 +9,7 @@ import { negative } from "./arithmetic.ts";
 import { applyBinary, binaryRow, filledLike } from "./elementwise.ts";
 import { hasSign } from "./magnitude.ts";
 import type { ArrayLike } from "./operands.ts";
+import { commonDtype } from "./operands.ts";
 
 /** ⌊a / b⌋. */
 export const floorDivideRow: Primitive<null> = /* @__PURE__ */ binaryRow(
@@ -61,6 +62,7 @@ export function remainder(a: ArrayLike, b: ArrayLike, options?: OperationOptions
  */
 export function divmod(a: ArrayLike, b: ArrayLike, options?: OperationOptions): [MLXArray, MLXArray] {
   if (options) return placed("divmod", options, () => divmod(a, b));
+  commonDtype("divmod", [a, b]);
   return [floorDivide(a, b), remainder(a, b)];
 }
 

@@ -8,6 +8,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray, requireArrays } from "../graph/require-array.ts";
 import { attentionRow } from "./attention-row.ts";
 import { castTo } from "./cast.ts";
 import type { NormParams } from "./composites.ts";
@@ -66,10 +67,13 @@ function normalized(
   bias: MLXArray | null,
   eps: number,
 ): MLXArray {
+  requireArray(row.name, x);
   requireFloating(row.name, x.dtype);
   if (x.ndim === 0) throw new ShapeError(row.name, "a scalar has no axis to normalize over");
   for (const factor of [weight, bias]) {
-    if (factor && (factor.ndim !== 1 || factor.size !== x.shape.at(-1))) {
+    if (factor === null) continue;
+    requireArray(row.name, factor);
+    if (factor.ndim !== 1 || factor.size !== x.shape.at(-1)) {
       throw new ShapeError(
         row.name,
         `weight and bias must be [${x.shape.at(-1)}] for an input of shape ${formatShape(x.shape)}, got ${formatShape(factor.shape)}`,
@@ -110,6 +114,7 @@ export function rope(x: MLXArray, dims: number, options: RopeOptions = {}): MLXA
   return placed("rope", options, () => {
     const { traditional = false, scale = 1, offset = 0, freqs = null } = options;
     const base = options.base === undefined ? (freqs ? null : 10000) : options.base;
+    requireArray("rope", x);
     requireFloating("rope", x.dtype);
     if (x.ndim < 2 || dims > (x.shape.at(-1) ?? 0)) {
       throw new ShapeError("rope", `needs [..., rows, at least ${dims} features], got ${formatShape(x.shape)}`);
@@ -120,6 +125,7 @@ export function rope(x: MLXArray, dims: number, options: RopeOptions = {}): MLXA
     if (start.ndim > 1 || (start.ndim === 1 && (x.ndim < 3 || start.size !== x.shape[0]))) {
       throw new ShapeError("rope", `offset is a scalar or one per first axis, got ${formatShape(start.shape)}`);
     }
+    if (freqs !== null) requireArray("rope", freqs);
     if (freqs && (freqs.ndim !== 1 || freqs.size !== dims / 2)) {
       throw new ShapeError("rope", `freqs must be [${dims / 2}], got ${formatShape(freqs.shape)}`);
     }
@@ -166,6 +172,7 @@ export function scaledDotProductAttention(
   return placed("scaledDotProductAttention", options, () => {
     const { scale, mask = null } = options;
     const name = "scaledDotProductAttention";
+    requireArrays(name, [queries, keys, values]);
     for (const tensor of [queries, keys, values]) requireFloating(name, tensor.dtype);
     checkShapes(queries.shape, keys.shape, values.shape);
     const dtype = [queries, keys, values].map((tensor) => tensor.dtype).reduce(promote);

@@ -7,6 +7,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray, requireArrays } from "../graph/require-array.ts";
 import type { Expr, Expressions } from "../ir/expr.ts";
 import { filledLike } from "./elementwise.ts";
 import { alignBatch, only } from "./families.ts";
@@ -101,6 +102,7 @@ function withinAxis(e: Expressions, value: Expr, { dtype }: Aval, length: number
  */
 export function take(x: MLXArray, indices: MLXArray | number, axis?: number, options?: OperationOptions): MLXArray {
   if (options) return placed("take", options, () => take(x, indices, axis));
+  requireArray("take", x);
   const source = axis === undefined ? reshape(x, [x.size]) : x;
   const along = normalizeAxis("take", axis ?? 0, source.ndim);
   const { shape } = source;
@@ -133,6 +135,7 @@ export function takeAlongAxis(
   options?: OperationOptions,
 ): MLXArray {
   if (options) return placed("takeAlongAxis", options, () => takeAlongAxis(x, indices, axis));
+  requireArrays("takeAlongAxis", [x, indices]);
   if (axis === undefined || axis === null) {
     return takeAlongAxis(reshape(x, [x.size]), reshape(indices, [indices.size]), 0);
   }

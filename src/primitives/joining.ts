@@ -7,6 +7,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray, requireArrays } from "../graph/require-array.ts";
 import { alignBatch, only, view } from "./families.ts";
 import { promoted } from "./operands.ts";
 import { piecesOf, shiftsAlong, stackedAval } from "./shape-rules.ts";
@@ -119,6 +120,7 @@ export function joinAlong(arrays: readonly MLXArray[], axis: number): MLXArray {
 
 function firstOf(operation: string, arrays: readonly MLXArray[]): MLXArray {
   if (!Array.isArray(arrays)) throw new ArgumentError(operation, `takes a list of arrays, as in ${operation}([a, b])`);
+  requireArrays(operation, arrays);
   const [first] = arrays;
   if (first) return first;
   throw new ShapeError(operation, "needs at least one array");
@@ -177,6 +179,7 @@ export function split(
   options?: OperationOptions,
 ): MLXArray[] {
   if (options) return placed("split", options, () => split(x, parts, axis));
+  requireArray("split", x);
   const along = normalizeAxis("split", axis, x.ndim);
   return piecesOf(x.shape, along, parts).map(({ start, length }) => sliceAxis(x, along, start, length));
 }
@@ -191,6 +194,7 @@ export function split(
  */
 export function unstack(x: MLXArray, options: OperationOptions & { readonly axis?: number } = {}): MLXArray[] {
   return placed("unstack", options, () => {
+    requireArray("unstack", x);
     const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);
     const rest = x.shape.filter((_, k) => k !== axis);
     return Array.from({ length: x.shape[axis] ?? 0 }, (_, k) => reshape(sliceAxis(x, axis, k, 1), rest));
@@ -239,6 +243,7 @@ export function roll(
   options?: OperationOptions,
 ): MLXArray {
   if (options) return placed("roll", options, () => roll(x, shift, axis));
+  requireArray("roll", x);
   const list = typeof shift === "number" ? [shift] : shift;
   if (axis === undefined) {
     return reshape(shifted(reshape(x, [x.size]), [list.reduce((sum, one) => sum + one, 0)]), x.shape);

@@ -1,12 +1,11 @@
 /** Turning what users pass (arrays and number literals) into arrays of one dtype and shape. */
-import { describeValue } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { atLeastFloat, promote } from "../base/dtype.ts";
-import { DtypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
+import { noArray } from "../graph/require-array.ts";
 import { castTo } from "./cast.ts";
 import { constant, literal, literalDtype, weakPromote } from "./leaf.ts";
 import { broadcastTo } from "./views.ts";
@@ -101,6 +100,5 @@ function hasDtype(operand: ArrayLike): operand is MLXArray | ArrayReference {
 
 function checkLiteral(operation: string, value: unknown): void {
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return;
-  const remedy = Array.isArray(value) || ArrayBuffer.isView(value) ? "; make an array of it with array(…)" : "";
-  throw new DtypeError(operation, `needs an array or a number, got ${describeValue(value)}${remedy}`);
+  throw noArray(operation, value, "an array or a number");
 }

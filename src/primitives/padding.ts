@@ -4,6 +4,7 @@ import { formatShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { castTo } from "./cast.ts";
 import { concatenate } from "./joining.ts";
 import { constant } from "./leaf.ts";
@@ -35,6 +36,7 @@ export interface PadOptions extends OperationOptions {
  */
 export function pad(x: MLXArray, width: PadWidth, options: PadOptions = {}): MLXArray {
   return placed("pad", options, () => {
+    requireArray("pad", x);
     const widths = widthsOf(x, width);
     const { mode = "constant", constantValues = 0 } = options;
     if (mode === "constant") {

@@ -7,6 +7,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray, requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, greater, notEqual } from "./comparison.ts";
@@ -71,6 +72,7 @@ function packingOf(operation: string, { groupSize = 64, bits = 4 }: Quantization
 export function quantize(w: MLXArray, options: QuantizationOptions = {}): [MLXArray, MLXArray, MLXArray] {
   return placed("quantize", options, () => {
     const { groupSize, bits } = packingOf("quantize", options);
+    requireArray("quantize", w);
     requireFloating("quantize", w.dtype);
     const features = w.shape.at(-1) ?? 0;
     if (w.ndim < 2 || features % groupSize !== 0) {
@@ -144,6 +146,7 @@ export function quantizedMatmul(
   return placed("quantizedMatmul", options, () => {
     const name = "quantizedMatmul";
     const packing = packingOf(name, options);
+    requireArray(name, x);
     requireFloating(name, x.dtype);
     checkPacked(name, w, scales, biases, packing);
     const isTransposed = options.transpose ?? true;
@@ -160,6 +163,7 @@ export function quantizedMatmul(
 
 function checkPacked(operation: string, w: MLXArray, scales: MLXArray, biases: MLXArray, packing: Packing): void {
   const { groupSize, bits } = packing;
+  requireArrays(operation, [w, scales, biases]);
   if (w.dtype !== "uint32") throw new DtypeError(operation, `packed weights are uint32, got ${w.dtype}`);
   requireFloating(operation, scales.dtype);
   const features = ((w.shape.at(-1) ?? 0) * 32) / bits;

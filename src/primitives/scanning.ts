@@ -8,6 +8,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, notEqual } from "./comparison.ts";
@@ -160,6 +161,7 @@ function cumulative(
 ): MLXArray {
   if (typeof axis === "object" && axis !== null) return cumulative(operation, op, given, undefined, axis);
   return placed(operation, options, () => {
+    requireArray(operation, given);
     const converted = castTo(given, scannedDtype(op, given.dtype));
     const x = typeof axis === "number" ? converted : reshape(converted, [given.size]);
     const { reverse = false, inclusive = true } = options;
@@ -261,6 +263,7 @@ export function diff(
 ): MLXArray {
   return placed("diff", options, () => {
     const { n = 1, axis = -1 } = options;
+    requireArray("diff", x);
     if (!Number.isInteger(n) || n < 0) throw new ArgumentError("diff", `n is a whole number from 0, got ${n}`);
     if (x.ndim === 0) throw new ShapeError("diff", `needs at least one axis, got ${formatShape(x.shape)}`);
     const place = normalizeAxis("diff", axis, x.ndim);

@@ -5,6 +5,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArrays } from "../graph/require-array.ts";
 import { divide, multiply } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal } from "./comparison.ts";
@@ -142,6 +143,7 @@ export function putAlongAxis(
   options?: OperationOptions,
 ): MLXArray {
   if (options) return placed("putAlongAxis", options, () => putAlongAxis(x, indices, values, axis));
+  requireArrays("putAlongAxis", [x, indices]);
   const given = (): MLXArray => only("putAlongAxis", promoted("putAlongAxis", [values], x.dtype)[0]);
   if (axis === undefined || axis === null) {
     const spread = broadcastTo(given(), indices.shape);

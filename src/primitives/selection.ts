@@ -11,7 +11,7 @@ import { applyUnary, unaryRow } from "./elementwise.ts";
 import { only, pointwise } from "./families.ts";
 import { maximum, minimum } from "./magnitude.ts";
 import type { ArrayLike, UnaryOperation } from "./operands.ts";
-import { asArray, broadcasted, promoted } from "./operands.ts";
+import { asArray, broadcasted, commonDtype, promoted } from "./operands.ts";
 import { requireBound } from "./shape-rules.ts";
 
 /** The second input where the first, a bool, holds; the third elsewhere. */
@@ -62,6 +62,7 @@ export function clip(
 ): MLXArray {
   if (options) return placed("clip", options, () => clip(x, min, max));
   requireBound(min, max);
+  commonDtype("clip", [x, min ?? 0, max ?? 0]);
   const raised = min === undefined || min === null ? x : maximum(x, min);
   return max === undefined || max === null ? asArray("clip", raised) : minimum(raised, max);
 }

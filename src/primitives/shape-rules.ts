@@ -5,6 +5,7 @@ import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, sameShape } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { visibleBytes } from "../ir/allocation.ts";
 import { knownValue } from "./elementwise.ts";
 import type { ArrayLike } from "./operands.ts";
@@ -139,6 +140,7 @@ export function checkTop(x: MLXArray, k: number, axis: number | null): void {
 
 /** @throws {DtypeError} for indices that are not integers. @throws {ShapeError} for known ones that are out of range. */
 export function checkIndices(operation: string, indices: MLXArray, shape: Shape, axis: number): void {
+  requireArray(operation, indices);
   if (!isInteger(indices.dtype)) {
     throw new DtypeError(operation, `indices are integers, got ${indices.dtype}; convert them with asType("int32")`);
   }

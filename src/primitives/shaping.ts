@@ -5,6 +5,7 @@ import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalize
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
+import { requireArray } from "../graph/require-array.ts";
 import type { UnaryOperation } from "./operands.ts";
 import { broadcasted } from "./operands.ts";
 import { broadcastTo, identity, reshape, transpose } from "./views.ts";
@@ -18,6 +19,7 @@ import { broadcastTo, identity, reshape, transpose } from "./views.ts";
  */
 export function flatten(x: MLXArray, start = 0, end = -1, options?: OperationOptions): MLXArray {
   if (options) return placed("flatten", options, () => flatten(x, start, end));
+  requireArray("flatten", x);
   if (x.ndim === 0) return reshape(x, [1]);
   const from = normalizeAxis("flatten", start, x.ndim);
   const to = normalizeAxis("flatten", end, x.ndim);
@@ -35,6 +37,7 @@ export function flatten(x: MLXArray, start = 0, end = -1, options?: OperationOpt
  */
 export function unflatten(x: MLXArray, axis: number, shape: Shape, options?: OperationOptions): MLXArray {
   if (options) return placed("unflatten", options, () => unflatten(x, axis, shape));
+  requireArray("unflatten", x);
   const at = normalizeAxis("unflatten", axis, x.ndim);
   const length = x.shape[at] ?? 1;
   const known = sizeOf(shape.filter((one) => one !== -1));
@@ -57,6 +60,7 @@ export function unflatten(x: MLXArray, axis: number, shape: Shape, options?: Ope
  */
 export function squeeze(x: MLXArray, axis?: number | readonly number[], options?: OperationOptions): MLXArray {
   if (options) return placed("squeeze", options, () => squeeze(x, axis));
+  requireArray("squeeze", x);
   const axes = axis === undefined ? null : normalizeAxes("squeeze", axis, x.ndim);
   for (const one of axes ?? []) {
     if (x.shape[one] !== 1) {
@@ -78,6 +82,7 @@ export function squeeze(x: MLXArray, axis?: number | readonly number[], options?
  */
 export function expandDims(x: MLXArray, axis: number | readonly number[], options?: OperationOptions): MLXArray {
   if (options) return placed("expandDims", options, () => expandDims(x, axis));
+  requireArray("expandDims", x);
   const count = typeof axis === "number" ? 1 : axis.length;
   const axes = normalizeAxes("expandDims", axis, x.ndim + count);
   const lengths = [...x.shape];
@@ -88,6 +93,7 @@ export function expandDims(x: MLXArray, axis: number | readonly number[], option
 /** `x` with axes `a` and `b` exchanged. @throws {ShapeError} if one is out of range. */
 export function swapAxes(x: MLXArray, a: number, b: number, options?: OperationOptions): MLXArray {
   if (options) return placed("swapAxes", options, () => swapAxes(x, a, b));
+  requireArray("swapAxes", x);
   const first = normalizeAxis("swapAxes", a, x.ndim);
   const second = normalizeAxis("swapAxes", b, x.ndim);
   return transpose(
@@ -99,6 +105,7 @@ export function swapAxes(x: MLXArray, a: number, b: number, options?: OperationO
 /** `x` with its last two axes exchanged. @throws {ShapeError} if it has fewer than two. */
 export const matrixTranspose: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("matrixTranspose", options, () => matrixTranspose(x));
+  requireArray("matrixTranspose", x);
   if (x.ndim < 2) throw new ShapeError("matrixTranspose", `needs at least two axes, got ${formatShape(x.shape)}`);
   return swapAxes(x, -1, -2);
 };
@@ -128,18 +135,21 @@ export function broadcastShapes(...shapes: readonly Shape[]): Shape {
 /** `x` with at least one axis: a scalar becomes [1]. */
 export const atLeast1d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast1d", options, () => atLeast1d(x));
+  requireArray("atLeast1d", x);
   return x.ndim === 0 ? reshape(x, [1]) : x;
 };
 
 /** `x` with at least two axes: a vector becomes one row. */
 export const atLeast2d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast2d", options, () => atLeast2d(x));
+  requireArray("atLeast2d", x);
   return x.ndim < 2 ? reshape(x, [1, x.size]) : x;
 };
 
 /** `x` with at least three axes: a vector becomes [1, length, 1], a matrix [rows, columns, 1]. */
 export const atLeast3d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast3d", options, () => atLeast3d(x));
+  requireArray("atLeast3d", x);
   if (x.ndim >= 3) return x;
   return reshape(x, x.ndim === 2 ? [...x.shape, 1] : [1, x.size, 1]);
 };
@@ -147,6 +157,7 @@ export const atLeast3d: UnaryOperation<MLXArray> = (x, options?: OperationOption
 /** `x` itself: every evaluated array lies row-major and without gaps in memory already. */
 export const contiguous: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("contiguous", options, () => contiguous(x));
+  requireArray("contiguous", x);
   return identity(x);
 };
 
@@ -159,6 +170,7 @@ export const contiguous: UnaryOperation<MLXArray> = (x, options?: OperationOptio
  */
 export function repeat(x: MLXArray, count: number, axis?: number, options?: OperationOptions): MLXArray {
   if (options) return placed("repeat", options, () => repeat(x, count, axis));
+  requireArray("repeat", x);
   checkCount("repeat", count);
   const source = axis === undefined ? reshape(x, [x.size]) : x;
   const along = normalizeAxis("repeat", axis ?? 0, source.ndim);
@@ -178,6 +190,7 @@ export function repeat(x: MLXArray, count: number, axis?: number, options?: Oper
  */
 export function tile(x: MLXArray, counts: number | readonly number[], options?: OperationOptions): MLXArray {
   if (options) return placed("tile", options, () => tile(x, counts));
+  requireArray("tile", x);
   const given = typeof counts === "number" ? [counts] : counts;
   for (const count of given) checkCount("tile", count);
   const rank = Math.max(given.length, x.ndim);

@@ -6,6 +6,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { filledLike, pair } from "./elementwise.ts";
 import { alignBatch, view } from "./families.ts";
 import { constant } from "./leaf.ts";
@@ -104,6 +105,7 @@ function isWhole({ starts, steps, lengths }: Region, shape: Shape): boolean {
  */
 export function flip(x: MLXArray, axis?: number | readonly number[], options?: OperationOptions): MLXArray {
   if (options) return placed("flip", options, () => flip(x, axis));
+  requireArray("flip", x);
   const axes = normalizeAxes("flip", axis, x.ndim);
   const isFlipped = (length: number, k: number): boolean => axes.includes(k) && length > 1;
   return sliceRegion(x, {

@@ -6,6 +6,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { filledLike, pair } from "./elementwise.ts";
 import { alignBatch, batchToFront, only } from "./families.ts";
 import { gatherAt } from "./gather.ts";
@@ -84,6 +85,7 @@ function argSortLast(x: MLXArray): MLXArray {
 
 /** `f`, which works along the last axis, along `axis`; `null` stands for the flattened array. */
 function along(operation: string, x: MLXArray, axis: number | null, f: (last: MLXArray) => MLXArray): MLXArray {
+  requireArray(operation, x);
   if (axis === null || x.ndim === 0) return f(reshape(x, [x.size]));
   const place = normalizeAxis(operation, axis, x.ndim);
   return moveAxis(f(moveAxis(x, place, -1)), -1, place);
@@ -141,6 +143,7 @@ export function argPartition(
 }
 
 function checkPlace(operation: string, x: MLXArray, place: number, axis: number | null): void {
+  requireArray(operation, x);
   const length = lengthAlong(operation, x, axis);
   if (Number.isInteger(place) && place >= -length && place < length) return;
   throw new ShapeError(operation, `${place} is no position along axis ${axis} of ${formatShape(x.shape)}`);
@@ -155,6 +158,7 @@ function checkPlace(operation: string, x: MLXArray, place: number, axis: number 
  */
 export function topK(x: MLXArray, k: number, axis: number | null = -1, options?: OperationOptions): MLXArray {
   if (options) return placed("topK", options, () => topK(x, k, axis));
+  requireArray("topK", x);
   checkTop(x, k, axis);
   const sorted = sort(x, axis);
   const along = axis === null ? 0 : normalizeAxis("topK", axis, sorted.ndim);
@@ -179,6 +183,7 @@ export function searchSorted(
 ): MLXArray {
   return placed("searchSorted", options, () => {
     const { side = "left" } = options;
+    requireArray("searchSorted", sorted);
     if (sorted.ndim !== 1)
       throw new ShapeError("searchSorted", `needs a sorted vector, got ${formatShape(sorted.shape)}`);
     if (side !== "left" && side !== "right") {

@@ -7,6 +7,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { provideBatchMoves, view } from "./families.ts";
 import { sumTo } from "./reductions.ts";
 
@@ -79,6 +80,7 @@ export function identity(x: MLXArray): MLXArray {
  */
 export function broadcastTo(x: MLXArray, shape: Shape, options?: OperationOptions): MLXArray {
   if (options) return placed("broadcastTo", options, () => broadcastTo(x, shape));
+  requireArray("broadcastTo", x);
   if (sameShape(x.shape, shape)) return x;
   checkShape("broadcastTo", shape);
   const extra = shape.length - x.shape.length;
@@ -97,6 +99,7 @@ export function broadcastTo(x: MLXArray, shape: Shape, options?: OperationOption
  */
 export function reshape(x: MLXArray, shape: Shape, options?: OperationOptions): MLXArray {
   if (options) return placed("reshape", options, () => reshape(x, shape));
+  requireArray("reshape", x);
   const target = inferShape(x.shape, shape);
   return sameShape(x.shape, target) ? x : apply(reshapeRow, [x], { shape: target });
 }
@@ -111,6 +114,7 @@ export function reshape(x: MLXArray, shape: Shape, options?: OperationOptions): 
  */
 export function transpose(x: MLXArray, order?: readonly number[], options?: OperationOptions): MLXArray {
   if (options) return placed("transpose", options, () => transpose(x, order));
+  requireArray("transpose", x);
   const rank = x.shape.length;
   if (order !== undefined && !Array.isArray(order)) {
     throw new ShapeError("transpose", `the order is a list of axes, as in transpose([1, 0]); got ${String(order)}`);
@@ -154,6 +158,7 @@ function isTransposition(params: unknown): params is { readonly order: readonly 
  */
 export function moveAxis(x: MLXArray, source: number, destination: number, options?: OperationOptions): MLXArray {
   if (options) return placed("moveAxis", options, () => moveAxis(x, source, destination));
+  requireArray("moveAxis", x);
   const rank = x.shape.length;
   const from = normalizeAxis("moveAxis", source, rank);
   const to = normalizeAxis("moveAxis", destination, rank);
@@ -171,8 +176,7 @@ export function inverseOrder(order: readonly number[]): number[] {
   return inverse;
 }
 
-function inferShape(from: Shape | undefined, shape: Shape): Shape {
-  if (!from) throw new ShapeError("reshape", "takes an array, as in reshape(array([1, 2]), [2, 1])");
+function inferShape(from: Shape, shape: Shape): Shape {
   if (!Array.isArray(shape))
     throw new ShapeError("reshape", `the shape is a list of lengths, as in reshape([2, 3]); got ${String(shape)}`);
   const unknown = shape.indexOf(-1);

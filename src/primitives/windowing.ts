@@ -7,6 +7,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, multiply } from "./arithmetic.ts";
 import { batchToFront, only, view } from "./families.ts";
 import { take } from "./gather.ts";
@@ -103,6 +104,7 @@ export interface SlidingWindowOptions extends OperationOptions {
  */
 export function slidingWindows(x: MLXArray, sizes: readonly number[], options: SlidingWindowOptions = {}): MLXArray {
   return placed("slidingWindows", options, () => {
+    requireArray("slidingWindows", x);
     const rank = sizes.length;
     if (x.ndim !== rank + 2) {
       throw new ShapeError(
@@ -174,6 +176,7 @@ export function asStrided(
   options?: OperationOptions,
 ): MLXArray {
   if (options) return placed("asStrided", options, () => asStrided(x, shape, strides, offset));
+  requireArray("asStrided", x);
   const spans = shape.map((length, axis) => (length - 1) * (strides[axis] ?? 0));
   const low = spans.reduce((sum, span) => sum + Math.min(span, 0), offset);
   const high = spans.reduce((sum, span) => sum + Math.max(span, 0), offset);

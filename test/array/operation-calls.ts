@@ -1,8 +1,21 @@
 /** One call with options of every operation that takes a device, and the reasons why others take none. */
-import * as mx from "mlx-ts";
+import type { ArrayMethods, OperationOptions } from "mlx-ts";
+import * as library from "mlx-ts";
+
+let mx: typeof library = library;
+
+/** Runs `body`, while the functions in the tables below call `other` in place of the library. */
+export function callingInstead(other: typeof library, body: () => void): void {
+  mx = other;
+  try {
+    body();
+  } finally {
+    mx = library;
+  }
+}
 
 /** Calls an operation with these options, among others of its own. */
-export type OperationCall = (options: mx.OperationOptions) => unknown;
+export type OperationCall = (options: OperationOptions) => unknown;
 
 const row = mx.array([0.5, 0.25, 0.75]);
 const matrix = mx.array([
@@ -34,9 +47,8 @@ const ones = {
   image: mx.ones([2, 2, 2, 2]),
   volume: mx.ones([2, 2, 2, 2, 2]),
 };
-const library = { ...mx };
 
-function each<N extends string>(names: readonly N[], call: (name: N, options: mx.OperationOptions) => unknown) {
+function each<N extends string>(names: readonly N[], call: (name: N, options: OperationOptions) => unknown) {
   return Object.fromEntries(names.map((name): [string, OperationCall] => [name, (options) => call(name, options)]));
 }
 
@@ -50,7 +62,7 @@ export const functionCalls: Readonly<Record<string, OperationCall>> = {
       ...(["log2", "logicalNot", "nanToNum", "negative", "radians", "reciprocal", "rsqrt", "sigmoid", "sign"] as const),
       ...(["sin", "sinh", "sqrt", "square", "stopGradient", "tan", "tanh", "trunc"] as const),
     ],
-    (name, options) => library[name](row, options),
+    (name, options) => mx[name](row, options),
   ),
   ...each(
     [
@@ -58,14 +70,14 @@ export const functionCalls: Readonly<Record<string, OperationCall>> = {
       ...(["maximum", "minimum", "arctan2", "atan2", "logAddExp", "equal", "notEqual", "less", "lessEqual"] as const),
       ...(["greater", "greaterEqual", "logicalAnd", "logicalOr", "logicalXor", "outer", "kron"] as const),
     ],
-    (name, options) => library[name](matrix, 3, options),
+    (name, options) => mx[name](matrix, 3, options),
   ),
   ...each(
     [
       ...(["bitwiseAnd", "bitwiseOr", "bitwiseXor", "leftShift", "rightShift"] as const),
       ...(["bitwiseLeftShift", "bitwiseRightShift"] as const),
     ],
-    (name, options) => library[name](whole, 1, options),
+    (name, options) => mx[name](whole, 1, options),
   ),
   ...each(
     [
@@ -73,9 +85,9 @@ export const functionCalls: Readonly<Record<string, OperationCall>> = {
       ...(["argMax", "argMin", "countNonzero"] as const),
     ],
     (name, options) => [
-      library[name](matrix, 1, { keepAxes: true, ...options }),
-      library[name](matrix, { ...options }),
-      library[name](matrix, 0, options),
+      mx[name](matrix, 1, { keepAxes: true, ...options }),
+      mx[name](matrix, { ...options }),
+      mx[name](matrix, 0, options),
     ],
   ),
   ...each(
@@ -83,24 +95,19 @@ export const functionCalls: Readonly<Record<string, OperationCall>> = {
       ...(["cumsum", "cumprod", "cummax", "cummin", "logCumsumExp"] as const),
       ...(["cumulativeSum", "cumulativeProd"] as const),
     ],
-    (name, options) => [library[name](matrix, 0, { reverse: true, ...options }), library[name](matrix, options)],
+    (name, options) => [mx[name](matrix, 0, { reverse: true, ...options }), mx[name](matrix, options)],
   ),
-  ...each(["allClose", "arrayEqual", "isClose"], (name, options) =>
-    library[name](row, row, { equalNaN: true, ...options }),
-  ),
-  ...each(["atLeast1d", "atLeast2d", "atLeast3d", "contiguous"], (name, options) => library[name](scalar, options)),
-  ...each(["zeros", "ones", "empty"], (name, options) => library[name]([2, 3], { dtype: "int32", ...options })),
-  ...each(["zerosLike", "onesLike", "emptyLike"], (name, options) => library[name](row, options)),
-  ...each(["hanning", "hamming", "bartlett", "blackman"], (name, options) => library[name](5, options)),
-  ...each(["where", "which"], (name, options) => library[name](whole, 1, matrix, options)),
-  ...each(["sort", "argSort"], (name, options) => [
-    library[name](matrix, 0, options),
-    library[name](matrix, undefined, options),
-  ]),
-  ...each(["partition", "argPartition"], (name, options) => library[name](matrix, 1, -1, options)),
-  ...each(["transpose", "permuteDims"], (name, options) => library[name](matrix, [1, 0], options)),
-  ...each(["concatenate", "concat", "stack"], (name, options) => library[name]([matrix, matrix], 1, options)),
-  ...each(["tril", "triu"], (name, options) => library[name](matrix, 1, options)),
+  ...each(["allClose", "arrayEqual", "isClose"], (name, options) => mx[name](row, row, { equalNaN: true, ...options })),
+  ...each(["atLeast1d", "atLeast2d", "atLeast3d", "contiguous"], (name, options) => mx[name](scalar, options)),
+  ...each(["zeros", "ones", "empty"], (name, options) => mx[name]([2, 3], { dtype: "int32", ...options })),
+  ...each(["zerosLike", "onesLike", "emptyLike"], (name, options) => mx[name](row, options)),
+  ...each(["hanning", "hamming", "bartlett", "blackman"], (name, options) => mx[name](5, options)),
+  ...each(["where", "which"], (name, options) => mx[name](whole, 1, matrix, options)),
+  ...each(["sort", "argSort"], (name, options) => [mx[name](matrix, 0, options), mx[name](matrix, undefined, options)]),
+  ...each(["partition", "argPartition"], (name, options) => mx[name](matrix, 1, -1, options)),
+  ...each(["transpose", "permuteDims"], (name, options) => mx[name](matrix, [1, 0], options)),
+  ...each(["concatenate", "concat", "stack"], (name, options) => mx[name]([matrix, matrix], 1, options)),
+  ...each(["tril", "triu"], (name, options) => mx[name](matrix, 1, options)),
   addmm: (options) => mx.addmm(row, matrix, ones.square, { alpha: 2, ...options }),
   arange: (options) => [mx.arange(4, options), mx.arange(1, 9, 2, { dtype: "float32", ...options })],
   asStrided: (options) => mx.asStrided(row, [2, 2], [1, 1], 0, options),
@@ -184,7 +191,7 @@ export const functionCalls: Readonly<Record<string, OperationCall>> = {
 };
 
 /** Operations by their names as methods of arrays, with the arguments behind the array. */
-export const methodCalls: Readonly<Record<keyof mx.ArrayMethods | "asType" | "view", OperationCall>> = {
+export const methodCalls: Readonly<Record<keyof ArrayMethods | "asType" | "view", OperationCall>> = {
   abs: (options) => matrix.abs(options),
   add: (options) => matrix.add(1, options),
   all: (options) => matrix.all(options),
@@ -281,6 +288,31 @@ export const methodCalls: Readonly<Record<keyof mx.ArrayMethods | "asType" | "vi
   unflatten: (options) => matrix.unflatten(1, [3, 1], options),
   variance: (options) => matrix.variance(options),
   view: (options) => matrix.view("int32", options),
+};
+
+/** What else an operation is called. */
+export const aliases: Readonly<Record<string, string>> = {
+  acos: "arccos",
+  acosh: "arccosh",
+  asin: "arcsin",
+  asinh: "arcsinh",
+  atan: "arctan",
+  atan2: "arctan2",
+  atanh: "arctanh",
+  bitwiseLeftShift: "leftShift",
+  bitwiseRightShift: "rightShift",
+  concat: "concatenate",
+  cumulativeProd: "cumprod",
+  cumulativeSum: "cumsum",
+  div: "divide",
+  empty: "zeros",
+  emptyLike: "zerosLike",
+  mul: "multiply",
+  neg: "negative",
+  permuteDims: "transpose",
+  pow: "power",
+  sub: "subtract",
+  which: "where",
 };
 
 const listed = "takes any number of arrays, or of parts of an index, in a row";

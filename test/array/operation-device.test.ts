@@ -5,7 +5,7 @@ import { callDeferred } from "../../src/array/later-methods.ts";
 import { methodShapes } from "../../src/array/method-shapes.ts";
 import { recordCreations } from "../../src/graph/mlx-array.ts";
 import type { OperationCall } from "./operation-calls.ts";
-import { functionCalls, methodCalls, otherMembers, withoutDevice } from "./operation-calls.ts";
+import { aliases, functionCalls, methodCalls, otherMembers, withoutDevice } from "./operation-calls.ts";
 
 const devices: readonly mx.Device[] = ["cpu", "gpu"];
 
@@ -28,31 +28,6 @@ function checkPlaces(call: OperationCall): void {
     }
   }
 }
-
-/** What else an operation is called. */
-const aliases: Readonly<Record<string, string>> = {
-  acos: "arccos",
-  acosh: "arccosh",
-  asin: "arcsin",
-  asinh: "arcsinh",
-  atan: "arctan",
-  atan2: "arctan2",
-  atanh: "arctanh",
-  bitwiseLeftShift: "leftShift",
-  bitwiseRightShift: "rightShift",
-  concat: "concatenate",
-  cumulativeProd: "cumprod",
-  cumulativeSum: "cumsum",
-  div: "divide",
-  empty: "zeros",
-  emptyLike: "zerosLike",
-  mul: "multiply",
-  neg: "negative",
-  permuteDims: "transpose",
-  pow: "power",
-  sub: "subtract",
-  which: "where",
-};
 
 function checkRefusal(name: string, call: OperationCall): void {
   // @ts-expect-error: there is no such device
