@@ -45,15 +45,16 @@ export function narrowed(type: ExprType): NumberUnary {
   }
 }
 
-/** Conversion of a number to `type`: to an integer it drops the fraction and stops at the limits, NaN becomes 0. */
+/**
+ * Conversion of a number to `type`: to an integer it drops the fraction and stops at the limits, NaN becomes 0. To fewer than
+ * 32 bits it goes by way of int32 and wraps around from there, as in MLX.
+ */
 export function castNumber(from: ExprType, type: ExprType): NumberUnary {
   if (type === "index") return from === "index" || !isFloating(from) ? same : Math.trunc;
-  if (type === "bool" || isFloating(type)) return narrowed(type);
-  if (from === "index" || !isFloating(from)) return narrowed(type);
-  const bits = byteLengthOf(type) * 8;
-  const low = kindOf(type) === "signed" ? -(2 ** (bits - 1)) : 0;
-  const high = kindOf(type) === "signed" ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
-  return (x) => (x >= high ? high : x > low ? Math.trunc(x) + 0 : x <= low ? low : 0);
+  const wrap = narrowed(type);
+  if (type === "bool" || isFloating(type) || from === "index" || !isFloating(from)) return wrap;
+  const [low, high] = type === "uint32" ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  return (x) => wrap(Math.min(Math.max(x, low), high));
 }
 
 /** A unary instruction on numbers of `dtype`. */

@@ -10,7 +10,8 @@ import { asArray } from "./operands.ts";
 
 /**
  * `x` with its elements converted to `dtype`: floats to integers by dropping the fraction, integers to fewer bits by wrapping
- * around, anything but 0 to true.
+ * around, anything but 0 to true. Floats beyond int32 or the wider integers become the nearest one, NaN becomes 0; those that
+ * become 8 or 16 bits wrap around like an int32.
  *
  * @throws {DtypeError} if `dtype` is none
  * @example

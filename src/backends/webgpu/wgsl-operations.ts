@@ -1,6 +1,6 @@
 /** Each instruction of the expressions as WGSL text on operands in registers. Small integers wrap after each one. */
 import type { Dtype } from "../../base/dtype.ts";
-import { byteLengthOf, integerLimits, isFloating, isHalf, kindOf } from "../../base/dtype.ts";
+import { byteLengthOf, isFloating, isHalf, kindOf } from "../../base/dtype.ts";
 import { MLXError } from "../../base/errors.ts";
 import type { ExprType } from "../../ir/expr.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/instruction.ts";
@@ -206,17 +206,11 @@ export function castText(shader: Shader, from: ExprType, to: ExprType, x: string
     return to === "index" ? wide : roundedText(shader, to, wide, lanes);
   }
   if (source === "f32") {
-    const whole = shader.call(target === "i32" ? "to_int" : "to_uint", lanes, x);
-    return to === "index" || byteLengthOf(to) === 4 ? whole : `clamp(${whole}, ${limits(to, name)})`;
+    if (to === "uint32") return shader.call("to_uint", lanes, x);
+    const whole = shader.call("to_int", lanes, x);
+    return wrapped(to, target === "i32" ? whole : `bitcast<${name}>(${whole})`, lanes);
   }
   return wrapped(to, source === target ? x : `${name}(${x})`, lanes);
-}
-
-function limits(dtype: Dtype, name: string): string {
-  const letter = kindOf(dtype) === "signed" ? "i" : "u";
-  return integerLimits(dtype)
-    .map((limit) => `${name}(${limit}${letter})`)
-    .join(", ");
 }
 
 /** A float32 rounded to what `dtype` can hold. */
