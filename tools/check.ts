@@ -78,8 +78,9 @@ function checkExamples(): boolean {
 /** What would be published, package by package, compiles, is complete, and its types resolve as its code does. */
 function checkPackage(): boolean {
   if (!runs("tsx", "tools/build.ts")) return false;
-  // As a page's project reads them, whose compiler is told of nothing but the browser.
+  // As a page's project reads them, whose compiler is told of nothing but the browser; and a server's, told of nothing but Node.
   if (!runs("tsc", "-p", "tsconfig.declarations.json")) return false;
+  if (!runs("tsc", "-p", "tsconfig.declarations.node.json")) return false;
   return [".", ...listPackages()].every(
     (folder) =>
       areDeclarationsOld(folder) &&

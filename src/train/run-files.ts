@@ -1,9 +1,38 @@
 /** The directory of a run: on a disk, or in the private files of a page. */
 import { inBrowser, noFiles } from "../array/files.ts";
+import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
 
 /** Where a run is written: the path of a directory in Node, Deno and Bun; a handle on one in a browser. */
-export type RunDirectory = string | URL | FileSystemDirectoryHandle;
+export type RunDirectory = string | URL | DirectoryHandle;
+
+/**
+ * A browser's `FileSystemDirectoryHandle`, by what is asked of it: projects for Node alone, whose compiler knows no browser, read
+ * this declaration too.
+ */
+export interface DirectoryHandle {
+  readonly name: string;
+  getFileHandle(name: string, options?: { readonly create?: boolean }): Promise<FileHandle>;
+  removeEntry(name: string): Promise<void>;
+}
+
+/** A browser's `FileSystemFileHandle`, likewise. */
+export interface FileHandle {
+  getFile(): Promise<FileContents>;
+  /** Some browsers do not have it. */
+  createWritable?(options: { readonly keepExistingData: boolean }): Promise<FileWriter>;
+}
+
+/** A browser's `File`, likewise. */
+export interface FileContents extends Blob {
+  readonly lastModified: number;
+}
+
+/** A browser's `FileSystemWritableFileStream`, likewise. */
+export interface FileWriter {
+  write(chunk: { readonly type: "write"; readonly position: number; readonly data: OwnBytes }): Promise<void>;
+  close(): Promise<void>;
+}
 
 /** The files of a run. */
 export interface RunFiles {
@@ -77,8 +106,8 @@ function isNamed(error: unknown, name: string): boolean {
   return error instanceof DOMException && error.name === name;
 }
 
-function handleFiles(directory: FileSystemDirectoryHandle): RunFiles {
-  const fileOf = async (name: string): Promise<File | null> => {
+function handleFiles(directory: DirectoryHandle): RunFiles {
+  const fileOf = async (name: string): Promise<FileContents | null> => {
     try {
       return await (await directory.getFileHandle(name)).getFile();
     } catch (error) {
@@ -88,7 +117,7 @@ function handleFiles(directory: FileSystemDirectoryHandle): RunFiles {
   };
   const write = async (name: string, position: number, bytes: Uint8Array): Promise<void> => {
     const handle = await directory.getFileHandle(name, { create: true });
-    if (!("createWritable" in handle)) {
+    if (!handle.createWritable) {
       throw new ArgumentError("train", "log: this browser cannot write to the private files of a page");
     }
     const stream = await handle.createWritable({ keepExistingData: position > 0 });

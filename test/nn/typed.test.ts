@@ -36,6 +36,18 @@ describe("types", () => {
     expect(grads.forward).toBeUndefined();
   });
 
+  it("take a Sequential of certain layers for a Sequential, as a parameter, a field and a layer", () => {
+    const model = new nn.Sequential(new nn.Linear(2, 3), nn.relu);
+    const lossOf = (m: nn.Sequential, x: mx.MLXArray): mx.MLXArray => m(x).sum();
+    const [, grads] = nn.valueAndGrad(model, lossOf)(model, mx.ones([4, 2]));
+    expect(grads.layers[0].weight.shape).toEqual([3, 2]);
+    const any: nn.Sequential = model;
+    expect(new nn.Sequential(any, model).layers).toHaveLength(2);
+    // @ts-expect-error the second layer is no Linear
+    const linears: nn.Sequential<nn.Linear[]> = model;
+    expect(linears).toBe(model);
+  });
+
   it("follow forward: arguments and result of a call", () => {
     const net = new Net();
     expectTypeOf(net).parameters.toEqualTypeOf<[x: mx.MLXArray, shift?: number]>();
