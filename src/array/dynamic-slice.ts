@@ -46,9 +46,9 @@ export function slice(
     return { start: first, stop: second ?? null, step: third };
   }
   if (typeof third === "object" && third) {
-    requireArrays("slice", [first, second]);
-    if (first instanceof MLXArray && second instanceof MLXArray)
-      return placed("slice", options, () => sliceFrom(first, second, third, size));
+    requireArray("slice", first);
+    requireArray("slice", second);
+    return placed("slice", options, () => sliceFrom(first, second, third, size));
   }
   throw new ArgumentError("slice", "of an array takes the start, an array of integers, the axes, and the size");
 }

@@ -1,11 +1,11 @@
 /** Methods of arrays whose operations are loaded when an evaluation first needs one; until then they are deferred. */
-import { MLXError } from "../base/errors.ts";
 import { Part } from "../base/part.ts";
 import type { Aval } from "../graph/mlx-array.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placedAt } from "../graph/placement.ts";
 import type { Derivative } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import type * as closeness from "../primitives/closeness.ts";
 import type * as comparison from "../primitives/comparison.ts";
 import type * as contraction from "../primitives/contraction.ts";
@@ -112,7 +112,7 @@ export function callDeferred(
 ): unknown {
   const last = args.at(-1);
   const later = (): unknown => deferCall(name, Reflect.apply(answer, undefined, [name, ...args]), args, derivative);
-  return isOptions(last) ? placed(name, last, later) : later();
+  return isOptions(last) ? placedAt(name, last.device, later) : later();
 }
 
 /** As `callLater`, of an operation with one result, which is known to be `aval`. */
@@ -122,10 +122,9 @@ export function callLaterOne(
   args: readonly unknown[],
   derivative?: Derivative<null>,
 ): MLXArray {
-  return requireArray(
-    name,
-    callLater(name, () => aval, args, derivative),
-  );
+  const result = callLater(name, () => aval, args, derivative);
+  requireArray(name, result);
+  return result;
 }
 
 /** The result of an operation, which is asked for when it is evaluated. */
@@ -145,16 +144,13 @@ export function deferCall(
         let next = 0;
         const own = args.map((arg) => (isOperand(arg) ? given[next++] : arg));
         const result: unknown = Reflect.apply(methodMeanings.get()[name], undefined, own);
-        return requireArray(name, Array.isArray(result) ? result[which] : result);
+        const value: unknown = Array.isArray(result) ? result[which] : result;
+        requireArray(name, value);
+        return value;
       },
       derivative,
     );
   return isList(known) ? known.map(part) : part(known, 0);
-}
-
-function requireArray(name: string, value: unknown): MLXArray {
-  if (value instanceof MLXArray) return value;
-  throw new MLXError(name, "gives no array");
 }
 
 function isOperand(value: unknown): value is MLXArray | ArrayReference {

@@ -4,6 +4,7 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import { accumulatedDtype, atLeastFloat } from "../base/dtype.ts";
+import { requireOptions } from "../base/options.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, checkShape, normalizeAxes, normalizeAxis } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
@@ -12,7 +13,7 @@ import type { TraceOptions } from "../primitives/diagonals.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray, commonDtype, dtypeBeside } from "../primitives/operands.ts";
 import type { AxisArgument, AxisOrOptions, ReduceOptions } from "../primitives/reductions.ts";
-import { splitAxis } from "../primitives/reductions.ts";
+import { reduceOptions, splitAxis } from "../primitives/reductions.ts";
 import type { ScanOptions } from "../primitives/scanning.ts";
 import {
   axesBeside,
@@ -52,12 +53,13 @@ const binary =
 
 /** Axes are normalized, or picked from, under the name of the operation that does it. */
 const reduction =
-  (result: Result, axesOf: typeof pickAxes = axesIn) =>
+  (result: Result, axesOf: typeof pickAxes = axesIn, names: readonly string[] = reduceOptions) =>
   (name: string, { shape, dtype }: MLXArray, axis?: AxisOrOptions, options: ReduceOptions = {}): Aval => {
-    const [list, { keepAxes }] = splitAxis(axis, options);
+    const [list, given] = splitAxis(axis, options);
+    requireOptions(name, given, names);
     const axes = axesOf(name, shape, list);
     return {
-      shape: shape.flatMap((length, k) => (!axes.includes(k) ? length : keepAxes ? 1 : [])),
+      shape: shape.flatMap((length, k) => (!axes.includes(k) ? length : given.keepAxes ? 1 : [])),
       dtype: result(dtype),
     };
   };
@@ -96,6 +98,7 @@ const floating = unary(atLeastFloat);
 const matched = binary();
 const compared = binary(truth);
 const averaged = reduction(atLeastFloat);
+const varying = reduction(atLeastFloat, axesIn, ["keepAxes", "ddof", "device"]);
 const picked = reduction(same, pickAxes);
 const extremePlace = reduction(position, pickAxes);
 const sort = sorted(same);
@@ -165,9 +168,9 @@ export const methodShapes: MethodShapes = {
     return isNone ? x : reduction(accumulatedDtype)(name, x, axis, options);
   },
   mean: averaged,
-  variance: averaged,
+  variance: varying,
   std: (_: string, x: MLXArray, axis?: AxisOrOptions, options?: ReduceOptions): Aval =>
-    averaged("variance", x, axis, options),
+    varying("variance", x, axis, options),
   max: picked,
   min: picked,
   any: reduction(truth),

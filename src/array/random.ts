@@ -7,7 +7,7 @@ import { broadcastShapes, checkShape, formatShape, normalizeAxis } from "../base
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import { noArray, requireArray, requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -146,7 +146,7 @@ export function split(from: MLXArray, count = 2, options?: OperationOptions): ML
 
 /** Random bits: uint32, or uint16 or uint8 if `width` is 2 or 1 bytes. */
 export function bits(shape: Shape = [], options: RandomOptions & { readonly width?: 1 | 2 | 4 } = {}): MLXArray {
-  return placed("bits", options, () => {
+  return withOptions("bits", options, ["key", "width", "device"], () => {
     checkShape("random", shape);
     return randomBits(keyOf(options), shape, options.width ?? 4);
   });
@@ -157,12 +157,12 @@ export function uniform(
   shape: Shape = [],
   options: SampleOptions & { readonly low?: ArrayLike; readonly high?: ArrayLike } = {},
 ): MLXArray {
-  return placed("uniform", options, () => {
+  return withOptions("uniform", options, ["key", "dtype", "low", "high", "device"], () => {
     const dtype = floating("uniform", options.dtype);
     const { low: from = 0, high: to = 1 } = options;
     const [low, high] = [stepOf("uniform", from, dtype), stepOf("uniform", to, dtype)];
     requireBroadcast("uniform", shape, [low, high]);
-    const words = castTo(bits(shape, options), "float32");
+    const words = castTo(bits(shape, keyed(options)), "float32");
     const unit = step(minimum(divide(words, 2 ** 32), halfBelowOne[dtype] ?? belowOne), dtype);
     return castTo(add(step(multiply(unit, step(subtract(high, low), dtype)), dtype), low), dtype);
   });
@@ -173,7 +173,7 @@ export function normal(
   shape: Shape = [],
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
 ): MLXArray {
-  return placed("normal", options, () => {
+  return withOptions("normal", options, ["key", "dtype", "loc", "scale", "device"], () => {
     const dtype = floating("normal", options.dtype);
     checkShape("normal", shape);
     const standard = step(erfinv(uniform(shape, signedUnit(options))), dtype);
@@ -186,7 +186,7 @@ export function normal(
 
 /** Integers from `low` to below `high`, which broadcast to `shape`; int32 unless `dtype` is given. */
 export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options: SampleOptions = {}): MLXArray {
-  return placed("randint", options, () => {
+  return withOptions("randint", options, ["key", "dtype", "device"], () => {
     const dtype = options.dtype ?? "int32";
     if (isFloating(dtype)) throw new DtypeError("randint", `needs an integer dtype, got ${dtype}`);
     const [from, to] = [asArray("randint", low), asArray("randint", high)];
@@ -194,7 +194,7 @@ export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options:
     const last = castTo(asArray("randint", typeof high === "number" ? high - 1 : subtract(to, 1)), dtype);
     const target = shape ?? broadcastShapes("randint", from.shape, to.shape);
     const samples = uniform(target, {
-      ...options,
+      ...keyed(options),
       dtype: "float32",
       low: castTo(from, "float32"),
       high: castTo(to, "float32"),
@@ -205,11 +205,11 @@ export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options:
 
 /** True with probability `p`, which broadcasts to `shape`. */
 export function bernoulli(p: ArrayLike = 0.5, shape?: Shape, options: RandomOptions = {}): MLXArray {
-  return placed("bernoulli", options, () => {
+  return withOptions("bernoulli", options, ["key", "device"], () => {
     const probability = castTo(asArray("bernoulli", p), "float32");
     const target = shape ?? probability.shape;
     requireBroadcast("bernoulli", target, [probability]);
-    return less(castTo(bits(target, options), "float32"), multiply(probability, belowAllBits));
+    return less(castTo(bits(target, keyed(options)), "float32"), multiply(probability, belowAllBits));
   });
 }
 
@@ -220,13 +220,13 @@ export function truncatedNormal(
   shape?: Shape,
   options: SampleOptions = {},
 ): MLXArray {
-  return placed("truncatedNormal", options, () => {
+  return withOptions("truncatedNormal", options, ["key", "dtype", "device"], () => {
     const dtype = floating("truncatedNormal", options.dtype);
     const [low, high] = [stepOf("truncatedNormal", lower, dtype), stepOf("truncatedNormal", upper, dtype)];
     const root = stepOf("truncatedNormal", Math.SQRT2, dtype);
     const target = shape ?? broadcastShapes("truncatedNormal", low.shape, high.shape);
     const [from, to] = [low, high].map((bound) => step(erf(step(divide(bound, root), dtype)), dtype));
-    const samples = uniform(target, { ...options, dtype, low: from ?? low, high: to ?? high });
+    const samples = uniform(target, { ...keyed(options), dtype, low: from ?? low, high: to ?? high });
     const scaled = multiply(step(erfinv(step(samples, dtype)), dtype), root);
     // In this order `lower` wins where it is above `upper`, as in MLX.
     return castTo(maximum(minimum(scaled, high), low), dtype);
@@ -235,7 +235,7 @@ export function truncatedNormal(
 
 /** Samples of the standard Gumbel distribution: `-log(-log(u))`. */
 export function gumbel(shape: Shape = [], options: SampleOptions = {}): MLXArray {
-  return placed("gumbel", options, () => {
+  return withOptions("gumbel", options, ["key", "dtype", "device"], () => {
     const dtype = floating("gumbel", options.dtype);
     const inner = step(log(step(uniform(shape, options), dtype)), dtype);
     return castTo(negative(log(negative(inner))), dtype);
@@ -260,7 +260,7 @@ export interface CategoricalOptions extends RandomOptions {
  * that of many categories it can draw a neighbour: one in 10,000 samples of 1,000 categories, a sixth of 100,000.
  */
 export function categorical(given: ArrayLike, options: CategoricalOptions = {}): MLXArray {
-  return placed("categorical", options, () => {
+  return withOptions("categorical", options, ["key", "axis", "shape", "numSamples", "device"], () => {
     const logits = asArray("categorical", given);
     const axis = normalizeAxis("categorical", options.axis ?? -1, logits.shape.length);
     const categories = logits.shape[axis] ?? 1;
@@ -270,7 +270,7 @@ export function categorical(given: ArrayLike, options: CategoricalOptions = {}):
     const isOne = logits.size === categories;
     if (options.numSamples !== undefined) {
       if (isOne) return among(logits, [...rest, options.numSamples], options);
-      const noise = gumbel([...logits.shape, options.numSamples], options);
+      const noise = gumbel([...logits.shape, options.numSamples], keyed(options));
       return argMax(add(noise, expandDims(logits, -1)), axis);
     }
     const target = options.shape ?? rest;
@@ -278,7 +278,7 @@ export function categorical(given: ArrayLike, options: CategoricalOptions = {}):
     if (isOne && target.length > 0) return among(logits, target, options);
     const place = axis - logits.shape.length + target.length + 1;
     const noiseShape = [...target.slice(0, place), categories, ...target.slice(place)];
-    return argMax(add(gumbel(noiseShape, options), logits), place);
+    return argMax(add(gumbel(noiseShape, keyed(options)), logits), place);
   });
 }
 
@@ -291,7 +291,7 @@ function among(logits: MLXArray, shape: Shape, options: RandomOptions): MLXArray
   const begins = cumsum(weights, 0, { inclusive: false });
   // The end of the last one, not their sum: that may round to more, and a category of weight 0 at the end would be drawn.
   const end = sliceAxis(add(begins, weights), 0, logits.size - 1, 1);
-  return subtract(searchSorted(begins, multiply(uniform(shape, options), end), { side: "right" }), 1);
+  return subtract(searchSorted(begins, multiply(uniform(shape, keyed(options)), end), { side: "right" }), 1);
 }
 
 /** Laplace samples with mean `loc` and scale `scale`. */
@@ -299,7 +299,7 @@ export function laplace(
   shape: Shape = [],
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
 ): MLXArray {
-  return placed("laplace", options, () => {
+  return withOptions("laplace", options, ["key", "dtype", "loc", "scale", "device"], () => {
     const dtype = floating("laplace", options.dtype);
     const samples = castTo(uniform(shape, signedUnit(options)), dtype === "float64" ? dtype : "float32");
     const standard = step(multiply(sign(samples), log1p(negative(abs(samples)))), dtype);
@@ -311,11 +311,11 @@ export function laplace(
 
 /** `x` in random order along `axis`, or the numbers below `x` in random order. */
 export function permutation(x: MLXArray | number, options: RandomOptions & { readonly axis?: number } = {}): MLXArray {
-  return placed("permutation", options, () => {
-    if (typeof x === "number") return argSort(bits([x], options));
+  return withOptions("permutation", options, ["key", "axis", "device"], () => {
+    if (typeof x === "number") return argSort(bits([x], keyed(options)));
     const array = asArray("permutation", x);
     const axis = normalizeAxis("permutation", options.axis ?? 0, array.ndim);
-    return take(array, argSort(bits([array.shape[axis] ?? 0], options)), axis);
+    return take(array, argSort(bits([array.shape[axis] ?? 0], keyed(options))), axis);
   });
 }
 
@@ -340,7 +340,7 @@ export function multivariateNormal(
   shape: Shape = [],
   options: SampleOptions = {},
 ): MLXArray {
-  return placed("multivariateNormal", options, () => {
+  return withOptions("multivariateNormal", options, ["key", "dtype", "device"], () => {
     requireArrays("multivariateNormal", [mean, covariance]);
     const n = mean.shape.at(-1);
     if (n === undefined || covariance.shape.at(-1) !== n || covariance.shape.at(-2) !== n) {
@@ -355,6 +355,11 @@ export function multivariateNormal(
     const spread = reshape(matmul(expandDims(standard, -2), covarianceRoot(covariance)), [...target, n]);
     return castTo(add(spread, broadcastTo(mean, [...target, n])), floating("multivariateNormal", options.dtype));
   });
+}
+
+/** The key alone, for the operations that another is made of. */
+function keyed({ key: given }: RandomOptions): RandomOptions {
+  return given === undefined ? {} : { key: given };
 }
 
 function keyOf({ key: given }: RandomOptions): MLXArray {
@@ -377,7 +382,7 @@ function stepOf(operation: string, value: ArrayLike, dtype: Dtype): MLXArray {
 
 /** What draws uniform samples in (-1, 1): of any dtype in float32, which is rounded after it went through a function. */
 function signedUnit(options: SampleOptions): SampleOptions & { readonly low: number; readonly high: number } {
-  return { ...options, dtype: "float32", low: -belowOne, high: 1 };
+  return { ...keyed(options), dtype: "float32", low: -belowOne, high: 1 };
 }
 
 /** Scaled samples moved by `loc`, if there is one. */

@@ -2,6 +2,7 @@
 import { requireFunction } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { ArgumentError, DtypeError } from "../base/errors.ts";
+import { requireOptions } from "../base/options.ts";
 import type { Aval } from "./mlx-array.ts";
 import type { Primitive } from "./primitive.ts";
 
@@ -74,11 +75,31 @@ export function withDevice<T>(device: Device, body: () => T): T {
   return result;
 }
 
-/** `body`, which is what `operation` does, on the device that its options name. @throws {ArgumentError} for another name */
+const deviceAlone = ["device"] as const;
+
+/** `body`, which is what `operation` does, on the device that its only option names. @throws {ArgumentError} for another name */
 export function placed<T>(operation: string, options: OperationOptions, body: () => T): T {
-  if (typeof options === "string")
+  return withOptions(operation, options, deviceAlone, body);
+}
+
+/** The same of an operation that has the options `names`, `device` among them. @throws {ArgumentError} for others */
+export function withOptions<T, O extends OperationOptions>(
+  operation: string,
+  options: O,
+  names: readonly (string & keyof O)[],
+  body: () => T,
+): T {
+  if (Object(options) !== options) {
+    // Arguments one by one that belong into a list: the first of them tells more.
+    body();
     throw new ArgumentError(operation, `options are an object, as in { device: "gpu" }; got "${String(options)}"`);
-  const { device } = options;
+  }
+  requireOptions(operation, options, names);
+  return placedAt(operation, options.device, body);
+}
+
+/** The same on `device`, if there is one. @throws {ArgumentError} for another name */
+export function placedAt<T>(operation: string, device: Device | undefined, body: () => T): T {
   if (device === undefined) return body();
   requireDevice(operation, device);
   return placedOn(device, body);

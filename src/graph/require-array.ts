@@ -4,7 +4,7 @@ import { DtypeError } from "../base/errors.ts";
 import { MLXArray } from "./mlx-array.ts";
 
 /** Throws unless `value` is an array. @throws {DtypeError} */
-export function requireArray(operation: string, value: unknown): void {
+export function requireArray(operation: string, value: unknown): asserts value is MLXArray {
   if (!(value instanceof MLXArray)) throw noArray(operation, value, "an array");
 }
 
@@ -20,6 +20,6 @@ export function noArray(operation: string, value: unknown, needed: string): Dtyp
       ? "; make an array of it with array(…)"
       : Object(value).isEvaluated === undefined
         ? ""
-        : " of another copy of mlx-ts; load one copy only";
+        : " of another copy of mlx-ts; load it once";
   return new DtypeError(operation, `needs ${needed}, got ${describeValue(value)}${remedy}`);
 }

@@ -2,7 +2,7 @@
 import { sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import { add, multiply, subtract } from "./arithmetic.ts";
 import { equal, lessEqual, isFinite as testFinite, isNaN as testNaN } from "./comparison.ts";
 import { all } from "./extrema.ts";
@@ -22,6 +22,8 @@ export interface ClosenessOptions extends OperationOptions {
   readonly equalNaN?: boolean;
 }
 
+const closenessOptions = ["rtol", "atol", "equalNaN", "device"] as const;
+
 /**
  * Whether `|a - b| ≤ atol + rtol · |b|`, elementwise: bool, of the broadcast shape. Equal infinities are close.
  *
@@ -30,7 +32,7 @@ export interface ClosenessOptions extends OperationOptions {
  * await isClose(array([1, 2]), array([1.000001, 2.1])).tolist(); // [true, false]
  */
 export function isClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions = {}): MLXArray {
-  return placed("isClose", options, () => {
+  return withOptions("isClose", options, closenessOptions, () => {
     const { rtol = 1e-5, atol = 1e-8, equalNaN = false } = options;
     const [x, y] = aligned("isClose", [a, b], { floating: true });
     if (!x || !y) return constant(true, "bool");
@@ -47,7 +49,7 @@ function equalUpToNaN(x: ArrayLike, y: ArrayLike, equalNaN: boolean, isNear?: ML
 
 /** Whether all elements of `a` and `b` are close as `isClose` has it: a bool scalar. @throws {ShapeError} if the shapes cannot be broadcast */
 export function allClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions = {}): MLXArray {
-  return placed("allClose", options, () => {
+  return withOptions("allClose", options, closenessOptions, () => {
     commonDtype("allClose", [a, b]);
     return all(isClose(a, b, options));
   });
@@ -64,7 +66,7 @@ export function arrayEqual(
   b: ArrayLike,
   options: OperationOptions & { readonly equalNaN?: boolean } = {},
 ): MLXArray {
-  return placed("arrayEqual", options, () => {
+  return withOptions("arrayEqual", options, ["equalNaN", "device"], () => {
     const x = asArray("arrayEqual", a);
     const y = asArray("arrayEqual", b);
     if (!sameShape(x.shape, y.shape)) return constant(false, "bool");

@@ -4,7 +4,7 @@ import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, multiply } from "./arithmetic.ts";
@@ -122,7 +122,7 @@ export function addmm(
   b: ArrayLike,
   options: OperationOptions & { readonly alpha?: number; readonly beta?: number } = {},
 ): MLXArray {
-  return placed("addmm", options, () => {
+  return withOptions("addmm", options, ["alpha", "beta", "device"], () => {
     const { alpha = 1, beta = 1 } = options;
     const dtype = commonDtype("addmm", [c, a, b]);
     const [bias, x, y] = promoted("addmm", [c, a, b], dtype);
@@ -213,7 +213,7 @@ export function vecdot(
   b: ArrayLike,
   options: OperationOptions & { readonly axis?: number } = {},
 ): MLXArray {
-  return placed("vecdot", options, () => {
+  return withOptions("vecdot", options, ["axis", "device"], () => {
     const { axis = -1 } = options;
     const [x, y] = [asArray("vecdot", a), asArray("vecdot", b)];
     const [n, m] = [x, y].map((array) => array.shape[normalizeAxis("vecdot", axis, array.ndim)]);

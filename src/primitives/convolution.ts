@@ -4,7 +4,7 @@ import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray, requireArrays } from "../graph/require-array.ts";
 import type { ConvolutionParams } from "./convolution-row.ts";
@@ -81,7 +81,7 @@ function checkRank(operation: string, x: MLXArray, weights: MLXArray, rank: numb
 }
 
 function plain(operation: string, x: MLXArray, weights: MLXArray, rank: number, options: ConvolutionOptions): MLXArray {
-  return placed(operation, options, () => {
+  return withOptions(operation, options, ["stride", "padding", "dilation", "groups", "device"], () => {
     checkRank(operation, x, weights, rank);
     const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
     const low = perAxis(operation, "padding", padding, rank, 0);
@@ -142,30 +142,36 @@ export function conv3d(x: MLXArray, weights: MLXArray, options: ConvolutionOptio
  * await convGeneral(x, ones([1, 2, 1]), { padding: [[1], [0]], inputDilation: 2 }).tolist(); // [[[1], [1], [2]]]
  */
 export function convGeneral(x: MLXArray, weights: MLXArray, options: GeneralConvolutionOptions = {}): MLXArray {
-  return placed("convGeneral", options, () => {
-    requireArray("convGeneral", x);
-    const rank = x.ndim - 2;
-    if (rank < 1) throw new ShapeError("convGeneral", `needs [batch, lengths…, channels], got ${formatShape(x.shape)}`);
-    checkRank("convGeneral", x, weights, rank);
-    const {
-      stride = 1,
-      padding = 0,
-      kernelDilation = 1,
-      inputDilation = 1,
-      groups = 1,
-      flip: isFlipped = false,
-    } = options;
-    const [low, high] = bothEnds(padding);
-    return convolution("convGeneral", x, weights, {
-      strides: perAxis("convGeneral", "stride", stride, rank),
-      low: perAxis("convGeneral", "padding", low, rank, Number.NEGATIVE_INFINITY),
-      high: perAxis("convGeneral", "padding", high, rank, Number.NEGATIVE_INFINITY),
-      kernelDilations: perAxis("convGeneral", "kernelDilation", kernelDilation, rank),
-      inputDilations: perAxis("convGeneral", "inputDilation", inputDilation, rank),
-      groups,
-      flip: isFlipped,
-    });
-  });
+  return withOptions(
+    "convGeneral",
+    options,
+    ["stride", "padding", "kernelDilation", "inputDilation", "groups", "flip", "device"],
+    () => {
+      requireArray("convGeneral", x);
+      const rank = x.ndim - 2;
+      if (rank < 1)
+        throw new ShapeError("convGeneral", `needs [batch, lengths…, channels], got ${formatShape(x.shape)}`);
+      checkRank("convGeneral", x, weights, rank);
+      const {
+        stride = 1,
+        padding = 0,
+        kernelDilation = 1,
+        inputDilation = 1,
+        groups = 1,
+        flip: isFlipped = false,
+      } = options;
+      const [low, high] = bothEnds(padding);
+      return convolution("convGeneral", x, weights, {
+        strides: perAxis("convGeneral", "stride", stride, rank),
+        low: perAxis("convGeneral", "padding", low, rank, Number.NEGATIVE_INFINITY),
+        high: perAxis("convGeneral", "padding", high, rank, Number.NEGATIVE_INFINITY),
+        kernelDilations: perAxis("convGeneral", "kernelDilation", kernelDilation, rank),
+        inputDilations: perAxis("convGeneral", "inputDilation", inputDilation, rank),
+        groups,
+        flip: isFlipped,
+      });
+    },
+  );
 }
 
 type Widths = number | readonly number[];
@@ -194,7 +200,7 @@ function transposed(
   rank: number,
   options: TransposedConvolutionOptions,
 ): MLXArray {
-  return placed(operation, options, () => {
+  return withOptions(operation, options, ["stride", "padding", "dilation", "outputPadding", "groups", "device"], () => {
     checkRank(operation, x, weights, rank);
     const { stride = 1, padding = 0, dilation = 1, outputPadding = 0, groups = 1 } = options;
     const paddings = perAxis(operation, "padding", padding, rank, 0);
@@ -251,7 +257,7 @@ export function convolve(
   b: MLXArray,
   options: OperationOptions & { readonly mode?: "full" | "same" | "valid" } = {},
 ): MLXArray {
-  return placed("convolve", options, () => {
+  return withOptions("convolve", options, ["mode", "device"], () => {
     const { mode = "full" } = options;
     requireArrays("convolve", [a, b]);
     if (a.ndim !== 1 || b.ndim !== 1 || a.size === 0 || b.size === 0) {

@@ -6,7 +6,7 @@ import type { Shape } from "../base/shape.ts";
 import { checkShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import { requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
@@ -28,7 +28,7 @@ export type DtypeOption = Dtype | CreationOptions;
 
 /** What `body` makes, on the device that the options name. */
 function created(operation: string, option: DtypeOption | undefined, body: () => MLXArray): MLXArray {
-  return placed(operation, typeof option === "object" ? option : {}, body);
+  return withOptions(operation, typeof option === "object" ? option : {}, ["dtype", "device"], body);
 }
 
 /** The dtype that `option` names. @throws {DtypeError} if it names none that exists */
@@ -157,7 +157,7 @@ function fromPositions(
   options: DiagonalOptions,
   holds: (row: MLXArray, column: MLXArray) => MLXArray,
 ): MLXArray {
-  return placed(operation, options, () => {
+  return withOptions(operation, options, ["m", "k", "dtype", "device"], () => {
     const { m = n, k = 0, dtype } = options;
     const shape = toShape(operation, [n, m]);
     const result = holds(add(iota(shape, 0, "int32"), k), iota(shape, 1, "int32"));
@@ -234,7 +234,7 @@ export interface LinspaceOptions extends OperationOptions {
 export function linspace(start: number, stop: number, options: number | LinspaceOptions = {}): MLXArray {
   const { num = 50, dtype = "float32" } = typeof options === "number" ? { num: options } : options;
   if (!Number.isInteger(num) || num < 0) throw new ArgumentError("linspace", `num is a natural number, got ${num}`);
-  return placed("linspace", typeof options === "number" ? {} : options, () => {
+  return withOptions("linspace", typeof options === "number" ? {} : options, ["num", "dtype", "device"], () => {
     const computed: Dtype = dtype === "float64" ? dtype : "float32";
     const share = divide(iota([num], 0, computed), Math.max(num - 1, 1));
     return castTo(
@@ -279,7 +279,7 @@ export function meshgrid(...args: readonly (MLXArray | MeshgridOptions)[]): MLXA
   arrays.forEach((array, position) => {
     shape[axisOf(position)] = array.size;
   });
-  return placed("meshgrid", options, () =>
+  return withOptions("meshgrid", options, ["indexing", "sparse", "device"], () =>
     arrays.map((array, position) => {
       const own = shape.map((length, axis) => (axis === axisOf(position) ? length : 1));
       const column = reshape(array, own);

@@ -2,7 +2,7 @@
 import type { Dtype } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray } from "../graph/require-array.ts";
@@ -75,7 +75,7 @@ function ontoDiagonal(x: MLXArray, rows: number, columns: number, offset: number
  * await diagonal(array([[1, 2], [3, 4]])).tolist(); // [1, 4]
  */
 export function diagonal(x: MLXArray, options: DiagonalPlace = {}): MLXArray {
-  return placed("diagonal", options, () => {
+  return withOptions("diagonal", options, ["offset", "axis1", "axis2", "device"], () => {
     const { offset = 0, axis1, axis2 } = options;
     requireArray("diagonal", x);
     const [rows, columns] = matrixAxes(x.shape, axis1, axis2);
@@ -107,7 +107,7 @@ export function diag(x: MLXArray, offset = 0, options?: OperationOptions): MLXAr
  * await trace(array([[1, 2], [3, 4]])).item(); // 5
  */
 export function trace(x: MLXArray, options: TraceOptions = {}): MLXArray {
-  return placed("trace", options, () => {
+  return withOptions("trace", options, ["offset", "axis1", "axis2", "dtype", "device"], () => {
     const { dtype, ...place } = options;
     requireArray("trace", x);
     const line = diagonal(x, place);

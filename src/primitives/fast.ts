@@ -5,7 +5,7 @@ import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray, requireArrays } from "../graph/require-array.ts";
@@ -111,7 +111,7 @@ export interface RopeOptions extends OperationOptions {
  * await fast.rope(array([[1, 0]]), 2, { offset: 1 }).tolist(); // ≈ [[0.5403023, 0.84147096]]
  */
 export function rope(x: MLXArray, dims: number, options: RopeOptions = {}): MLXArray {
-  return placed("rope", options, () => {
+  return withOptions("rope", options, ["traditional", "base", "scale", "offset", "freqs", "device"], () => {
     const { traditional = false, scale = 1, offset = 0, freqs = null } = options;
     const base = options.base === undefined ? (freqs ? null : 10000) : options.base;
     requireArray("rope", x);
@@ -169,7 +169,7 @@ export function scaledDotProductAttention(
   values: MLXArray,
   options: AttentionOptions,
 ): MLXArray {
-  return placed("scaledDotProductAttention", options, () => {
+  return withOptions("scaledDotProductAttention", options, ["scale", "mask", "device"], () => {
     const { scale, mask = null } = options;
     const name = "scaledDotProductAttention";
     requireArrays(name, [queries, keys, values]);

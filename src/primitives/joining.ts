@@ -4,7 +4,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis, sizeOf } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray, requireArrays } from "../graph/require-array.ts";
@@ -193,7 +193,7 @@ export function split(
  * await Promise.all(rows.map((row) => row.tolist())); // [[1, 2], [3, 4]]
  */
 export function unstack(x: MLXArray, options: OperationOptions & { readonly axis?: number } = {}): MLXArray[] {
-  return placed("unstack", options, () => {
+  return withOptions("unstack", options, ["axis", "device"], () => {
     requireArray("unstack", x);
     const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);
     const rest = x.shape.filter((_, k) => k !== axis);

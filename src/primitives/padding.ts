@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape } from "../base/shape.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import { requireArray } from "../graph/require-array.ts";
 import { castTo } from "./cast.ts";
 import { concatenate } from "./joining.ts";
@@ -35,7 +35,7 @@ export interface PadOptions extends OperationOptions {
  * await pad(array([1, 2, 3]), [[2, 0]], { mode: "reflect" }).tolist(); // [3, 2, 1, 2, 3]
  */
 export function pad(x: MLXArray, width: PadWidth, options: PadOptions = {}): MLXArray {
-  return placed("pad", options, () => {
+  return withOptions("pad", options, ["mode", "constantValues", "device"], () => {
     requireArray("pad", x);
     const widths = widthsOf(x, width);
     const { mode = "constant", constantValues = 0 } = options;

@@ -4,7 +4,7 @@ import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray, requireArrays } from "../graph/require-array.ts";
@@ -70,7 +70,7 @@ function packingOf(operation: string, { groupSize = 64, bits = 4 }: Quantization
  * (await dequantize(packed, scales, biases).at(0, 0).item()); // 1
  */
 export function quantize(w: MLXArray, options: QuantizationOptions = {}): [MLXArray, MLXArray, MLXArray] {
-  return placed("quantize", options, () => {
+  return withOptions("quantize", options, ["groupSize", "bits", "device"], () => {
     const { groupSize, bits } = packingOf("quantize", options);
     requireArray("quantize", w);
     requireFloating("quantize", w.dtype);
@@ -116,7 +116,7 @@ export function dequantize(
   biases: MLXArray,
   options: QuantizationOptions = {},
 ): MLXArray {
-  return placed("dequantize", options, () => {
+  return withOptions("dequantize", options, ["groupSize", "bits", "device"], () => {
     const packing = packingOf("dequantize", options);
     checkPacked("dequantize", packed, scales, biases, packing);
     return unpacked(packed, scales, biases, packing);
@@ -143,7 +143,7 @@ export function quantizedMatmul(
   biases: MLXArray,
   options: QuantizationOptions & { readonly transpose?: boolean } = {},
 ): MLXArray {
-  return placed("quantizedMatmul", options, () => {
+  return withOptions("quantizedMatmul", options, ["groupSize", "bits", "transpose", "device"], () => {
     const name = "quantizedMatmul";
     const packing = packingOf(name, options);
     requireArray(name, x);

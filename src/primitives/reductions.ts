@@ -5,7 +5,7 @@ import type { Shape } from "../base/shape.ts";
 import { normalizeAxes } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import type { Derivative, Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { ReduceOp } from "../ir/instruction.ts";
@@ -60,15 +60,19 @@ export function reduction(
   return row;
 }
 
-/** What `body` makes of axes and options, on the device that the options name. */
+/** The names of the options of reductions. */
+export const reduceOptions = ["keepAxes", "device"] as const;
+
+/** What `body` makes of axes and options, which are of `names`, on the device that the options name. */
 export function overAxes<O extends ReduceOptions>(
   operation: string,
   axisOrOptions: AxisOrOptions<O>,
   options: O,
   body: (axis: AxisArgument, options: O) => MLXArray,
+  names: readonly (string & keyof O)[] = reduceOptions,
 ): MLXArray {
   const [axis, given] = splitAxis(axisOrOptions, options);
-  return placed(operation, given, () => body(axis, given));
+  return withOptions(operation, given, names, () => body(axis, given));
 }
 
 /** `row` applied to `x` over `axis`; `x` itself if that names no axes. */

@@ -2,7 +2,7 @@
 import { atLeastFloat, isFloating } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { divide, multiply } from "./arithmetic.ts";
@@ -48,7 +48,7 @@ export const trunc: UnaryOperation = (x, options?: OperationOptions) => rounded(
  * await round(array([1234], "int32"), { decimals: -2 }).tolist(); // [1200]
  */
 export function round(x: ArrayLike, options: OperationOptions & { readonly decimals?: number } = {}): MLXArray {
-  return placed("round", options, () => {
+  return withOptions("round", options, ["decimals", "device"], () => {
     const { decimals = 0 } = options;
     if (decimals === 0) return rounded(roundRow, x);
     const array = asArray("round", x);

@@ -5,7 +5,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray } from "../graph/require-array.ts";
@@ -160,7 +160,7 @@ function cumulative(
   options: ScanOptions,
 ): MLXArray {
   if (typeof axis === "object" && axis !== null) return cumulative(operation, op, given, undefined, axis);
-  return placed(operation, options, () => {
+  return withOptions(operation, options, ["reverse", "inclusive", "device"], () => {
     requireArray(operation, given);
     const converted = castTo(given, scannedDtype(op, given.dtype));
     const x = typeof axis === "number" ? converted : reshape(converted, [given.size]);
@@ -261,7 +261,7 @@ export function diff(
   x: MLXArray,
   options: OperationOptions & { readonly n?: number; readonly axis?: number } = {},
 ): MLXArray {
-  return placed("diff", options, () => {
+  return withOptions("diff", options, ["n", "axis", "device"], () => {
     const { n = 1, axis = -1 } = options;
     requireArray("diff", x);
     if (!Number.isInteger(n) || n < 0) throw new ArgumentError("diff", `n is a whole number from 0, got ${n}`);

@@ -2,7 +2,7 @@
 import { greatestFinite, isFloating } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { castTo } from "./cast.ts";
@@ -78,7 +78,7 @@ export function nanToNum(
   x: ArrayLike,
   options: OperationOptions & { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {},
 ): MLXArray {
-  return placed("nanToNum", options, () => {
+  return withOptions("nanToNum", options, ["nan", "posinf", "neginf", "device"], () => {
     const array = asArray("nanToNum", x);
     if (!isFloating(array.dtype)) return array;
     const greatest = greatestFinite(array.dtype);

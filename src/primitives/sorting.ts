@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray } from "../graph/require-array.ts";
@@ -181,7 +181,7 @@ export function searchSorted(
   values: ArrayLike,
   options: OperationOptions & { readonly side?: "left" | "right" } = {},
 ): MLXArray {
-  return placed("searchSorted", options, () => {
+  return withOptions("searchSorted", options, ["side", "device"], () => {
     const { side = "left" } = options;
     requireArray("searchSorted", sorted);
     if (sorted.ndim !== 1)

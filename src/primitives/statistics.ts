@@ -4,7 +4,7 @@ import { isHalf } from "../base/dtype.ts";
 import { normalizeAxes } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { withOptions } from "../graph/placement.ts";
 import { add, divide, square, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { isFinite as testFinite } from "./comparison.ts";
@@ -64,19 +64,21 @@ export function mean(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions 
  * await variance(array([1, 2, 3, 4])).item(); // 1.25
  */
 export function variance(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options: VarianceOptions = {}): MLXArray {
-  return overAxes("variance", axis, options, (list, rest) =>
+  const body = (list: AxisArgument, { ddof = 0, ...rest }: VarianceOptions): MLXArray =>
     wide("variance", x, (array) => {
       const axes = normalizeAxes("variance", list, array.ndim);
       const distance = subtract(array, mean(array, axes, { keepAxes: true }));
-      const count = countOver(array.shape, axes) - (rest.ddof ?? 0);
+      const count = countOver(array.shape, axes) - ddof;
       return divide(sum(square(distance), axes, rest), Math.max(count, 0));
-    }),
-  );
+    });
+  return overAxes("variance", axis, options, body, ["keepAxes", "ddof", "device"]);
 }
 
 /** Standard deviation over `axis`: the square root of `variance`. @throws {ShapeError} for an axis that `x` does not have */
 export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options: VarianceOptions = {}): MLXArray {
-  return overAxes("std", axis, options, (axes, rest) => wide("std", x, (array) => sqrt(variance(array, axes, rest))));
+  const body = (axes: AxisArgument, rest: VarianceOptions): MLXArray =>
+    wide("std", x, (array) => sqrt(variance(array, axes, rest)));
+  return overAxes("std", axis, options, body, ["keepAxes", "ddof", "device"]);
 }
 
 /**
@@ -145,7 +147,7 @@ export function softmax(
   axis?: AxisArgument,
   options: OperationOptions & { readonly precise?: boolean } = {},
 ): MLXArray {
-  return placed("softmax", options, () => {
+  return withOptions("softmax", options, ["precise", "device"], () => {
     return wide("softmax", x, (array) => {
       const axes = normalizeAxes("softmax", axis, array.ndim);
       if (array.size === 0) return array;

@@ -4,7 +4,7 @@ import type { Shape } from "../base/shape.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
-import { placed } from "../graph/placement.ts";
+import { placed, withOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray } from "../graph/require-array.ts";
@@ -103,7 +103,7 @@ export interface SlidingWindowOptions extends OperationOptions {
  * await slidingWindows(x, [2], { stride: 2 }).tolist(); // [[[[1], [2]], [[3], [4]]]]
  */
 export function slidingWindows(x: MLXArray, sizes: readonly number[], options: SlidingWindowOptions = {}): MLXArray {
-  return placed("slidingWindows", options, () => {
+  return withOptions("slidingWindows", options, ["stride", "dilation", "device"], () => {
     requireArray("slidingWindows", x);
     const rank = sizes.length;
     if (x.ndim !== rank + 2) {

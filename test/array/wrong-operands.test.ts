@@ -3,65 +3,13 @@ import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
 import { callDeferred } from "../../src/array/later-methods.ts";
 import { methodShapes } from "../../src/array/method-shapes.ts";
-import type { OperationCall } from "./operation-calls.ts";
-import { aliases, callingInstead, functionCalls, methodCalls } from "./operation-calls.ts";
-
-/** A call as the table of operations makes it. */
-interface Call {
-  readonly fn: unknown;
-  readonly self?: unknown;
-  readonly args: readonly unknown[];
-}
-
-/** Runs a call with other arguments. */
-function run({ fn, self }: Call, args: readonly unknown[]): unknown {
-  if (typeof fn !== "function") throw new Error("not a function");
-  return Reflect.apply(fn, self, args);
-}
-
-/** The calls of the library's functions that an entry of the table makes. */
-function callsOf(entry: OperationCall): readonly Call[] {
-  const calls: Call[] = [];
-  const watched = (target: object): typeof mx =>
-    Object(
-      Object.fromEntries(
-        Object.entries(target).map(([name, member]) => {
-          if (name === "fast" || name === "random") return [name, watched(member)];
-          if (typeof member !== "function") return [name, member];
-          return [
-            name,
-            (...args: readonly unknown[]) => run(calls[calls.push({ fn: member, args }) - 1] ?? fail(), args),
-          ];
-        }),
-      ),
-    );
-  callingInstead(watched(mx), () => void entry({}));
-  return calls;
-}
-
-/** The calls of the method `name` that an entry of the table makes. */
-function methodCallsOf(name: string, entry: OperationCall): readonly Call[] {
-  const calls: Call[] = [];
-  const own = Object.getOwnPropertyDescriptor(mx.MLXArray.prototype, name) ?? fail();
-  const value = function (this: mx.MLXArray, ...args: readonly unknown[]): unknown {
-    return run(calls[calls.push({ fn: own.value, self: this, args }) - 1] ?? fail(), args);
-  };
-  Object.defineProperty(mx.MLXArray.prototype, name, { ...own, value });
-  try {
-    entry({});
-  } finally {
-    Object.defineProperty(mx.MLXArray.prototype, name, own);
-  }
-  return calls;
-}
+import { aliases, functionCalls, methodCalls } from "./operation-calls.ts";
+import type { Call } from "./watched-calls.ts";
+import { callsOf, methodCallsOf, missing, run } from "./watched-calls.ts";
 
 const namesOfMethods = Object.keys(methodShapes).filter(
   (name): name is keyof typeof methodShapes => name in methodShapes,
 );
-
-function fail(): never {
-  throw new Error("missing");
-}
 
 /** `value` with `wrong` in place of one array in it, once for every array; the place is a list of keys. */
 function replaced(value: unknown, wrong: unknown): readonly (readonly [place: readonly string[], value: unknown])[] {
@@ -99,7 +47,7 @@ const wrongs: readonly (readonly [kind: string, value: unknown, message: RegExp]
   ["text", "1", /a string/],
   ["a Promise", Promise.resolve(mx.array([1])), /a Promise; await it first/],
   ["an object", {}, /an object/],
-  ["an array of another copy", new OtherArray(), /of another copy of mlx-ts; load one copy only/],
+  ["an array of another copy", new OtherArray(), /of another copy of mlx-ts; load it once/],
 ];
 
 /** Operands that may be left out, though they are arguments and no options. */
@@ -130,14 +78,14 @@ function checkCalls(name: string, calls: readonly Call[]): void {
 }
 
 function nameOf(name: string): keyof typeof methodShapes {
-  return namesOfMethods.find((known) => known === name) ?? fail();
+  return namesOfMethods.find((known) => known === name) ?? missing();
 }
 
 describe("what is no array is refused by", () => {
   it.each(Object.entries(functionCalls))("%s", (name, entry) => checkCalls(name, callsOf(entry)));
   it.each(Object.entries(methodCalls))("the method %s", (name, entry) => checkCalls(name, methodCallsOf(name, entry)));
   it.each(Object.entries(methodShapes))("the method %s, not loaded yet", (name, answer) => {
-    const entry = Object.entries(methodCalls).find(([known]) => known === name)?.[1] ?? fail();
+    const entry = Object.entries(methodCalls).find(([known]) => known === name)?.[1] ?? missing();
     const later = methodCallsOf(name, entry).map(
       ({ self, args }): Call => ({
         fn: (...others: readonly unknown[]) => callDeferred(nameOf(name), answer, [self, ...others]),

@@ -133,6 +133,7 @@ describe("a convolution and its gradients", () => {
 
   it.each(cases.map((test) => [test.name, test] as const))("%s", async (_, test) => {
     const [x, w] = [numbers(test.input, 1), numbers(test.weights, 7)];
+    const { name: _name, input: inputShape, weights: weightsShape, ...options } = test;
     const { countY, countX } = counts(test);
     const shape = [test.input[0], countY, countX, test.weights[0]];
     const c = numbers(shape, 3);
@@ -144,9 +145,9 @@ describe("a convolution and its gradients", () => {
     });
     for (const threads of ["one", "two"] as const) {
       await under(threads, async () => {
-        const [input, weights] = [mx.fromTypedArray(x, test.input), mx.fromTypedArray(w, test.weights)];
+        const [input, weights] = [mx.fromTypedArray(x, inputShape), mx.fromTypedArray(w, weightsShape)];
         const cotangent = mx.fromTypedArray(c, shape);
-        const convolve = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray => mx.convGeneral(a, b, test);
+        const convolve = (a: mx.MLXArray, b: mx.MLXArray): mx.MLXArray => mx.convGeneral(a, b, options);
         const [[value], cotangents] = mx.vjp(convolve, [input, weights], [cotangent]);
         const results = [value, ...cotangents];
         await mx.evaluate(results);

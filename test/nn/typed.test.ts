@@ -85,9 +85,9 @@ describe("types", () => {
   it("refuse options that do not exist", () => {
     const x = mx.ones([2, 2]);
     // @ts-expect-error keepAxes, not keepdims
-    expect(mx.sum(x, 0, { keepdims: true }).shape).toEqual([2]);
+    expect(() => mx.sum(x, 0, { keepdims: true })).toThrow(mx.ArgumentError);
     // @ts-expect-error an axis is no option
-    expect(mx.mean(x, { axis: 0 }).shape).toEqual([]);
+    expect(() => mx.mean(x, { axis: 0 })).toThrow(mx.ArgumentError);
     // @ts-expect-error learningRate, not lr
     expect(() => new optim.Adam({ lr: 0.1 })).toThrow(mx.ArgumentError);
     // @ts-expect-error no dtype
