@@ -5,21 +5,16 @@
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
+import type { MaskedAttention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
 import { changesType, emitChanges, emitScaled, scaledType } from "./attention-changes.ts";
+import { type GradientArea, type GradientPlan, planGradient } from "./attention-gradient-plan.ts";
 import { emitSoftmax, softmaxType } from "./attention-rows.ts";
 import { compositeModule } from "./composite-module.ts";
-import type { Push } from "./gemm-emitter.ts";
-import { packingBytes, roundUp } from "./gemm-emitter.ts";
+import type { GemmEmitter, Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
-import { TILE_ROWS } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
-
-/** Queries of a block. */
-const QUERY_BLOCK = 48;
-/** Keys that are packed, and whose sums are added up, at a time. */
-const KEY_CHUNK = 384;
 
 /**
  * Compiles the gradient of an attention to a module on the library of matrix products.
@@ -41,241 +36,277 @@ const KEY_CHUNK = 384;
 export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTarget): KernelCode {
   const attention = attentionOf(kernel.call);
   if (!attention) throw new RangeError(`${kernel.call.name} on these tensors has no kernel`);
-  const { leading, group, queries, keys, features, valueFeatures, isCausal, scale, mask } = attention;
+  const { leading, group, queries, keys, features, valueFeatures, isCausal } = attention;
   const { module, layout, addPhase } = compositeModule(kernel, target, leading);
-  const width = tileColumns(target);
-  const block = Math.min(QUERY_BLOCK, roundUp(queries, TILE_ROWS));
-  const chunk = Math.min(KEY_CHUNK, roundUp(keys, width));
-  const [columns, valueColumns] = [roundUp(features, width), roundUp(valueFeatures, width)];
-  // One more cache line to each row, so that the rows of a tile do not fall into one set of the cache.
-  const scoreStride = roundUp(keys, width) * 4 + 64;
-  const [sumStride, valueStride] = [columns * 4, valueColumns * 4];
-  const softmax = module.addFunction(null, softmaxType, (f) => emitSoftmax(f, attention, scoreStride, target));
-  const change = module.addFunction(null, changesType, (f) => emitChanges(f, attention, scoreStride));
-  const scaled = module.addFunction(null, scaledType, emitScaled);
-
-  const sizes = {
-    queryPanels: block * features * 4,
-    cotangentPanels: block * valueFeatures * 4,
-    keyPanels: roundUp(keys, width) * features * 4,
-    valuePanels: roundUp(keys, width) * valueFeatures * 4,
-    scores: block * scoreStride,
-    slopes: block * scoreStride,
-    totals: block * 4,
-    /** The scale, and one. */
-    factors: 8,
-    /** Cotangents divided by the sums of their queries' softmax, before they are packed. */
-    cotangents: block * valueFeatures * 4,
-    ownQueries: block * columns * 4,
-    ownCotangents: block * valueColumns * 4,
-    /** The left operand of the products that give sums, and the right one of those of queries. */
-    left: roundUp(block, TILE_ROWS) * roundUp(chunk, TILE_ROWS) * 4,
-    chunkKeys: chunk * columns * 4,
-    /** Sums over a chunk of keys, or a block of queries, before they are added. */
-    part: Math.max(block, roundUp(chunk, TILE_ROWS)) * Math.max(sumStride, valueStride),
-    querySums: block * sumStride,
-    keySums: roundUp(keys, TILE_ROWS) * sumStride,
-    valueSums: roundUp(keys, TILE_ROWS) * valueStride,
-    table: packingBytes([]),
+  const plan = planGradient(attention, tileColumns(target));
+  const functions = {
+    softmax: module.addFunction(null, softmaxType, (f) => emitSoftmax(f, attention, plan.scoreStride, target)),
+    change: module.addFunction(null, changesType, (f) => emitChanges(f, attention, plan.scoreStride)),
+    scaled: module.addFunction(null, scaledType, emitScaled),
   };
-  let bytesPerThread = 0;
-  const offsets = Object.entries(sizes).map(([name, length]): [string, number] => {
-    const offset = bytesPerThread;
-    // Vectors may reach past the end of what they read and write.
-    bytesPerThread += roundUp(length + 64, 64);
-    return [name, offset];
-  });
-  const offsetOf = new Map(offsets);
-
   const heads = sizeOf(leading);
-  const [queryHeads, keyHeads] = [leading.at(-1) ?? 1, (leading.at(-1) ?? 1) / group];
-  const batchBytes = (queryHeads * queries * features + keyHeads * keys * (features + valueFeatures)) * 4;
-
-  addPhase("pull", (e, keyHead) => {
-    const { f } = e;
-    const scratch = e.let(e.threadScratch(0, bytesPerThread));
-    const at = (name: keyof typeof sizes): Push => e.sum([e.get(scratch), 1], offsetOf.get(name) ?? 0);
-    const [batch = 0, headOfBatch = 0] = e.split(keyHead, [heads / queryHeads, keyHeads]);
-    const output = (before: number, head: Push, rows: number, rowBytes: number): Push =>
-      e.sum([e.slot(kernel.slots.length - 1), 1], [e.get(batch), batchBytes], before * 4, [head, rows * rowBytes]);
-    const pack = (
-      side: "Left" | "Right",
-      source: Push,
-      strides: readonly [number, number],
-      [lanes, depth]: readonly [Push, Push],
-      to: Push,
-    ): void => e.packStrided(side, source, strides, { lanes, depth, panelDepth: depth }, to, at("table"));
-    const scaleRows = (
-      from: readonly [Push, number],
-      to: readonly [Push, number],
-      rows: Push,
-      length: number,
-      factors: readonly [Push, number],
-    ): void => {
-      for (const [push, stride] of [from, to]) {
-        push();
-        f.i32(stride);
-      }
-      rows();
-      f.i32(length);
-      factors[0]();
-      f.i32(factors[1]).call(scaled);
-    };
-
-    at("factors")();
-    f.f32(scale).memory("f32.store");
-    at("factors")();
-    f.f32(1).memory("f32.store", 4);
-    const one = e.sum([at("factors"), 1], 4);
-
-    const keyRows = e.let(e.sum([e.slot(1), 1], [e.get(keyHead), keys * features * 4]));
-    const valueRows = e.let(e.sum([e.slot(2), 1], [e.get(keyHead), keys * valueFeatures * 4]));
-    e.loop(keys, chunk, (key) => {
-      const count = e.let(e.least(e.constant(chunk), () => f.i32(keys).get(key).op("i32.sub")));
-      for (const [rows, length, panels] of [
-        [keyRows, features, "keyPanels"],
-        [valueRows, valueFeatures, "valuePanels"],
-      ] as const) {
-        const from = e.sum([e.get(rows), 1], [e.get(key), length * 4]);
-        const to = e.sum([at(panels), 1], [e.get(key), length * 4]);
-        pack("Right", from, [length * 4, 4], [e.get(count), e.constant(length)], to);
-      }
-      f.release(count);
-    });
-    for (const name of ["keySums", "valueSums"] as const) {
-      at(name)();
-      f.i32(0).i32(sizes[name]).memoryFill();
-    }
-
-    e.loop(group, 1, (member) => {
-      const head = e.let(e.sum([e.get(keyHead), group], [e.get(member), 1]));
-      e.loop(queries, block, (row) => {
-        const rows = e.let(e.least(e.constant(block), () => f.i32(queries).get(row).op("i32.sub")));
-        const rowsOf = (index: number, length: number): Push =>
-          e.sum([e.slot(index), 1], [e.get(head), queries * length * 4], [e.get(row), length * 4]);
-        const [queryRows, cotangentRows] = [rowsOf(0, features), rowsOf(3, valueFeatures)];
-        pack("Left", queryRows, [features * 4, 4], [e.get(rows), e.constant(features)], at("queryPanels"));
-        pack(
-          "Left",
-          cotangentRows,
-          [valueFeatures * 4, 4],
-          [e.get(rows), e.constant(valueFeatures)],
-          at("cotangentPanels"),
-        );
-        if (scale !== 1) {
-          const panels = [at("queryPanels"), 0] as const;
-          scaleRows(panels, panels, e.constant(1), sizes.queryPanels / 4, [at("factors"), 0]);
-        }
-        const { bound, limit } = emitSeenKeys(e, attention, { row, rows });
-        const seen = e.panels(e.get(limit), width);
-        const product = (
-          left: Push,
-          right: Push,
-          to: Push,
-          stride: number,
-          depth: Push,
-          lanes: Push,
-          panels: Push,
-        ): void => e.call("multiply", left, right, to, e.constant(stride), depth, lanes, panels);
-        product(at("queryPanels"), at("keyPanels"), at("scores"), scoreStride, e.constant(features), e.get(rows), seen);
-        product(
-          at("cotangentPanels"),
-          at("valuePanels"),
-          at("slopes"),
-          scoreStride,
-          e.constant(valueFeatures),
-          e.get(rows),
-          seen,
-        );
-        at("scores")();
-        f.get(rows, limit, bound);
-        pushMaskRow(e, mask, e.slot(4), head, row);
-        at("totals")();
-        f.call(softmax);
-        at("scores")();
-        at("slopes")();
-        f.get(rows, limit, bound);
-        pushMaskRow(e, mask, e.slot(4), head, row);
-        at("totals")();
-        f.call(change);
-
-        // Exponentials meet cotangents that are divided by the sum instead.
-        const valueRowBytes = valueFeatures * 4;
-        scaleRows([cotangentRows, valueRowBytes], [at("cotangents"), valueRowBytes], e.get(rows), valueFeatures, [
-          at("totals"),
-          4,
-        ]);
-        pack("Right", queryRows, [4, features * 4], [e.constant(features), e.get(rows)], at("ownQueries"));
-        pack(
-          "Right",
-          at("cotangents"),
-          [4, valueRowBytes],
-          [e.constant(valueFeatures), e.get(rows)],
-          at("ownCotangents"),
-        );
-        at("querySums")();
-        f.i32(0).i32(sizes.querySums).memoryFill();
-
-        const addTo = (sums: Push, stride: number, lanes: Push): void => {
-          e.call("addVectors", at("part"), sums, e.sum([lanes, stride]));
-        };
-        emitKeyChunks(e, limit, chunk, (key, count) => {
-          const [changes, weights] = [
-            e.sum([at("slopes"), 1], [e.get(key), 4]),
-            e.sum([at("scores"), 1], [e.get(key), 4]),
-          ];
-          pack("Left", changes, [scoreStride, 4], [e.get(rows), e.get(count)], at("left"));
-          const chunkRows = e.sum([e.get(keyRows), 1], [e.get(key), features * 4]);
-          pack("Right", chunkRows, [4, features * 4], [e.constant(features), e.get(count)], at("chunkKeys"));
-          const panels = e.constant(columns / width);
-          product(at("left"), at("chunkKeys"), at("part"), sumStride, e.get(count), e.get(rows), panels);
-          addTo(at("querySums"), sumStride, e.get(rows));
-          pack("Left", changes, [4, scoreStride], [e.get(count), e.get(rows)], at("left"));
-          product(at("left"), at("ownQueries"), at("part"), sumStride, e.get(rows), e.get(count), panels);
-          addTo(e.sum([at("keySums"), 1], [e.get(key), sumStride]), sumStride, e.get(count));
-          pack("Left", weights, [4, scoreStride], [e.get(count), e.get(rows)], at("left"));
-          const valuePanels = e.constant(valueColumns / width);
-          product(at("left"), at("ownCotangents"), at("part"), valueStride, e.get(rows), e.get(count), valuePanels);
-          addTo(e.sum([at("valueSums"), 1], [e.get(key), valueStride]), valueStride, e.get(count));
-        });
-        const headInBatch = e.sum([e.get(headOfBatch), group], [e.get(member), 1]);
-        const queryOutput = output(0, headInBatch, queries, features * 4);
-        scaleRows(
-          [at("querySums"), sumStride],
-          [e.sum([queryOutput, 1], [e.get(row), features * 4]), features * 4],
-          e.get(rows),
-          features,
-          [at("factors"), 0],
-        );
-      });
-    });
-    const afterQueries = queryHeads * queries * features;
-    scaleRows(
-      [at("keySums"), sumStride],
-      [output(afterQueries, e.get(headOfBatch), keys, features * 4), features * 4],
-      e.constant(keys),
-      features,
-      [at("factors"), 0],
-    );
-    scaleRows(
-      [at("valueSums"), valueStride],
-      [
-        output(afterQueries + keyHeads * keys * features, e.get(headOfBatch), keys, valueFeatures * 4),
-        valueFeatures * 4,
-      ],
-      e.constant(keys),
-      valueFeatures,
-      [one, 0],
-    );
-  });
+  const output = kernel.slots.length - 1;
+  addPhase("pull", (e, keyHead) => new GradientEmitter(e, attention, plan, functions, keyHead, output).emit());
 
   const itemCount = heads / group;
   const work = (heads * queries * keys * (3 * features + 2 * valueFeatures + 40) * (isCausal ? 0.5 : 1)) / 3;
   return {
     bytes: module.build(),
-    library: gemmLibrary(width),
+    library: gemmLibrary(plan.width),
     phases: [{ name: "pull", itemCount, itemsPerChunk: Math.max(1, Math.floor((1 << 17) / (work / itemCount))), work }],
-    scratchBytes: bytesPerThread * target.threadCount,
+    scratchBytes: plan.bytesPerThread * target.threadCount,
     layout,
   };
+}
+
+/** Rows that follow each other at a stride in bytes. */
+interface Rows {
+  readonly at: Push;
+  readonly stride: number;
+}
+
+/** Writes the phase for one head of keys and values. */
+class GradientEmitter {
+  readonly #e: GemmEmitter;
+  readonly #attention: MaskedAttention;
+  readonly #plan: GradientPlan;
+  readonly #functions: Readonly<Record<"softmax" | "change" | "scaled", number>>;
+  readonly #keyHead: number;
+  /** The slot of the gradients. */
+  readonly #output: number;
+  readonly #scratch: number;
+  readonly #batch: number;
+  readonly #headOfBatch: number;
+
+  constructor(
+    e: GemmEmitter,
+    attention: MaskedAttention,
+    plan: GradientPlan,
+    functions: Readonly<Record<"softmax" | "change" | "scaled", number>>,
+    keyHead: number,
+    output: number,
+  ) {
+    this.#e = e;
+    this.#attention = attention;
+    this.#plan = plan;
+    this.#functions = functions;
+    this.#keyHead = keyHead;
+    this.#output = output;
+    this.#scratch = e.let(e.threadScratch(0, plan.bytesPerThread));
+    const [batch = 0, headOfBatch = 0] = e.split(keyHead, [sizeOf(attention.leading) / plan.queryHeads, plan.keyHeads]);
+    this.#batch = batch;
+    this.#headOfBatch = headOfBatch;
+  }
+
+  emit(): void {
+    const { queries, keys, features, valueFeatures, group } = this.#attention;
+    const { block, queryHeads, keyHeads, sumStride, valueStride } = this.#plan;
+    const e = this.#e;
+    this.#writeFactors();
+    const keyRows = e.let(e.sum([e.slot(1), 1], [e.get(this.#keyHead), keys * features * 4]));
+    const valueRows = e.let(e.sum([e.slot(2), 1], [e.get(this.#keyHead), keys * valueFeatures * 4]));
+    this.#packKeys(keyRows, valueRows);
+    this.#clear("keySums");
+    this.#clear("valueSums");
+    e.loop(group, 1, (member) => {
+      const head = e.let(e.sum([e.get(this.#keyHead), group], [e.get(member), 1]));
+      e.loop(queries, block, (row) => this.#queryBlock(member, head, row, keyRows));
+    });
+    const afterQueries = queryHeads * queries * features;
+    const own = e.get(this.#headOfBatch);
+    const all = e.constant(keys);
+    const keyOutput = this.#gradients(afterQueries, own, keys, features * 4);
+    this.#scale(this.#rows("keySums", sumStride), keyOutput, all, features, this.#scaleFactor);
+    const beforeValues = afterQueries + keyHeads * keys * features;
+    const valueOutput = this.#gradients(beforeValues, own, keys, valueFeatures * 4);
+    this.#scale(this.#rows("valueSums", valueStride), valueOutput, all, valueFeatures, this.#one);
+  }
+
+  /** All that a block of queries gives: their gradients, and what they add to the sums of keys and values. */
+  #queryBlock(member: number, head: number, row: number, keyRows: number): void {
+    const { queries, features, valueFeatures, group, scale } = this.#attention;
+    const { block, areas, sumStride } = this.#plan;
+    const e = this.#e;
+    const rows = e.let(e.least(e.constant(block), () => e.f.i32(queries).get(row).op("i32.sub")));
+    const rowsOf = (index: number, length: number): Rows => ({
+      at: e.sum([e.slot(index), 1], [e.get(head), queries * length * 4], [e.get(row), length * 4]),
+      stride: length * 4,
+    });
+    const [own, cotangents] = [rowsOf(0, features), rowsOf(3, valueFeatures)];
+    this.#packLines("Left", own, [e.get(rows), e.constant(features)], this.#at("queryPanels"));
+    this.#packLines("Left", cotangents, [e.get(rows), e.constant(valueFeatures)], this.#at("cotangentPanels"));
+    if (scale !== 1) {
+      const panels = this.#rows("queryPanels", 0);
+      this.#scale(panels, panels, e.constant(1), areas.queryPanels / 4, this.#scaleFactor);
+    }
+    const limit = this.#weigh(head, row, rows);
+
+    // Exponentials meet cotangents that are divided by the sum instead.
+    const divided = this.#rows("cotangents", valueFeatures * 4);
+    this.#scale(cotangents, divided, e.get(rows), valueFeatures, this.#rows("totals", 4));
+    this.#packColumns("Right", own, [e.constant(features), e.get(rows)], this.#at("ownQueries"));
+    this.#packColumns("Right", divided, [e.constant(valueFeatures), e.get(rows)], this.#at("ownCotangents"));
+    this.#clear("querySums");
+    this.#addProducts(keyRows, rows, limit);
+    const headInBatch = e.sum([e.get(this.#headOfBatch), group], [e.get(member), 1]);
+    const output = this.#gradients(0, headInBatch, queries, features * 4);
+    const target = { at: e.sum([output.at, 1], [e.get(row), features * 4]), stride: features * 4 };
+    this.#scale(this.#rows("querySums", sumStride), target, e.get(rows), features, this.#scaleFactor);
+  }
+
+  /** Exponentials of the scores, and how the result changes with the scores; gives a local with the number of keys seen. */
+  #weigh(head: number, row: number, rows: number): number {
+    const { features, valueFeatures, mask } = this.#attention;
+    const { width, scoreStride } = this.#plan;
+    const e = this.#e;
+    const { bound, limit } = emitSeenKeys(e, this.#attention, { row, rows });
+    const panels = e.panels(e.get(limit), width);
+    const scores = { to: this.#rows("scores", scoreStride), depth: e.constant(features), lanes: e.get(rows), panels };
+    this.#multiply("queryPanels", "keyPanels", scores);
+    const slopes = {
+      to: this.#rows("slopes", scoreStride),
+      depth: e.constant(valueFeatures),
+      lanes: e.get(rows),
+      panels,
+    };
+    this.#multiply("cotangentPanels", "valuePanels", slopes);
+    for (const [areas, called] of [
+      [["scores"], this.#functions.softmax],
+      [["scores", "slopes"], this.#functions.change],
+    ] as const) {
+      for (const area of areas) this.#at(area)();
+      e.f.get(rows, limit, bound);
+      pushMaskRow(e, mask, e.slot(4), head, row);
+      this.#at("totals")();
+      e.f.call(called);
+    }
+    return limit;
+  }
+
+  /** Adds to the sums of queries, keys and values, a chunk of keys at a time. */
+  #addProducts(keyRows: number, rows: number, limit: number): void {
+    const { features } = this.#attention;
+    const { width, chunk, columns, valueColumns, scoreStride, sumStride, valueStride } = this.#plan;
+    const e = this.#e;
+    const add = (right: GradientArea, sums: Push, stride: number, depth: Push, lanes: Push, panels: Push): void => {
+      this.#multiply("left", right, { to: this.#rows("part", stride), depth, lanes, panels });
+      e.call("addVectors", this.#at("part"), sums, e.sum([lanes, stride]));
+    };
+    emitKeyChunks(e, limit, chunk, (key, keyCount) => {
+      const [some, count] = [e.get(rows), e.get(keyCount)];
+      const from = (area: GradientArea, stride: number): Rows => ({
+        at: e.sum([this.#at(area), 1], [e.get(key), 4]),
+        stride,
+      });
+      const sumsOf = (area: GradientArea, stride: number): Push => e.sum([this.#at(area), 1], [e.get(key), stride]);
+      const [changes, weights] = [from("slopes", scoreStride), from("scores", scoreStride)];
+      this.#packLines("Left", changes, [some, count], this.#at("left"));
+      const chunkRows = { at: e.sum([e.get(keyRows), 1], [e.get(key), features * 4]), stride: features * 4 };
+      this.#packColumns("Right", chunkRows, [e.constant(features), count], this.#at("chunkKeys"));
+      const panels = e.constant(columns / width);
+      add("chunkKeys", this.#at("querySums"), sumStride, count, some, panels);
+      this.#packColumns("Left", changes, [count, some], this.#at("left"));
+      add("ownQueries", sumsOf("keySums", sumStride), sumStride, some, count, panels);
+      this.#packColumns("Left", weights, [count, some], this.#at("left"));
+      add(
+        "ownCotangents",
+        sumsOf("valueSums", valueStride),
+        valueStride,
+        some,
+        count,
+        e.constant(valueColumns / width),
+      );
+    });
+  }
+
+  #writeFactors(): void {
+    this.#at("factors")();
+    this.#e.f.f32(this.#attention.scale).memory("f32.store");
+    this.#at("factors")();
+    this.#e.f.f32(1).memory("f32.store", 4);
+  }
+
+  #packKeys(keyRows: number, valueRows: number): void {
+    const { keys, features, valueFeatures } = this.#attention;
+    const { chunk } = this.#plan;
+    const e = this.#e;
+    e.loop(keys, chunk, (key) => {
+      const count = e.let(e.least(e.constant(chunk), () => e.f.i32(keys).get(key).op("i32.sub")));
+      for (const [rows, length, panels] of [
+        [keyRows, features, "keyPanels"],
+        [valueRows, valueFeatures, "valuePanels"],
+      ] as const) {
+        const from = { at: e.sum([e.get(rows), 1], [e.get(key), length * 4]), stride: length * 4 };
+        const to = e.sum([this.#at(panels), 1], [e.get(key), length * 4]);
+        this.#packLines("Right", from, [e.get(count), e.constant(length)], to);
+      }
+      e.f.release(count);
+    });
+  }
+
+  /** Pushes the address of an area. */
+  #at(area: GradientArea): Push {
+    return this.#e.sum([this.#e.get(this.#scratch), 1], this.#plan.offsets[area]);
+  }
+
+  #rows(area: GradientArea, stride: number): Rows {
+    return { at: this.#at(area), stride };
+  }
+
+  /** One factor for all rows: the scale. */
+  get #scaleFactor(): Rows {
+    return this.#rows("factors", 0);
+  }
+
+  get #one(): Rows {
+    return { at: this.#e.sum([this.#at("factors"), 1], 4), stride: 0 };
+  }
+
+  #clear(area: GradientArea): void {
+    this.#at(area)();
+    this.#e.f.i32(0).i32(this.#plan.areas[area]).memoryFill();
+  }
+
+  /** The rows of a head, in what the gradients of an example hold after so many elements. */
+  #gradients(before: number, head: Push, rows: number, stride: number): Rows {
+    const batch: readonly [Push, number] = [this.#e.get(this.#batch), this.#plan.batchBytes];
+    return { at: this.#e.sum([this.#e.slot(this.#output), 1], batch, before * 4, [head, rows * stride]), stride };
+  }
+
+  /** Packs rows as lanes. */
+  #packLines(side: "Left" | "Right", { at, stride }: Rows, [lanes, depth]: readonly [Push, Push], to: Push): void {
+    this.#e.packStrided(side, at, [stride, 4], { lanes, depth, panelDepth: depth }, to, this.#at("table"));
+  }
+
+  /** Packs columns as lanes. */
+  #packColumns(side: "Left" | "Right", { at, stride }: Rows, [lanes, depth]: readonly [Push, Push], to: Push): void {
+    this.#e.packStrided(side, at, [4, stride], { lanes, depth, panelDepth: depth }, to, this.#at("table"));
+  }
+
+  #multiply(
+    left: GradientArea,
+    right: GradientArea,
+    {
+      to,
+      depth,
+      lanes,
+      panels,
+    }: { readonly to: Rows; readonly depth: Push; readonly lanes: Push; readonly panels: Push },
+  ): void {
+    const e = this.#e;
+    e.call("multiply", this.#at(left), this.#at(right), to.at, e.constant(to.stride), depth, lanes, panels);
+  }
+
+  /** Multiplies rows by a factor each. */
+  #scale(from: Rows, to: Rows, count: Push, length: number, factors: Rows): void {
+    const { f } = this.#e;
+    for (const { at, stride } of [from, to]) {
+      at();
+      f.i32(stride);
+    }
+    count();
+    f.i32(length);
+    factors.at();
+    f.i32(factors.stride).call(this.#functions.scaled);
+  }
 }
