@@ -1,5 +1,5 @@
 /** Reading elements by arrays of indices. */
-import { kindOf } from "../base/dtype.ts";
+import { isBigInteger, kindOf } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
@@ -82,8 +82,10 @@ function restOf(shape: Shape, { batchRank, axes }: GatherParams): number[] {
 
 /** An index that is sure to lie within an axis; negative ones count from the end. */
 function withinAxis(e: Expressions, value: Expr, { dtype }: Aval, length: number): Expr {
-  const position = e.cast(value, "index");
   const isSigned = kindOf(dtype) === "signed";
+  // Positions have 31 bits and a sign: what may have more is brought within the axis before.
+  const high = dtype === "uint32" || isBigInteger(dtype) ? e.min(value, e.constant(length - 1, dtype)) : value;
+  const position = e.cast(dtype === "int64" ? e.max(high, e.constant(-length, dtype)) : high, "index");
   const wrapped = isSigned ? e.select(e.lt(position, e.index(0)), e.scale(position, 1, length), position) : position;
   return e.max(e.min(wrapped, e.index(length - 1)), e.index(0));
 }

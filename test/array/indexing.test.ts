@@ -181,6 +181,17 @@ describe("at", () => {
 });
 
 describe("places that are computed", () => {
+  it.each([
+    ["uint32", [2 ** 32 - 1, 2 ** 31, 1], [3, 3, 2], [1, 7, 3]],
+    ["uint64", [2n ** 63n, 2n ** 32n, 1n], [3, 3, 2], [1, 7, 3]],
+    ["int64", [2n ** 40n, -(2n ** 40n), 1n], [3, 1, 2], [1, 7, 3]],
+  ] as const)("read the nearest element and write none beyond int32: %s", async (dtype, given, read, written) => {
+    const x = mx.array([1, 2, 3]);
+    const places = mx.array(given, dtype).add(mx.zeros([3], dtype));
+    expect(await mx.take(x, places).tolist()).toEqual(read);
+    expect(await x.at(places).add(5).tolist()).toEqual(written);
+  });
+
   const table = mx.array([
     [0, 1, 0, 0, 1],
     [1, 1, 0, 0, 0],

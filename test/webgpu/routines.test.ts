@@ -159,6 +159,14 @@ describe("scattering", () => {
       await checkScatter(scatterInto(op, x, updates, [index], { batchRank: 0, axes: [0] }), few);
   });
 
+  it("places of uint32, of which those beyond int32 are nowhere", async () => {
+    const [x, index] = [await given([7, 2]), await given([4], "uint32")];
+    const scattered = scatterInto("add", x, await given([4, 2]), [index], { batchRank: 0, axes: [0] });
+    const [kernel] = routinesOf(scattered);
+    const slot = kernel?.slots.findIndex(({ dtype }) => dtype === "uint32") ?? -1;
+    await check(scattered, new Map([[slot, elementsOf("uint32", [6, 2 ** 32 - 1, 2 ** 31, 6])]]));
+  });
+
   it("two axes at once, one in the middle, and one of each row in a batch", async () => {
     const index = await given([few.length], "int32");
     const pairs = await given([few.length, 3], "float32");

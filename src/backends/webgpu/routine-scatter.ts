@@ -88,7 +88,11 @@ class ScatterEmitter {
   #destination({ shader, memory }: RoutineShader, batch: string, position: string): string {
     const at = shader.let("at", `${batch} * ${this.#positions} + ${position}`);
     const places = this.#indexed.map(({ length }, k) => {
-      const given = shader.let("given", `i32(${memory.load(k + 2, at)})`);
+      const element = memory.load(k + 2, at);
+      // What is beyond int32 is beyond every axis.
+      if (registerOf(inputOf(this.#kernel.call, k + 2).dtype) === "u32")
+        return { length, place: shader.let("index", `i32(min(${element}, 0x7fffffffu))`) };
+      const given = shader.let("given", `i32(${element})`);
       return { length, place: shader.let("index", `select(${given}, ${given} + ${length}, ${given} < 0)`) };
     });
     const isInside = places.map(({ length, place }) => `${place} >= 0 && ${place} < ${length}`).join(" && ");
