@@ -33,7 +33,8 @@ export async function bundleForNode(folder: string): Promise<void> {
     output: {
       dir: outputFolder,
       format: "esm",
-      comments: false,
+      // Those that tell bundlers which imports to leave alone.
+      comments: { annotation: true, legal: false, jsdoc: false },
       sourcemap: true,
       entryFileNames: "[name].js",
       chunkFileNames: "chunk-[hash].js",

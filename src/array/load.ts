@@ -4,7 +4,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import type { FileSource } from "./files.ts";
 import { nameOfSource, readBytes } from "./files.ts";
 import { isNpy, parseNpy, parseNpz } from "./numpy-files.ts";
-import { parseSafetensors } from "./safetensors.ts";
+import { parseSafetensors, requireNoGguf } from "./safetensors.ts";
 
 /**
  * The array of an npy file, or the arrays by name of an npz or safetensors file; its first bytes tell which it is.
@@ -22,6 +22,7 @@ export async function load(source: FileSource): Promise<MLXArray | Record<string
   if (isNpy(bytes)) return parseNpy(bytes, name);
   if (isZip(bytes)) return parseNpz(bytes, name);
   if (bytes[8] === openBrace) return parseSafetensors(bytes, name).arrays;
+  requireNoGguf("load", bytes, name);
   throw new FormatError("load", `${name} begins like none of npy, npz and safetensors; save it as one of them`);
 }
 

@@ -122,6 +122,7 @@ export async function loadSafetensors(source: FileSource): Promise<SafetensorsCo
 /** The arrays and metadata in the bytes of a safetensors file, which errors call `name`. @throws {FormatError} if it is none */
 export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsContents {
   const damaged = damagedFile(name);
+  requireNoGguf("loadSafetensors", bytes, name);
   if (bytes.length < 8) throw damaged(`it has ${bytes.length} bytes, and 8 say how long its header is`);
   const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (headerLength > BigInt(bytes.length - 8)) {
@@ -133,6 +134,15 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsCo
   const arrays = Object.entries(entries).map(([key, entry]) => [key, readArray(key, entry, data, damaged)] as const);
   return { arrays: Object.fromEntries(arrays), metadata: metadataOf(metadata ?? {}, damaged) };
 }
+
+/** Refuses a file of llama.cpp. @throws {FormatError} that says how to convert it */
+export function requireNoGguf(operation: string, bytes: Uint8Array, name: string): void {
+  if (!ggufMagic.every((byte, k) => bytes[k] === byte)) return;
+  const advice = 'in Python, mx.save_safetensors("weights.safetensors", mx.load("weights.gguf")) converts it';
+  throw new FormatError(operation, `${name} is a GGUF file, which is not read yet; ${advice}`);
+}
+
+const ggufMagic = [0x47, 0x47, 0x55, 0x46]; // "GGUF"
 
 /** Makes the error that says what is wrong with a file. */
 type Damaged = (detail: string, cause?: unknown) => FormatError;

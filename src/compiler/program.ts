@@ -102,7 +102,7 @@ export class Program {
   }
 
   #stand(vertex: MLXArray, known: Map<string, MLXArray>, vertices: MLXArray[], inputs: MLXArray[]): MLXArray {
-    const { lowering, name } = vertex.primitive;
+    const { lowering } = vertex.primitive;
     if (lowering.kind === "constant") {
       // A later run brings other constants of the graph, and those of definitions again: they are never one.
       const key = `${this.#depth > 0 ? "defined " : ""}${constantKey(vertex)}`;
@@ -114,8 +114,8 @@ export class Program {
     }
     if (lowering.kind === "data") {
       throw new MLXError(
-        name,
-        `array(${vertex.dtype} ${formatShape(vertex.shape)}) has no value: it is an argument; read results outside of the function`,
+        "evaluate",
+        `array(${vertex.dtype} ${formatShape(vertex.shape)}) has no value: it is an argument inside a transform. Read results outside; name models that compile changes in its inputs and outputs`,
       );
     }
     const isOverridden = lowering.kind === "composite" && this.#overrides(tensorCall(vertex));

@@ -294,6 +294,28 @@ describe("a mistake in saving and loading is named", () => {
       "FormatError",
       /PyTorch wrote this.*safetensors/,
     ],
+    [
+      "a file of llama.cpp",
+      () => mx.load(new TextEncoder().encode("GGUF and more")),
+      "FormatError",
+      /load: .*GGUF.*save_safetensors/,
+    ],
+    [
+      "weights in a file of llama.cpp",
+      () => new nn.Linear(2, 2).loadWeights(new TextEncoder().encode("GGUF and more")),
+      "FormatError",
+      /GGUF.*save_safetensors/,
+    ],
+    [
+      "a model that a compiled function changed without naming it",
+      () => {
+        const model = new nn.Linear(2, 1);
+        mx.compile((x: mx.MLXArray) => model.update({ weight: x }).weight)(mx.ones([1, 2]));
+        return model.weight.tolist();
+      },
+      "MLXError",
+      /evaluate: .*float32 \[1, 2\].*no value.*compile.*inputs and outputs/,
+    ],
     ["bytes of no format", () => mx.load(new Uint8Array([1, 2, 3])), "FormatError", /begins? like none of npy, npz/],
   ];
   it.each(late)("%s", async (_, run, name, message) => {
