@@ -160,22 +160,33 @@ define("view", function (this: MLXArray, dtype?: Dtype, options?: OperationOptio
   return dtype === undefined ? lendElements(this) : viewBits(this, requireDtype("view", dtype), options);
 });
 define(Symbol.toPrimitive, function (this: MLXArray, hint: string): string {
-  if (hint !== "number") return format(this);
-  throw new ArgumentError("MLXArray", "operators do not work on arrays; use methods or mx.expr");
+  return hint === "string" ? format(this) : refuse();
 });
+define(Symbol.iterator, refuse);
 // Where engines have no `using` yet, compilers agree on this other symbol.
 define(Symbol.dispose ?? Symbol.for("Symbol.dispose"), MLXArray.prototype.dispose);
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 define(inspect, MLXArray.prototype.toString);
 Object.defineProperty(ArrayAt.prototype, inspect, { value: ArrayAt.prototype.toString });
-Object.defineProperty(MLXArray.prototype, "T", {
-  get(this: MLXArray): MLXArray {
-    return transpose(this);
+Object.defineProperties(MLXArray.prototype, {
+  T: {
+    get(this: MLXArray): MLXArray {
+      return transpose(this);
+    },
   },
+  0: { get: refuse },
 });
 
 function define(name: string | symbol, value: (this: MLXArray, ...args: never[]) => unknown): void {
   Object.defineProperty(MLXArray.prototype, name, { value, configurable: true, writable: true });
+}
+
+/** What takes an array for a number or a list would go on with text or nothing: `x + 1`, `x[0]`, `Array.from(x)`. */
+function refuse(): never {
+  throw new ArgumentError(
+    "MLXArray",
+    "operators, [0] and loops do not work on arrays; use methods, mx.expr, get(0), await tolist(), or String(x)",
+  );
 }
 
 function namesOf<T extends object>(table: T): readonly (keyof T & string)[] {

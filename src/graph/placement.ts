@@ -75,11 +75,9 @@ export function withDevice<T>(device: Device, body: () => T): T {
   return result;
 }
 
-const deviceAlone = ["device"] as const;
-
 /** `body`, which is what `operation` does, on the device that its only option names. @throws {ArgumentError} for another name */
 export function placed<T>(operation: string, options: OperationOptions, body: () => T): T {
-  return withOptions(operation, options, deviceAlone, body);
+  return withOptions(operation, options, ["device"], body);
 }
 
 /** The same of an operation that has the options `names`, `device` among them. @throws {ArgumentError} for others */

@@ -15,11 +15,8 @@ export function requireArrays(operation: string, values: readonly unknown[]): vo
 
 /** The error for `value`, which stands where `operation` takes what is `needed`. */
 export function noArray(operation: string, value: unknown, needed: string): DtypeError {
-  const remedy =
-    Array.isArray(value) || ArrayBuffer.isView(value)
-      ? "; make an array of it with array(…)"
-      : Object(value).isEvaluated === undefined
-        ? ""
-        : " of another copy of mlx-ts; load it once";
+  const isList = Array.isArray(value) || ArrayBuffer.isView(value);
+  const isOther = Object(value).isEvaluated !== undefined;
+  const remedy = isList ? "; write array(…)" : isOther ? " of another copy of mlx-ts; load it once" : "";
   return new DtypeError(operation, `needs ${needed}, got ${describeValue(value)}${remedy}`);
 }

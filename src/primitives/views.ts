@@ -177,9 +177,7 @@ export function inverseOrder(order: readonly number[]): number[] {
 }
 
 function inferShape(from: Shape, shape: Shape): Shape {
-  if (!Array.isArray(shape))
-    throw new ShapeError("reshape", `the shape is a list of lengths, as in reshape([2, 3]); got ${String(shape)}`);
-  const unknown = shape.indexOf(-1);
+  const unknown = Array.isArray(shape) ? shape.indexOf(-1) : -1;
   if (unknown === -1) {
     checkShape("reshape", shape);
     if (sizeOf(shape) !== sizeOf(from)) throw sizesDiffer(from, shape);

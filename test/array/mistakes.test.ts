@@ -40,6 +40,10 @@ const headless = (): object => {
   return module;
 };
 
+/** An operator of JavaScript, which has none for arrays. */
+// @ts-expect-error: the types refuse it
+const adding = (a: unknown, b: unknown): unknown => a + b;
+
 type Mistake = readonly [title: string, run: () => unknown, name: string, message: RegExp];
 
 const operands: readonly Mistake[] = [
@@ -53,7 +57,13 @@ const operands: readonly Mistake[] = [
   ["ragged lists", () => mx.array([[1, 2], [3]]), "ShapeError", /one has 2 and one 1/],
   ["lists of two depths", () => mx.array([[1, 2], 3]), "ShapeError", /equal depth: a number at axis 1/],
   ["lists nested for ever", () => call(mx.array, nestedList(20_000)), "ShapeError", /more than 64 deep/],
-  ["an operator", () => Number(v()), "ArgumentError", /operators.*mx\.expr/],
+  ["a number", () => Number(v()), "ArgumentError", /operators.*mx\.expr/],
+  ["an operator", () => adding(v(), 1), "ArgumentError", /operators.*mx\.expr/],
+  ["text by an operator", () => adding("loss: ", v()), "ArgumentError", /operators.*String\(x\)/],
+  ["an element in brackets", () => Reflect.get(v(), 0), "ArgumentError", /\[0\].*get\(0\)/],
+  ["a loop", () => [...Object(v())], "ArgumentError", /loops.*get\(0\), await tolist\(\)/],
+  ["a list of it", () => call(Array.from, v()), "ArgumentError", /loops.*await tolist\(\)/],
+  ["a typed array of it", () => make(Float32Array, v()), "ArgumentError", /loops.*await tolist\(\)/],
 ];
 
 const dtypes: readonly Mistake[] = [
@@ -70,7 +80,12 @@ const shapes: readonly Mistake[] = [
   ["a number as the shape of samples", () => call(mx.random.normal, 3), "ShapeError", /3 is no shape.*list/],
   ["bounds in the place of a shape", () => call(mx.random.uniform, 0, 1, [2]), "ShapeError", /0 is no shape.*list/],
   ["a number as the shape of draws", () => call(mx.random.bernoulli, 0.5, 3), "ShapeError", /3 is no shape/],
-  ["lengths one by one", () => call(mx.reshape, v(), 3, 1), "ShapeError", /reshape: .*list of lengths.*got 3/],
+  [
+    "lengths one by one",
+    () => call(mx.reshape, v(), 3, 1),
+    "ShapeError",
+    /reshape: 3 is no shape: give a list of lengths/,
+  ],
   ["axes one by one", () => call(mx.transpose, grid(), 1, 0), "ShapeError", /transpose: .*list of axes.*got 1/],
   ["arrays one by one", () => call(mx.concatenate, v(), v()), "ArgumentError", /concatenate: .*a list of arrays/],
   ["text as the pieces of an axis", () => call(mx.split, v(), "a"), "ShapeError", /does not divide into a equal parts/],
@@ -328,6 +343,7 @@ describe("a mistake in saving and loading is named", () => {
 describe("an array in the hands of JavaScript", () => {
   it("is text where text is wanted, JSON included", () => {
     expect(`${v()}`).toBe("array([1, 2, 3], dtype=float32)");
+    expect(`loss: ${[v(), v()]}`).toBe("loss: array([1, 2, 3], dtype=float32),array([1, 2, 3], dtype=float32)");
     expect(JSON.stringify({ v: v() })).toBe('{"v":"array([1, 2, 3], dtype=float32)"}');
     expect(JSON.stringify(v().add(1))).toBe('"array(float32 [3], not yet computed)"');
   });
