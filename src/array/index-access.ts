@@ -14,6 +14,7 @@ import { replaceRegion, sliceRegion } from "../primitives/slicing.ts";
 import { broadcastTo, inverseOrder, reshape, transpose } from "../primitives/views.ts";
 import type { Selection } from "./index-items.ts";
 import type { IndexPlan, IndexUpdate } from "./indexing.ts";
+import { apart, joinedIndices } from "./joined-indices.ts";
 
 /** An index taken apart; its arrays go beside it. */
 export type IndexForm = Omit<IndexPlan, "indices">;
@@ -63,8 +64,10 @@ function rangeFor(selection: Selection, length: number): { start: number; step: 
 export function readAt(x: MLXArray, form: IndexForm, ...indices: readonly MLXArray[]): MLXArray {
   const { region, kept, axes, order } = placesOf(x.shape, form, indices[0]?.ndim ?? 0);
   const part = reshape(sliceRegion(x, region), kept);
-  const gathered = indices.length > 0 ? transpose(gatherAt(part, indices, { batchRank: 0, axes }), order) : part;
-  return reshape(gathered, form.shape);
+  if (indices.length === 0) return reshape(part, form.shape);
+  const joined = joinedIndices({ source: part, indices, axes }, true);
+  const gathered = gatherAt(joined.source, joined.indices, { batchRank: 0, axes: joined.axes });
+  return reshape(transpose(gathered, order), form.shape);
 }
 
 /** `x` with what a plan selects combined with `value`, which has the shape and dtype of it. */
@@ -89,13 +92,11 @@ export function writeAt(
     ),
     inverseOrder(order),
   );
-  const part = reshape(sliceRegion(x, region), kept);
+  const given = { source: reshape(sliceRegion(x, region), kept), indices, axes };
+  const joined = joinedIndices(given, false);
   const [op, scattered] = asScatter(how, updates);
-  return replaceRegion(
-    x,
-    region,
-    reshape(scatterInto(op, part, scattered, indices, { batchRank: 0, axes }), region.lengths),
-  );
+  const written = scatterInto(op, joined.source, scattered, joined.indices, { batchRank: 0, axes: joined.axes });
+  return replaceRegion(x, region, reshape(apart(written, given), region.lengths));
 }
 
 function combined(how: IndexUpdate, current: MLXArray, value: MLXArray): MLXArray {

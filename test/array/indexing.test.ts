@@ -180,6 +180,34 @@ describe("at", () => {
   });
 });
 
+describe("an index of more arrays than kernels of a GPU may bind", () => {
+  const x = mx.arange(2 ** 7).reshape([2, 2, 2, 2, 2, 2, 2]);
+  const bits = (numbers: readonly number[]): MLXArray[] =>
+    Array.from({ length: 7 }, (_, k) =>
+      mx.array(
+        numbers.map((number) => (number >> (6 - k)) & 1),
+        "int32",
+      ),
+    );
+
+  it("reads, and updates by each in order", async () => {
+    const places = bits([5, 127, 5, 64]);
+    expect(await x.get(...places).tolist()).toEqual([5, 127, 5, 64]);
+    const changed = mx.flatten(x.at(...places).add(mx.array([1, 2, 3, 4])));
+    expect(await changed.get([5, 127, 64, 6]).tolist()).toEqual([9, 129, 68, 6]);
+    const rows = x.at(...places.slice(0, 6)).set(mx.array([[1], [2], [3], [4]]));
+    expect(await mx.flatten(rows).get([4, 5, 126, 64, 65, 66]).tolist()).toEqual([3, 3, 2, 4, 4, 66]);
+  });
+
+  it("reads the nearest element and writes none where a computed one is out of range", async () => {
+    const places = bits([5, 127, 3]).map((place, k) => place.add(k === 2 ? mx.array([0, 9, -9], "int32") : 0));
+    expect(await x.get(...places).tolist()).toEqual([5, 127, 3]);
+    const changed = mx.flatten(x.at(...places).set(-1));
+    expect(await mx.sum(mx.equal(changed, -1)).item()).toBe(1);
+    expect(await changed.get(5).item()).toBe(-1);
+  });
+});
+
 describe("places that are computed", () => {
   it.each([
     ["uint32", [2 ** 32 - 1, 2 ** 31, 1], [3, 3, 2], [1, 7, 3]],

@@ -4,6 +4,7 @@ import { afterEach, expect, it } from "vitest";
 import { setGpu } from "../../src/array/device.ts";
 import { openDevice } from "../../src/backends/webgpu/adapter.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+import { floorDevice } from "../setup/gpu-device.ts";
 
 afterEach(() => {
   mx.gpu.close();
@@ -35,6 +36,22 @@ it("gradients follow the operations they come from", async () => {
     const at = Number(values[k]);
     expect(Number(value)).toBeCloseTo(Math.exp(at) * (at + 1), 5);
   });
+});
+
+it("an index may have more arrays than a kernel binds", async () => {
+  setGpu(new WebGpuBackend(await floorDevice()));
+  const x = mx.arange(2 ** 8, { dtype: "float32" }).reshape(new Array(8).fill(2));
+  const places = Array.from({ length: 8 }, (_, k) =>
+    mx.remainder(mx.floorDivide(mx.arange(9, { dtype: "int32" }), k + 1), 2),
+  );
+  await mx.evaluate(x, places);
+  const compute = (): mx.MLXArray[] => [
+    x.get(...places),
+    x.at(...places).add(mx.arange(9)),
+    mx.grad((y: mx.MLXArray) => y.get(...places).sum())(x),
+  ];
+  const [expected, found] = [compute(), mx.withDevice("gpu", compute)];
+  for (const [k, result] of found.entries()) expect(await result.tolist()).toEqual(await expected[k]?.tolist());
 });
 
 it("reading on a GPU converts to types that no GPU has", async () => {
