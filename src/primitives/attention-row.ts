@@ -37,7 +37,8 @@ export const attentionRow: Primitive<AttentionParams> = {
     vjp(cotangent, inputs, params, needed) {
       // The gradient of a mask is as large as the scores anyway.
       if (needed[3]) return null;
-      const isWhole = only(name, inputs[0]).dtype === "float32" && defaultDevice() === "cpu";
+      // What the backends have kernels for.
+      const isWhole = only(name, inputs[0]).dtype === (defaultDevice() === "cpu" ? "float32" : "float16");
       return (isWhole ? wholeAttentionGradients : attentionGradients)(cotangent, inputs, params);
     },
   },

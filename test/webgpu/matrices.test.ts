@@ -12,6 +12,7 @@ import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
 import { given, kernelOf } from "../setup/planned-kernels.ts";
 import { compareKernel } from "./compare-kernel.ts";
+import { emulated } from "./emulated-matrices.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -23,75 +24,8 @@ const matrixTarget: GpuTarget = {
   workgroupBytes: 32 * 1024,
 };
 
-/**
- * The same shader without matrix operations: a loaded matrix is where it lies in workgroup memory, and of a matrix of results
- * each thread of a subgroup has eight elements.
- */
-function emulated(wgsl: string): string {
-  if (!wgsl.includes("subgroup_matrix")) return wgsl;
-  const orders = new Map<string, string>();
-  const text = wgsl
-    .replace("enable subgroups;\n", "")
-    .replace("enable chromium_experimental_subgroup_matrix;\n", "")
-    .replace("diagnostic(off, chromium.subgroup_matrix_uniformity);\n", "")
-    .replaceAll("subgroup_matrix_result<f32, 16, 16>", "array<f32, 8>")
-    .replaceAll(
-      /subgroupMatrixLoad<subgroup_matrix_\w+<f16, 16, 16>, (row|col)_major>\(&(\w+), /g,
-      (_, order: string, name: string) => {
-        orders.set(name, order);
-        return "vec2u(";
-      },
-    )
-    // Single words: indexing the components of vectors takes this driver's compiler minutes.
-    .replaceAll(/_tile: array<vec4u, (\d+)>/g, (_, count: string) => `_tile: array<u32, ${4 * Number(count)}>`)
-    .replaceAll(/(\w+)_tile\[(\w+)\] = (\w+);/g, "put_$1($2, $3);")
-    .replaceAll(/bitcast<vec4f>\(left_tile\[(.*)\]\);/g, "results_at($1);")
-    .replaceAll("subgroupMatrixMultiplyAccumulate(", "multiply_add(")
-    .replaceAll("subgroupMatrixStore<row_major>(&left_tile, ", "store_results(")
-    .replace(/(fn main\([^{]*\{)/, "$1\n  first = (thread % 32u) * 8u;\n  zero = workgroup.z;");
-  const element = (name: string, row: string, column: string, at: string): string => {
-    const [slow, fast] = orders.get(name) === "row" ? [row, column] : [column, row];
-    return `half_of(${name}[((${at}.x + (${slow}) * ${at}.y) * 8u + ${fast}) >> 1u], ${fast})`;
-  };
-  return `${text}
-var<private> first: u32;
-// Loops to bounds that are not known when compiling are not written out.
-var<private> zero: u32;
-fn put_left(at: i32, x: vec4u) {
-  let k = at * 4;
-  left_tile[k] = x.x; left_tile[k + 1] = x.y; left_tile[k + 2] = x.z; left_tile[k + 3] = x.w;
-}
-fn put_right(at: i32, x: vec4u) {
-  let k = at * 4;
-  right_tile[k] = x.x; right_tile[k + 1] = x.y; right_tile[k + 2] = x.z; right_tile[k + 3] = x.w;
-}
-fn results_at(at: i32) -> vec4f {
-  let k = at * 4;
-  return bitcast<vec4f>(vec4u(left_tile[k], left_tile[k + 1], left_tile[k + 2], left_tile[k + 3]));
-}
-fn half_of(word: u32, place: u32) -> f32 { return f32(bitcast<vec2<f16>>(word >> ((place & 1u) * 16u)).x); }
-fn multiply_add(a: vec2u, b: vec2u, c: array<f32, 8>) -> array<f32, 8> {
-  var result = c;
-  for (var i = 0u; i < 8u + zero; i++) {
-    for (var k = 0u; k < 16u + zero; k++) {
-      result[i] += ${element("left_tile", "(first + i) / 16u", "k", "a")} * ${element("right_tile", "k", "(first + i) % 16u", "b")};
-    }
-  }
-  return result;
-}
-fn store_results(offset: u32, given: array<f32, 8>, stride: u32) {
-  var part = given;
-  for (var i = 0u; i < 8u + zero; i++) {
-    let place = (offset + ((first + i) / 16u) * stride) * 4u + (first + i) % 16u;
-    left_tile[place] = bitcast<u32>(part[i]);
-  }
-}
-`;
-}
-
 function codeOf(kernel: ContractionKernel, slices: number): GpuKernelCode {
-  const code = emitContraction(kernel, matrixTarget, { kind: "matrix", columns: 128, slices });
-  return { ...code, dispatches: code.dispatches.map((dispatch) => ({ ...dispatch, wgsl: emulated(dispatch.wgsl) })) };
+  return emulated(emitContraction(kernel, matrixTarget, { kind: "matrix", columns: 128, slices }));
 }
 
 const half = (shape: readonly number[]): Promise<mx.MLXArray> => given(shape, "float16");

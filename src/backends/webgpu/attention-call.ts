@@ -20,6 +20,11 @@ export function attentionOf({ name, inputs, params }: TensorCall): Attention | n
     : null;
 }
 
+/** The attention whose gradient `call` is, if it has no mask. */
+export function attentionOfGradient({ name, inputs, params }: TensorCall): Attention | null {
+  return name === "attentionGradient" && inputs.length === 4 ? attentionLengths(inputs, undefined, params) : null;
+}
+
 function isTaken({ dtype }: TensorType): boolean {
   return isFloating(dtype) && dtype !== "float64";
 }

@@ -1,6 +1,7 @@
 /** Which code serves which kind of kernel. */
 import type { Kernel, TensorCall } from "../../ir/kernel.ts";
-import { attentionOf } from "./attention-call.ts";
+import { attentionOf, attentionOfGradient } from "./attention-call.ts";
+import { emitMatrixGradient, isGradientForMatrices } from "./attention-gradient-matrix.ts";
 import { emitAttention } from "./attention-kernel.ts";
 import { emitContraction } from "./contraction-kernel.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
@@ -8,8 +9,9 @@ import { emitLoops } from "./loop-kernel.ts";
 import { emitRoutine } from "./routine-kernel.ts";
 
 /** Whether the GPU has a kernel of its own for this composite. */
-export function overridesComposite(call: TensorCall): boolean {
-  return attentionOf(call) !== null;
+export function overridesComposite(call: TensorCall, target: GpuTarget): boolean {
+  const gradient = attentionOfGradient(call);
+  return gradient ? isGradientForMatrices(gradient, call, target) : attentionOf(call) !== null;
 }
 
 /** The code of `kernel`. */
@@ -21,7 +23,9 @@ export function emitKernel(kernel: Kernel, target: GpuTarget): GpuKernelCode {
       return emitContraction(kernel, target);
     case "routine":
       return emitRoutine(kernel, target);
-    case "composite":
-      return emitAttention(kernel, target);
+    case "composite": {
+      const gradient = attentionOfGradient(kernel.call);
+      return gradient ? emitMatrixGradient(kernel, target, gradient) : emitAttention(kernel, target);
+    }
   }
 }

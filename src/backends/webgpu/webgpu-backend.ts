@@ -107,7 +107,7 @@ export class WebGpuBackend implements Backend {
   }
 
   overrides(call: TensorCall): boolean {
-    return overridesComposite(call);
+    return overridesComposite(call, this.target);
   }
 
   upload(data: TypedArray): Allocation {

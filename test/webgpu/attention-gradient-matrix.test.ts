@@ -1,0 +1,102 @@
+/**
+ * The gradient of attention of half floats by matrix operations against its definition, with these operations replaced where the
+ * driver has none: lengths that fill no block, more keys than queries, grouped heads, several examples.
+ */
+import * as mx from "mlx-ts";
+import { expect, it, vi } from "vitest";
+import { attentionOfGradient } from "../../src/backends/webgpu/attention-call.ts";
+import { emitMatrixGradient } from "../../src/backends/webgpu/attention-gradient-matrix.ts";
+import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
+import { overridesComposite } from "../../src/backends/webgpu/kernels.ts";
+import type { TypedArray } from "../../src/base/dtype.ts";
+import { carrierOf } from "../../src/base/dtype.ts";
+import { sizeOf } from "../../src/base/shape.ts";
+import type { CompositeKernel } from "../../src/ir/kernel.ts";
+import { attentionGradients } from "../../src/primitives/attention-gradient.ts";
+import { testDevice } from "../setup/gpu-device.ts";
+import { floorTarget } from "../setup/gpu-target.ts";
+import { differences, drawn } from "./compare-kernel.ts";
+import { emulated } from "./emulated-matrices.ts";
+import { runKernel } from "./run-kernel.ts";
+
+// Software drivers compile slowly, and more so on a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
+
+const matrixTarget: GpuTarget = {
+  ...floorTarget,
+  hasF16: true,
+  subgroups: { min: 32, max: 32 },
+  matrixTiles: [{ m: 16, n: 16, k: 16 }],
+  workgroupBytes: 48 * 1024,
+};
+
+interface Case {
+  readonly leading: readonly number[];
+  readonly keyHeads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly features: number;
+  readonly isCausal?: boolean;
+}
+
+/** The kernel that a backend gets for the gradient of this attention. */
+function kernelOf({ leading, keyHeads, queries, keys, features, isCausal = false }: Case): CompositeKernel {
+  const query = [...leading, queries, features];
+  const key = [...leading.slice(0, -1), keyHeads, keys, features];
+  const inputs = [query, key, key, query].map((shape) => ({ shape, dtype: "float16" as const }));
+  const example = [query, key, key].reduce((sum, shape) => sum + sizeOf(shape.slice(-3)), 0);
+  const output = { shape: [...leading.slice(0, -1), example], dtype: "float16" as const };
+  return {
+    kind: "composite",
+    label: "gradient",
+    flops: 0,
+    arguments: [],
+    slots: [...inputs, output].map(({ shape, dtype }, slot) => ({ dtype, size: sizeOf(shape), isOutput: slot === 4 })),
+    call: { name: "attentionGradient", inputs, output, params: { scale: features ** -0.5, isCausal } },
+  };
+}
+
+const plain: Case = { leading: [1, 2], keyHeads: 2, queries: 70, keys: 90, features: 32 };
+
+it.each([
+  ["of lengths that fill no block", plain, 0],
+  ["in time, with more keys than queries", { ...plain, isCausal: true }, 0],
+  ["of heads that share keys, in time", { ...plain, leading: [2, 4], isCausal: true, queries: 40, keys: 50 }, 0],
+  ["with blocks of 32 rows", { ...plain, isCausal: true, features: 64 }, 1],
+  ["with blocks of 32 rows, pipelined", { ...plain, isCausal: true }, 2],
+  ["with 64 rows at a time", { ...plain, leading: [4], isCausal: true }, 3],
+] satisfies readonly (readonly [string, Case, number])[])("%s", async (_, given, tiles) => {
+  const { target } = await testDevice();
+  const kernel = kernelOf(given);
+  const attention = attentionOfGradient(kernel.call);
+  if (!attention) throw new Error("the call is the gradient of an attention");
+  expect(overridesComposite(kernel.call, matrixTarget)).toBe(true);
+  const buffers: TypedArray[] = kernel.slots.map(({ dtype, size, isOutput }, slot) =>
+    isOutput ? new (carrierOf(dtype))(size) : drawn(dtype, size, slot + 3),
+  );
+  const code = emitMatrixGradient(kernel, matrixTarget, attention, { ofQueries: tiles, ofKeys: tiles });
+  const output = buffers[4] ?? new Uint16Array();
+  await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
+  const [query, key, value, cotangent] = kernel.call.inputs.map(({ shape, dtype }, slot) =>
+    mx.asType(mx.fromTypedArray(buffers[slot] ?? new Float32Array(), [...shape], dtype), "float32"),
+  );
+  if (!query || !key || !value || !cotangent) throw new Error("there are four inputs");
+  const params = { scale: given.features ** -0.5, isCausal: given.isCausal ?? false };
+  const expected = attentionGradients(cotangent, [query, key, value], params);
+  const found = await mx.asType(mx.fromTypedArray(output, [output.length], "float16"), "float32").data();
+  const wanted = await Promise.all(expected.map((gradient) => gradient.data()));
+  const lengths = expected.map(({ shape }) => sizeOf(shape.slice(-3)));
+  let begin = 0;
+  for (let example = 0; begin < found.length; example++) {
+    for (const [k, length] of lengths.entries()) {
+      const [part, is] = [
+        wanted[k]?.slice(example * length, (example + 1) * length),
+        found.slice(begin, begin + length),
+      ];
+      if (!(part instanceof Float32Array && is instanceof Float32Array)) throw new Error("results are float32");
+      // Weights, changes and results are halves.
+      expect(differences(part, is, "float32", 2 ** -9)).toEqual([]);
+      begin += length;
+    }
+  }
+});
