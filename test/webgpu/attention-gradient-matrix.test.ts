@@ -64,7 +64,9 @@ it.each([
   ["of heads that share keys, in time", { ...plain, leading: [2, 4], isCausal: true, queries: 40, keys: 50 }, 0],
   ["with blocks of 32 rows", { ...plain, isCausal: true, features: 64 }, 1],
   ["with blocks of 32 rows, pipelined", { ...plain, isCausal: true }, 2],
-  ["with 64 rows at a time", { ...plain, leading: [4], isCausal: true }, 3],
+  ["with 64 rows at a time", { ...plain, leading: [4], isCausal: true }, 6],
+  ["with two matrices of rows below one another", { ...plain, isCausal: true, features: 64 }, 3],
+  ["with two matrices of rows below one another, pipelined", { ...plain, isCausal: true }, 5],
 ] satisfies readonly (readonly [string, Case, number])[])("%s", async (_, given, tiles) => {
   const { target } = await testDevice();
   const kernel = kernelOf(given);

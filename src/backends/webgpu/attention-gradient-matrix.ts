@@ -36,6 +36,8 @@ const halfRow = side / halves + padding;
 export interface GradientTiles {
   /** Pairs of subgroups of a workgroup. */
   readonly pairs: number;
+  /** Matrices of rows that a pair has below one another: each row of the other side that it loads serves so many. */
+  readonly strips: number;
   /** Rows of the other side at a time. */
   readonly step: number;
   /** Whether weights and the next tile have memory of their own: two barriers a step instead of five. */
@@ -44,11 +46,13 @@ export interface GradientTiles {
 
 /** The ways to cut it that are worth a trial. */
 export const gradientTiles: readonly GradientTiles[] = [
-  { pairs: 4, step: 32, isPipelined: false },
-  { pairs: 2, step: 32, isPipelined: false },
-  { pairs: 2, step: 32, isPipelined: true },
-  { pairs: 2, step: 64, isPipelined: false },
-  { pairs: 4, step: 32, isPipelined: true },
+  { pairs: 4, strips: 1, step: 32, isPipelined: false },
+  { pairs: 2, strips: 1, step: 32, isPipelined: false },
+  { pairs: 2, strips: 1, step: 32, isPipelined: true },
+  { pairs: 2, strips: 2, step: 32, isPipelined: false },
+  { pairs: 4, strips: 1, step: 32, isPipelined: true },
+  { pairs: 1, strips: 2, step: 32, isPipelined: true },
+  { pairs: 2, strips: 1, step: 64, isPipelined: false },
 ];
 /** Those that are taken for blocks of queries and of keys. */
 export const gradientChoice = { ofQueries: 0, ofKeys: 0 };
@@ -130,10 +134,10 @@ class GradientEmitter {
     this.#tiles = tiles;
     this.#ofQueries = ofQueries;
     this.#staging = new RowStaging(this.#shader, this.#memory, tiles.pairs * pairThreads);
-    this.#rows = tiles.pairs * side;
+    this.#rows = tiles.pairs * tiles.strips * side;
     this.#operandSize = tiles.step * rowSize(attention.features);
-    this.#scoresSize = tiles.step * floatRow;
-    this.#weightsSize = tiles.step * halfRow;
+    this.#scoresSize = tiles.strips * tiles.step * floatRow;
+    this.#weightsSize = tiles.strips * tiles.step * halfRow;
   }
 
   get #scores(): Region {
@@ -211,10 +215,21 @@ class GradientEmitter {
     for (const each of own) this.#staging.store(each);
     shader.line("workgroupBarrier();");
     const [kind, order] = this.#ofQueries ? (["left", "row"] as const) : (["right", "col"] as const);
-    for (let k = 0; k < features / side; k++) {
-      const at = `part * ${size} + pair * ${side * rowSize(features)} + ${2 * k}`;
+    const depth = features / side;
+    for (let k = 0; k < this.#tiles.strips * depth; k++) {
+      const first = `${this.#rowOf(`${Math.floor(k / depth)}`)} * ${side * rowSize(features)}`;
+      const at = `part * ${size} + ${first} + ${2 * (k % depth)}`;
       shader.line(`let own_${k} = ${load(kind, order, at, rowSize(features))};`);
     }
+  }
+
+  /** The text of which of the workgroup's matrices of rows is a pair's `strip`. */
+  #rowOf(strip: string): string {
+    return this.#tiles.strips === 1 ? "pair" : `(pair * ${this.#tiles.strips} + ${strip})`;
+  }
+
+  get #strips(): readonly number[] {
+    return Array.from({ length: this.#tiles.strips }, (_, k) => k);
   }
 
   /** The two operands of the other side whose rows are counted from `base`. */
@@ -308,18 +323,31 @@ class GradientEmitter {
     const shader = this.#shader;
     const { features } = this.#attention;
     const size = rowSize(features);
+    const depth = features / side;
     for (let j = 0; j < this.#tiles.step / side; j++) {
       shader.block("", () => {
         // Said to be zero, because drivers may set a variable without a value to zero once, and not in every round.
-        shader.line(`var products = subgroup_matrix_result<f32, ${side}, ${side}>();`);
-        for (let k = 0; k < features / side; k++) {
+        for (const r of this.#strips)
+          shader.line(`var products${r} = subgroup_matrix_result<f32, ${side}, ${side}>();`);
+        for (let k = 0; k < depth; k++) {
           const at = `${tile} + part * ${this.#operandSize} + ${j * side * size + 2 * k}`;
-          const operands = this.#ofQueries
-            ? `own_${k}, ${load("right", "col", at, size)}`
-            : `${load("left", "row", at, size)}, own_${k}`;
-          shader.line(`products = subgroupMatrixMultiplyAccumulate(${operands}, products);`);
+          const rows = shader.let(
+            "rows",
+            this.#ofQueries ? load("right", "col", at, size) : load("left", "row", at, size),
+          );
+          for (const r of this.#strips) {
+            const kept = `own_${r * depth + k}`;
+            const operands = this.#ofQueries ? `${kept}, ${rows}` : `${rows}, ${kept}`;
+            shader.line(`products${r} = subgroupMatrixMultiplyAccumulate(${operands}, products${r});`);
+          }
         }
-        shader.line(store("products", `scores + part * ${this.#scoresSize} + ${j * side * floatRow}`));
+        for (const r of this.#strips)
+          shader.line(
+            store(
+              `products${r}`,
+              `scores + part * ${this.#scoresSize} + ${(r * this.#tiles.step + j * side) * floatRow}`,
+            ),
+          );
       });
     }
   }
@@ -328,14 +356,19 @@ class GradientEmitter {
   #eachEight(body: (eight: Eight) => void): void {
     const shader = this.#shader;
     const { step } = this.#tiles;
-    for (let k = 0; k < (2 * step) / pairThreads; k++) {
+    const perStrip = (2 * step) / pairThreads;
+    for (let k = 0; k < this.#tiles.strips * perStrip; k++) {
+      const strip = Math.floor(k / perStrip);
       const row = step < pairThreads ? `(place % ${step})` : "place";
-      const half = step < pairThreads ? `(place / ${step})` : `${k}`;
-      const at = shader.let("at", `scores + ${row} * ${floatRow} + ${half} * 2`);
+      const half = step < pairThreads ? `(place / ${step})` : `${k % perStrip}`;
+      const line = strip === 0 ? row : `(${strip * step} + ${row})`;
+      const at = shader.let("at", `scores + ${line} * ${floatRow} + ${half} * 2`);
       const four = (name: string, from: number): string => shader.let(name, `bitcast<vec4f>(tile[${at} + ${from}])`);
       body({
         k,
+        strip,
         row,
+        line,
         half,
         scores: [four("score", 0), four("score", 1)],
         slopes: [four("slope", this.#scoresSize), four("slope", this.#scoresSize + 1)],
@@ -353,46 +386,56 @@ class GradientEmitter {
     const shader = this.#shader;
     const { queries, keys, isCausal, scale } = this.#attention;
     const factor = floatLiteral(Math.fround(scale * Math.LOG2E));
-    shader.line(`let query = row0 + pair * ${side} + place % ${side};`);
-    shader.line(`let limit = ${isCausal ? `min(query + ${offset}, ${keys - 1})` : keys - 1};`);
-    // What a thread knows of the keys of its query that it meets; three others have the rest.
-    shader.line(`var most = ${lowestScore};`);
-    shader.line("var total = 0f;");
-    shader.line("var slopes = 0f;");
+    for (const r of this.#strips) {
+      shader.line(`let query${r} = row0 + ${this.#rowOf(`${r}`)} * ${side} + place % ${side};`);
+      shader.line(`let limit${r} = ${isCausal ? `min(query${r} + ${offset}, ${keys - 1})` : keys - 1};`);
+      // What a thread knows of the keys of its query that it meets; three others have the rest.
+      shader.line(`var most${r} = ${lowestScore};`);
+      shader.line(`var total${r} = 0f;`);
+      shader.line(`var slopes${r} = 0f;`);
+    }
     this.#pass(() => {
-      this.#eachEight(({ row, half, scores, slopes }) => {
+      this.#eachEight(({ strip, row, half, scores, slopes }) => {
         const key = shader.let("key", `turn * ${this.#tiles.step} + ${row} / ${side} * ${side} + ${half} * 8`);
         const x = scores.map((score, part) =>
           shader.let(
             "x",
-            `select(vec4f(${lowestScore}), ${score} * ${factor}, ${this.#seen(`${key} + ${4 * part}`, "limit")})`,
+            `select(vec4f(${lowestScore}), ${score} * ${factor}, ${this.#seen(`${key} + ${4 * part}`, `limit${strip}`)})`,
           ),
         );
         const four = shader.let("four", `max(${x[0]}, ${x[1]})`);
-        const next = shader.let("most", `max(most, max(max(${four}.x, ${four}.y), max(${four}.z, ${four}.w)))`);
-        const shrink = shader.let("shrink", `exp2(most - ${next})`);
+        const next = shader.let("most", `max(most${strip}, max(max(${four}.x, ${four}.y), max(${four}.z, ${four}.w)))`);
+        const shrink = shader.let("shrink", `exp2(most${strip} - ${next})`);
         const weights = x.map((name) => shader.let("weight", `exp2(${name} - ${next})`));
         const sum = shader.let("sum", `${weights[0]} + ${weights[1]}`);
-        shader.line(`total = fma(total, ${shrink}, (${sum}.x + ${sum}.y) + (${sum}.z + ${sum}.w));`);
+        shader.line(`total${strip} = fma(total${strip}, ${shrink}, (${sum}.x + ${sum}.y) + (${sum}.z + ${sum}.w));`);
         const products = weights.map((weight, part) => `dot(${weight}, ${slopes[part]})`);
-        shader.line(`slopes = fma(slopes, ${shrink}, ${products.join(" + ")});`);
-        shader.line(`most = ${next};`);
+        shader.line(`slopes${strip} = fma(slopes${strip}, ${shrink}, ${products.join(" + ")});`);
+        shader.line(`most${strip} = ${next};`);
       });
     }, null);
     shader.line("workgroupBarrier();");
-    shader.line("tile[scores + place] = vec4u(bitcast<u32>(most), bitcast<u32>(total), bitcast<u32>(slopes), 0u);");
+    for (const r of this.#strips) {
+      const parts = ["most", "total", "slopes"].map((name) => `bitcast<u32>(${name}${r})`).join(", ");
+      shader.line(`tile[scores + ${r * pairThreads} + place] = vec4u(${parts}, 0u);`);
+    }
     shader.line("workgroupBarrier();");
-    const found = Array.from({ length: pairThreads / side }, (_, k) =>
-      shader.let("found", `bitcast<vec4f>(tile[scores + place % ${side} + ${k * side}])`),
-    );
-    shader.line(`let greatest = ${found.map((name) => `${name}.x`).reduce((a, b) => `max(${a}, ${b})`)};`);
-    const shrinks = found.map((name) => shader.let("shrink", `exp2(${name}.x - greatest)`));
-    const joined = (lane: string): string => found.map((name, k) => `${name}.${lane} * ${shrinks[k]}`).join(" + ");
-    shader.line(`let sum = ${joined("y")};`);
-    shader.line(`let statistics = vec2f(greatest + log2(sum), (${joined("z")}) / sum);`);
-    shader.block(`if (place < ${side} && query < ${queries})`, () =>
-      shader.line(`${this.#memory.scratch(0, "vec2f", true)}[head * ${queries} + query] = statistics;`),
-    );
+    for (const r of this.#strips) {
+      const found = Array.from({ length: pairThreads / side }, (_, k) =>
+        shader.let("found", `bitcast<vec4f>(tile[scores + place % ${side} + ${r * pairThreads + k * side}])`),
+      );
+      const greatest = shader.let(
+        "most",
+        found.map((name) => `${name}.x`).reduce((a, b) => `max(${a}, ${b})`),
+      );
+      const shrinks = found.map((name) => shader.let("shrink", `exp2(${name}.x - ${greatest})`));
+      const joined = (lane: string): string => found.map((name, k) => `${name}.${lane} * ${shrinks[k]}`).join(" + ");
+      const sum = shader.let("sum", joined("y"));
+      shader.line(`let statistics${r} = vec2f(${greatest} + log2(${sum}), (${joined("z")}) / ${sum});`);
+      shader.block(`if (place < ${side} && query${r} < ${queries})`, () =>
+        shader.line(`${this.#memory.scratch(0, "vec2f", true)}[head * ${queries} + query${r}] = statistics${r};`),
+      );
+    }
   }
 
   /** The second pass of a block of queries. */
@@ -405,15 +448,14 @@ class GradientEmitter {
       () => {
         const first = shader.let("first", `turn * ${this.#tiles.step}`);
         const isWhole = `${first} + ${this.#tiles.step} <= ${isCausal ? `min(row0 + ${offset + 1}, ${keys})` : keys}`;
-        this.#weigh(isWhole, (row, half) => `${first} + ${row} / ${side} * ${side} + ${half} * 8`);
+        this.#weigh(isWhole, ({ row, half }) => `${first} + ${row} / ${side} * ${side} + ${half} * 8`);
       },
       (tile) => this.#add(tile, sums, `part * ${2 * sums}`, "row"),
     );
-    const last = (row: string): string => shader.let("query", `row0 + pair * ${side} + ${row}`);
-    this.#finish(sums, `part * ${sums * side}`, (row) => {
-      const query = last(row);
-      return { row: query, length: queries, position: this.#position(0, "head", query) };
-    });
+    this.#finish(sums, `part * ${sums * side}`, (row) => ({
+      length: queries,
+      position: this.#position(0, "head", row),
+    }));
   }
 
   /** The pass of a block of keys. */
@@ -428,52 +470,58 @@ class GradientEmitter {
         const { head, first } = this.#queriesOf("turn");
         shader.line(`let query = ${first} + place % ${step};`);
         const at = `(head * ${group} + ${head}) * ${queries} + min(query, ${queries - 1})`;
-        shader.line(`let statistics = ${this.#memory.scratch(0, "vec2f", false)}[${at}];`);
+        shader.line(`let statistics0 = ${this.#memory.scratch(0, "vec2f", false)}[${at}];`);
         // A row beyond the last query sees nothing.
         const limit = isCausal ? `query + ${offset}` : `${keys - 1}`;
-        shader.line(`let limit = select(-1, ${limit}, query < ${queries});`);
+        shader.line(`let limit0 = select(-1, ${limit}, query < ${queries});`);
         const inTime = isCausal ? ` && ${first} + ${offset + 1} >= row0 + ${this.#rows}` : "";
-        this.#weigh(`${first} + ${step} <= ${queries}${inTime}`, (_, half) => `row0 + pair * ${side} + ${half} * 8`);
+        this.#weigh(
+          `${first} + ${step} <= ${queries}${inTime}`,
+          ({ strip, half }) => `row0 + ${this.#rowOf(`${strip}`)} * ${side} + ${half} * 8`,
+        );
       },
       (tile) => this.#add(tile, sums, `(1 - part) * ${this.#operandSize}`, "col"),
     );
     this.#finish(sums, "0", (row) => {
-      const key = shader.let("key", `row0 + pair * ${side} + ${row}`);
-      const places = [1, 2].map((slot) => this.#position(slot, "head", key));
-      return { row: key, length: keys, position: `select(${places[0]}, ${places[1]}, part == 0)` };
+      const places = [1, 2].map((slot) => this.#position(slot, "head", row));
+      return { length: keys, position: `select(${places[0]}, ${places[1]}, part == 0)` };
     });
   }
 
   /**
    * Makes weights and changes of scores and slopes, by the `statistics` of the query of a thread, which sees keys up to `limit`;
-   * all of a step if `isWhole`. `key` is the text of the first of eight keys.
+   * all of a step if `isWhole`. `keyOf` gives the text of the first of eight keys.
    */
-  #weigh(isWhole: string, key: (row: string, half: string) => string): void {
+  #weigh(isWhole: string, keyOf: (eight: Eight) => string): void {
     const shader = this.#shader;
     const { isPipelined } = this.#tiles;
     const factor = floatLiteral(Math.fround(this.#attention.scale * Math.LOG2E));
-    const places: { readonly row: string; readonly half: string; readonly bits: readonly string[] }[] = [];
+    const places: { readonly at: string; readonly bits: readonly string[] }[] = [];
     shader.line(`let is_whole = ${isWhole};`);
-    this.#eachEight(({ k, row, half, scores, slopes }) => {
+    this.#eachEight((eight) => {
+      const { k, strip, line, half, scores, slopes } = eight;
+      const query = this.#ofQueries ? strip : 0;
       for (const [part, score] of scores.entries())
-        shader.line(`var weight${k}_${part} = exp2(fma(${score}, vec4f(${factor}), vec4f(-statistics.x)));`);
+        shader.line(`var weight${k}_${part} = exp2(fma(${score}, vec4f(${factor}), vec4f(-statistics${query}.x)));`);
       shader.block("if (!is_whole)", () => {
-        const first = shader.let("key", key(row, half));
+        const first = shader.let("key", keyOf(eight));
         for (const part of [0, 1]) {
-          const seen = this.#seen(`${first} + ${4 * part}`, "limit");
+          const seen = this.#seen(`${first} + ${4 * part}`, `limit${query}`);
           shader.line(`weight${k}_${part} = select(vec4f(), weight${k}_${part}, ${seen});`);
         }
       });
       const weights = [0, 1].map((part) => `weight${k}_${part}`);
-      const changes = slopes.map((slope, part) => shader.let("change", `${weights[part]} * (${slope} - statistics.y)`));
+      const changes = slopes.map((slope, part) =>
+        shader.let("change", `${weights[part]} * (${slope} - statistics${query}.y)`),
+      );
       const bits = [...(this.#ofQueries ? [] : [weights]), changes].map((pair) => shader.let("bits", bitsOf(pair)));
-      places.push({ row, half, bits });
+      places.push({ at: `${line} * ${this.#weightRow} + ${half}`, bits });
     });
     // Weights take the place of scores that others may still read.
     if (!isPipelined) shader.line("workgroupBarrier();");
-    for (const { row, half, bits } of places)
+    for (const { at, bits } of places)
       for (const [matrix, eight] of bits.entries())
-        shader.line(`tile[${this.#weightsAt(`${matrix}`)} + ${row} * ${this.#weightRow} + ${half}] = ${eight};`);
+        shader.line(`tile[${this.#weightsAt(`${matrix}`)} + ${at}] = ${eight};`);
   }
 
   /** Elements of a row of weights or changes, and the text of the first element of those of a pair. */
@@ -488,7 +536,8 @@ class GradientEmitter {
   }
 
   #declareSums(count: number): void {
-    for (let j = 0; j < count; j++) this.#shader.line(`var sum${j} = subgroup_matrix_result<f32, ${side}, ${side}>();`);
+    for (let j = 0; j < this.#tiles.strips * count; j++)
+      this.#shader.line(`var sum${j} = subgroup_matrix_result<f32, ${side}, ${side}>();`);
   }
 
   /** Adds products of weights or changes with rows in the tile, whose matrices begin at `first`. */
@@ -497,11 +546,18 @@ class GradientEmitter {
     const size = rowSize(this.#attention.features);
     for (let j = 0; j < this.#tiles.step / side; j++) {
       shader.block("", () => {
-        const at = `${this.#weightsAt(this.#ofQueries ? "0" : "part")} + ${j * side * this.#weightRow}`;
-        shader.line(`let weights = ${load("left", order, at, this.#weightRow)};`);
+        const matrix = this.#weightsAt(this.#ofQueries ? "0" : "part");
+        for (const r of this.#strips) {
+          const at = `${matrix} + ${(r * this.#tiles.step + j * side) * this.#weightRow}`;
+          shader.line(`let weights${r} = ${load("left", order, at, this.#weightRow)};`);
+        }
         for (let k = 0; k < sums; k++) {
-          const rows = load("right", "row", `${tile} + ${first} + ${j * side * size + 2 * k}`, size);
-          shader.line(`sum${k} = subgroupMatrixMultiplyAccumulate(weights, ${rows}, sum${k});`);
+          const at = `${tile} + ${first} + ${j * side * size + 2 * k}`;
+          const rows = shader.let("rows", load("right", "row", at, size));
+          for (const r of this.#strips) {
+            const sum = `sum${r * sums + k}`;
+            shader.line(`${sum} = subgroupMatrixMultiplyAccumulate(weights${r}, ${rows}, ${sum});`);
+          }
         }
       });
     }
@@ -522,27 +578,31 @@ class GradientEmitter {
   #finish(
     sums: number,
     column: string,
-    placeOf: (row: string) => { readonly row: string; readonly length: number; readonly position: string },
+    placeOf: (row: string) => { readonly length: number; readonly position: string },
   ): void {
     const shader = this.#shader;
     const scale = floatLiteral(Math.fround(this.#attention.scale));
     shader.line(`let factor = ${this.#ofQueries ? scale : `select(${scale}, 1f, part == 0)`};`);
     shader.line("let lane = own % 32;");
-    const together = this.#tiles.step / side;
-    for (let first = 0; first < sums; first += together) {
-      const matrices = Math.min(together, sums - first);
+    const { strips, step } = this.#tiles;
+    const together = (strips * step) / side;
+    const memory = `scores + part * ${this.#scoresSize}`;
+    for (let first = 0; first < strips * sums; first += together) {
+      const matrices = Math.min(together, strips * sums - first);
       shader.line("workgroupBarrier();");
-      for (let j = 0; j < matrices; j++)
-        shader.line(store(`sum${first + j}`, `scores + part * ${this.#scoresSize} + ${j * side * floatRow}`));
+      for (let j = 0; j < matrices; j++) shader.line(store(`sum${first + j}`, `${memory} + ${j * side * floatRow}`));
       shader.line("workgroupBarrier();");
       for (let k = 0; k < 2 * matrices; k++) {
+        const matrix = first + (k >> 1);
         shader.block("", () => {
           const inside = shader.let("row", `(lane + ${32 * (k % 2)}) / 4`);
-          const at = `scores + part * ${this.#scoresSize} + ${(k >> 1) * side * floatRow} + ${inside} * ${floatRow} + lane % 4`;
+          const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${floatRow} + lane % 4`;
           const value = shader.let("value", `bitcast<vec4f>(tile[${at}]) * factor`);
-          const { row, length, position } = placeOf(inside);
+          const strip = this.#rowOf(`${Math.floor(matrix / sums)}`);
+          const row = shader.let("row", `row0 + ${strip} * ${side} + ${inside}`);
+          const { length, position } = placeOf(row);
           shader.block(`if (${row} < ${length})`, () => {
-            const place = shader.let("at", `${position} + ${column} + ${(first + (k >> 1)) * side} + lane % 4 * 4`);
+            const place = shader.let("at", `${position} + ${column} + ${(matrix % sums) * side} + lane % 4 * 4`);
             shader.line(this.#memory.storeFour(this.#kernel.slots.length - 1, place, value));
           });
         });
@@ -554,7 +614,10 @@ class GradientEmitter {
 /** Eight keys of a query: where they stand among those of a pair, and names of their scores and slopes, four each. */
 interface Eight {
   readonly k: number;
+  readonly strip: number;
+  /** The row of the strip, and of all strips. */
   readonly row: string;
+  readonly line: string;
   readonly half: string;
   readonly scores: readonly string[];
   readonly slopes: readonly string[];
