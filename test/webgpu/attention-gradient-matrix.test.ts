@@ -22,13 +22,14 @@ import { runKernel } from "./run-kernel.ts";
 // Software drivers compile slowly, and more so on a busy machine.
 vi.setConfig({ testTimeout: 240_000 });
 
-const matrixTarget: GpuTarget = {
+/** A device with matrix operations, and so many KiB of workgroup memory. */
+const targetOf = (kibibytes: number): GpuTarget => ({
   ...floorTarget,
   hasF16: true,
   subgroups: { min: 32, max: 32 },
   matrixTiles: [{ m: 16, n: 16, k: 16 }],
-  workgroupBytes: 48 * 1024,
-};
+  workgroupBytes: kibibytes * 1024,
+});
 
 interface Case {
   readonly leading: readonly number[];
@@ -59,15 +60,11 @@ function kernelOf({ leading, keyHeads, queries, keys, features, isCausal = false
 const plain: Case = { leading: [1, 2], keyHeads: 2, queries: 70, keys: 90, features: 32 };
 
 it.each([
-  ["of lengths that fill no block", plain, 0],
-  ["in time, with more keys than queries", { ...plain, isCausal: true }, 0],
-  ["of heads that share keys, in time", { ...plain, leading: [2, 4], isCausal: true, queries: 40, keys: 50 }, 0],
-  ["with blocks of 32 rows", { ...plain, isCausal: true, features: 64 }, 1],
-  ["with blocks of 32 rows, pipelined", { ...plain, isCausal: true }, 2],
-  ["with 64 rows at a time", { ...plain, leading: [4], isCausal: true }, 6],
-  ["with two matrices of rows below one another", { ...plain, isCausal: true, features: 64 }, 3],
-  ["with two matrices of rows below one another, pipelined", { ...plain, isCausal: true }, 5],
-] satisfies readonly (readonly [string, Case, number])[])("%s", async (_, given, tiles) => {
+  ["in time, with more keys than queries, 64 rows at a time", { ...plain, isCausal: true }, 32],
+  ["of lengths that fill no block, 32 rows at a time", { ...plain, leading: [2], keyHeads: 2, features: 64 }, 20],
+  ["of heads that share keys, in time", { ...plain, leading: [2, 4], isCausal: true, queries: 40, keys: 50 }, 20],
+] satisfies readonly (readonly [string, Case, number])[])("%s", async (_, given, kibibytes) => {
+  const matrixTarget = targetOf(kibibytes);
   const { target } = await testDevice();
   const kernel = kernelOf(given);
   const attention = attentionOfGradient(kernel.call);
@@ -76,7 +73,7 @@ it.each([
   const buffers: TypedArray[] = kernel.slots.map(({ dtype, size, isOutput }, slot) =>
     isOutput ? new (carrierOf(dtype))(size) : drawn(dtype, size, slot + 3),
   );
-  const code = emitMatrixGradient(kernel, matrixTarget, attention, { ofQueries: tiles, ofKeys: tiles });
+  const code = emitMatrixGradient(kernel, matrixTarget, attention);
   const output = buffers[4] ?? new Uint16Array();
   await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
   const [query, key, value, cotangent] = kernel.call.inputs.map(({ shape, dtype }, slot) =>
@@ -101,4 +98,22 @@ it.each([
       begin += length;
     }
   }
+});
+
+it("is for half floats, whole matrices, no mask, queries that see a key, and devices with room", () => {
+  const isTaken = (given: Partial<Case>, target = targetOf(48)): boolean =>
+    overridesComposite(kernelOf({ ...plain, isCausal: true, ...given }).call, target);
+  expect(isTaken({})).toBe(true);
+  expect(isTaken({ features: 128 })).toBe(true);
+  expect(isTaken({ features: 48 })).toBe(false);
+  expect(isTaken({ features: 160 })).toBe(false);
+  expect(isTaken({ queries: 91 })).toBe(false);
+  expect(isTaken({ queries: 91, isCausal: false })).toBe(true);
+  expect(isTaken({}, floorTarget)).toBe(false);
+  expect(isTaken({}, targetOf(8))).toBe(false);
+  const { call } = kernelOf(plain);
+  const masked = { ...call, inputs: [...call.inputs, { shape: [1, 1, 1, 90], dtype: "bool" as const }] };
+  expect(overridesComposite(masked, targetOf(48))).toBe(false);
+  const inputs = call.inputs.map(({ shape }) => ({ shape, dtype: "float32" as const }));
+  expect(overridesComposite({ ...call, inputs }, targetOf(48))).toBe(false);
 });

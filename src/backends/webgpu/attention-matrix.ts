@@ -11,13 +11,20 @@ import type { RowBlock } from "./attention-staging.ts";
 import { halves, padding, RowStaging, rowSize } from "./attention-staging.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
+import {
+  addProduct,
+  enableMatrices,
+  loadMatrix,
+  multipliesHalves,
+  side,
+  storeSums,
+  zeroSums,
+} from "./subgroup-matrices.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
 import { Shader } from "./wgsl-shader.ts";
 import { floatLiteral } from "./wgsl-types.ts";
 
 const threads = 128;
-/** Rows and columns of a matrix. */
-const side = 16;
 const queryBlock = (threads / 32) * side;
 const keyBlock = 32;
 /** Floats of an element of workgroup memory. */
@@ -34,12 +41,8 @@ const margin = 8;
 /** Whether the kernel takes this attention: half floats, whole matrices of features, no mask but that of time. */
 export function isForMatrices(attention: Attention, { inputs }: CompositeKernel["call"], target: GpuTarget): boolean {
   const { features, valueFeatures, mask } = attention;
-  const { matrixTiles, subgroups, hasF16 } = target;
   return (
-    hasF16 &&
-    subgroups?.min === 32 &&
-    subgroups.max === 32 &&
-    matrixTiles.some((tile) => tile.m === side && tile.n === side && tile.k === side) &&
+    multipliesHalves(target) &&
     inputs.every(({ dtype }) => dtype === "float16") &&
     mask === null &&
     features % side === 0 &&
@@ -76,8 +79,7 @@ class MatrixAttention {
   emit(): GpuKernelCode {
     const shader = this.#shader;
     const { heads, group, queries, keys, features, valueFeatures, isCausal } = this.#attention;
-    for (const feature of ["f16", "subgroups", "chromium_experimental_subgroup_matrix"]) shader.enable(feature);
-    shader.silence("chromium.subgroup_matrix_uniformity");
+    enableMatrices(shader);
     shader.declare(`var<workgroup> tile: array<vec4u, ${tileSize(this.#attention)}>;`);
     shader.declare(`var<workgroup> scores: array<vec4u, ${(threads / 32) * scoreSize}>;`);
     shader.declare(`var<workgroup> raised: array<u32, ${threads / 32}>;`);
@@ -104,7 +106,7 @@ class MatrixAttention {
     shader.line("workgroupBarrier();");
     for (let k = 0; k < features / side; k++)
       shader.line(
-        `let query_${k} = ${load("left", "row", "tile", `subgroup * ${side * rowSize(features)} + ${2 * k}`, rowSize(features))};`,
+        `let query_${k} = ${loadMatrix("left", "row", "tile", `subgroup * ${side * rowSize(features)} + ${2 * k}`, rowSize(features))};`,
       );
     for (let j = 0; j < valueFeatures / side; j++)
       shader.line(`var sum${j}: subgroup_matrix_result<f32, ${side}, ${side}>;`);
@@ -158,12 +160,12 @@ class MatrixAttention {
     for (let j = 0; j < keyBlock / side; j++) {
       shader.block("", () => {
         // Said to be zero, because drivers may set a variable without a value to zero once, and not in every round.
-        shader.line(`var products = subgroup_matrix_result<f32, ${side}, ${side}>();`);
+        shader.line(`var products = ${zeroSums};`);
         for (let k = 0; k < features / side; k++) {
-          const key = load("right", "col", "tile", `${j * side * rowSize(features) + 2 * k}`, rowSize(features));
-          shader.line(`products = subgroupMatrixMultiplyAccumulate(query_${k}, ${key}, products);`);
+          const key = loadMatrix("right", "col", "tile", `${j * side * rowSize(features) + 2 * k}`, rowSize(features));
+          shader.line(addProduct("products", `query_${k}`, key));
         }
-        shader.line(store("products", `base + ${(j * side) / floats}`));
+        shader.line(storeSums("products", "scores", `base + ${(j * side) / floats}`, scoreRow));
       });
     }
     shader.line("workgroupBarrier();");
@@ -231,7 +233,7 @@ class MatrixAttention {
   #throughMemory(features: number, body: (vector: string, column: number) => void, isReturned: boolean): void {
     const shader = this.#shader;
     for (let j = 0; j < features / side; j += 2) {
-      for (const k of [0, 1]) shader.line(store(`sum${j + k}`, `base + ${k * 4}`));
+      for (const k of [0, 1]) shader.line(storeSums(`sum${j + k}`, "scores", `base + ${k * 4}`, scoreRow));
       shader.line("workgroupBarrier();");
       for (let c = 0; c < 4; c++)
         body(shader.let("at", `base + row * ${scoreRow} + half * 4 + ${c}`), j * side + 4 * c);
@@ -251,11 +253,11 @@ class MatrixAttention {
     const { features, valueFeatures } = this.#attention;
     for (let k = 0; k < keyBlock / side; k++) {
       shader.block("", () => {
-        shader.line(`let weights = ${load("left", "row", "scores", `base + ${2 * k}`, weightRow)};`);
+        shader.line(`let weights = ${loadMatrix("left", "row", "scores", `base + ${2 * k}`, weightRow)};`);
         for (let j = 0; j < valueFeatures / side; j++) {
           const at = `${keyBlock * rowSize(features) + k * side * rowSize(valueFeatures) + 2 * j}`;
-          const value = load("right", "row", "tile", at, rowSize(valueFeatures));
-          shader.line(`sum${j} = subgroupMatrixMultiplyAccumulate(weights, ${value}, sum${j});`);
+          const value = loadMatrix("right", "row", "tile", at, rowSize(valueFeatures));
+          shader.line(addProduct(`sum${j}`, "weights", value));
         }
       });
     }
@@ -279,14 +281,4 @@ class MatrixAttention {
       false,
     );
   }
-}
-
-/** The text of a matrix of halves in workgroup memory: `at` and `stride` in elements. */
-function load(kind: "left" | "right", order: "row" | "col", name: string, at: string, stride: number): string {
-  return `subgroupMatrixLoad<subgroup_matrix_${kind}<f16, ${side}, ${side}>, ${order}_major>(&${name}, u32(${at}), ${stride}u)`;
-}
-
-/** The statement that puts a matrix of sums into the memory of the scores. */
-function store(name: string, at: string): string {
-  return `subgroupMatrixStore<row_major>(&scores, u32(${at}), ${name}, ${scoreRow}u);`;
 }

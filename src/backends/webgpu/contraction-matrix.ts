@@ -11,6 +11,7 @@ import { emitSliceSums, keepPartialSums, partialSums } from "./contraction-slice
 import { gridOf } from "./grid.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ProductShader } from "./product-shader.ts";
+import { addProduct, enableMatrices, loadMatrix, side, storeSums } from "./subgroup-matrices.ts";
 import { TilePieces } from "./tile-pieces.ts";
 import type { TilePlace } from "./tile-place.ts";
 import { tilePlace } from "./tile-place.ts";
@@ -18,9 +19,8 @@ import { tilePlace } from "./tile-place.ts";
 /** Rows of a tile, and products per tile. */
 const tileRows = 128;
 const depth = 32;
-/** Rows and columns of a subgroup's part, and of one matrix. */
+/** Rows and columns of a subgroup's part, in elements and in matrices. */
 const part = 64;
-const side = 16;
 const perPart = part / side;
 /** Halves of an element of workgroup memory, 16 bytes that a thread writes at once. */
 const unit = 8;
@@ -69,9 +69,7 @@ class MatrixEmitter {
 
   emit(): GpuDispatch {
     const { shader, em, kernel, target } = this.#product;
-    for (const feature of ["f16", "subgroups", "chromium_experimental_subgroup_matrix"]) shader.enable(feature);
-    // What a subgroup has follows from the place of its threads, which nobody can tell to be the same in all of them.
-    shader.silence("chromium.subgroup_matrix_uniformity");
+    enableMatrices(shader);
     const { batch, k } = shapeOf(kernel);
     const tiles = { rows: Math.ceil(kernel.m.length / tileRows), columns: Math.ceil(kernel.n.length / this.#columns) };
     const grid = gridOf(shader, target, tiles.rows * tiles.columns * batch * this.#slices);
@@ -154,18 +152,15 @@ class MatrixEmitter {
     const matrix = (operand: Operand, first: string): string => {
       const along = operand.pieces.runsAlongDepth;
       // Rows of workgroup memory are rows of the left matrix if they run along the depth, and columns of the right.
-      const order = along === (operand.name === "left") ? "row_major" : "col_major";
+      const order = along === (operand.name === "left") ? "row" : "col";
       const at = along ? `${first} * ${operand.stride} + ${inner}` : `${inner * operand.stride} + ${first}`;
-      const type = `subgroup_matrix_${operand.name}<f16, ${side}, ${side}>`;
-      return `subgroupMatrixLoad<${type}, ${order}>(&${operand.name}_tile, u32((${at}) / ${unit}), ${operand.stride / unit}u)`;
+      return loadMatrix(operand.name, order, `${operand.name}_tile`, `(${at}) / ${unit}`, operand.stride / unit);
     };
     shader.block("", () => {
       const rows = Array.from({ length: perPart }, (_, i) => shader.let("a", matrix(left, `(${row} + ${i * side})`)));
       for (let j = 0; j < perPart; j++) {
         const four = shader.let("b", matrix(right, `(${column} + ${j * side})`));
-        for (const [i, a] of rows.entries()) {
-          shader.line(`sum${i}_${j} = subgroupMatrixMultiplyAccumulate(${a}, ${four}, sum${i}_${j});`);
-        }
+        for (const [i, a] of rows.entries()) shader.line(addProduct(`sum${i}_${j}`, a, four));
       }
     });
   }
@@ -179,8 +174,8 @@ class MatrixEmitter {
     for (let i = 0; i < perPart; i++) {
       for (let j = 0; j < perPart; j += together) {
         for (let k = 0; k < together; k++) {
-          const at = `u32(${base} + ${(k * side) / perElement})`;
-          shader.line(`subgroupMatrixStore<row_major>(&left_tile, ${at}, sum${i}_${j + k}, ${stride}u);`);
+          const at = `${base} + ${(k * side) / perElement}`;
+          shader.line(storeSums(`sum${i}_${j + k}`, "left_tile", at, stride));
         }
         shader.line("workgroupBarrier();");
         em.block(`for (var four = ${own} % 32; four < ${side * perRow}; four += 32)`, () => {

@@ -2,6 +2,7 @@
 import type { Expr } from "../../ir/expr.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
 import type { GpuTarget } from "./kernel-code.ts";
+import { multipliesHalves } from "./subgroup-matrices.ts";
 
 /** A product by tiles of `rows` × `columns`, which pass through workgroup memory `depth` products at a time. */
 export interface TileSchedule {
@@ -129,9 +130,7 @@ const wideMatrixBytes = 38 * 1024;
 
 /** Whether both operands hold 16-bit floats, and the target multiplies 16 × 16 of them in subgroups of 32. */
 function isForMatrices({ left, right, m, n, k }: ContractionKernel, target: GpuTarget): boolean {
-  const { matrixTiles, subgroups, hasF16, workgroupBytes } = target;
-  if (!matrixTiles.some((tile) => tile.m === 16 && tile.n === 16 && tile.k === 16)) return false;
-  if (subgroups?.min !== 32 || subgroups.max !== 32 || !hasF16 || workgroupBytes < matrixBytes) return false;
+  if (!multipliesHalves(target) || target.workgroupBytes < matrixBytes) return false;
   if (halfOperand(left) === null || halfOperand(right) === null) return false;
   return [m, n, k].every(({ length }) => length >= leastForMatrices);
 }

@@ -1,0 +1,282 @@
+/**
+ * What the two dispatches of an attention's gradient have in common: the rows of a block, which stay in matrices, and those of the
+ * other side, which pass through workgroup memory and are multiplied twice, for scores and slopes and with what these become.
+ */
+import type { Attention } from "../../compiler/attention-lengths.ts";
+import type { CompositeKernel } from "../../ir/kernel.ts";
+import type { RowBlock } from "./attention-staging.ts";
+import { padding, RowStaging, rowSize } from "./attention-staging.ts";
+import { gridOf } from "./grid.ts";
+import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
+import { addProduct, enableMatrices, loadMatrix, side, storeSums, zeroSums } from "./subgroup-matrices.ts";
+import { ShaderMemory } from "./wgsl-memory.ts";
+import { Shader } from "./wgsl-shader.ts";
+
+/** Pairs of subgroups of a workgroup, and threads of a pair. */
+const pairs = 2;
+export const pairThreads = 64;
+const threads = pairs * pairThreads;
+/** Rows of a block. */
+export const blockRows: number = pairs * side;
+/** Elements of workgroup memory of a row of sixteen sums. */
+export const sumRow: number = side / 4 + padding;
+
+/** Rows of the other side at a time, as many as workgroup memory has room for; null if it is too small. */
+export function gradientStep(features: number, { workgroupBytes }: GpuTarget): number | null {
+  return [64, 32].find((step) => tileSize(features, step) * 16 <= workgroupBytes) ?? null;
+}
+
+/** Elements of workgroup memory: rows of the other side, scores and slopes; at first the rows of the block. */
+function tileSize(features: number, step: number): number {
+  return Math.max(2 * step * rowSize(features) + pairs * 2 * step * sumRow, 2 * blockRows * rowSize(features));
+}
+
+/** Whose rows a block has. */
+export type BlockSide = "queries" | "keys";
+
+/** Where rows of the other side begin: the text of the first row of their head, and of the first of them in it. */
+export interface RowsAt {
+  readonly base: string;
+  readonly first: string;
+}
+
+/** Eight keys of a query, as a thread has them: names of their scores and slopes, four each, and where they lie. */
+export interface Eight {
+  /** Texts of the row of sums, and of which half of it. */
+  readonly row: string;
+  readonly half: string;
+  readonly scores: readonly string[];
+  readonly slopes: readonly string[];
+}
+
+/** The text of a dispatch while it is written, whose blocks have rows of queries or of keys. */
+export class GradientStage {
+  readonly shader: Shader = new Shader();
+  readonly memory: ShaderMemory;
+  /** Rows of the other side at a time. */
+  readonly step: number;
+  readonly #attention: Attention;
+  readonly #side: BlockSide;
+  readonly #staging: RowStaging;
+  /** Elements of workgroup memory that rows of one operand take, and scores of a pair; slopes take as many. */
+  readonly #operandSize: number;
+  readonly #scoresSize: number;
+  readonly #workgroups: GpuDispatch["workgroups"];
+
+  constructor(kernel: CompositeKernel, target: GpuTarget, attention: Attention, blocksOf: BlockSide, step: number) {
+    this.memory = new ShaderMemory(this.shader, kernel, target);
+    this.step = step;
+    this.#attention = attention;
+    this.#side = blocksOf;
+    this.#staging = new RowStaging(this.shader, this.memory, threads);
+    this.#operandSize = step * rowSize(attention.features);
+    this.#scoresSize = step * sumRow;
+    this.#workgroups = this.#begin(target);
+    this.#keepRows();
+    for (const each of this.#others("")) this.#staging.declare(each);
+  }
+
+  /** The dispatch. */
+  build(): GpuDispatch {
+    const bindings = this.memory.bindings();
+    return { wgsl: this.shader.build(threads), bindings, workgroups: this.#workgroups };
+  }
+
+  /** Names what a thread is about: `head`, `row0`, `pair`, `part` and `place` in the pair, whose `scores` begin there. */
+  #begin(target: GpuTarget): GpuDispatch["workgroups"] {
+    const shader = this.shader;
+    const { heads, group, features } = this.#attention;
+    enableMatrices(shader);
+    shader.declare(`var<workgroup> tile: array<vec4u, ${tileSize(features, this.step)}>;`);
+    const blocks = Math.ceil(this.#attention[this.#side] / blockRows);
+    const places = this.#side === "queries" ? heads : heads / group;
+    const grid = gridOf(shader, target, places * blocks);
+    shader.line(`let head = ${grid.place} % ${places};`);
+    // The last queries see most keys, and the first keys are seen by most queries: they begin first.
+    const block = `${grid.place} / ${places}`;
+    shader.line(`let row0 = (${this.#side === "queries" ? `${blocks - 1} - ${block}` : block}) * ${blockRows};`);
+    shader.line("let own = i32(thread);");
+    shader.line(`let pair = own / ${pairThreads};`);
+    shader.line("let part = (own / 32) % 2;");
+    shader.line(`let place = own % ${pairThreads};`);
+    shader.line(`let scores = ${2 * this.#operandSize} + pair * ${2 * this.#scoresSize};`);
+    return grid.workgroups;
+  }
+
+  /** Brings the rows of the block into matrices, where they stay: queries and cotangents, or keys and values. */
+  #keepRows(): void {
+    const shader = this.shader;
+    const { features } = this.#attention;
+    const stride = rowSize(features);
+    const size = blockRows * stride;
+    const length = this.#attention[this.#side];
+    const isLeft = this.#side === "queries";
+    const own = (isLeft ? [0, 3] : [1, 2]).map(
+      (slot, k): RowBlock => ({
+        name: `own${k}_`,
+        slot,
+        features,
+        rows: blockRows,
+        length,
+        base: `head * ${length}`,
+        target: k * size,
+      }),
+    );
+    for (const each of own) this.#staging.declare(each);
+    for (const each of own) this.#staging.load(each, "row0");
+    for (const each of own) this.#staging.store(each);
+    shader.line("workgroupBarrier();");
+    for (let k = 0; k < features / side; k++) {
+      const at = `part * ${size} + pair * ${side * stride} + ${2 * k}`;
+      const matrix = loadMatrix(isLeft ? "left" : "right", isLeft ? "row" : "col", "tile", at, stride);
+      shader.line(`let own_${k} = ${matrix};`);
+    }
+  }
+
+  /** The two operands of the other side, whose rows are counted from `base`. */
+  #others(base: string): readonly RowBlock[] {
+    const { queries, keys, features } = this.#attention;
+    return (this.#side === "queries" ? [1, 2] : [0, 3]).map((slot, k) => ({
+      name: `other${k}_`,
+      slot,
+      features,
+      rows: this.step,
+      length: this.#side === "queries" ? keys : queries,
+      base,
+      target: k * this.#operandSize,
+    }));
+  }
+
+  /**
+   * Goes past all rows of the other side in `turns`: `weigh` sees the scores and slopes of a `turn`, and `add` may add products with
+   * the rows, which are still there.
+   */
+  pass(rowsAt: (turn: string) => RowsAt, weigh: () => void, add: (() => void) | null): void {
+    const shader = this.shader;
+    const load = (turn: string): void => {
+      const { base, first } = rowsAt(turn);
+      for (const each of this.#others(base)) this.#staging.load(each, first);
+    };
+    const store = (): void => {
+      for (const each of this.#others("")) this.#staging.store(each);
+      shader.line("workgroupBarrier();");
+    };
+    // Others may still read what this thread writes over.
+    shader.line("workgroupBarrier();");
+    shader.block("", () => load("0"));
+    store();
+    shader.block("if (1 < turns)", () => load("1"));
+    this.#multiply();
+    shader.block("for (var turn = 0; turn < turns; turn++)", () => {
+      shader.line("workgroupBarrier();");
+      weigh();
+      if (add) {
+        shader.line("workgroupBarrier();");
+        add();
+        shader.line("workgroupBarrier();");
+      }
+      store();
+      shader.block("if (turn + 2 < turns)", () => load("(turn + 2)"));
+      shader.block("if (turn + 1 < turns)", () => this.#multiply());
+    });
+  }
+
+  /** Scores or slopes of the block's rows with those in the tile, into workgroup memory: rows are queries, columns keys. */
+  #multiply(): void {
+    const shader = this.shader;
+    const stride = rowSize(this.#attention.features);
+    for (let j = 0; j < this.step / side; j++) {
+      shader.block("", () => {
+        // Said to be zero, because drivers may set a variable without a value to zero once, and not in every round.
+        shader.line(`var products = ${zeroSums};`);
+        for (let k = 0; k < this.#attention.features / side; k++) {
+          const at = `part * ${this.#operandSize} + ${j * side * stride + 2 * k}`;
+          if (this.#side === "queries") {
+            const keys = shader.let("keys", loadMatrix("right", "col", "tile", at, stride));
+            shader.line(addProduct("products", `own_${k}`, keys));
+          } else {
+            const queries = shader.let("queries", loadMatrix("left", "row", "tile", at, stride));
+            shader.line(addProduct("products", queries, `own_${k}`));
+          }
+        }
+        const at = `scores + part * ${this.#scoresSize} + ${j * side * sumRow}`;
+        shader.line(storeSums("products", "tile", at, sumRow));
+      });
+    }
+  }
+
+  /** Calls `body` for each eight keys of a query that a thread has. */
+  eachEight(body: (eight: Eight) => void): void {
+    const shader = this.shader;
+    for (let k = 0; k < (2 * this.step) / pairThreads; k++) {
+      const isWhole = this.step === pairThreads;
+      const row = isWhole ? "place" : `(place % ${this.step})`;
+      const half = isWhole ? `${k}` : `(place / ${this.step})`;
+      const at = shader.let("at", `scores + ${row} * ${sumRow} + ${half} * 2`);
+      const four = (name: string, from: number): string => shader.let(name, `bitcast<vec4f>(tile[${at} + ${from}])`);
+      body({
+        row,
+        half,
+        scores: [four("score", 0), four("score", 1)],
+        slopes: [four("slope", this.#scoresSize), four("slope", this.#scoresSize + 1)],
+      });
+    }
+  }
+
+  /** The text of where the first, second or either matrix of a pair's scores and slopes begins. */
+  matrixAt(which: string): string {
+    return `scores + ${which} * ${this.#scoresSize}`;
+  }
+
+  /** Declares the sums of a subgroup, of so many matrices. */
+  declareSums(count: number): void {
+    for (let j = 0; j < count; j++) this.shader.line(`var sum${j} = ${zeroSums};`);
+  }
+
+  /**
+   * Adds the products of half floats in the place of scores or slopes, `weights`, with an `operand` of the other side, from a
+   * `column` of matrices on.
+   */
+  add(count: number, weights: string, operand: string, column: string): void {
+    const shader = this.shader;
+    const stride = rowSize(this.#attention.features);
+    const order = this.#side === "queries" ? "row" : "col";
+    for (let j = 0; j < this.step / side; j++) {
+      shader.block("", () => {
+        const at = `${this.matrixAt(weights)} + ${j * side * sumRow}`;
+        shader.line(`let weights = ${loadMatrix("left", order, "tile", at, sumRow)};`);
+        for (let k = 0; k < count; k++) {
+          const from = `${operand} * ${this.#operandSize} + ${column} * 2 + ${j * side * stride + 2 * k}`;
+          const rows = shader.let("rows", loadMatrix("right", "row", "tile", from, stride));
+          shader.line(addProduct(`sum${k}`, "weights", rows));
+        }
+      });
+    }
+  }
+
+  /** Calls `body` for each four sums of a thread: their name, the row in their head, and the column in a matrix of the given number. */
+  eachSum(count: number, body: (value: string, row: string, matrix: number, column: string) => void): void {
+    const shader = this.shader;
+    const together = this.step / side;
+    const memory = this.matrixAt("part");
+    shader.line("let lane = own % 32;");
+    for (let first = 0; first < count; first += together) {
+      const matrices = Math.min(together, count - first);
+      shader.line("workgroupBarrier();");
+      for (let j = 0; j < matrices; j++)
+        shader.line(storeSums(`sum${first + j}`, "tile", `${memory} + ${j * side * sumRow}`, sumRow));
+      shader.line("workgroupBarrier();");
+      for (let k = 0; k < 2 * matrices; k++) {
+        shader.block("", () => {
+          const inside = shader.let("inside", `(lane + ${32 * (k % 2)}) / 4`);
+          const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${sumRow} + lane % 4`;
+          const value = shader.let("value", `bitcast<vec4f>(tile[${at}])`);
+          const row = shader.let("row", `row0 + pair * ${side} + ${inside}`);
+          shader.block(`if (${row} < ${this.#attention[this.#side]})`, () =>
+            body(value, row, first + (k >> 1), "lane % 4 * 4"),
+          );
+        });
+      }
+    }
+  }
+}
