@@ -12,8 +12,9 @@ import { addProduct, enableMatrices, loadMatrix, side, storeSums, zeroSums } fro
 import { ShaderMemory } from "./wgsl-memory.ts";
 import { Shader } from "./wgsl-shader.ts";
 
-/** Pairs of subgroups of a workgroup, and threads of a pair. */
+/** Pairs of subgroups of a workgroup. */
 const pairs = 2;
+/** Threads of a pair. */
 export const pairThreads = 64;
 const threads = pairs * pairThreads;
 /** Rows of a block. */
