@@ -15,7 +15,7 @@
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { Eight, RowsAt } from "./attention-gradient-stage.ts";
-import { blockRows, GradientStage, gradientStep, pairThreads, sumRow } from "./attention-gradient-stage.ts";
+import { blockRows, GradientStage, gradientTile, pairThreads, step, sumRow } from "./attention-gradient-stage.ts";
 import { lowestScore } from "./attention-mask.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { multipliesHalves, side } from "./subgroup-matrices.ts";
@@ -39,16 +39,15 @@ export function isGradientForMatrices(
     features % (2 * side) === 0 &&
     features <= 128 &&
     heads * queries * statisticsBytes <= target.bindingBytes &&
-    gradientStep(features, target) !== null
+    gradientTile(features) * 16 <= target.workgroupBytes
   );
 }
 
 /** The code of a gradient that `isGradientForMatrices`. */
 export function emitMatrixGradient(kernel: CompositeKernel, target: GpuTarget, attention: Attention): GpuKernelCode {
-  const step = gradientStep(attention.features, target) ?? side;
   const output = kernel.slots.length - 1;
   const stageOf = (blocksOf: "queries" | "keys"): GradientStage =>
-    new GradientStage(kernel, target, attention, blocksOf, step);
+    new GradientStage(kernel, target, attention, blocksOf);
   return {
     dispatches: [
       new QueryGradient(stageOf("queries"), attention, output).emit(),
@@ -71,7 +70,7 @@ class QueryGradient {
   }
 
   emit(): GpuDispatch {
-    const { shader, step } = this.#stage;
+    const { shader } = this.#stage;
     const { group, queries, keys, isCausal } = this.#attention;
     const offset = keys - queries;
     shader.line(`let key_head = head / ${group} * ${keys};`);
@@ -86,12 +85,12 @@ class QueryGradient {
 
   readonly #rowsAt = (turn: string): RowsAt => ({
     base: "key_head",
-    first: this.#stage.shader.let("first", `${turn} * ${this.#stage.step}`),
+    first: this.#stage.shader.let("first", `${turn} * ${step}`),
   });
 
   /** The text of the first of eight keys. */
   #keyOf({ row, half }: Eight): string {
-    return `turn * ${this.#stage.step} + ${row} / ${side} * ${side} + ${half} * 8`;
+    return `turn * ${step} + ${row} / ${side} * ${side} + ${half} * 8`;
   }
 
   /** The first pass. */
@@ -103,7 +102,8 @@ class QueryGradient {
     shader.line(`var most = ${lowestScore};`);
     shader.line("var total = 0f;");
     shader.line("var slopes = 0f;");
-    const weigh = (eight: Eight): void => {
+    const weigh = (): void => {
+      const eight = this.#stage.eight();
       const key = shader.let("key", this.#keyOf(eight));
       const x = eight.scores.map((score, part) =>
         shader.let("x", `select(vec4f(${lowestScore}), ${score} * ${factor}, ${seen(`${key} + ${4 * part}`)})`),
@@ -118,7 +118,7 @@ class QueryGradient {
       shader.line(`slopes = fma(slopes, ${shrink}, ${products.join(" + ")});`);
       shader.line(`most = ${next};`);
     };
-    this.#stage.pass(this.#rowsAt, () => this.#stage.eachEight(weigh), null);
+    this.#stage.pass(this.#rowsAt, weigh, null);
     shader.line("workgroupBarrier();");
     shader.line("tile[scores + place] = vec4u(bitcast<u32>(most), bitcast<u32>(total), bitcast<u32>(slopes), 0u);");
     shader.line("workgroupBarrier();");
@@ -140,7 +140,7 @@ class QueryGradient {
 
   /** The second pass. */
   #emitSums(offset: number): void {
-    const { shader, step, memory } = this.#stage;
+    const { shader, memory } = this.#stage;
     const { queries, keys, features, isCausal, scale } = this.#attention;
     // Each subgroup of a pair has half of the features.
     const count = features / side / 2;
@@ -172,7 +172,7 @@ class KeyGradient {
   }
 
   emit(): GpuDispatch {
-    const { shader, step, memory } = this.#stage;
+    const { shader, memory } = this.#stage;
     const { queries, keys, group, isCausal, features, scale } = this.#attention;
     const offset = keys - queries;
     const count = features / side;
@@ -212,7 +212,7 @@ class KeyGradient {
 
   /** Queries of one head of a group after those of another. */
   readonly #rowsAt = (turn: string): RowsAt => {
-    const { shader, step } = this.#stage;
+    const { shader } = this.#stage;
     const { queries, group } = this.#attention;
     return {
       base: shader.let("base", `(head * ${group} + ${turn} / per_head) * ${queries}`),
@@ -235,30 +235,24 @@ interface Weighing {
 function emitWeights(stage: GradientStage, { scale, isWhole, keyOf, keepsWeights }: Weighing): void {
   const { shader } = stage;
   const factor = floatLiteral(Math.fround(scale * Math.LOG2E));
-  const stores: string[] = [];
-  shader.line(`let is_whole = ${isWhole};`);
-  stage.eachEight((eight) => {
-    const weights = eight.scores.map((score) => {
-      const weight = shader.name("weight");
-      shader.line(`var ${weight} = exp2(fma(${score}, vec4f(${factor}), vec4f(-statistics.x)));`);
-      return weight;
-    });
-    shader.block("if (!is_whole)", () => {
-      const first = shader.let("key", keyOf(eight));
-      for (const [part, weight] of weights.entries())
-        shader.line(`${weight} = select(vec4f(), ${weight}, ${seen(`${first} + ${4 * part}`)});`);
-    });
-    const changes = weights.map((weight, part) =>
-      shader.let("change", `${weight} * (${eight.slopes[part]} - statistics.y)`),
-    );
-    for (const [matrix, values] of (keepsWeights ? [weights, changes] : [changes]).entries()) {
-      const bits = shader.let("bits", bitsOf(values));
-      stores.push(`tile[${stage.matrixAt(`${matrix}`)} + ${eight.row} * ${sumRow} + ${eight.half}] = ${bits};`);
-    }
+  const eight = stage.eight();
+  const weights = eight.scores.map((score) => {
+    const weight = shader.name("weight");
+    shader.line(`var ${weight} = exp2(fma(${score}, vec4f(${factor}), vec4f(-statistics.x)));`);
+    return weight;
   });
+  shader.block(`if (!(${isWhole}))`, () => {
+    const first = shader.let("key", keyOf(eight));
+    for (const [part, weight] of weights.entries())
+      shader.line(`${weight} = select(vec4f(), ${weight}, ${seen(`${first} + ${4 * part}`)});`);
+  });
+  const changes = weights.map((weight, part) =>
+    shader.let("change", `${weight} * (${eight.slopes[part]} - statistics.y)`),
+  );
   // Others may still read the scores.
   shader.line("workgroupBarrier();");
-  for (const store of stores) shader.line(store);
+  for (const [matrix, values] of (keepsWeights ? [weights, changes] : [changes]).entries())
+    shader.line(`tile[${stage.matrixAt(`${matrix}`)} + ${eight.row} * ${sumRow} + ${eight.half}] = ${bitsOf(values)};`);
 }
 
 /** The text of which of four keys from `key` on the query of a thread sees. */

@@ -13,23 +13,22 @@ import { ShaderMemory } from "./wgsl-memory.ts";
 import { Shader } from "./wgsl-shader.ts";
 
 /** Pairs of subgroups of a workgroup. */
-const pairs = 2;
+const pairs = 4;
 /** Threads of a pair. */
 export const pairThreads = 64;
 const threads = pairs * pairThreads;
 /** Rows of a block. */
 export const blockRows: number = pairs * side;
+/** Rows of the other side at a time. */
+export const step = 32;
 /** Elements of workgroup memory of a row of sixteen sums. */
 export const sumRow: number = side / 4 + padding;
-
-/** Rows of the other side at a time, as many as workgroup memory has room for; null if it is too small. */
-export function gradientStep(features: number, { workgroupBytes }: GpuTarget): number | null {
-  return [64, 32].find((step) => tileSize(features, step) * 16 <= workgroupBytes) ?? null;
-}
+/** Elements that the scores of a pair take, or its slopes; weights and changes take their places. */
+const scoresSize = step * sumRow;
 
 /** Elements of workgroup memory: rows of the other side, scores and slopes; at first the rows of the block. */
-function tileSize(features: number, step: number): number {
-  return Math.max(2 * step * rowSize(features) + pairs * 2 * step * sumRow, 2 * blockRows * rowSize(features));
+export function gradientTile(features: number): number {
+  return Math.max(2 * step * rowSize(features) + pairs * 2 * scoresSize, 2 * blockRows * rowSize(features));
 }
 
 /** Whose rows a block has. */
@@ -54,24 +53,19 @@ export interface Eight {
 export class GradientStage {
   readonly shader: Shader = new Shader();
   readonly memory: ShaderMemory;
-  /** Rows of the other side at a time. */
-  readonly step: number;
   readonly #attention: Attention;
   readonly #side: BlockSide;
   readonly #staging: RowStaging;
-  /** Elements of workgroup memory that rows of one operand take, and scores of a pair; slopes take as many. */
+  /** Elements of workgroup memory that rows of one operand take. */
   readonly #operandSize: number;
-  readonly #scoresSize: number;
   readonly #workgroups: GpuDispatch["workgroups"];
 
-  constructor(kernel: CompositeKernel, target: GpuTarget, attention: Attention, blocksOf: BlockSide, step: number) {
+  constructor(kernel: CompositeKernel, target: GpuTarget, attention: Attention, blocksOf: BlockSide) {
     this.memory = new ShaderMemory(this.shader, kernel, target);
-    this.step = step;
     this.#attention = attention;
     this.#side = blocksOf;
     this.#staging = new RowStaging(this.shader, this.memory, threads);
     this.#operandSize = step * rowSize(attention.features);
-    this.#scoresSize = step * sumRow;
     this.#workgroups = this.#begin(target);
     this.#keepRows();
     for (const each of this.#others("")) this.#staging.declare(each);
@@ -88,7 +82,7 @@ export class GradientStage {
     const shader = this.shader;
     const { heads, group, features } = this.#attention;
     enableMatrices(shader);
-    shader.declare(`var<workgroup> tile: array<vec4u, ${tileSize(features, this.step)}>;`);
+    shader.declare(`var<workgroup> tile: array<vec4u, ${gradientTile(features)}>;`);
     const blocks = Math.ceil(this.#attention[this.#side] / blockRows);
     const places = this.#side === "queries" ? heads : heads / group;
     const grid = gridOf(shader, target, places * blocks);
@@ -100,7 +94,7 @@ export class GradientStage {
     shader.line(`let pair = own / ${pairThreads};`);
     shader.line("let part = (own / 32) % 2;");
     shader.line(`let place = own % ${pairThreads};`);
-    shader.line(`let scores = ${2 * this.#operandSize} + pair * ${2 * this.#scoresSize};`);
+    shader.line(`let scores = ${2 * this.#operandSize} + pair * ${2 * scoresSize};`);
     return grid.workgroups;
   }
 
@@ -141,7 +135,7 @@ export class GradientStage {
       name: `other${k}_`,
       slot,
       features,
-      rows: this.step,
+      rows: step,
       length: this.#side === "queries" ? keys : queries,
       base,
       target: k * this.#operandSize,
@@ -186,7 +180,7 @@ export class GradientStage {
   #multiply(): void {
     const shader = this.shader;
     const stride = rowSize(this.#attention.features);
-    for (let j = 0; j < this.step / side; j++) {
+    for (let j = 0; j < step / side; j++) {
       shader.block("", () => {
         // Said to be zero, because drivers may set a variable without a value to zero once, and not in every round.
         shader.line(`var products = ${zeroSums};`);
@@ -200,33 +194,30 @@ export class GradientStage {
             shader.line(addProduct("products", queries, `own_${k}`));
           }
         }
-        const at = `scores + part * ${this.#scoresSize} + ${j * side * sumRow}`;
+        const at = `scores + part * ${scoresSize} + ${j * side * sumRow}`;
         shader.line(storeSums("products", "tile", at, sumRow));
       });
     }
   }
 
-  /** Calls `body` for each eight keys of a query that a thread has. */
-  eachEight(body: (eight: Eight) => void): void {
-    const shader = this.shader;
-    for (let k = 0; k < (2 * this.step) / pairThreads; k++) {
-      const isWhole = this.step === pairThreads;
-      const row = isWhole ? "place" : `(place % ${this.step})`;
-      const half = isWhole ? `${k}` : `(place / ${this.step})`;
-      const at = shader.let("at", `scores + ${row} * ${sumRow} + ${half} * 2`);
-      const four = (name: string, from: number): string => shader.let(name, `bitcast<vec4f>(tile[${at} + ${from}])`);
-      body({
-        row,
-        half,
-        scores: [four("score", 0), four("score", 1)],
-        slopes: [four("slope", this.#scoresSize), four("slope", this.#scoresSize + 1)],
-      });
-    }
+  /** The eight keys of a query that a thread has. */
+  eight(): Eight {
+    const { shader } = this;
+    const row = `(place % ${step})`;
+    const half = `(place / ${step})`;
+    const at = shader.let("at", `scores + ${row} * ${sumRow} + ${half} * 2`);
+    const four = (name: string, from: number): string => shader.let(name, `bitcast<vec4f>(tile[${at} + ${from}])`);
+    return {
+      row,
+      half,
+      scores: [four("score", 0), four("score", 1)],
+      slopes: [four("slope", scoresSize), four("slope", scoresSize + 1)],
+    };
   }
 
   /** The text of where the first, second or either matrix of a pair's scores and slopes begins. */
   matrixAt(which: string): string {
-    return `scores + ${which} * ${this.#scoresSize}`;
+    return `scores + ${which} * ${scoresSize}`;
   }
 
   /** Declares the sums of a subgroup, of so many matrices. */
@@ -242,7 +233,7 @@ export class GradientStage {
     const shader = this.shader;
     const stride = rowSize(this.#attention.features);
     const order = this.#side === "queries" ? "row" : "col";
-    for (let j = 0; j < this.step / side; j++) {
+    for (let j = 0; j < step / side; j++) {
       shader.block("", () => {
         const at = `${this.matrixAt(weights)} + ${j * side * sumRow}`;
         shader.line(`let weights = ${loadMatrix("left", order, "tile", at, sumRow)};`);
@@ -258,7 +249,7 @@ export class GradientStage {
   /** Calls `body` for each four sums of a thread: their name, the row in their head, and the column in a matrix of the given number. */
   eachSum(count: number, body: (value: string, row: string, matrix: number, column: string) => void): void {
     const shader = this.shader;
-    const together = this.step / side;
+    const together = step / side;
     const memory = this.matrixAt("part");
     shader.line("let lane = own % 32;");
     for (let first = 0; first < count; first += together) {
