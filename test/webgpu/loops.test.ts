@@ -50,6 +50,7 @@ const cases: Readonly<Record<string, () => mx.MLXArray | readonly mx.MLXArray[]>
   "many rows reversed": () => mx.flip(data([101, 33]), 1).mul(3),
   "bfloat16 rows": () => mx.softmax(data([5, 64], "bfloat16"), -1),
   "gathered rows": () => mx.take(data([5, 12]), data([7], "int32"), 0),
+  "the gradient of a product of four": () => mx.grad((x: mx.MLXArray) => mx.prod(x, 0).sum())(data([4, 1])),
   "two results": () => {
     const x = mx.exp(data([10, 10]));
     return [x, x.add(1)];

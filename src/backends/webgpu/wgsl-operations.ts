@@ -112,7 +112,8 @@ function integerBinary(
       return `${a} ${signs[op]} ${b}`;
     case "min":
     case "max":
-      return `${op}(${a}, ${b})`;
+      // Of vectors that are known when compiling, SwiftShader's compiler takes `min` and `max` for something else in comparisons.
+      return lanes === 1 ? `${op}(${a}, ${b})` : `select(${a}, ${b}, ${b} ${op === "min" ? "<" : ">"} ${a})`;
     case "div":
     case "quotient":
       return wrapped(type, shader.call(`${kind}_quotient`, lanes, a, b), lanes);
