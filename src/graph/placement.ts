@@ -87,10 +87,11 @@ export function withOptions<T, O extends OperationOptions>(
   names: readonly (string & keyof O)[],
   body: () => T,
 ): T {
-  if (Object(options) !== options) {
+  // A number is a place in a list, where `map` calls an operation that has no other options.
+  if (Object(options) !== options && (names[1] || typeof options !== "number")) {
     // Arguments one by one that belong into a list: the first of them tells more.
     body();
-    throw new ArgumentError(operation, `options are an object, as in { device: "gpu" }; got "${String(options)}"`);
+    requireOptions(operation, { [String(options)]: null }, names);
   }
   requireOptions(operation, options, names);
   return placedAt(operation, options.device, body);

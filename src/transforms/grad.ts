@@ -112,7 +112,7 @@ function selectionOf(operation: string, fn: unknown, options: number | readonly 
       throw new ArgumentError(operation, `${position} is no position of an argument, or is given twice`);
   });
   if (positions.length === 0 && (names === null || names.length === 0)) {
-    throw new ArgumentError(operation, "no argument to differentiate is named; give argnums or argnames");
+    throw new ArgumentError(operation, "give argnums or argnames: no argument is named");
   }
   return { positions, isList: typeof chosen !== "number", names };
 }
@@ -161,8 +161,7 @@ function differentiateCall<A extends readonly unknown[], R>(
     }
     if (names) {
       const last = args.at(-1);
-      if (!isPlainObject(last))
-        throw new ArgumentError(operation, "argnames needs an object of named arguments as the last argument");
+      if (!isPlainObject(last)) throw new ArgumentError(operation, "argnames needs an object as the last argument");
       const changed = { ...last };
       for (const name of names) {
         if (!(name in last))
@@ -201,7 +200,7 @@ function lossOf(operation: string, result: unknown): MLXArray {
   if (!(loss instanceof MLXArray)) {
     throw new GradientError(
       operation,
-      `the function must return a scalar array, or a list that begins with one; it returned ${describeValue(loss)}`,
+      `the function must return a scalar, or a list that begins with one; it returned ${describeValue(loss)}`,
     );
   }
   if (loss.size !== 1 || loss.shape.length !== 0) {

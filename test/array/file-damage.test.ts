@@ -64,7 +64,8 @@ describe("load", () => {
       expect(await (await mx.loadArray(bytes)).tolist()).toEqual(await x.tolist());
       await expect(mx.loadArrays(bytes)).rejects.toThrow("loadArray");
     }
-    await expect(mx.load(new TextEncoder().encode("GGUF and what follows"))).rejects.toThrow("none of npy, npz");
+    await expect(mx.load(new TextEncoder().encode("GIF89a and what follows"))).rejects.toThrow("none of npy, npz");
+    await expect(mx.load(new TextEncoder().encode("GGUF and what follows"))).rejects.toThrow("is a GGUF file");
   });
 
   it("reads blobs, buffers and bytes that lie at any place", async () => {

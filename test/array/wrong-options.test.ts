@@ -21,7 +21,7 @@ function checkCalls(name: string, calls: readonly Call[]): void {
       const args = call.args.map((arg) => (isOptions(arg) ? { ...arg, [key]: 0 } : arg));
       expect(() => run(call, args)).toThrow(mx.ArgumentError);
       expect(() => run(call, args)).toThrow(
-        new RegExp(`^${aliases[known] ?? known}: "${key}" is no option; there are (\\w+, )*device$`),
+        new RegExp(`^${aliases[known] ?? known}: "${key}" is no option of { (\\w+, )*device }$`),
       );
     }
   }

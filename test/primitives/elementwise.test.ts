@@ -38,7 +38,7 @@ describe("integer arithmetic", () => {
 
   it("leaves whole numbers alone when rounding", () => {
     const x = int(1, 2);
-    expect([mx.floor(x), mx.ceil(x), mx.round(x), mx.trunc(x), mx.nanToNum(x)]).toEqual([x, x, x, x, x]);
+    for (const y of [mx.floor(x), mx.ceil(x), mx.round(x), mx.trunc(x), mx.nanToNum(x)]) expect(y).toBe(x);
   });
 });
 
@@ -213,7 +213,7 @@ describe("an operation on one array", () => {
     // @ts-expect-error: a number is no options
     mx.exp(x, 3);
     // @ts-expect-error: misspelt
-    mx.exp(x, { devise: "cpu" });
+    expect(() => mx.exp(x, { devise: "cpu" })).toThrow(mx.ArgumentError);
     // @ts-expect-error: the device goes in options
     expect(() => mx.exp(x, "gpu")).toThrow(mx.ArgumentError);
     // @ts-expect-error: a text is no array

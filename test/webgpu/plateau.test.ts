@@ -4,20 +4,12 @@ import { afterEach, expect, it } from "vitest";
 import { setGpu } from "../../src/array/device.ts";
 import { openDevice } from "../../src/backends/webgpu/adapter.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+import { onceCollected } from "../setup/collected.ts";
 
 const steps = 10_000;
 const shapes = 50;
 /** What a hundredth of the steps makes, each a value and a weight of 256 bytes: far less than what grew with every step. */
 const spare = (steps / 100) * 2 * 256;
-
-/** Active bytes once they are at most `enough`, or after many chances for the collector, which memory of its own calls. */
-async function activeOnceCollected(backend: WebGpuBackend, enough: number): Promise<number> {
-  for (let chance = 0; chance < 200 && backend.memory().active > enough; chance++) {
-    new Uint8Array(32 * 1024 * 1024).fill(chance);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return backend.memory().active;
-}
 
 afterEach(() => {
   mx.setDefaultDevice("cpu");
@@ -48,6 +40,7 @@ it(`of bytes and pipelines over ${steps} steps with ${shapes} shapes`, { timeout
     await mx.evaluate(step(x), state);
     if (k % 1000 === 0) pipelines.push(backend.pipelines.size);
   }
-  expect(await activeOnceCollected(backend, before + spare)).toBeLessThanOrEqual(before + spare);
+  const held = await onceCollected(() => backend.memory().active, before + spare);
+  expect(held).toBeLessThanOrEqual(before + spare);
   expect(new Set(pipelines.slice(1)).size).toBe(1);
 });
