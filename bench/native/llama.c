@@ -2,7 +2,7 @@
 //
 // Weights are Q4_0: four bits each, a float16 scale for each group of 32; the vector becomes 8-bit integers on the way. As
 // llama.cpp does when it loads a model, weights go into the first of the processor's special buffers that takes them (rows
-// interleaved for its vectors), and threads stay awake between calls.
+// interleaved for its vectors), and threads stay awake from one call to the next.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <math.h>
@@ -121,6 +121,8 @@ static Run prepare(const char *row) {
   const char *said = getenv("OMP_NUM_THREADS");
   int threads = said ? atoi(said) : 1;
   struct ggml_threadpool_params parameters = ggml_threadpool_params_default(threads);
+  // Long enough for the time between two calls; the 50 it has by default would keep a core from whoever is measured next.
+  parameters.poll = 1;
   void *(*new_threads)(struct ggml_threadpool_params *) = procedure(device, "ggml_threadpool_new");
   void (*use_threads)(void *, void *) = procedure(device, "ggml_backend_cpu_set_threadpool");
   void (*set_count)(void *, int) = procedure(device, "ggml_backend_set_n_threads");
