@@ -100,20 +100,22 @@ function report(executable: string, command: readonly string[]): Report | string
 
 /** Medians and best times over a library's processes; a process that failed speaks for all. */
 function measurementsOf(library: string, node: string, reports: readonly (Report | string)[]): StartMeasurement[] {
-  const failure = reports.find((one) => typeof one === "string");
+  const failure = reports.find((report) => typeof report === "string");
   if (failure !== undefined) return [{ library, node, row: "first", because: failure }];
-  const own = reports.filter((one) => typeof one !== "string");
-  const [any] = own;
-  return Object.entries(any?.calls ?? {}).map(([row, call]) => {
-    const base = { library, node, row, ...(any ? { versions: any.versions } : {}) };
+  const own = reports.filter((report) => typeof report !== "string");
+  const [one] = own;
+  return Object.entries(one?.calls ?? {}).map(([row, call]) => {
+    const base = { library, node, row, ...(one ? { versions: one.versions } : {}) };
     if (typeof call === "string") return { ...base, because: call };
     const each = call.map((_, k) => own.flatMap(({ calls }) => calls[row]?.[k] ?? []));
-    const calls = each.map((some) => some.filter((one) => typeof one !== "string"));
+    const calls = each.map((some) => some.filter((time) => typeof time !== "string"));
     return {
       ...base,
       medianMilliseconds: calls.map((some) => median(some.map(({ milliseconds }) => milliseconds))),
       bestMilliseconds: calls.map((some) => Math.min(...some.map(({ milliseconds }) => milliseconds))),
-      processorMilliseconds: calls.map((some) => median(some.map((one) => one.processorMilliseconds))),
+      processorMilliseconds: calls.map((some) =>
+        median(some.map(({ processorMilliseconds }) => processorMilliseconds)),
+      ),
       runs: own.length,
     };
   });

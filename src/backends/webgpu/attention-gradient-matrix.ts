@@ -45,14 +45,10 @@ export function isGradientForMatrices(
 
 /** The code of a gradient that `isGradientForMatrices`. */
 export function emitMatrixGradient(kernel: CompositeKernel, target: GpuTarget, attention: Attention): GpuKernelCode {
-  const output = kernel.slots.length - 1;
   const stageOf = (blocksOf: "queries" | "keys"): GradientStage =>
     new GradientStage(kernel, target, attention, blocksOf);
   return {
-    dispatches: [
-      new QueryGradient(stageOf("queries"), attention, output).emit(),
-      new KeyGradient(stageOf("keys"), attention, output).emit(),
-    ],
+    dispatches: [new QueryGradient(stageOf("queries")).emit(), new KeyGradient(stageOf("keys")).emit()],
     scratchBytes: [attention.heads * attention.queries * statisticsBytes],
   };
 }
@@ -60,18 +56,14 @@ export function emitMatrixGradient(kernel: CompositeKernel, target: GpuTarget, a
 /** The dispatch of blocks of queries. */
 class QueryGradient {
   readonly #stage: GradientStage;
-  readonly #attention: Attention;
-  readonly #output: number;
 
-  constructor(stage: GradientStage, attention: Attention, output: number) {
+  constructor(stage: GradientStage) {
     this.#stage = stage;
-    this.#attention = attention;
-    this.#output = output;
   }
 
   emit(): GpuDispatch {
     const { shader } = this.#stage;
-    const { group, queries, keys, isCausal } = this.#attention;
+    const { group, queries, keys, isCausal } = this.#stage.attention;
     const offset = keys - queries;
     shader.line(`let key_head = head / ${group} * ${keys};`);
     shader.line(`let end = ${isCausal ? `min(${keys}, row0 + ${blockRows + offset})` : keys};`);
@@ -96,7 +88,7 @@ class QueryGradient {
   /** The first pass. */
   #emitStatistics(): void {
     const { shader, memory } = this.#stage;
-    const { queries, scale } = this.#attention;
+    const { queries, scale } = this.#stage.attention;
     const factor = floatLiteral(Math.fround(scale * Math.LOG2E));
     // What a thread knows of the keys of its query that it meets; three others have the rest.
     shader.line(`var most = ${lowestScore};`);
@@ -141,7 +133,7 @@ class QueryGradient {
   /** The second pass. */
   #emitSums(offset: number): void {
     const { shader, memory } = this.#stage;
-    const { queries, keys, features, isCausal, scale } = this.#attention;
+    const { queries, keys, features, isCausal, scale } = this.#stage.attention;
     // Each subgroup of a pair has half of the features.
     const count = features / side / 2;
     this.#stage.declareSums(count);
@@ -153,8 +145,8 @@ class QueryGradient {
     const factor = floatLiteral(Math.fround(scale));
     this.#stage.eachSum(count, (value, row, matrix, column) => {
       const feature = `part * ${count * side} + ${matrix * side} + ${column}`;
-      const at = `${beginOf(0, this.#attention)} + (${headOf(0, this.#attention)} * ${queries} + ${row}) * ${features} + ${feature}`;
-      shader.line(memory.storeFour(this.#output, shader.let("at", at), `${value} * ${factor}`));
+      const at = `${beginOf(0, this.#stage.attention)} + (${headOf(0, this.#stage.attention)} * ${queries} + ${row}) * ${features} + ${feature}`;
+      shader.line(memory.storeFour(this.#stage.output, shader.let("at", at), `${value} * ${factor}`));
     });
   }
 }
@@ -162,18 +154,14 @@ class QueryGradient {
 /** The dispatch of blocks of keys. */
 class KeyGradient {
   readonly #stage: GradientStage;
-  readonly #attention: Attention;
-  readonly #output: number;
 
-  constructor(stage: GradientStage, attention: Attention, output: number) {
+  constructor(stage: GradientStage) {
     this.#stage = stage;
-    this.#attention = attention;
-    this.#output = output;
   }
 
   emit(): GpuDispatch {
     const { shader, memory } = this.#stage;
-    const { queries, keys, group, isCausal, features, scale } = this.#attention;
+    const { queries, keys, group, isCausal, features, scale } = this.#stage.attention;
     const offset = keys - queries;
     const count = features / side;
     shader.line(`let begin = ${isCausal ? `max(0, row0 - ${offset})` : 0};`);
@@ -197,15 +185,15 @@ class KeyGradient {
     // Weights are multiplied with cotangents, changes with queries.
     this.#stage.pass(this.#rowsAt, weigh, () => this.#stage.add(count, "part", "(1 - part)", "0"));
     const [head, ofKeys, ofValues] = [
-      headOf(1, this.#attention),
-      beginOf(1, this.#attention),
-      beginOf(2, this.#attention),
+      headOf(1, this.#stage.attention),
+      beginOf(1, this.#stage.attention),
+      beginOf(2, this.#stage.attention),
     ];
     shader.line(`let factor = select(${floatLiteral(Math.fround(scale))}, 1f, part == 0);`);
     shader.line(`let begin_of_gradient = select(${ofKeys}, ${ofValues}, part == 0);`);
     this.#stage.eachSum(count, (value, row, matrix, column) => {
       const at = `begin_of_gradient + (${head} * ${keys} + ${row}) * ${features} + ${matrix * side} + ${column}`;
-      shader.line(memory.storeFour(this.#output, shader.let("at", at), `${value} * factor`));
+      shader.line(memory.storeFour(this.#stage.output, shader.let("at", at), `${value} * factor`));
     });
     return this.#stage.build();
   }
@@ -213,7 +201,7 @@ class KeyGradient {
   /** Queries of one head of a group after those of another. */
   readonly #rowsAt = (turn: string): RowsAt => {
     const { shader } = this.#stage;
-    const { queries, group } = this.#attention;
+    const { queries, group } = this.#stage.attention;
     return {
       base: shader.let("base", `(head * ${group} + ${turn} / per_head) * ${queries}`),
       first: shader.let("first", `begin + ${turn} % per_head * ${step}`),

@@ -53,7 +53,9 @@ export interface Eight {
 export class GradientStage {
   readonly shader: Shader = new Shader();
   readonly memory: ShaderMemory;
-  readonly #attention: Attention;
+  readonly attention: Attention;
+  /** The slot of the gradients. */
+  readonly output: number;
   readonly #side: BlockSide;
   readonly #staging: RowStaging;
   /** Elements of workgroup memory that rows of one operand take. */
@@ -62,7 +64,8 @@ export class GradientStage {
 
   constructor(kernel: CompositeKernel, target: GpuTarget, attention: Attention, blocksOf: BlockSide) {
     this.memory = new ShaderMemory(this.shader, kernel, target);
-    this.#attention = attention;
+    this.attention = attention;
+    this.output = kernel.slots.length - 1;
     this.#side = blocksOf;
     this.#staging = new RowStaging(this.shader, this.memory, threads);
     this.#operandSize = step * rowSize(attention.features);
@@ -80,10 +83,10 @@ export class GradientStage {
   /** Names what a thread is about: `head`, `row0`, `pair`, `part` and `place` in the pair, whose `scores` begin there. */
   #begin(target: GpuTarget): GpuDispatch["workgroups"] {
     const shader = this.shader;
-    const { heads, group, features } = this.#attention;
+    const { heads, group, features } = this.attention;
     enableMatrices(shader);
     shader.declare(`var<workgroup> tile: array<vec4u, ${gradientTile(features)}>;`);
-    const blocks = Math.ceil(this.#attention[this.#side] / blockRows);
+    const blocks = Math.ceil(this.attention[this.#side] / blockRows);
     const places = this.#side === "queries" ? heads : heads / group;
     const grid = gridOf(shader, target, places * blocks);
     shader.line(`let head = ${grid.place} % ${places};`);
@@ -101,10 +104,10 @@ export class GradientStage {
   /** Brings the rows of the block into matrices, where they stay: queries and cotangents, or keys and values. */
   #keepRows(): void {
     const shader = this.shader;
-    const { features } = this.#attention;
+    const { features } = this.attention;
     const stride = rowSize(features);
     const size = blockRows * stride;
-    const length = this.#attention[this.#side];
+    const length = this.attention[this.#side];
     const isLeft = this.#side === "queries";
     const own = (isLeft ? [0, 3] : [1, 2]).map(
       (slot, k): RowBlock => ({
@@ -130,7 +133,7 @@ export class GradientStage {
 
   /** The two operands of the other side, whose rows are counted from `base`. */
   #others(base: string): readonly RowBlock[] {
-    const { queries, keys, features } = this.#attention;
+    const { queries, keys, features } = this.attention;
     return (this.#side === "queries" ? [1, 2] : [0, 3]).map((slot, k) => ({
       name: `other${k}_`,
       slot,
@@ -179,12 +182,12 @@ export class GradientStage {
   /** Scores or slopes of the block's rows with those in the tile, into workgroup memory: rows are queries, columns keys. */
   #multiply(): void {
     const shader = this.shader;
-    const stride = rowSize(this.#attention.features);
+    const stride = rowSize(this.attention.features);
     for (let j = 0; j < step / side; j++) {
       shader.block("", () => {
         // Said to be zero, because drivers may set a variable without a value to zero once, and not in every round.
         shader.line(`var products = ${zeroSums};`);
-        for (let k = 0; k < this.#attention.features / side; k++) {
+        for (let k = 0; k < this.attention.features / side; k++) {
           const at = `part * ${this.#operandSize} + ${j * side * stride + 2 * k}`;
           if (this.#side === "queries") {
             const keys = shader.let("keys", loadMatrix("right", "col", "tile", at, stride));
@@ -231,7 +234,7 @@ export class GradientStage {
    */
   add(count: number, weights: string, operand: string, column: string): void {
     const shader = this.shader;
-    const stride = rowSize(this.#attention.features);
+    const stride = rowSize(this.attention.features);
     const order = this.#side === "queries" ? "row" : "col";
     for (let j = 0; j < step / side; j++) {
       shader.block("", () => {
@@ -264,7 +267,7 @@ export class GradientStage {
           const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${sumRow} + lane % 4`;
           const value = shader.let("value", `bitcast<vec4f>(tile[${at}])`);
           const row = shader.let("row", `row0 + pair * ${side} + ${inside}`);
-          shader.block(`if (${row} < ${this.#attention[this.#side]})`, () =>
+          shader.block(`if (${row} < ${this.attention[this.#side]})`, () =>
             body(value, row, first + (k >> 1), "lane % 4 * 4"),
           );
         });
