@@ -81,9 +81,8 @@ function product(name: CpuRowName, title: string, flops: number, isPlain: boolea
 }
 
 function convolution(name: CpuRowName, title: string, flops: number): CpuRow {
-  const peers: readonly CpuPeerName[] = name === "conv" ? ["ort-node", "PyTorch", "jax-js"] : ["ort-node", "PyTorch"];
-  const isJaxPeer = name === "conv";
-  const goals = [...besideOnnx(0.8), ...(isJaxPeer ? [{ peer: "jax-js", node20: 5, node24: 5 } as const] : [])];
+  const peers: readonly CpuPeerName[] = ["ort-node", "PyTorch", "jax-js"];
+  const goals = [...besideOnnx(0.8), { peer: "jax-js", node20: 5, node24: 5 } as const];
   return { name, title, unit: "GFLOP/s", work: flops, peers, goals };
 }
 

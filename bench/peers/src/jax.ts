@@ -3,6 +3,7 @@ import { resolveObjectURL } from "node:buffer";
 import { Worker as NodeWorker } from "node:worker_threads";
 import type { numpy } from "@jax-js/jax";
 import type { Library, Prepared } from "../../src/library.ts";
+import type { RowName, RowName } from "../../src/rows.ts";
 import { eagerCount, gpt, manyCount, mlpBatch, mlpWidths, numbers, oneHotNumbers } from "../../src/rows.ts";
 import "./iterator-helpers.mjs";
 import { versionOf } from "./version.ts";
@@ -99,11 +100,23 @@ function chain(x: Tensor): Tensor {
   return y;
 }
 
-async function convolution(): Promise<Prepared> {
-  const x = random([8, 64, 56, 56]);
-  const weight = random([64, 64, 3, 3], 0.1, 2);
-  const compiled = jit((a: Tensor, w: Tensor) => lax.conv(a, w, [1, 1], "SAME"));
-  return computing(() => compiled(x.ref, weight.ref));
+/** A convolution of x with weights [outputs, inputs of a group, ...window]. */
+function convolution(
+  shape: number[],
+  weights: number[],
+  { stride = 1, padding = 0, groups = 1 }: { stride?: number; padding?: number; groups?: number },
+): () => Promise<Prepared> {
+  return async () => {
+    const [x, weight] = [random(shape), random(weights, 0.1, 2)];
+    const sides: [number, number][] = [
+      [padding, padding],
+      [padding, padding],
+    ];
+    const compiled = jit((a: Tensor, w: Tensor) =>
+      lax.convGeneralDilated(a, w, [stride, stride], sides, { featureGroupCount: groups }),
+    );
+    return computing(() => compiled(x.ref, weight.ref));
+  };
 }
 
 type Layer = { weight: Tensor; bias: Tensor };
@@ -258,7 +271,7 @@ async function compiledCall(): Promise<Prepared> {
 export async function synchronize(): Promise<void> {}
 
 /** jax-js. */
-export const library: Library = {
+export const library: Library<RowName | "conv-1x1" | "conv-depthwise" | "conv-stride" | "conv-stem"> = {
   versions: { "@jax-js/jax": versionOf("@jax-js/jax") },
   rows: {
     "matmul-1024": () => product(1024),
@@ -267,7 +280,11 @@ export const library: Library = {
     transcendental: () => unary((x) => np.sqrt(np.sin(np.log(np.exp(np.tanh(x)).add(1))).add(2))),
     softmax: () => unary((x) => nn.softmax(x, -1), [4096, 4096]),
     sum: () => unary((x) => np.sum(x)),
-    conv: convolution,
+    conv: convolution([8, 64, 56, 56], [64, 64, 3, 3], { padding: 1 }),
+    "conv-1x1": convolution([8, 64, 28, 28], [256, 64, 1, 1], {}),
+    "conv-depthwise": convolution([8, 64, 56, 56], [64, 1, 3, 3], { padding: 1, groups: 64 }),
+    "conv-stride": convolution([8, 64, 56, 56], [128, 64, 3, 3], { stride: 2, padding: 1 }),
+    "conv-stem": convolution([2, 3, 224, 224], [64, 3, 7, 7], { stride: 2, padding: 3 }),
     mlp: mlpForward,
     "mlp-step": mlpStep,
     gpt: gptForward,
