@@ -3,7 +3,7 @@ import { resolveObjectURL } from "node:buffer";
 import { Worker as NodeWorker } from "node:worker_threads";
 import type { numpy } from "@jax-js/jax";
 import type { Library, Prepared } from "../../src/library.ts";
-import type { RowName, RowName } from "../../src/rows.ts";
+import type { RowName } from "../../src/rows.ts";
 import { eagerCount, gpt, manyCount, mlpBatch, mlpWidths, numbers, oneHotNumbers } from "../../src/rows.ts";
 import "./iterator-helpers.mjs";
 import { versionOf } from "./version.ts";
