@@ -5,7 +5,6 @@
  */
 import { Arena } from "../src/backends/wasm/arena.ts";
 import { ModuleBuilder } from "../src/backends/wasm/assembler.ts";
-import { engineFeatures } from "../src/backends/wasm/engine-features.ts";
 import { emitGemm } from "../src/backends/wasm/gemm.ts";
 import { gemmLibrary } from "../src/backends/wasm/gemm-library.ts";
 import type { GemmSpec } from "../src/backends/wasm/gemm-spec.ts";
@@ -13,6 +12,7 @@ import { tileColumns } from "../src/backends/wasm/gemm-width.ts";
 import type { KernelLibrary } from "../src/backends/wasm/kernel-code.ts";
 import { type KernelModule, WorkerPool } from "../src/backends/wasm/pool.ts";
 import "../src/backends/wasm/pool-crew-part.ts";
+import { relaxedSimd } from "../src/backends/wasm/relaxed-simd.ts";
 import { cpuParts } from "../src/backends/wasm/wasm-backend.ts";
 
 const given = new Map(
@@ -30,22 +30,22 @@ const sizes = list(
   "512,1024,1001,2048,64,128,256,1x4096x4096,1x4096x4096t,4096x1x4096,4x1024x1024,16x1024x1024,32x1024x1024t,1024x1024x16",
 );
 
-const { relaxedSimd, flags } = engineFeatures();
-console.log(`Node ${process.version}, relaxed SIMD ${relaxedSimd ? `on ${flags.join(" ")}` : "off"}`);
+const { isRight, flags } = relaxedSimd();
+console.log(`Node ${process.version}, relaxed SIMD ${isRight ? `on ${flags.join(" ")}` : "off"}`);
 
 for (const threads of list("threads", "1,2").map(Number)) {
   const arena = new Arena();
   const pool = new WorkerPool(arena, { threads });
   pool.engage(cpuParts.threads);
   const began = performance.now();
-  const tile = tileColumns({ ...arena.memoryOptions, relaxed: relaxedSimd });
+  const tile = tileColumns({ ...arena.memoryOptions, relaxed: isRight });
   const tried = performance.now() - began;
   const registered = new Map<KernelLibrary, KernelModule>();
   const register = (given: KernelLibrary): KernelModule => {
     const { name, options, emit, library } = given;
     const module =
       registered.get(given) ??
-      pool.register(name, emit({ ...arena.memoryOptions, relaxed: relaxedSimd }), {
+      pool.register(name, emit({ ...arena.memoryOptions, relaxed: isRight }), {
         ...options,
         ...(library ? { library: register(library) } : {}),
       });

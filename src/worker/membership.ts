@@ -2,7 +2,7 @@
 import { currentRuntime, replaceRuntime } from "../array/device.ts";
 import { Runtime } from "../array/runtime.ts";
 import { Arena } from "../backends/wasm/arena.ts";
-import { assumeEngine } from "../backends/wasm/engine-features.ts";
+import { assumeRelaxedSimd } from "../backends/wasm/relaxed-simd.ts";
 import { type MemberTicket, SharedArena } from "../backends/wasm/shared-arena.ts";
 import { WasmBackend } from "../backends/wasm/wasm-backend.ts";
 import { describeValue } from "../base/describe.ts";
@@ -65,7 +65,7 @@ export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: n
     if (options.threads !== undefined) replaceRuntime(new Runtime(new WasmBackend(options), { fusion: true }));
     return;
   }
-  assumeEngine(member.engine);
+  assumeRelaxedSimd(member.engine);
   const backend = new WasmBackend({ arena: new Arena({ memory: member }), ...options });
   if (!backend.arena.memoryOptions.shared)
     throw new MLXError("joinMemory", "the memory is shared, but this thread cannot share memory");

@@ -2,7 +2,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { Arena } from "../../src/backends/wasm/arena.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
-import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
 import { emitGemm } from "../../src/backends/wasm/gemm.ts";
 import { forUpTo } from "../../src/backends/wasm/gemm-loops.ts";
 import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/backends/wasm/gemm-spec.ts";
@@ -10,6 +9,7 @@ import { thinView } from "../../src/backends/wasm/gemm-thin.ts";
 import type { TileColumns } from "../../src/backends/wasm/gemm-tile.ts";
 import type { KernelLibrary } from "../../src/backends/wasm/kernel-code.ts";
 import { type KernelModule, WorkerPool } from "../../src/backends/wasm/pool.ts";
+import { relaxedSimd } from "../../src/backends/wasm/relaxed-simd.ts";
 import "../../src/backends/wasm/pool-crew-part.ts";
 import { cpuParts } from "../../src/backends/wasm/wasm-backend.ts";
 
@@ -31,7 +31,7 @@ function bench(threads: number, tileColumns: TileColumns = 8): Bench {
   const pool = new WorkerPool(arena, { threads });
   pool.engage(cpuParts.threads);
   open.push(pool);
-  const relaxed = engineFeatures().relaxedSimd;
+  const relaxed = relaxedSimd().isRight;
   const registered = new Map<KernelLibrary, KernelModule>();
   const register = (given: KernelLibrary): KernelModule => {
     const { name, options, emit, library } = given;

@@ -1,6 +1,6 @@
 /** The other threads of a pool: workers that take chunks of programs in shared memory. */
 
-import { compileModule, engineFeatures } from "./engine-features.ts";
+import { compileModule, relaxedSimdFlags } from "./engine-features.ts";
 import type { Crew, CrewHost, KernelModule, Phase, RegisteredKernel } from "./pool.ts";
 import { KernelError } from "./pool.ts";
 import { poolLayout } from "./pool-layout.ts";
@@ -49,8 +49,8 @@ export class WorkerCrew implements Crew {
     });
     const source = new WorkerSource(imports);
     const { memory } = arena;
+    const flags = relaxedSimdFlags();
     for (let thread = 1; thread <= workerCount; thread++) {
-      const { flags } = engineFeatures();
       const start = { memory, control: this.#control, thread, threadCount: workerCount + 1, flags };
       const events = {
         onProgramDone: () => this.#pending?.resolve(),

@@ -172,14 +172,14 @@ function runWorker(
       try {
         for (let attempt = 0; ; attempt++) {
           try {
-            for (const flag of start.flags) call(v8, "setFlagsFromString", flag);
+            for (const flag of start.flags) call(v8, "setFlagsFromString", `--${flag}`);
             return new WebAssembly.Module(bytes);
           } catch (error) {
             if (attempt === 2) throw error;
           }
         }
       } finally {
-        for (const flag of start.flags) call(v8, "setFlagsFromString", flag.replace("--", "--no-"));
+        for (const flag of start.flags) call(v8, "setFlagsFromString", `--no-${flag}`);
         Atomics.store(words, lock, 0);
       }
     };

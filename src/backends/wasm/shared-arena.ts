@@ -16,8 +16,8 @@ import { ArgumentError, DisposedError, OutOfMemoryError } from "../../base/error
 import type { WasmAllocation } from "./allocation.ts";
 import type { ArenaSharing } from "./arena.ts";
 import { PAGE } from "./arena.ts";
-import { type EngineFeatures, engineFeatures } from "./engine-features.ts";
 import { chunkBytes, chunkLimit, MemoryParts } from "./memory-parts.ts";
+import { type RelaxedSimd, relaxedSimd } from "./relaxed-simd.ts";
 import { chunkWords, SharedTable, type TableMemory } from "./shared-table.ts";
 import type { WasmBackend } from "./wasm-backend.ts";
 
@@ -54,8 +54,8 @@ export interface MemberTicket {
   /** Byte address of the directory. */
   readonly directory: number;
   readonly member: number;
-  /** What the engine can do: see `assumeEngine`. */
-  readonly engine: Pick<EngineFeatures, "relaxedSimd" | "fusedMultiplyAdd" | "flags">;
+  /** What the engine can do: see `assumeRelaxedSimd`. */
+  readonly engine: RelaxedSimd;
 }
 
 /** A block on its way to another thread: plain data. */
@@ -139,7 +139,7 @@ export class SharedArena implements ArenaSharing, TableMemory {
         maximumPages: maximumByteLength / PAGE,
         directory: this.#directory * 4,
         member: number,
-        engine: engineFeatures(),
+        engine: relaxedSimd(),
       };
     }
     throw new ArgumentError("worker", `at most ${memberLimit} threads can share a memory; end some first`);

@@ -1,6 +1,7 @@
 /** Provides transcendental functions. */
 import "../../array/methods.ts";
 import "./other-opcodes.ts";
+import "./relaxed-simd-part.ts";
 import { emitFunction } from "./vector-math.ts";
 import { cpuParts } from "./wasm-backend.ts";
 

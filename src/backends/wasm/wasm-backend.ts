@@ -5,22 +5,27 @@ import type { Allocation, Backend, Executable, MemoryReport, Plan } from "../../
 import type { CompositeKernel, ContractionKernel, LoopKernel, TensorCall } from "../../ir/kernel.ts";
 import { SmallAllocation, smallByteLimit, WasmAllocation } from "./allocation.ts";
 import { Arena } from "./arena.ts";
-import { canWiden, engineFeatures } from "./engine-features.ts";
+import { canWiden } from "./engine-features.ts";
 import { WasmExecutable } from "./executable.ts";
 import { importedMath } from "./imported-math.ts";
 import type { KernelCode, KernelLibrary, KernelParts, KernelTarget } from "./kernel-code.ts";
 import { asCompiled, emitKernel, isTakenWhole, textOf } from "./kernel-emitters.ts";
 import type { Crew, CrewHost, KernelModule, PoolOptions } from "./pool.ts";
 import { WorkerPool } from "./pool.ts";
+import type { RelaxedSimd } from "./relaxed-simd.ts";
 
 /** What many programs do without. */
-export const cpuParts: KernelParts & { readonly threads: Part<(host: CrewHost) => Crew> } = {
+export const cpuParts: KernelParts & {
+  readonly relaxedSimd: Part<() => RelaxedSimd>;
+  readonly threads: Part<(host: CrewHost) => Crew>;
+} = {
   products: /* @__PURE__ */ new Part("products", () => import("./contraction-part.ts")),
   scratchMemory: /* @__PURE__ */ new Part("scratch memory", () => import("./scratch-memory-part.ts")),
   composites: /* @__PURE__ */ new Part("composites", () => import("./composites-part.ts")),
   wideLoops: /* @__PURE__ */ new Part("wide vectors", () => import("./wide-loops-part.ts")),
   math: /* @__PURE__ */ new Part("transcendental functions", () => import("./vector-math-part.ts")),
   types: /* @__PURE__ */ new Part("other types", () => import("./lane-types-part.ts")),
+  relaxedSimd: /* @__PURE__ */ new Part("relaxed vectors", () => import("./relaxed-simd-part.ts")),
   threads: /* @__PURE__ */ new Part("threads", () => import("./pool-crew-part.ts")),
 };
 
@@ -161,7 +166,9 @@ export class WasmBackend implements Backend {
       return known;
     }
     const target: KernelTarget = {
-      relaxed: engineFeatures().relaxedSimd,
+      get relaxed() {
+        return cpuParts.relaxedSimd.get()().isRight;
+      },
       parts: cpuParts,
       threadCount: this.pool.threadCount,
       ...this.arena.memoryOptions,
