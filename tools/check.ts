@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { arePeersInstalled } from "../bench/src/installed-peers.ts";
 import { checkBudgets } from "./check-budgets.ts";
 import { findCasts } from "./check-casts.ts";
 import { findUndocumented } from "./check-documentation.ts";
@@ -16,12 +17,19 @@ import { checkSources } from "./source-check.ts";
 
 interface StaticCheck {
   readonly name: string;
+  /** Why there is nothing to check here. */
+  readonly absence?: () => string | null;
   readonly holds: () => boolean | Promise<boolean>;
 }
 
 const checks: readonly StaticCheck[] = [
   { name: "style", holds: () => runs("biome", "check", "--error-on-warnings", ".") },
   { name: "types", holds: () => runs("tsc", "--noEmit") },
+  {
+    name: "peers",
+    absence: () => (arePeersInstalled() ? null : "not installed; `npm run bench` installs and checks them"),
+    holds: () => runs("tsc", "-p", "bench/peers"),
+  },
   { name: "layers", holds: () => checkSources(findLayerViolations) },
   { name: "docstrings", holds: () => checkSources(findUndocumented) },
   { name: "casts", holds: () => checkSources(findCasts) },
@@ -37,15 +45,23 @@ for (const name of wanted) {
   }
 }
 const failed: string[] = [];
-for (const { name, holds } of checks) {
+const absent: string[] = [];
+for (const { name, absence, holds } of checks) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const because = absence?.() ?? null;
+  if (because !== null) {
+    console.log(`– ${name}: ${because}`);
+    absent.push(name);
+    continue;
+  }
   const startMilliseconds = performance.now();
   const isHeld = await judge(holds);
   const seconds = ((performance.now() - startMilliseconds) / 1000).toFixed(1);
   console.log(`${isHeld ? "✓" : "✗"} ${name} (${seconds} s)`);
   if (!isHeld) failed.push(name);
 }
-console.log(failed.length === 0 ? "every check holds" : `failed: ${failed.join(", ")}`);
+if (failed.length > 0) console.log(`failed: ${failed.join(", ")}`);
+else console.log(absent.length > 0 ? `every check holds, without ${absent.join(", ")}` : "every check holds");
 process.exitCode = failed.length === 0 ? 0 : 1;
 
 /** A check that throws has failed, and says why. */

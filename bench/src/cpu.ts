@@ -6,7 +6,8 @@
 import { compare, type Measurement } from "./comparison.ts";
 import { ourSubjects, type StartPeer, startOf } from "./cpu-peers.ts";
 import { type CpuPeerName, type CpuRow, cpuRows } from "./cpu-rows.ts";
-import { digits, installPeers, save } from "./results.ts";
+import { installPeers } from "./installed-peers.ts";
+import { digits, save } from "./results.ts";
 import { measureStart } from "./start-up.ts";
 
 /** Measures the rows that are asked for and judges them by their goals. */

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- gpu`: the work of issue-sized GPU programs on the GPU at hand, one line each: milliseconds a run (median),
+ * `npm run bench -- gpu`: the GPU's rows on the GPU at hand, one line each: milliseconds a run (median),
  * and what that is in TFLOP/s or GB/s. `--only matmul,softmax` picks lines. `bench/src/gpu-torch.py` prints the same lines for
  * PyTorch on the same machine; with `python3` and torch at hand it runs in turn, and so do jax-js and TensorFlow.js through Dawn
  * (`bench/peers/src/gpu.ts`).
@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import * as mx from "mlx-ts";
 import { median } from "./comparison.ts";
 import { gpuRows } from "./gpu-rows.ts";
-import { installPeers } from "./results.ts";
+import { installPeers } from "./installed-peers.ts";
 
 /** Measures every line whose name contains one of the words, and prints it. */
 async function measureGpu(only: readonly string[]): Promise<void> {

@@ -13,9 +13,10 @@
 import { parseArgs } from "node:util";
 import { compare, type Measurement } from "./comparison.ts";
 import { measureCpu } from "./cpu.ts";
+import { installPeers } from "./installed-peers.ts";
 import { measureMemory } from "./memory.ts";
 import { Peer, subjects } from "./peer.ts";
-import { digits, installPeers, save } from "./results.ts";
+import { digits, save } from "./results.ts";
 import { type Row, rows } from "./rows.ts";
 import { soak } from "./soak.ts";
 

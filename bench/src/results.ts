@@ -1,28 +1,10 @@
-/** What the comparisons share: installing the other libraries, printing numbers, writing results with what they were measured on. */
+/** What the comparisons share: printing numbers, writing results with what they were measured on. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
-
-/** Installs the other libraries once, and again when others are asked for, beside the project's own dependencies. */
-export function installPeers(): void {
-  const installed = packagesOf("node_modules/.package-lock.json");
-  const wanted = Object.entries(packagesOf("package-lock.json")).filter(([path]) => path !== "");
-  if (wanted.every(([path, { version, optional }]) => optional || installed[path]?.version === version)) return;
-  console.log("installing the other libraries into bench/peers (980 MB, once)");
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: `${folder}peers`,
-    stdio: "inherit",
-  });
-}
-
-/** The packages in a lockfile of npm's, by their folders; none where there is no such file. */
-function packagesOf(file: string): Readonly<Record<string, { readonly version: string; readonly optional?: boolean }>> {
-  const path = `${folder}peers/${file}`;
-  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).packages : {};
-}
 
 /** A number with three digits or so. */
 export function digits(value: number): string {

@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { node24Path } from "./cpu-peers.ts";
-import { installPeers } from "./results.ts";
+import { installPeers } from "./installed-peers.ts";
 import type { SoakReply } from "./soak-process.ts";
 
 /** Soaks for so many minutes, from a seed on; fails if a result differed. */

@@ -3,9 +3,15 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { reportStart } from "./start-up-timing.mjs";
 
+/** @import { MLXArray } from "mlx-ts" */
+
+const [, , path = ""] = process.argv;
+/** @type {() => Promise<typeof import("mlx-ts")>} */
+const load = () => import(pathToFileURL(path).href);
+
 await reportStart({
   versions: { "mlx-ts": createRequire(import.meta.url)("../../package.json").version },
-  load: () => import(pathToFileURL(process.argv[2]).href),
+  load,
   first: (mx) => mx.array([1, 2, 3]).mul(2).add(1).data(),
   kernels: async (mx) => {
     const x = mx.ones([64, 256]);
@@ -22,7 +28,7 @@ await reportStart({
       linear: () => mx.evaluate(mx.maximum(x.matmul(w).add(1), 0)),
       convolution: () => mx.evaluate(mx.conv2d(image, filters, { padding: 1 })),
       attention: () => mx.evaluate(mx.fast.scaledDotProductAttention(q, q, q, { scale: 0.25 })),
-      gradient: () => mx.evaluate(mx.grad((a) => a.matmul(w).square().sum())(x)),
+      gradient: () => mx.evaluate(mx.grad((/** @type {MLXArray} */ a) => a.matmul(w).square().sum())(x)),
     };
   },
 });

@@ -25,13 +25,13 @@ const subjects: readonly Subject[] = [
 const goals = { first: 60, call: 15 } as const;
 
 /** One call in a fresh process: wall time, and processor time of all its threads. */
-interface Call {
+export interface Call {
   readonly milliseconds: number;
   readonly processorMilliseconds: number;
 }
 
 /** What a fresh process reports of each row, "first" among them: its calls, or why there are none. */
-interface Report {
+export interface Report {
   readonly versions: Readonly<Record<string, string>>;
   readonly calls: Readonly<Record<string, readonly Call[] | string>>;
 }

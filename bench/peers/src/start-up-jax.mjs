@@ -4,6 +4,8 @@ import { setFlagsFromString } from "node:v8";
 import { reportStart } from "../../src/start-up-timing.mjs";
 import "./iterator-helpers.mjs";
 
+/** @import { numpy } from "@jax-js/jax" */
+
 // It uses relaxed SIMD where the engine has it; Node 20 has it behind this flag.
 if (Number(process.versions.node.split(".")[0]) < 22) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
@@ -23,6 +25,12 @@ await reportStart({
     const filters = np.ones([8, 8, 3, 3]);
     const q = np.ones([1, 32, 2, 16]);
     await blockUntilReady([x, w, image, filters, q]);
+    /**
+     * A kernel that `jit` compiles, called with the same inputs again and again.
+     *
+     * @param {(...inputs: numpy.Array[]) => numpy.Array} fn
+     * @param {numpy.Array[]} inputs
+     */
     const kernel = (fn, ...inputs) => {
       const compiled = jit(fn);
       return async () => {
