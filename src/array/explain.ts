@@ -1,6 +1,7 @@
 /** What a computation will cost, before it runs: kernels, bytes, operations, and the graph as a drawing. */
 import { byteLengthOf } from "../base/dtype.ts";
 import { DeviceError } from "../base/errors.ts";
+import { printedAs } from "../base/printing.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import { countWork } from "../compiler/weight.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -48,18 +49,19 @@ export function explain(...trees: readonly unknown[]): Explanation {
   const kernels = steps.map(({ kernel }) => explainKernel(kernel));
   const total = (key: "bytes" | "flops"): number => kernels.reduce((sum, kernel) => sum + kernel[key], 0);
   const [bytes, flops] = [total("bytes"), total("flops")];
-  return {
-    kernels,
-    bytes,
-    flops,
-    toString: () =>
-      [
-        `${kernels.length} kernels, ${bytes} bytes, ${flops} operations`,
-        ...kernels.map(
-          (kernel, k) => `${k + 1}. ${kernel.kind} ${kernel.label}: ${kernel.bytes} bytes, ${kernel.flops} operations`,
-        ),
-      ].join("\n"),
-  };
+  const describe = (): string =>
+    [
+      `${counted(kernels.length, "kernel")}, ${counted(bytes, "byte")}, ${counted(flops, "operation")}`,
+      ...kernels.map(
+        (kernel, k) =>
+          `${k + 1}. ${kernel.kind} ${kernel.label}: ${counted(kernel.bytes, "byte")}, ${counted(kernel.flops, "operation")}`,
+      ),
+    ].join("\n");
+  return printedAs({ kernels, bytes, flops, toString: describe }, describe);
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** The runtime of the device that `roots` run on. @throws {DeviceError} for the GPU before it is open */

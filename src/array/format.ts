@@ -15,13 +15,21 @@ const longest = 6;
 
 /** `array([1, 2, 3], dtype=float32)`, long axes shortened; an array without values says so. */
 export function format(x: MLXArray): string {
-  if (x.isDisposed) return `array(${x.dtype} ${formatShape(x.shape)}, disposed)`;
-  if (!x.isEvaluated) return `array(${x.dtype} ${formatShape(x.shape)}, not yet computed)`;
-  if (x.allocation && !visibleBytes(x.allocation)) return `array(${x.dtype} ${formatShape(x.shape)}, on the GPU)`;
-  return `array(${formatElements(x)}, dtype=${x.dtype})`;
+  const because = whyUnseen(x);
+  return because
+    ? `array(${x.dtype} ${formatShape(x.shape)}, ${because})`
+    : `array(${formatElements(x)}, dtype=${x.dtype})`;
 }
 
-function formatElements(x: MLXArray): string {
+/** Why the elements of `x` cannot be shown now; null if they can. */
+export function whyUnseen(x: MLXArray): string | null {
+  if (x.isDisposed) return "disposed";
+  if (!x.isEvaluated) return "not yet computed";
+  return x.allocation && !visibleBytes(x.allocation) ? "on the GPU" : null;
+}
+
+/** The elements of `x`, which can be seen, long axes shortened: `[1, 2, 3]`. */
+export function formatElements(x: MLXArray): string {
   const elements = currentElements(x);
   const strides = rowMajorStrides(x.shape);
   const part = (axis: number, offset: number, indent: number): string => {

@@ -1,5 +1,6 @@
 /** Memory: what is in use, its limits, and letting go of arrays before the collector does. */
 import { ArgumentError } from "../base/errors.ts";
+import { printedAs } from "../base/printing.ts";
 import { recordCreations } from "../graph/mlx-array.ts";
 import type { Backend, MemoryReport } from "../ir/backend.ts";
 import { currentRuntime, openedGpu } from "./device.ts";
@@ -58,34 +59,37 @@ export const memory: {
   setMemoryLimit(byteLength: number): void;
   /** Sets the most bytes that are kept for reuse. @throws {ArgumentError} below 0 */
   setCacheLimit(byteLength: number): void;
-} = {
-  get active() {
-    return total("active");
+} = /* @__PURE__ */ printedAs(
+  {
+    get active() {
+      return total("active");
+    },
+    get peak() {
+      return total("peak");
+    },
+    get cache() {
+      return total("cache");
+    },
+    get gpu() {
+      return openedGpu()?.backend.memory() ?? { active: 0, peak: 0, cache: 0 };
+    },
+    get moves() {
+      const device = openedGpu()?.backend;
+      return { toGpu: device ? movesInto(device) : noMoves, toCpu: movesInto(currentRuntime().backend) };
+    },
+    resetPeak: () => each((backend) => backend.resetPeak()),
+    clearCache: () => each((backend) => backend.clearCache()),
+    setMemoryLimit(byteLength) {
+      requireLimit("setMemoryLimit", byteLength);
+      each((backend) => backend.setLimits({ memory: byteLength }));
+    },
+    setCacheLimit(byteLength) {
+      requireLimit("setCacheLimit", byteLength);
+      each((backend) => backend.setLimits({ cache: byteLength }));
+    },
   },
-  get peak() {
-    return total("peak");
-  },
-  get cache() {
-    return total("cache");
-  },
-  get gpu() {
-    return openedGpu()?.backend.memory() ?? { active: 0, peak: 0, cache: 0 };
-  },
-  get moves() {
-    const device = openedGpu()?.backend;
-    return { toGpu: device ? movesInto(device) : noMoves, toCpu: movesInto(currentRuntime().backend) };
-  },
-  resetPeak: () => each((backend) => backend.resetPeak()),
-  clearCache: () => each((backend) => backend.clearCache()),
-  setMemoryLimit(byteLength) {
-    requireLimit("setMemoryLimit", byteLength);
-    each((backend) => backend.setLimits({ memory: byteLength }));
-  },
-  setCacheLimit(byteLength) {
-    requireLimit("setCacheLimit", byteLength);
-    each((backend) => backend.setLimits({ cache: byteLength }));
-  },
-};
+  ({ active, peak, cache, gpu, moves }) => ({ active, peak, cache, gpu, moves }),
+);
 
 function requireLimit(operation: string, byteLength: number): void {
   if (!(byteLength >= 0)) throw new ArgumentError(operation, `a limit is a number of bytes from 0, got ${byteLength}`);

@@ -3,6 +3,7 @@ import type { Dtype, ElementsOf, TypedArray } from "../base/dtype.ts";
 import { requireDtype } from "../base/dtype.ts";
 import type { Scalar } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { printedAs } from "../base/printing.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import type * as arithmetic from "../primitives/arithmetic.ts";
@@ -108,7 +109,7 @@ declare module "../graph/mlx-array.ts" {
 }
 
 /** Methods of the declaration above and the engine's own that are called like those. */
-type OtherMethods = "asType" | "at" | "get" | "item" | "tolist" | "data" | "toString" | "toJSON";
+type OtherMethods = "asType" | "at" | "get" | "item" | "tolist" | "data" | "toString";
 
 /** The functions behind methods: those above, and others that are called the same way. */
 const present: Record<keyof PresentMethods | OtherMethods, (x: never, ...rest: never[]) => unknown> = {
@@ -142,7 +143,6 @@ const present: Record<keyof PresentMethods | OtherMethods, (x: never, ...rest: n
   tolist,
   data: copyElements,
   toString: format,
-  toJSON: format,
 };
 
 for (const [name, method] of Object.entries(present)) {
@@ -162,12 +162,10 @@ define("view", function (this: MLXArray, dtype?: Dtype, options?: OperationOptio
 define(Symbol.toPrimitive, function (this: MLXArray, hint: string): string {
   return hint === "string" ? format(this) : refuse();
 });
-define(Symbol.iterator, refuse);
+define("toJSON", refuse);
 // Where engines have no `using` yet, compilers agree on this other symbol.
 define(Symbol.dispose ?? Symbol.for("Symbol.dispose"), MLXArray.prototype.dispose);
-const inspect = Symbol.for("nodejs.util.inspect.custom");
-define(inspect, MLXArray.prototype.toString);
-Object.defineProperty(ArrayAt.prototype, inspect, { value: ArrayAt.prototype.toString });
+for (const { prototype } of [MLXArray, ArrayAt]) printedAs(prototype, String);
 Object.defineProperties(MLXArray.prototype, {
   T: {
     get(this: MLXArray): MLXArray {
@@ -175,17 +173,21 @@ Object.defineProperties(MLXArray.prototype, {
     },
   },
   0: { get: refuse },
+  length: { get: refuse },
 });
 
 function define(name: string | symbol, value: (this: MLXArray, ...args: never[]) => unknown): void {
   Object.defineProperty(MLXArray.prototype, name, { value, configurable: true, writable: true });
 }
 
-/** What takes an array for a number or a list would go on with text or nothing: `x + 1`, `x[0]`, `Array.from(x)`. */
+/**
+ * What takes an array for a number, a list or data would go on with text or nothing: `x + 1`, `x[0]`, `Array.from(x)`,
+ * `JSON.stringify(x)`. There is no iterator that refuses: comparisons of test runners call it, on equal arrays too.
+ */
 function refuse(): never {
   throw new ArgumentError(
     "MLXArray",
-    "operators, [0] and loops do not work on arrays; use methods, mx.expr, get(0), await tolist(), or String(x)",
+    "operators, [0], length and JSON do not work on arrays; use methods, mx.expr, get(0), shape, await tolist(), or String(x)",
   );
 }
 

@@ -6,6 +6,7 @@ import type { Dtype } from "../base/dtype.ts";
 import { isFloating, requireDtype } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { printedAs } from "../base/printing.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -56,7 +57,14 @@ export abstract class Module extends Callable {
   static {
     // Functions that take trees, as evaluate and compile do, see the fields.
     define(Module.prototype, treeChildren, (module) => recordOf(module));
-    define(Module.prototype, Symbol.for("nodejs.util.inspect.custom"), String);
+    printedAs(Module.prototype, String);
+    // A module is a function to JSON, which would leave it out.
+    define(Module.prototype, "toJSON", () => {
+      throw new ArgumentError(
+        "Module",
+        "a module has no JSON; saveWeights() gives its parameters, String(model) its text",
+      );
+    });
   }
 
   readonly #frozen = new Set<string>();
@@ -276,7 +284,7 @@ function isParameter(_: Module, key: string, value: unknown): boolean {
 }
 
 /** Gives a prototype a method named by a symbol, which declarations of single files cannot name. */
-function define(prototype: object, name: symbol, method: (instance: unknown) => unknown): void {
+function define(prototype: object, name: string | symbol, method: (instance: unknown) => unknown): void {
   Object.defineProperty(prototype, name, {
     value(this: unknown): unknown {
       return method(this);

@@ -1,9 +1,11 @@
 /** What optimizers share: a step count, a learning rate, and state of their own for each parameter. */
 import type { FileSource } from "../array/files.ts";
+import { formatElements, whyUnseen } from "../array/format.ts";
 import { fromTypedArray } from "../array/from-data.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
+import { printedAs } from "../base/printing.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -55,6 +57,7 @@ export abstract class Optimizer {
         return this.#state;
       },
     });
+    printedAs(Optimizer.prototype, String);
   }
 
   #schedule: Schedule | null;
@@ -147,6 +150,13 @@ export abstract class Optimizer {
    */
   async loadState(source: FileSource): Promise<this> {
     return this.loadFlatState((await loadSafetensors(source)).arrays);
+  }
+
+  /** What it is and how it is set, with the updates made so far: `SGD(learningRate=0.1, step=3, momentum=0.9, …)`. */
+  toString(): string {
+    const { learningRate, step } = this;
+    const settings = [...Object.entries({ learningRate, step }), ...Object.entries(this)];
+    return `${this.constructor.name}(${settings.map(([name, value]) => `${name}=${settingText(value)}`).join(", ")})`;
   }
 
   /** Makes the state of every parameter in the tree that has none yet. The first update does so too. */
@@ -268,6 +278,12 @@ function rateArray(rate: number | MLXArray): MLXArray {
 function successor(step: MLXArray): MLXArray {
   const known = knownValue(step);
   return known === null ? add(step, 1) : constant(BigInt(known) + 1n, step.dtype);
+}
+
+function settingText(setting: unknown): string {
+  if (Array.isArray(setting)) return `[${setting.map(settingText).join(", ")}]`;
+  if (setting instanceof MLXArray) return whyUnseen(setting) ?? formatElements(setting);
+  return typeof setting === "function" ? "function" : String(setting);
 }
 
 function childOf(tree: unknown, key: string): unknown {

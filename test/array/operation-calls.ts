@@ -344,7 +344,7 @@ export const withoutDevice: Readonly<Record<string, string>> = {
 export const otherMembers: ReadonlySet<string> = new Set(
   [
     "constructor size ndim itemSize nbytes isEvaluated settle dispose donate requireKept releaseIfUnused idle",
-    "at get item tolist data toString toJSON T 0",
+    "at get item tolist data toString toJSON T 0 length",
   ].flatMap((names) => names.split(" ")),
 );
 
