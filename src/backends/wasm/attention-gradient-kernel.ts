@@ -9,7 +9,7 @@ import type { MaskedAttention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
 import { changesType, emitChanges, emitScaled, scaledType } from "./attention-changes.ts";
 import { type GradientArea, type GradientPlan, planGradient } from "./attention-gradient-plan.ts";
-import { emitSoftmax, softmaxType } from "./attention-rows.ts";
+import { emitSoftmax, softmaxType } from "./attention-softmax.ts";
 import { compositeModule } from "./composite-module.ts";
 import type { GemmEmitter, Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
