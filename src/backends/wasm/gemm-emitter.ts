@@ -43,7 +43,7 @@ export function packingBytes(operands: readonly GemmOperand[]): number {
 }
 
 /** What is packed: locals. */
-interface PackRange {
+export interface PackRange {
   readonly batch: number;
   readonly lane: number;
   readonly lanes: number;
