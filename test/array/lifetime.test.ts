@@ -1,6 +1,10 @@
 /** dispose, `using` and tidy: certainty for those who want it. */
 import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
+import { Runtime } from "../../src/array/runtime.ts";
+import { Arena } from "../../src/backends/wasm/arena.ts";
+import { WasmBackend } from "../../src/backends/wasm/wasm-backend.ts";
+import { testUnder } from "../setup/wasm-runtimes.ts";
 
 async function computed(size: number): Promise<mx.MLXArray> {
   const x = mx.ones([size]).mul(2);
@@ -9,6 +13,12 @@ async function computed(size: number): Promise<mx.MLXArray> {
 }
 
 describe("dispose", () => {
+  // Memory of its own: what other tests left behind may be collected at any time.
+  testUnder(() => {
+    const backend = new WasmBackend({ threads: 1, arena: new Arena({ maximumByteLength: 2 ** 26 }) });
+    return new Runtime(backend, { fusion: true });
+  });
+
   it("returns the memory at once", async () => {
     const x = await computed(100_000);
     const before = mx.memory.active;

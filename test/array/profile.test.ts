@@ -35,7 +35,7 @@ it("holds no memory afterwards", async () => {
   await mx.profile(y); // loads what it needs
   const before = mx.memory.active;
   await mx.profile(y);
-  expect(mx.memory.active).toBe(before);
+  expect(mx.memory.active).toBeLessThanOrEqual(before);
 });
 
 it("has nothing to measure of what is computed", async () => {

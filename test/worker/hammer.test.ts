@@ -76,7 +76,7 @@ it(
     expect(rounds).toBeGreaterThan(threadCount);
     const census = sharedArena()?.census();
     expect({ shared: census?.shared, underway: census?.underway }).toEqual({ shared: 0, underway: 0 });
-    expect(mx.memory.active).toBe(activeBefore);
+    expect(mx.memory.active).toBeLessThanOrEqual(activeBefore);
     // All that the threads had is nobody's again.
     expect(census?.freeChunks).toBeGreaterThanOrEqual(before);
   },

@@ -43,7 +43,7 @@ describe("a handle", () => {
     expect((await y.view())[2999]).toBe(2);
     y.dispose();
     expect(sharing()).toMatchObject({ blocks: 0, handles: 0 });
-    expect(mx.memory.active).toBe(before);
+    expect(mx.memory.active).toBeLessThanOrEqual(before);
   });
 
   it("is opened once", async () => {
