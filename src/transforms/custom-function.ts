@@ -7,6 +7,7 @@ import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { castTo } from "../primitives/cast.ts";
 import { zerosLike } from "../primitives/creation.ts";
 import { batchLength, batchToFront, only } from "../primitives/families.ts";
 import { sum } from "../primitives/reductions.ts";
@@ -162,12 +163,13 @@ export const customRow: Primitive<CustomParams> = {
   lowering: { kind: "map", element: ({ index, read }) => read(0, index), sameElements: true },
   derivative: {
     kind: "custom",
-    jvp([tangent = null, ...tangents], [, ...inputs], _, { rules, index }) {
+    jvp([tangent = null, ...tangents], [, ...inputs], output, { rules, index }) {
       const { args, definition } = rules;
       if (!definition.jvp) return tangent;
       const primals = inputs.slice(0, args.count);
       const given = primals.map((primal, k) => tangents[k] ?? zerosLike(primal));
-      return arraysIn(definition.jvp(filledList(args, primals), filledList(args, given)))[index] ?? null;
+      const pushed = arraysIn(definition.jvp(filledList(args, primals), filledList(args, given)))[index];
+      return pushed ? fitting(pushed, output, `jvp gave tangent ${index}`, "its result") : null;
     },
     vjp(cotangent, [, ...inputs], output, { rules, index }) {
       const { args, result, definition } = rules;
@@ -180,14 +182,14 @@ export const customRow: Primitive<CustomParams> = {
       return [null, ...cotangentsOf(pulled, args, primals)];
     },
   },
-  batch([, ...inputs], [, ...axes], { rules, index }) {
+  batch([value, ...inputs], [, ...axes], { rules, index }) {
     const { args, definition } = rules;
     const primals = inputs.slice(0, args.count);
     const primalAxes = axes.slice(0, args.count);
     if (definition.vmap) {
       const [result, resultAxes] = definition.vmap(filledList(args, primals), axesOf(filled(args, primalAxes)));
       const array = only("customFunction", arraysIn(result)[index]);
-      return [array, axisAt(result, resultAxes, index)];
+      return [castTo(array, only("customFunction", value).dtype), axisAt(result, resultAxes, index)];
     }
     const length = batchLength(inputs, axes);
     const made = inputs.slice(args.count).map((array, k) => {
@@ -216,15 +218,16 @@ function cotangentsOf(pulled: readonly unknown[], args: Form, primals: readonly 
     const cotangent = found.get(path);
     const primal = only("customFunction", primals[place.index]);
     if (!(cotangent instanceof MLXArray)) continue;
-    if (!sameShape(cotangent.shape, primal.shape)) {
-      throw new ArgumentError(
-        "customFunction",
-        `vjp gave the cotangent at ${path} shape ${formatShape(cotangent.shape)}; its argument has ${formatShape(primal.shape)}`,
-      );
-    }
-    result[place.index] = cotangent;
+    result[place.index] = fitting(cotangent, primal, `vjp gave the cotangent at ${path}`, "its argument");
   }
   return result;
+}
+
+/** What a rule gave, in the dtype of what it belongs to. @throws {ArgumentError} if it has another shape */
+function fitting(given: MLXArray, { shape, dtype }: MLXArray, what: string, owner: string): MLXArray {
+  if (sameShape(given.shape, shape)) return castTo(given, dtype);
+  const [found, wanted] = [formatShape(given.shape), formatShape(shape)];
+  throw new ArgumentError("customFunction", `${what} shape ${found}; ${owner} has ${wanted}`);
 }
 
 function axisAt(result: unknown, axes: unknown, index: number): number {

@@ -6,6 +6,7 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
 import { apply, topologicalOrder } from "../graph/primitive.ts";
 import { add, multiply } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
 import { filledLike } from "../primitives/elementwise.ts";
 import { broadcastTo, identity } from "../primitives/views.ts";
 import { deferredJvp, deferredVjp } from "./deferred.ts";
@@ -187,10 +188,11 @@ export function requireDifferentiable(operation: string, primal: MLXArray, what:
   );
 }
 
-/** `seed` (a "cotangent" or "tangent") in the shape of what it belongs to. @throws {ShapeError} if it has another shape */
-export function fitSeed(operation: string, kind: string, seed: MLXArray, { shape }: MLXArray): MLXArray {
-  if (sameShape(seed.shape, shape)) return seed;
-  if (seed.shape.length === 0) return broadcastTo(seed, shape);
+/** `seed` (a "cotangent" or "tangent") in the shape and dtype of what it belongs to. @throws {ShapeError} if it has another shape */
+export function fitSeed(operation: string, kind: string, seed: MLXArray, { shape, dtype }: MLXArray): MLXArray {
+  const cast = castTo(seed, dtype);
+  if (sameShape(seed.shape, shape)) return cast;
+  if (seed.shape.length === 0) return broadcastTo(cast, shape);
   const [found, wanted] = [formatShape(seed.shape), formatShape(shape)];
   throw new ShapeError(operation, `a ${kind} of shape ${found} does not fit the shape ${wanted} of what it belongs to`);
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ArgumentError } from "../../src/base/errors.ts";
 import type { MLXArray } from "../../src/graph/mlx-array.ts";
 import { add, multiply, square } from "../../src/primitives/arithmetic.ts";
+import { castTo } from "../../src/primitives/cast.ts";
 import { sum } from "../../src/primitives/reductions.ts";
 import { view as bits } from "../../src/primitives/reinterpretation.ts";
 import { sin } from "../../src/primitives/trigonometry.ts";
@@ -107,5 +108,28 @@ describe("customFunction", () => {
   it("refuses a cotangent of another shape", () => {
     const f = customFunction((x: MLXArray) => sum(square(x)), { vjp: (_, cotangent) => [cotangent] });
     expect(() => grad(f)(vector(1, 2))).toThrow(ArgumentError);
+  });
+
+  it("refuses a tangent of another shape", () => {
+    const f = customFunction((x: MLXArray) => square(x), { jvp: (_, [tangent]) => sum(tangent) });
+    expect(() => jvp(f, [vector(1, 2)], [vector(1, 1)])).toThrow("jvp gave tangent 0 shape []; its result has [2]");
+  });
+
+  it("brings what rules give to the dtype of the array that it belongs to", async () => {
+    const wide = customFunction((x: MLXArray) => square(x), {
+      vjp: ([x], cotangent) => [castTo(multiply(cotangent, x), "float64")],
+      jvp: ([x], [tangent]) => castTo(multiply(tangent, x), "float64"),
+      vmap: ([x], axes) => [castTo(square(x), "float64"), axes[0] ?? 0],
+    });
+    const f = (x: MLXArray): MLXArray => multiply(wide(multiply(x, 2)), x);
+    const x = bench.array([1, 2], [2], "float32");
+    const one = bench.array([1, 1], [2], "float32");
+    const results = [vjp(f, [x], [one])[1][0] ?? x, jvp(f, [x], [one])[1][0] ?? x, vmap(f)(x)];
+    expect(results.map(({ dtype }) => dtype)).toEqual(["float32", "float32", "float32"]);
+    expect(await bench.read(results)).toEqual([
+      [8, 32],
+      [8, 32],
+      [4, 32],
+    ]);
   });
 });

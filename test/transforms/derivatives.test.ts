@@ -307,4 +307,18 @@ describe("values where a derivative is delicate", () => {
     const f = (x: MLXArray): MLXArray => subtract(multiply(x, constant(2, "float64")), 1);
     expect(await numbers(grad(f)(scalar(5)))).toEqual([2]);
   });
+
+  it("cotangents and tangents take the dtype of what they belong to", async () => {
+    const f = (x: MLXArray): MLXArray => multiply(multiply(x, 3), x);
+    const x = bench.array([1, 2], [2], "float32");
+    for (const dtype of ["float64", "int32"] as const) {
+      const seed = bench.array([1, 2], [2], dtype);
+      const [[pulled], [pushed]] = [vjp(f, [x], [seed])[1], jvp(f, [x], [seed])[1]];
+      expect([pulled?.dtype, pushed?.dtype]).toEqual(["float32", "float32"]);
+      expect([await numbers(pulled ?? x), await numbers(pushed ?? x)]).toEqual([
+        [6, 24],
+        [6, 24],
+      ]);
+    }
+  });
 });
