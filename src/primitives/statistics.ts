@@ -7,7 +7,7 @@ import type { OperationOptions } from "../graph/placement.ts";
 import { withOptions } from "../graph/placement.ts";
 import { add, divide, square, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
-import { isFinite as testFinite } from "./comparison.ts";
+import { isFinite as testFinite, isNaN as testNaN } from "./comparison.ts";
 import { floatingArray } from "./elementwise.ts";
 import { exp, log, sqrt } from "./exponential.ts";
 import { max } from "./extrema.ts";
@@ -83,7 +83,7 @@ export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options
 
 /**
  * The middle one of the sorted elements over `axis` (one, several, or all), the mean of the two middle ones of an even number;
- * float32 for integers and bool. NaN sorts last.
+ * float32 for integers and bool. NaN where one of the elements is NaN.
  *
  * @throws {ShapeError} over an axis of length 0
  * @example
@@ -98,7 +98,9 @@ export function median(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOption
     const count = countOver(array.shape, axes);
     const sorted = sort(reshape(transpose(array, [...kept, ...axes]), [...lengths, count]));
     const middle = Math.floor((count - 1) / 2);
-    const result = mean(sliceAxis(sorted, kept.length, middle, count % 2 === 0 ? 2 : 1), -1);
+    const center = mean(sliceAxis(sorted, kept.length, middle, count % 2 === 0 ? 2 : 1), -1);
+    const last = reshape(sliceAxis(sorted, kept.length, count - 1, 1), lengths);
+    const result = where(testNaN(last), last, center);
     return rest.keepAxes ? keepAxes(result, array.shape, axes) : result;
   });
 }

@@ -47,6 +47,15 @@ describe("reductions", () => {
     expect(await mx.argMin(x).item()).toBe(1);
   });
 
+  it("give NaN for a median of what has a NaN", async () => {
+    const x = mx.array([
+      [Number.NaN, 1, 2],
+      [3, 1, 2],
+    ]);
+    expect(await list(mx.median(x, 1))).toEqual([Number.NaN, 2]);
+    expect(await list(mx.median(x, 0, { keepAxes: true }))).toEqual([[Number.NaN, 1, 2]]);
+  });
+
   it("point to the first of equal elements, as uint32", async () => {
     const x = mx.array([[3, 1, 3, 1]]);
     expect(await list(mx.argMax(x, 1))).toEqual([0]);
