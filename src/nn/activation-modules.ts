@@ -1,10 +1,13 @@
 /** Activations as modules, for `Sequential`: each computes the function it is called after. */
-import { ArgumentError } from "../base/errors.ts";
+import { constructorOptions, finite, oneOf, size } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { full } from "../primitives/creation.ts";
-import type { AlphaOptions, AxisOptions, ShrinkOptions } from "./activations.ts";
+import type { AlphaOptions, AxisOptions, LeakyReluOptions, ShrinkOptions } from "./activations.ts";
 import {
+  alphaRules,
+  axisRules,
   celu,
+  celuRules,
   elu,
   gelu,
   geluApprox,
@@ -22,6 +25,7 @@ import {
   relu2,
   relu6,
   selu,
+  shrinkRules,
   sigmoid,
   silu,
   softmax,
@@ -150,9 +154,10 @@ export class LogSoftmax extends Module {
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
 
-  constructor({ negativeSlope = 0.01 }: { readonly negativeSlope?: number } = {}) {
+  constructor(options: LeakyReluOptions = {}) {
     super();
-    this.negativeSlope = negativeSlope;
+    const own = constructorOptions("LeakyReLU", new.target === LeakyReLU, options, { negativeSlope: finite });
+    this.negativeSlope = own.negativeSlope ?? 0.01;
   }
 
   forward(x: MLXArray): MLXArray {
@@ -168,9 +173,9 @@ export class LeakyReLU extends Module {
 export class ELU extends Module {
   readonly alpha: number;
 
-  constructor({ alpha = 1 }: AlphaOptions = {}) {
+  constructor(options: AlphaOptions = {}) {
     super();
-    this.alpha = alpha;
+    this.alpha = constructorOptions("ELU", new.target === ELU, options, alphaRules).alpha ?? 1;
   }
 
   forward(x: MLXArray): MLXArray {
@@ -186,9 +191,9 @@ export class ELU extends Module {
 export class CELU extends Module {
   readonly alpha: number;
 
-  constructor({ alpha = 1 }: AlphaOptions = {}) {
+  constructor(options: AlphaOptions = {}) {
     super();
-    this.alpha = alpha;
+    this.alpha = constructorOptions("CELU", new.target === CELU, options, celuRules).alpha ?? 1;
   }
 
   forward(x: MLXArray): MLXArray {
@@ -204,9 +209,9 @@ export class CELU extends Module {
 export class Softshrink extends Module {
   readonly lambd: number;
 
-  constructor({ lambd = 0.5 }: ShrinkOptions = {}) {
+  constructor(options: ShrinkOptions = {}) {
     super();
-    this.lambd = lambd;
+    this.lambd = constructorOptions("Softshrink", new.target === Softshrink, options, shrinkRules).lambd ?? 0.5;
   }
 
   forward(x: MLXArray): MLXArray {
@@ -222,9 +227,9 @@ export class Softshrink extends Module {
 export class HardShrink extends Module {
   readonly lambd: number;
 
-  constructor({ lambd = 0.5 }: ShrinkOptions = {}) {
+  constructor(options: ShrinkOptions = {}) {
     super();
-    this.lambd = lambd;
+    this.lambd = constructorOptions("HardShrink", new.target === HardShrink, options, shrinkRules).lambd ?? 0.5;
   }
 
   forward(x: MLXArray): MLXArray {
@@ -240,9 +245,9 @@ export class HardShrink extends Module {
 export class Step extends Module {
   readonly threshold: number;
 
-  constructor({ threshold = 0 }: { readonly threshold?: number } = {}) {
+  constructor(options: { readonly threshold?: number } = {}) {
     super();
-    this.threshold = threshold;
+    this.threshold = constructorOptions("Step", new.target === Step, options, { threshold: finite }).threshold ?? 0;
   }
 
   forward(x: MLXArray): MLXArray {
@@ -258,9 +263,9 @@ export class Step extends Module {
 export class GLU extends Module {
   readonly axis: number;
 
-  constructor({ axis = -1 }: AxisOptions = {}) {
+  constructor(options: AxisOptions = {}) {
     super();
-    this.axis = axis;
+    this.axis = constructorOptions("GLU", new.target === GLU, options, axisRules).axis ?? -1;
   }
 
   forward(x: MLXArray): MLXArray {
@@ -290,12 +295,10 @@ const geluForms: Readonly<Record<GeluApproximation, (x: MLXArray) => MLXArray>> 
 export class GELU extends Module {
   readonly approx: GeluApproximation;
 
-  constructor({ approx = "none" }: { readonly approx?: GeluApproximation } = {}) {
+  constructor(options: { readonly approx?: GeluApproximation } = {}) {
     super();
-    if (!Object.hasOwn(geluForms, approx)) {
-      throw new ArgumentError("GELU", `approx is one of ${Object.keys(geluForms).join(", ")}, got ${approx}`);
-    }
-    this.approx = approx;
+    const rules = { approx: oneOf(...Object.keys(geluForms)) };
+    this.approx = constructorOptions("GELU", new.target === GELU, options, rules).approx ?? "none";
   }
 
   forward(x: MLXArray): MLXArray {
@@ -311,8 +314,10 @@ export class GELU extends Module {
 export class PReLU extends Module {
   weight: MLXArray;
 
-  constructor({ numParameters = 1, init = 0.25 }: { readonly numParameters?: number; readonly init?: number } = {}) {
+  constructor(options: { readonly numParameters?: number; readonly init?: number } = {}) {
     super();
+    const rules = { numParameters: size, init: finite };
+    const { numParameters = 1, init = 0.25 } = constructorOptions("PReLU", new.target === PReLU, options, rules);
     this.weight = full([numParameters], init, "float32");
   }
 

@@ -1,4 +1,6 @@
 /** Activation functions. All are elementwise compositions (or softmaxes), which fuse into what surrounds them. */
+import type { Rules } from "../base/rules.ts";
+import { finite, fromZero, optionsOf, place, positive } from "../base/rules.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
@@ -28,11 +30,26 @@ export interface AxisOptions {
   readonly axis?: number;
 }
 
+/** The option of `leakyRelu`. */
+export interface LeakyReluOptions {
+  /** 0.01 unless given. */
+  readonly negativeSlope?: number;
+}
+
 /** The options of shrinking activations. */
 export interface ShrinkOptions {
   /** The threshold λ; 0.5 unless given. */
   readonly lambd?: number;
 }
+
+/** The rules of `AlphaOptions`. */
+export const alphaRules: Rules<AlphaOptions> = { alpha: finite };
+/** Those of `celu`, which divides by alpha. */
+export const celuRules: Rules<AlphaOptions> = { alpha: positive };
+/** The rules of `AxisOptions`. */
+export const axisRules: Rules<AxisOptions> = { axis: place };
+/** The rules of `ShrinkOptions`. */
+export const shrinkRules: Rules<ShrinkOptions> = { lambd: fromZero };
 
 /**
  * Rectified linear unit: `max(x, 0)`.
@@ -55,19 +72,22 @@ export function relu6(x: ArrayLike): MLXArray {
 }
 
 /** Leaky rectified linear unit: `max(slope · x, x)`, with a `negativeSlope` of 0.01 unless given. */
-export function leakyRelu(x: ArrayLike, { negativeSlope = 0.01 }: { readonly negativeSlope?: number } = {}): MLXArray {
+export function leakyRelu(x: ArrayLike, options: LeakyReluOptions = {}): MLXArray {
+  const { negativeSlope = 0.01 } = optionsOf("leakyRelu", options, { negativeSlope: finite });
   return maximum(multiply(x, negativeSlope), x);
 }
 
 /** Exponential linear unit: `x` where that is positive, `α · (exp(x) - 1)` elsewhere. */
-export function elu(x: ArrayLike, { alpha = 1 }: AlphaOptions = {}): MLXArray {
+export function elu(x: ArrayLike, options: AlphaOptions = {}): MLXArray {
+  const { alpha = 1 } = optionsOf("elu", options, alphaRules);
   const array = floatingArray("elu", x);
   // The branch not taken must not overflow: its gradient would be NaN.
   return where(greater(array, 0), array, multiply(subtract(exp(minimum(0, array)), 1), alpha));
 }
 
 /** Continuously differentiable exponential linear unit: `max(x, 0) + α · (exp(min(x, 0) / α) - 1)`. */
-export function celu(x: ArrayLike, { alpha = 1 }: AlphaOptions = {}): MLXArray {
+export function celu(x: ArrayLike, options: AlphaOptions = {}): MLXArray {
+  const { alpha = 1 } = optionsOf("celu", options, celuRules);
   const bend = multiply(subtract(exp(divide(minimum(x, 0), alpha)), 1), alpha);
   return add(maximum(x, 0), bend);
 }
@@ -125,12 +145,14 @@ export function softsign(x: ArrayLike): MLXArray {
 }
 
 /** `x` moved toward zero by λ, and zero within λ of it. */
-export function softshrink(x: ArrayLike, { lambd = 0.5 }: ShrinkOptions = {}): MLXArray {
+export function softshrink(x: ArrayLike, options: ShrinkOptions = {}): MLXArray {
+  const { lambd = 0.5 } = optionsOf("softshrink", options, shrinkRules);
   return where(greater(abs(x), lambd), subtract(x, multiply(sign(x), lambd)), 0);
 }
 
 /** `x`, and zero within λ of it. */
-export function hardShrink(x: ArrayLike, { lambd = 0.5 }: ShrinkOptions = {}): MLXArray {
+export function hardShrink(x: ArrayLike, options: ShrinkOptions = {}): MLXArray {
+  const { lambd = 0.5 } = optionsOf("hardShrink", options, shrinkRules);
   return where(greater(abs(x), lambd), x, 0);
 }
 
@@ -140,15 +162,14 @@ export function hardswish(x: ArrayLike): MLXArray {
 }
 
 /** `x` kept between `minVal` (-1 unless given) and `maxVal` (1 unless given). */
-export function hardTanh(
-  x: ArrayLike,
-  { minVal = -1, maxVal = 1 }: { readonly minVal?: number; readonly maxVal?: number } = {},
-): MLXArray {
+export function hardTanh(x: ArrayLike, options: { readonly minVal?: number; readonly maxVal?: number } = {}): MLXArray {
+  const { minVal = -1, maxVal = 1 } = optionsOf("hardTanh", options, { minVal: finite, maxVal: finite });
   return minimum(maximum(x, minVal), maxVal);
 }
 
 /** 1 where `x` is at least `threshold` (0 unless given), 0 elsewhere; int32. */
-export function step(x: ArrayLike, { threshold = 0 }: { readonly threshold?: number } = {}): MLXArray {
+export function step(x: ArrayLike, options: { readonly threshold?: number } = {}): MLXArray {
+  const { threshold = 0 } = optionsOf("step", options, { threshold: finite });
   return where(greaterEqual(x, threshold), 1, 0);
 }
 
@@ -158,17 +179,20 @@ export function prelu(x: ArrayLike, alpha: ArrayLike): MLXArray {
 }
 
 /** `exp(x) / Σ exp(x)` along `axis`. */
-export function softmax(x: ArrayLike, { axis = -1 }: AxisOptions = {}): MLXArray {
+export function softmax(x: ArrayLike, options: AxisOptions = {}): MLXArray {
+  const { axis = -1 } = optionsOf("softmax", options, axisRules);
   return softmaxOver(x, axis);
 }
 
 /** `softmax(-x)` along `axis`. */
-export function softmin(x: ArrayLike, { axis = -1 }: AxisOptions = {}): MLXArray {
+export function softmin(x: ArrayLike, options: AxisOptions = {}): MLXArray {
+  const { axis = -1 } = optionsOf("softmin", options, axisRules);
   return softmaxOver(negative(x), axis);
 }
 
 /** The logarithm of `softmax` along `axis`: `x - log Σ exp(x)`, without overflow. */
-export function logSoftmax(x: ArrayLike, { axis = -1 }: AxisOptions = {}): MLXArray {
+export function logSoftmax(x: ArrayLike, options: AxisOptions = {}): MLXArray {
+  const { axis = -1 } = optionsOf("logSoftmax", options, axisRules);
   const shifted = subtract(x, stopGradient(max(x, axis, { keepAxes: true })));
   return subtract(shifted, logSumExp(shifted, axis, { keepAxes: true }));
 }
@@ -178,7 +202,8 @@ export function logSoftmax(x: ArrayLike, { axis = -1 }: AxisOptions = {}): MLXAr
  *
  * @throws {ShapeError} if the length of the axis is odd
  */
-export function glu(x: MLXArray, { axis = -1 }: AxisOptions = {}): MLXArray {
+export function glu(x: MLXArray, options: AxisOptions = {}): MLXArray {
+  const { axis = -1 } = optionsOf("glu", options, axisRules);
   const [value, gate] = halves(x, normalizeAxis("glu", axis, x.ndim));
   return multiply(value, sigmoid(gate));
 }

@@ -1,5 +1,7 @@
 /** Layers of convolutions. */
 import { ArgumentError } from "../base/errors.ts";
+import type { Rules } from "../base/rules.ts";
+import { constructorOptions, count, flag, perAxis, requireValues, size } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add } from "../primitives/arithmetic.ts";
 import type { ConvolutionOptions, TransposedConvolutionOptions } from "../primitives/convolution.ts";
@@ -15,10 +17,14 @@ import { zeros } from "../primitives/creation.ts";
 import type { BiasOptions } from "./linear.ts";
 import { uniformWithin } from "./linear.ts";
 import { Module } from "./module.ts";
-import { requireSizes } from "./sizes.ts";
 
 /** The options of a convolution layer; numbers hold for every axis. */
-export interface ConvolutionLayerOptions extends ConvolutionOptions, BiasOptions {}
+export interface ConvolutionLayerOptions extends Omit<ConvolutionOptions, "device">, BiasOptions {}
+
+/** The rules of what all convolution layers choose for `rank` axes of places. */
+function placeRules(rank: number): Rules<Pick<ConvolutionLayerOptions, "stride" | "padding" | "dilation">> {
+  return { stride: perAxis(rank, size), padding: perAxis(rank, count), dilation: perAxis(rank, size) };
+}
 
 /** What convolution layers share: [batch, places…, inputChannels] → [batch, counts…, outputChannels]. */
 abstract class Convolution<Sizes extends readonly number[]> extends Module {
@@ -38,18 +44,20 @@ abstract class Convolution<Sizes extends readonly number[]> extends Module {
     options: ConvolutionLayerOptions = {},
   ) {
     super();
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
     const rank = this.rank();
     const layer = this.constructor.name;
-    requireSizes(layer, { inputChannels, outputChannels, groups });
-    if (inputChannels % groups !== 0) {
-      throw new ArgumentError(layer, `${inputChannels} input channels cannot be split into ${groups} equal groups`);
+    const rules = { ...placeRules(rank), groups: size, bias: flag };
+    const own = constructorOptions(layer, Object.getPrototypeOf(new.target) === Convolution, options, rules);
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = own;
+    requireValues(layer, size, { inputChannels, outputChannels });
+    for (const [side, channels] of Object.entries({ input: inputChannels, output: outputChannels })) {
+      if (channels % groups === 0) continue;
+      throw new ArgumentError(layer, `${channels} ${side} channels cannot be split into ${groups} equal groups`);
     }
+    requireValues(layer, perAxis(rank, size), { kernelSize });
     const sizes = typeof kernelSize === "number" ? new Array<number>(rank).fill(kernelSize) : kernelSize;
-    if (sizes?.length !== rank) throw new ArgumentError(layer, `the kernel has ${rank} sizes, got ${sizes}`);
-    for (const size of sizes) requireSizes(layer, { kernelSize: size });
     const channels = inputChannels / groups;
-    const terms = sizes.reduce((product, size) => product * size, channels);
+    const terms = sizes.reduce((product, length) => product * length, channels);
     this.weight = uniformWithin(Math.sqrt(1 / terms), [outputChannels, ...sizes, channels]);
     if (bias) this.bias = zeros([outputChannels]);
     this.stride = stride;
@@ -146,9 +154,12 @@ abstract class TransposedConvolution<Sizes extends readonly number[]> extends Co
     kernelSize: number | Sizes,
     options: TransposedConvolutionLayerOptions = {},
   ) {
-    const { outputPadding = 0, ...others } = options;
+    const { outputPadding, ...others } = Object(options);
     super(inputChannels, outputChannels, kernelSize, others);
-    this.outputPadding = outputPadding;
+    const rank = this.rank();
+    const rules = { ...placeRules(rank), bias: flag, outputPadding: perAxis(rank, count) };
+    const isOwn = Object.getPrototypeOf(new.target) === TransposedConvolution;
+    this.outputPadding = constructorOptions(this.constructor.name, isOwn, options, rules).outputPadding ?? 0;
   }
 
   protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {

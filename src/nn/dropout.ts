@@ -1,6 +1,7 @@
 /** Layers that switch values off at random while training. */
 import { bernoulli } from "../array/random.ts";
-import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { ShapeError } from "../base/errors.ts";
+import { partialShare, requireValues } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -19,7 +20,7 @@ export class Dropout extends Module {
 
   constructor(p = 0.5) {
     super();
-    if (!(p >= 0 && p < 1)) throw new ArgumentError("Dropout", `p is in [0, 1), got ${p}`);
+    requireValues("Dropout", partialShare, { p });
     this.p = p;
   }
 

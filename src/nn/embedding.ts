@@ -1,11 +1,11 @@
 /** The layer that looks vectors up. */
 import { normal } from "../array/random.ts";
+import { requireValues, size as sizeRule } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { matmul } from "../primitives/contraction.ts";
 import { take } from "../primitives/gather.ts";
 import { transpose } from "../primitives/views.ts";
 import { Module } from "./module.ts";
-import { requireSizes } from "./sizes.ts";
 
 /**
  * A table of vectors, looked up by number. Its vectors begin normal with standard deviation `1 / √size`.
@@ -20,7 +20,7 @@ export class Embedding extends Module {
 
   constructor(count: number, size: number) {
     super();
-    requireSizes("Embedding", { count, size });
+    requireValues("Embedding", sizeRule, { count, size });
     this.weight = normal([count, size], { scale: Math.sqrt(1 / size) });
   }
 

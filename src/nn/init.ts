@@ -2,7 +2,10 @@
 
 import { normal as randomNormal, uniform as randomUniform } from "../array/random.ts";
 import type { Dtype } from "../base/dtype.ts";
-import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { requireDtype } from "../base/dtype.ts";
+import { ShapeError } from "../base/errors.ts";
+import type { Rule, Rules } from "../base/rules.ts";
+import { anything, finite, fromZero, oneOf, optionsOf, requireValues } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { eye, full } from "../primitives/creation.ts";
@@ -28,31 +31,42 @@ export interface HeOptions extends GainOptions {
   readonly mode?: "fanIn" | "fanOut";
 }
 
+const heRules: Rules<HeOptions> = { gain: finite, mode: oneOf("fanIn", "fanOut") };
+
+/** The dtype that the options name, float32 unless they do; further options are `others`. */
+function dtypeOf(operation: string, options: InitializerOptions, others: Readonly<Record<string, Rule>> = {}): Dtype {
+  const { dtype = "float32" } = optionsOf(operation, options, { dtype: anything, ...others });
+  return requireDtype(operation, dtype);
+}
+
 /** An initializer that fills with `value`. */
-export function constant(value: number, { dtype = "float32" }: InitializerOptions = {}): Initializer {
+export function constant(value: number, options: InitializerOptions = {}): Initializer {
+  const dtype = dtypeOf("init.constant", options);
+  requireValues("init.constant", finite, { value });
   return (array) => full(array.shape, value, dtype);
 }
 
 /** An initializer of normal samples with `mean` 0 and standard deviation `std` 1 unless given. */
-export function normal({
-  mean = 0,
-  std = 1,
-  dtype = "float32",
-}: InitializerOptions & { readonly mean?: number; readonly std?: number } = {}): Initializer {
+export function normal(
+  options: InitializerOptions & { readonly mean?: number; readonly std?: number } = {},
+): Initializer {
+  const dtype = dtypeOf("init.normal", options, { mean: finite, std: fromZero });
+  const { mean = 0, std = 1 } = options;
   return (array) => randomNormal(array.shape, { loc: mean, scale: std, dtype });
 }
 
 /** An initializer of uniform samples from `low` (0 unless given) up to `high` (1 unless given). */
-export function uniform({
-  low = 0,
-  high = 1,
-  dtype = "float32",
-}: InitializerOptions & { readonly low?: number; readonly high?: number } = {}): Initializer {
+export function uniform(
+  options: InitializerOptions & { readonly low?: number; readonly high?: number } = {},
+): Initializer {
+  const dtype = dtypeOf("init.uniform", options, { low: finite, high: finite });
+  const { low = 0, high = 1 } = options;
   return (array) => randomUniform(array.shape, { low, high, dtype });
 }
 
 /** An initializer of identity matrices. The array must be a square matrix. */
-export function identity({ dtype = "float32" }: InitializerOptions = {}): Initializer {
+export function identity(options: InitializerOptions = {}): Initializer {
+  const dtype = dtypeOf("init.identity", options);
   return ({ shape }) => {
     const [rows = 0, columns] = shape;
     if (shape.length !== 2 || rows !== columns) {
@@ -63,20 +77,20 @@ export function identity({ dtype = "float32" }: InitializerOptions = {}): Initia
 }
 
 /** Normal samples with standard deviation `gain · √(2 / (fanIn + fanOut))`. Source: Glorot & Bengio 2010. */
-export function glorotNormal({
-  dtype = "float32",
-}: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
-  return (array, { gain = 1 } = {}) => {
+export function glorotNormal(options: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
+  const dtype = dtypeOf("init.glorotNormal", options);
+  return (array, given = {}) => {
+    const { gain = 1 } = optionsOf("init.glorotNormal", given, { gain: finite });
     const { fanIn, fanOut } = fans("init.glorotNormal", array);
     return randomNormal(array.shape, { scale: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
   };
 }
 
 /** Uniform samples within `± gain · √(6 / (fanIn + fanOut))`. Source: Glorot & Bengio 2010. */
-export function glorotUniform({
-  dtype = "float32",
-}: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
-  return (array, { gain = 1 } = {}) => {
+export function glorotUniform(options: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
+  const dtype = dtypeOf("init.glorotUniform", options);
+  return (array, given = {}) => {
+    const { gain = 1 } = optionsOf("init.glorotUniform", given, { gain: finite });
     const { fanIn, fanOut } = fans("init.glorotUniform", array);
     const limit = gain * Math.sqrt(6 / (fanIn + fanOut));
     return randomUniform(array.shape, { low: -limit, high: limit, dtype });
@@ -84,28 +98,22 @@ export function glorotUniform({
 }
 
 /** Normal samples with standard deviation `gain / √fan`. Source: He et al. 2015. */
-export function heNormal({
-  dtype = "float32",
-}: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
-  return (array, { mode = "fanIn", gain = 1 } = {}) =>
-    randomNormal(array.shape, { scale: gain / Math.sqrt(fanOf("init.heNormal", array, mode)), dtype });
-}
-
-/** Uniform samples within `± gain · √(3 / fan)`. Source: He et al. 2015. */
-export function heUniform({
-  dtype = "float32",
-}: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
-  return (array, { mode = "fanIn", gain = 1 } = {}) => {
-    const limit = gain * Math.sqrt(3 / fanOf("init.heUniform", array, mode));
-    return randomUniform(array.shape, { low: -limit, high: limit, dtype });
+export function heNormal(options: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
+  const dtype = dtypeOf("init.heNormal", options);
+  return (array, given = {}) => {
+    const { mode = "fanIn", gain = 1 } = optionsOf("init.heNormal", given, heRules);
+    return randomNormal(array.shape, { scale: gain / Math.sqrt(fans("init.heNormal", array)[mode]), dtype });
   };
 }
 
-function fanOf(operation: string, array: MLXArray, mode: "fanIn" | "fanOut"): number {
-  if (mode !== "fanIn" && mode !== "fanOut") {
-    throw new ArgumentError(operation, `mode is "fanIn" or "fanOut", got ${String(mode)}`);
-  }
-  return fans(operation, array)[mode];
+/** Uniform samples within `± gain · √(3 / fan)`. Source: He et al. 2015. */
+export function heUniform(options: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
+  const dtype = dtypeOf("init.heUniform", options);
+  return (array, given = {}) => {
+    const { mode = "fanIn", gain = 1 } = optionsOf("init.heUniform", given, heRules);
+    const limit = gain * Math.sqrt(3 / fans("init.heUniform", array)[mode]);
+    return randomUniform(array.shape, { low: -limit, high: limit, dtype });
+  };
 }
 
 /** How many inputs an output is computed from, and how many outputs an input has a part in; weights are [out, …, in]. */

@@ -1,18 +1,22 @@
 /** Layers of matrix products. */
 import { uniform } from "../array/random.ts";
+import type { Rules } from "../base/rules.ts";
+import { constructorOptions, flag, requireValues, size } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add } from "../primitives/arithmetic.ts";
 import { addmm, matmul } from "../primitives/contraction.ts";
 import { swapAxes } from "../primitives/shaping.ts";
 import { reshape, transpose } from "../primitives/views.ts";
 import { Module } from "./module.ts";
-import { requireSizes } from "./sizes.ts";
 
 /** The option of layers that add a bias. */
 export interface BiasOptions {
   /** True unless given. */
   readonly bias?: boolean;
 }
+
+/** The rules of `BiasOptions`. */
+export const biasRules: Rules<BiasOptions> = { bias: flag };
 
 /** The input itself; takes any arguments. */
 export class Identity extends Module {
@@ -39,9 +43,10 @@ export class Linear extends Module {
   /** [outputSize] */
   bias?: MLXArray;
 
-  constructor(inputSize: number, outputSize: number, { bias = true }: BiasOptions = {}) {
+  constructor(inputSize: number, outputSize: number, options: BiasOptions = {}) {
     super();
-    requireSizes("Linear", { inputSize, outputSize });
+    const { bias = true } = constructorOptions("Linear", new.target === Linear, options, biasRules);
+    requireValues("Linear", size, { inputSize, outputSize });
     this.weight = uniformWithin(Math.sqrt(1 / inputSize), [outputSize, inputSize]);
     if (bias) this.bias = uniformWithin(Math.sqrt(1 / inputSize), [outputSize]);
   }
@@ -64,9 +69,10 @@ export class Bilinear extends Module {
   /** [outputSize] */
   bias?: MLXArray;
 
-  constructor(inputSize1: number, inputSize2: number, outputSize: number, { bias = true }: BiasOptions = {}) {
+  constructor(inputSize1: number, inputSize2: number, outputSize: number, options: BiasOptions = {}) {
     super();
-    requireSizes("Bilinear", { inputSize1, inputSize2, outputSize });
+    const { bias = true } = constructorOptions("Bilinear", new.target === Bilinear, options, biasRules);
+    requireValues("Bilinear", size, { inputSize1, inputSize2, outputSize });
     this.weight = uniformWithin(Math.sqrt(1 / inputSize1), [outputSize, inputSize2, inputSize1]);
     if (bias) this.bias = uniformWithin(Math.sqrt(1 / inputSize1), [outputSize]);
   }

@@ -1,9 +1,12 @@
 /** Loss functions. All are elementwise compositions and reductions, so that a loss and its gradient fuse. */
 import { isFloating } from "../base/dtype.ts";
-import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
+import { DtypeError, ShapeError } from "../base/errors.ts";
+import type { Rules } from "../base/rules.ts";
+import { anything, finite, flag, fromZero, oneOf, optionsOf, partialShare, place, positive } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape, normalizeAxis, sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { equal, less } from "../primitives/comparison.ts";
@@ -25,11 +28,22 @@ export interface LossOptions {
   readonly reduction?: Reduction;
 }
 
+/** The options of a loss along an axis. */
+export interface AxisLossOptions extends LossOptions {
+  /** The last one unless given. */
+  readonly axis?: number;
+}
+
 /** The options of a loss with weights. */
 export interface WeightedLossOptions extends LossOptions {
   /** What each sample's loss is multiplied with; the shape of the unreduced loss. */
   readonly weights?: MLXArray;
 }
+
+const lossRules: Rules<LossOptions> = { reduction: oneOf("none", "mean", "sum") };
+const weightedRules: Rules<WeightedLossOptions> = { ...lossRules, weights: anything };
+const alongRules: Rules<AxisLossOptions> = { ...lossRules, axis: place };
+const crossEntropyRules: Rules<CrossEntropyOptions> = { ...weightedRules, axis: place, labelSmoothing: partialShare };
 
 /** The options of `crossEntropy`. */
 export interface CrossEntropyOptions extends WeightedLossOptions {
@@ -53,11 +67,9 @@ export interface CrossEntropyOptions extends WeightedLossOptions {
  * await nn.losses.crossEntropy(logits, array([0, 1], "int32")).tolist(); // ≈ [0.04858735, 0.04858735]
  */
 export function crossEntropy(logits: MLXArray, targets: MLXArray, options: CrossEntropyOptions = {}): MLXArray {
-  const { labelSmoothing = 0, weights, reduction = "none" } = options;
-  const axis = normalizeAxis("crossEntropy", options.axis ?? -1, logits.ndim);
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-    throw new ArgumentError("crossEntropy", `labelSmoothing is in [0, 1), got ${labelSmoothing}`);
-  }
+  const own = optionsOf("crossEntropy", options, crossEntropyRules);
+  const { labelSmoothing = 0, weights, reduction = "none" } = own;
+  const axis = normalizeAxis("crossEntropy", own.axis ?? -1, logits.ndim);
   const areProbabilities = targets.ndim === logits.ndim;
   const expected = areProbabilities ? logits.shape : logits.shape.filter((_, k) => k !== axis);
   requireShape("crossEntropy", "targets", targets.shape, expected);
@@ -69,7 +81,7 @@ export function crossEntropy(logits: MLXArray, targets: MLXArray, options: Cross
   const kept = labelSmoothing === 0 ? score : multiply(score, 1 - labelSmoothing);
   const unsmoothed = subtract(logSumExp(shifted, axis), kept);
   const loss = labelSmoothing === 0 ? unsmoothed : subtract(unsmoothed, multiply(mean(shifted, axis), labelSmoothing));
-  return reduced("crossEntropy", weighted("crossEntropy", loss, weights), reduction);
+  return reduced(weighted("crossEntropy", loss, weights), reduction);
 }
 
 /**
@@ -104,7 +116,8 @@ export function binaryCrossEntropy(
   targets: MLXArray,
   options: BinaryCrossEntropyOptions = {},
 ): MLXArray {
-  const { withLogits = true, weights, reduction = "mean" } = options;
+  const rules = { ...weightedRules, withLogits: flag };
+  const { withLogits = true, weights, reduction = "mean" } = optionsOf("binaryCrossEntropy", options, rules);
   requireShape("binaryCrossEntropy", "targets", targets.shape, inputs.shape);
   const loss = withLogits
     ? subtract(logAddExp(0, inputs), multiply(inputs, targets))
@@ -114,13 +127,14 @@ export function binaryCrossEntropy(
           multiply(subtract(1, targets), clip(log(subtract(1, inputs)), -100)),
         ),
       );
-  return reduced("binaryCrossEntropy", weighted("binaryCrossEntropy", loss, weights), reduction);
+  return reduced(weighted("binaryCrossEntropy", loss, weights), reduction);
 }
 
 /** `|predictions - targets|`. @param options reduction is "mean" unless given @throws {ShapeError} if the shapes differ */
-export function l1Loss(predictions: MLXArray, targets: MLXArray, { reduction = "mean" }: LossOptions = {}): MLXArray {
+export function l1Loss(predictions: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
+  const { reduction = "mean" } = optionsOf("l1Loss", options, lossRules);
   requireShape("l1Loss", "targets", targets.shape, predictions.shape);
-  return reduced("l1Loss", abs(subtract(predictions, targets)), reduction);
+  return reduced(abs(subtract(predictions, targets)), reduction);
 }
 
 /**
@@ -131,9 +145,10 @@ export function l1Loss(predictions: MLXArray, targets: MLXArray, { reduction = "
  * @example
  * await nn.losses.mseLoss(array([1, 2]), array([1, 4])).item(); // 2
  */
-export function mseLoss(predictions: MLXArray, targets: MLXArray, { reduction = "mean" }: LossOptions = {}): MLXArray {
+export function mseLoss(predictions: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
+  const { reduction = "mean" } = optionsOf("mseLoss", options, lossRules);
   requireShape("mseLoss", "targets", targets.shape, predictions.shape);
-  return reduced("mseLoss", square(subtract(predictions, targets)), reduction);
+  return reduced(square(subtract(predictions, targets)), reduction);
 }
 
 /**
@@ -144,15 +159,12 @@ export function mseLoss(predictions: MLXArray, targets: MLXArray, { reduction = 
  * @param options reduction is "none" unless given
  * @throws {ShapeError} if the shapes do not fit
  */
-export function nllLoss(
-  inputs: MLXArray,
-  targets: MLXArray,
-  { axis = -1, reduction = "none" }: LossOptions & { readonly axis?: number } = {},
-): MLXArray {
+export function nllLoss(inputs: MLXArray, targets: MLXArray, options: AxisLossOptions = {}): MLXArray {
+  const { axis = -1, reduction = "none" } = optionsOf("nllLoss", options, alongRules);
   const classes = normalizeAxis("nllLoss", axis, inputs.ndim);
   const expected = inputs.shape.filter((_, k) => k !== classes);
   requireShape("nllLoss", "targets", targets.shape, expected);
-  return reduced("nllLoss", negative(pick(inputs, targets, classes)), reduction);
+  return reduced(negative(pick(inputs, targets, classes)), reduction);
 }
 
 /** The options of `gaussianNllLoss`. */
@@ -176,12 +188,13 @@ export function gaussianNllLoss(
   variances: MLXArray,
   options: GaussianNllLossOptions = {},
 ): MLXArray {
-  const { full = false, eps = 1e-6, reduction = "mean" } = options;
+  const rules = { ...lossRules, full: flag, eps: positive };
+  const { full = false, eps = 1e-6, reduction = "mean" } = optionsOf("gaussianNllLoss", options, rules);
   requireShape("gaussianNllLoss", "targets", targets.shape, inputs.shape);
   requireShape("gaussianNllLoss", "variances", variances.shape, inputs.shape);
   const spread = maximum(variances, eps);
   const loss = multiply(add(log(spread), divide(square(subtract(targets, inputs)), spread)), 0.5);
-  return reduced("gaussianNllLoss", full ? add(loss, 0.5 * Math.log(2 * Math.PI)) : loss, reduction);
+  return reduced(full ? add(loss, 0.5 * Math.log(2 * Math.PI)) : loss, reduction);
 }
 
 /**
@@ -190,12 +203,9 @@ export function gaussianNllLoss(
  *
  * @param options reduction is "none" unless given
  */
-export function klDivLoss(
-  inputs: MLXArray,
-  targets: MLXArray,
-  { axis = -1, reduction = "none" }: LossOptions & { readonly axis?: number } = {},
-): MLXArray {
-  return reduced("klDivLoss", sum(multiply(exp(targets), subtract(targets, inputs)), axis), reduction);
+export function klDivLoss(inputs: MLXArray, targets: MLXArray, options: AxisLossOptions = {}): MLXArray {
+  const { axis = -1, reduction = "none" } = optionsOf("klDivLoss", options, alongRules);
+  return reduced(sum(multiply(exp(targets), subtract(targets, inputs)), axis), reduction);
 }
 
 /**
@@ -208,12 +218,13 @@ export function klDivLoss(
 export function smoothL1Loss(
   predictions: MLXArray,
   targets: MLXArray,
-  { beta = 1, reduction = "mean" }: LossOptions & { readonly beta?: number } = {},
+  options: LossOptions & { readonly beta?: number } = {},
 ): MLXArray {
+  const { beta = 1, reduction = "mean" } = optionsOf("smoothL1Loss", options, { ...lossRules, beta: positive });
   requireShape("smoothL1Loss", "targets", targets.shape, predictions.shape);
   const distance = abs(subtract(predictions, targets));
   const near = divide(multiply(square(distance), 0.5), beta);
-  return reduced("smoothL1Loss", where(less(distance, beta), near, subtract(distance, 0.5 * beta)), reduction);
+  return reduced(where(less(distance, beta), near, subtract(distance, 0.5 * beta)), reduction);
 }
 
 /** The options of `tripletLoss`. */
@@ -240,16 +251,18 @@ export function tripletLoss(
   negatives: MLXArray,
   options: TripletLossOptions = {},
 ): MLXArray {
-  const { axis = -1, p = 2, margin = 1, eps = 1e-6, reduction = "none" } = options;
+  const rules = { ...alongRules, p: positive, margin: finite, eps: fromZero };
+  const { axis = -1, p = 2, margin = 1, eps = 1e-6, reduction = "none" } = optionsOf("tripletLoss", options, rules);
   const distance = (other: MLXArray): MLXArray =>
     power(add(sum(power(abs(subtract(anchors, other)), p), axis), eps), 1 / p);
   const loss = maximum(add(subtract(distance(positives), distance(negatives)), margin), 0);
-  return reduced("tripletLoss", loss, reduction);
+  return reduced(loss, reduction);
 }
 
 /** `max(1 - inputs · targets, 0)`, targets being 1 and -1. @param options reduction is "none" unless given */
-export function hingeLoss(inputs: MLXArray, targets: MLXArray, { reduction = "none" }: LossOptions = {}): MLXArray {
-  return reduced("hingeLoss", maximum(subtract(1, multiply(inputs, targets)), 0), reduction);
+export function hingeLoss(inputs: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
+  const { reduction = "none" } = optionsOf("hingeLoss", options, lossRules);
+  return reduced(maximum(subtract(1, multiply(inputs, targets)), 0), reduction);
 }
 
 /**
@@ -261,18 +274,20 @@ export function hingeLoss(inputs: MLXArray, targets: MLXArray, { reduction = "no
 export function huberLoss(
   inputs: MLXArray,
   targets: MLXArray,
-  { delta = 1, reduction = "none" }: LossOptions & { readonly delta?: number } = {},
+  options: LossOptions & { readonly delta?: number } = {},
 ): MLXArray {
+  const { delta = 1, reduction = "none" } = optionsOf("huberLoss", options, { ...lossRules, delta: positive });
   const distance = abs(subtract(inputs, targets));
   const quadratic = minimum(distance, delta);
   const linear = subtract(distance, quadratic);
-  return reduced("huberLoss", add(multiply(square(quadratic), 0.5), multiply(linear, delta)), reduction);
+  return reduced(add(multiply(square(quadratic), 0.5), multiply(linear, delta)), reduction);
 }
 
 /** `log(cosh(inputs - targets))`, without overflow. @param options reduction is "none" unless given */
-export function logCoshLoss(inputs: MLXArray, targets: MLXArray, { reduction = "none" }: LossOptions = {}): MLXArray {
+export function logCoshLoss(inputs: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
+  const { reduction = "none" } = optionsOf("logCoshLoss", options, lossRules);
   const errors = subtract(inputs, targets);
-  return reduced("logCoshLoss", subtract(logAddExp(errors, negative(errors)), Math.LN2), reduction);
+  return reduced(subtract(logAddExp(errors, negative(errors)), Math.LN2), reduction);
 }
 
 /** The options of `cosineSimilarityLoss`. */
@@ -288,14 +303,12 @@ export interface CosineSimilarityLossOptions extends LossOptions {
  *
  * @param options reduction is "none" unless given
  */
-export function cosineSimilarityLoss(
-  a: MLXArray,
-  b: MLXArray,
-  { axis = 1, eps = 1e-8, reduction = "none" }: CosineSimilarityLossOptions = {},
-): MLXArray {
+export function cosineSimilarityLoss(a: MLXArray, b: MLXArray, options: CosineSimilarityLossOptions = {}): MLXArray {
+  const rules = { ...alongRules, eps: fromZero };
+  const { axis = 1, eps = 1e-8, reduction = "none" } = optionsOf("cosineSimilarityLoss", options, rules);
   const norm = (x: MLXArray): MLXArray => sqrt(sum(square(x), axis));
   const loss = divide(sum(multiply(a, b), axis), maximum(multiply(norm(a), norm(b)), eps));
-  return reduced("cosineSimilarityLoss", loss, reduction);
+  return reduced(loss, reduction);
 }
 
 /**
@@ -309,15 +322,16 @@ export function marginRankingLoss(
   a: MLXArray,
   b: MLXArray,
   targets: MLXArray,
-  { margin = 0, reduction = "none" }: LossOptions & { readonly margin?: number } = {},
+  options: LossOptions & { readonly margin?: number } = {},
 ): MLXArray {
+  const { margin = 0, reduction = "none" } = optionsOf("marginRankingLoss", options, { ...lossRules, margin: finite });
   requireShape("marginRankingLoss", "the second input", b.shape, a.shape);
   requireShape("marginRankingLoss", "targets", targets.shape, a.shape);
   const loss = maximum(0, add(multiply(negative(targets), subtract(a, b)), margin));
-  return reduced("marginRankingLoss", loss, reduction);
+  return reduced(loss, reduction);
 }
 
-function reduced(operation: string, loss: MLXArray, reduction: Reduction): MLXArray {
+function reduced(loss: MLXArray, reduction: Reduction): MLXArray {
   switch (reduction) {
     case "none":
       return loss;
@@ -326,13 +340,13 @@ function reduced(operation: string, loss: MLXArray, reduction: Reduction): MLXAr
     case "sum":
       return sum(loss);
     default:
-      reduction satisfies never;
-      throw new ArgumentError(operation, `reduction is "none", "mean" or "sum", got ${String(reduction)}`);
+      return reduction satisfies never;
   }
 }
 
 function weighted(operation: string, loss: MLXArray, weights: MLXArray | undefined): MLXArray {
   if (weights === undefined) return loss;
+  requireArray(operation, weights);
   requireShape(operation, "weights", weights.shape, loss.shape);
   return multiply(loss, weights);
 }

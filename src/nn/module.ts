@@ -1,12 +1,13 @@
 /** Modules: objects with parameters that can be called, walked, frozen, updated, printed, saved and loaded. */
 import type { FileSource } from "../array/files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
-import { describeValue } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating, requireDtype } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
+import type { Rules } from "../base/rules.ts";
+import { flag, names, optionsOf, requireValues } from "../base/rules.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -27,6 +28,8 @@ export interface FreezeOptions {
   /** Throw for a key that no module has; true unless given. */
   readonly strict?: boolean;
 }
+
+const freezeRules: Rules<FreezeOptions> = { recurse: flag, keys: names, strict: flag };
 
 /** How `update` treats names that the module does not have. */
 export interface UpdateOptions {
@@ -145,7 +148,8 @@ export abstract class Module extends Callable {
    * @throws {ArgumentError} for a name that the module does not have, unless `strict` is false
    */
   update(parameters: object, options: UpdateOptions = {}): this {
-    updateBranch(this, parameters, options.strict ?? true, "");
+    const { strict = true } = optionsOf("update", options, { strict: flag });
+    updateBranch(this, parameters, strict, "");
     return this;
   }
 
@@ -156,7 +160,8 @@ export abstract class Module extends Callable {
 
   /** Replaces the modules that `modules` (a tree like that of `children()`) names. Returns this module. */
   updateModules(modules: object, options: UpdateOptions = {}): this {
-    updateBranch(this, modules, options.strict ?? true, "");
+    const { strict = true } = optionsOf("updateModules", options, { strict: flag });
+    updateBranch(this, modules, strict, "");
     return this;
   }
 
@@ -200,6 +205,7 @@ export abstract class Module extends Callable {
 
   /** Switches this module and those inside to training (or, with false, to evaluation). Returns this module. */
   train(mode = true): this {
+    requireValues("train", flag, { mode });
     for (const module of this.modules()) module.#isTraining = mode;
     return this;
   }
@@ -258,12 +264,10 @@ export abstract class Module extends Callable {
     pass: (module: Module, options: FreezeOptions) => void,
     change: (keys: readonly string[] | null) => void,
   ): this {
-    if (typeof options !== "object")
-      throw new ArgumentError(
-        operation,
-        `takes options, as in ${operation}({ keys: "bias" }); got ${describeValue(options)}`,
-      );
-    const { recurse = true, keys, strict = true } = options;
+    if (typeof options === "string") {
+      throw new ArgumentError(operation, `takes options: write ${operation}({ keys: "${String(options)}" })`);
+    }
+    const { recurse = true, keys, strict = true } = optionsOf(operation, options, freezeRules);
     const list = keys === undefined ? null : typeof keys === "string" ? [keys] : keys;
     const modules = recurse ? this.modules() : [this];
     const missing = list?.find((key) => !modules.some((module) => Object.hasOwn(module, key)));

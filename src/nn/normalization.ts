@@ -1,5 +1,6 @@
 /** Layers that normalize. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { constructorOptions, flag, positive, requireValues, share, size as sizeRule } from "../base/rules.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, multiply, subtract } from "../primitives/arithmetic.ts";
@@ -10,7 +11,6 @@ import { mean, variance } from "../primitives/statistics.ts";
 import { moveAxis, reshape, transpose } from "../primitives/views.ts";
 import type { FreezeOptions } from "./module.ts";
 import { Module } from "./module.ts";
-import { requireSizes } from "./sizes.ts";
 
 /** The options of every normalization. */
 export interface NormOptions {
@@ -36,9 +36,11 @@ export class LayerNorm extends Module {
 
   constructor(size: number, options: AffineOptions & { readonly bias?: boolean } = {}) {
     super();
-    requireSizes("LayerNorm", { size });
-    const { eps = 1e-5, affine = true, bias = true } = options;
-    this.eps = positive("LayerNorm", eps);
+    requireValues("LayerNorm", sizeRule, { size });
+    const rules = { eps: positive, affine: flag, bias: flag };
+    const own = constructorOptions("LayerNorm", new.target === LayerNorm, options, rules);
+    const { eps = 1e-5, affine = true, bias = true } = own;
+    this.eps = eps;
     if (affine) this.weight = ones([size]);
     if (affine && bias) this.bias = zeros([size]);
   }
@@ -62,10 +64,11 @@ export class RMSNorm extends Module {
   weight: MLXArray;
   readonly eps: number;
 
-  constructor(size: number, { eps = 1e-5 }: NormOptions = {}) {
+  constructor(size: number, options: NormOptions = {}) {
     super();
-    requireSizes("RMSNorm", { size });
-    this.eps = positive("RMSNorm", eps);
+    requireValues("RMSNorm", sizeRule, { size });
+    const { eps = 1e-5 } = constructorOptions("RMSNorm", new.target === RMSNorm, options, { eps: positive });
+    this.eps = eps;
     this.weight = ones([size]);
   }
 
@@ -89,10 +92,13 @@ export class InstanceNorm extends Module {
   bias?: MLXArray;
   readonly eps: number;
 
-  constructor(channels: number, { eps = 1e-5, affine = false }: AffineOptions = {}) {
+  constructor(channels: number, options: AffineOptions = {}) {
     super();
-    requireSizes("InstanceNorm", { channels });
-    this.eps = positive("InstanceNorm", eps);
+    requireValues("InstanceNorm", sizeRule, { channels });
+    const rules = { eps: positive, affine: flag };
+    const own = constructorOptions("InstanceNorm", new.target === InstanceNorm, options, rules);
+    const { eps = 1e-5, affine = false } = own;
+    this.eps = eps;
     if (affine) {
       this.weight = ones([channels]);
       this.bias = zeros([channels]);
@@ -134,11 +140,14 @@ export class GroupNorm extends Module {
 
   constructor(groups: number, channels: number, options: GroupNormOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, pytorchCompatible = false } = options;
-    if (!(groups > 0) || !(channels > 0) || channels % groups !== 0) {
+    requireValues("GroupNorm", sizeRule, { groups, channels });
+    const rules = { eps: positive, affine: flag, pytorchCompatible: flag };
+    const own = constructorOptions("GroupNorm", new.target === GroupNorm, options, rules);
+    const { eps = 1e-5, affine = true, pytorchCompatible = false } = own;
+    if (channels % groups !== 0) {
       throw new ArgumentError("GroupNorm", `${channels} channels cannot be split into ${groups} equal groups`);
     }
-    this.eps = positive("GroupNorm", eps);
+    this.eps = eps;
     this.groups = groups;
     this.pytorchCompatible = pytorchCompatible;
     if (affine) {
@@ -198,11 +207,11 @@ export class BatchNorm extends Module {
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
-    requireSizes("BatchNorm", { channels });
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
-    this.eps = positive("BatchNorm", eps);
-    if (!(momentum >= 0 && momentum <= 1))
-      throw new ArgumentError("BatchNorm", `momentum is in [0, 1], got ${momentum}`);
+    requireValues("BatchNorm", sizeRule, { channels });
+    const rules = { eps: positive, momentum: share, affine: flag, trackRunningStats: flag };
+    const own = constructorOptions("BatchNorm", new.target === BatchNorm, options, rules);
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = own;
+    this.eps = eps;
     this.momentum = momentum;
     if (affine) {
       this.weight = ones([channels]);
@@ -260,9 +269,4 @@ export class BatchNorm extends Module {
 function affineOf(x: MLXArray, weight: MLXArray | undefined, bias: MLXArray | undefined): MLXArray {
   const scaled = weight ? multiply(x, weight) : x;
   return bias ? add(scaled, bias) : scaled;
-}
-
-function positive(name: string, eps: number): number {
-  if (!(eps > 0)) throw new ArgumentError(name, `eps is positive, got ${eps}`);
-  return eps;
 }

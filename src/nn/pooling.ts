@@ -1,5 +1,5 @@
 /** Layers that reduce windows of places. */
-import { ArgumentError } from "../base/errors.ts";
+import { constructorOptions, count, perAxis, requireValues, size } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { max } from "../primitives/extrema.ts";
 import { pad } from "../primitives/padding.ts";
@@ -30,16 +30,19 @@ abstract class Pool extends Module {
 
   constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
     super();
-    const { stride = kernelSize, padding = 0 } = options;
     const rank = this.rank();
-    const each = (name: string, value: PerPlaceAxis, least: number): readonly number[] => {
-      const list = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
-      if (list.length === rank && list.every((item) => Number.isInteger(item) && item >= least)) return list;
-      throw new ArgumentError(this.constructor.name, `${name} is ${rank} whole numbers from ${least}, got ${value}`);
-    };
-    this.kernelSize = each("kernelSize", kernelSize, 1);
-    this.stride = each("stride", stride, 1);
-    this.padding = each("padding", padding, 0);
+    const layer = this.constructor.name;
+    const sizes = perAxis(rank, size);
+    requireValues(layer, sizes, { kernelSize });
+    // Each layer extends one of two classes that extend this one.
+    const isOwn = Object.getPrototypeOf(Object.getPrototypeOf(new.target)) === Pool;
+    const own = constructorOptions(layer, isOwn, options, { stride: sizes, padding: perAxis(rank, count) });
+    const { stride = kernelSize, padding = 0 } = own;
+    const each = (value: PerPlaceAxis): readonly number[] =>
+      typeof value === "number" ? new Array<number>(rank).fill(value) : value;
+    this.kernelSize = each(kernelSize);
+    this.stride = each(stride);
+    this.padding = each(padding);
   }
 
   /** How many axes of places there are. */

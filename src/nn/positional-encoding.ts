@@ -3,6 +3,17 @@
 import { fromTypedArray } from "../array/from-data.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import {
+  anything,
+  constructorOptions,
+  count,
+  finite,
+  flag,
+  optionsOf,
+  positive,
+  requireValues,
+  size,
+} from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, multiply, negative, subtract } from "../primitives/arithmetic.ts";
@@ -33,8 +44,12 @@ export class RoPE extends Module {
   readonly base: number;
   readonly scale: number;
 
-  constructor(dims: number, { traditional = false, base = 10000, scale = 1 }: RoPEOptions = {}) {
+  constructor(dims: number, options: RoPEOptions = {}) {
     super();
+    requireEven("RoPE", dims);
+    const rules = { traditional: flag, base: positive, scale: finite };
+    const own = constructorOptions("RoPE", new.target === RoPE, options, rules);
+    const { traditional = false, base = 10000, scale = 1 } = own;
     this.dims = dims;
     this.traditional = traditional;
     this.base = base;
@@ -78,13 +93,14 @@ export class SinusoidalPositionalEncoding extends Module {
 
   constructor(dims: number, options: SinusoidalOptions = {}) {
     super();
-    const { minFreq = 1e-4, maxFreq = 1, cosFirst = false, fullTurns = false } = options;
-    if (!(dims > 0) || dims % 2 !== 0) {
-      throw new ArgumentError("SinusoidalPositionalEncoding", `dims is even and positive, got ${dims}`);
-    }
+    requireEven("SinusoidalPositionalEncoding", dims);
+    const rules = { minFreq: positive, maxFreq: positive, scale: finite, cosFirst: flag, fullTurns: flag };
+    const isOwn = new.target === SinusoidalPositionalEncoding;
+    const own = constructorOptions("SinusoidalPositionalEncoding", isOwn, options, rules);
+    const { minFreq = 1e-4, maxFreq = 1, scale = Math.sqrt(2 / dims), cosFirst = false, fullTurns = false } = own;
     const exponents = linspace(Math.log(maxFreq), Math.log(minFreq), dims / 2);
     this._frequencies = fullTurns ? multiply(exp(exponents), 2 * Math.PI) : exp(exponents);
-    this.scale = options.scale ?? Math.sqrt(2 / dims);
+    this.scale = scale;
     this.cosFirst = cosFirst;
   }
 
@@ -125,16 +141,26 @@ export class ALiBi extends Module {
     queries: number,
     keys: number,
     heads: number,
-    { offset = 0, dtype = "float32" }: { readonly offset?: number; readonly dtype?: Dtype } = {},
+    options: { readonly offset?: number; readonly dtype?: Dtype } = {},
   ): MLXArray {
+    requireValues("createAlibiMatrix", count, { queries, keys });
+    const own = optionsOf("createAlibiMatrix", options, { offset: count, dtype: anything });
+    const { offset = 0, dtype = "float32" } = own;
     const distance = abs(subtract(expandDims(arange(offset, queries), 1), expandDims(arange(0, keys), 0)));
     return castTo(multiply(expandDims(negative(distance), [0, 1]), ALiBi.createAlibiSlope(heads, dtype)), dtype);
   }
 
   /** The slope of each head, [heads, 1, 1]: a geometric sequence from `2^(-8 / heads)`, where `heads` is a power of 2. */
   static createAlibiSlope(heads: number, dtype: Dtype = "float32"): MLXArray {
+    requireValues("createAlibiSlope", size, { heads });
     return castTo(fromTypedArray(Float32Array.from(slopesOf(heads)), [heads, 1, 1]), dtype);
   }
+}
+
+/** Throws unless features can be taken in pairs. @throws {ArgumentError} */
+function requireEven(layer: string, dims: number): void {
+  requireValues(layer, size, { dims });
+  if (dims % 2 !== 0) throw new ArgumentError(layer, `dims is even, got ${dims}`);
 }
 
 /** Between two powers of 2 the sequence of the smaller is filled up with every other one of the larger. */

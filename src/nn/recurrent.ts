@@ -1,4 +1,5 @@
 /** Layers that walk along a sequence. */
+import { callable, constructorOptions, flag, requireValues, size } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, multiply, subtract } from "../primitives/arithmetic.ts";
 import { addmm, matmul } from "../primitives/contraction.ts";
@@ -8,9 +9,8 @@ import { sliceAxis } from "../primitives/slicing.ts";
 import { tanh } from "../primitives/trigonometry.ts";
 import { reshape, transpose } from "../primitives/views.ts";
 import type { BiasOptions } from "./linear.ts";
-import { uniformWithin } from "./linear.ts";
+import { biasRules, uniformWithin } from "./linear.ts";
 import { Module } from "./module.ts";
-import { requireSizes } from "./sizes.ts";
 
 /** The options of `RNN`. */
 export interface RNNOptions extends BiasOptions {
@@ -33,9 +33,11 @@ export class RNN extends Module {
   readonly hiddenSize: number;
   readonly nonlinearity: (x: MLXArray) => MLXArray;
 
-  constructor(inputSize: number, hiddenSize: number, { bias = true, nonlinearity = tanh }: RNNOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
     super();
-    requireSizes("RNN", { inputSize, hiddenSize });
+    const rules = { bias: flag, nonlinearity: callable };
+    const { bias = true, nonlinearity = tanh } = constructorOptions("RNN", new.target === RNN, options, rules);
+    requireValues("RNN", size, { inputSize, hiddenSize });
     const limit = 1 / Math.sqrt(hiddenSize);
     this.hiddenSize = hiddenSize;
     this.nonlinearity = nonlinearity;
@@ -82,9 +84,10 @@ export class GRU extends Module {
   bhn?: MLXArray;
   readonly hiddenSize: number;
 
-  constructor(inputSize: number, hiddenSize: number, { bias = true }: BiasOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: BiasOptions = {}) {
     super();
-    requireSizes("GRU", { inputSize, hiddenSize });
+    const { bias = true } = constructorOptions("GRU", new.target === GRU, options, biasRules);
+    requireValues("GRU", size, { inputSize, hiddenSize });
     const limit = 1 / Math.sqrt(hiddenSize);
     this.hiddenSize = hiddenSize;
     this.Wx = uniformWithin(limit, [3 * hiddenSize, inputSize]);
@@ -146,9 +149,10 @@ export class LSTM extends Module {
   bias?: MLXArray;
   readonly hiddenSize: number;
 
-  constructor(inputSize: number, hiddenSize: number, { bias = true }: BiasOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: BiasOptions = {}) {
     super();
-    requireSizes("LSTM", { inputSize, hiddenSize });
+    const { bias = true } = constructorOptions("LSTM", new.target === LSTM, options, biasRules);
+    requireValues("LSTM", size, { inputSize, hiddenSize });
     const limit = 1 / Math.sqrt(hiddenSize);
     this.hiddenSize = hiddenSize;
     this.Wx = uniformWithin(limit, [4 * hiddenSize, inputSize]);

@@ -2,6 +2,16 @@
 import type { Dtype } from "../base/dtype.ts";
 import { greatestFinite } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import type { Rules } from "../base/rules.ts";
+import {
+  callable,
+  constructorOptions,
+  count,
+  flag,
+  partialShare,
+  requireValues,
+  size as sizeRule,
+} from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -15,7 +25,7 @@ import { reshape, transpose } from "../primitives/views.ts";
 import { relu } from "./activations.ts";
 import { Dropout } from "./dropout.ts";
 import type { BiasOptions } from "./linear.ts";
-import { Linear } from "./linear.ts";
+import { biasRules, Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 
@@ -28,6 +38,15 @@ export interface MultiHeadAttentionOptions extends BiasOptions {
   readonly valueSize?: number;
   readonly valueOutputSize?: number;
 }
+
+const attentionRules: Rules<MultiHeadAttentionOptions> = {
+  ...biasRules,
+  queryInputSize: sizeRule,
+  keyInputSize: sizeRule,
+  valueInputSize: sizeRule,
+  valueSize: sizeRule,
+  valueOutputSize: sizeRule,
+};
 
 /**
  * Attention of several heads with projections before and after. Source: Vaswani et al. 2017.
@@ -47,11 +66,16 @@ export class MultiHeadAttention extends Module {
 
   constructor(size: number, numHeads: number, options: MultiHeadAttentionOptions = {}) {
     super();
-    if (size % numHeads !== 0) {
-      throw new ArgumentError("MultiHeadAttention", `${size} features cannot be split among ${numHeads} heads`);
+    requireValues("MultiHeadAttention", sizeRule, { size, numHeads });
+    const isOwn = new.target === MultiHeadAttention;
+    const own = constructorOptions("MultiHeadAttention", isOwn, options, attentionRules);
+    const { queryInputSize = size, keyInputSize = size, bias = false } = own;
+    const { valueInputSize = keyInputSize, valueSize = size, valueOutputSize = size } = own;
+    for (const [name, features] of Object.entries({ size, valueSize })) {
+      if (features % numHeads === 0) continue;
+      const detail = `${name} is a multiple of numHeads: ${features} features cannot be split among ${numHeads} heads`;
+      throw new ArgumentError("MultiHeadAttention", detail);
     }
-    const { queryInputSize = size, keyInputSize = size, bias = false } = options;
-    const { valueInputSize = keyInputSize, valueSize = size, valueOutputSize = size } = options;
     this.numHeads = numHeads;
     this.queryProj = new Linear(queryInputSize, size, { bias });
     this.keyProj = new Linear(keyInputSize, size, { bias });
@@ -105,6 +129,13 @@ export interface TransformerLayerOptions {
   readonly normFirst?: boolean;
 }
 
+const layerRules: Rules<TransformerLayerOptions> = {
+  hiddenSize: sizeRule,
+  dropout: partialShare,
+  activation: callable,
+  normFirst: flag,
+};
+
 /** Self-attention, then two linear layers, each beside a shortcut. Source: Vaswani et al. 2017; Xiong et al. 2020. */
 export class TransformerEncoderLayer extends Module {
   attention: MultiHeadAttention;
@@ -119,7 +150,13 @@ export class TransformerEncoderLayer extends Module {
 
   constructor(size: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
-    const { hiddenSize = 4 * size, dropout = 0, activation = relu, normFirst = true } = options;
+    const own = constructorOptions(
+      "TransformerEncoderLayer",
+      new.target === TransformerEncoderLayer,
+      options,
+      layerRules,
+    );
+    const { hiddenSize = 4 * size, dropout = 0, activation = relu, normFirst = true } = own;
     this.attention = new MultiHeadAttention(size, numHeads);
     this.ln1 = new LayerNorm(size);
     this.ln2 = new LayerNorm(size);
@@ -157,7 +194,9 @@ export class TransformerEncoder extends Module {
 
   constructor(numLayers: number, size: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
-    this.layers = Array.from({ length: numLayers }, () => new TransformerEncoderLayer(size, numHeads, options));
+    requireValues("TransformerEncoder", count, { numLayers });
+    const own = constructorOptions("TransformerEncoder", new.target === TransformerEncoder, options, layerRules);
+    this.layers = Array.from({ length: numLayers }, () => new TransformerEncoderLayer(size, numHeads, own));
     this.ln = new LayerNorm(size);
   }
 
@@ -184,7 +223,13 @@ export class TransformerDecoderLayer extends Module {
 
   constructor(size: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
-    const { hiddenSize = 4 * size, dropout = 0, activation = relu, normFirst = true } = options;
+    const own = constructorOptions(
+      "TransformerDecoderLayer",
+      new.target === TransformerDecoderLayer,
+      options,
+      layerRules,
+    );
+    const { hiddenSize = 4 * size, dropout = 0, activation = relu, normFirst = true } = own;
     this.selfAttention = new MultiHeadAttention(size, numHeads);
     this.crossAttention = new MultiHeadAttention(size, numHeads);
     this.ln1 = new LayerNorm(size);
@@ -222,7 +267,9 @@ export class TransformerDecoder extends Module {
 
   constructor(numLayers: number, size: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
-    this.layers = Array.from({ length: numLayers }, () => new TransformerDecoderLayer(size, numHeads, options));
+    requireValues("TransformerDecoder", count, { numLayers });
+    const own = constructorOptions("TransformerDecoder", new.target === TransformerDecoder, options, layerRules);
+    this.layers = Array.from({ length: numLayers }, () => new TransformerDecoderLayer(size, numHeads, own));
     this.ln = new LayerNorm(size);
   }
 
@@ -253,7 +300,9 @@ export class Transformer extends Module {
 
   constructor(size = 512, numHeads = 8, options: TransformerOptions = {}) {
     super();
-    const { numEncoderLayers = 6, numDecoderLayers = 6, ...layers } = options;
+    const rules = { ...layerRules, numEncoderLayers: count, numDecoderLayers: count };
+    const own = constructorOptions("Transformer", new.target === Transformer, options, rules);
+    const { numEncoderLayers = 6, numDecoderLayers = 6, ...layers } = own;
     this.encoder = new TransformerEncoder(numEncoderLayers, size, numHeads, layers);
     this.decoder = new TransformerDecoder(numDecoderLayers, size, numHeads, layers);
   }

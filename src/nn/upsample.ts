@@ -1,6 +1,7 @@
 /** Resampling of places: nearest, linear and cubic, along one spatial axis after the other. */
 import { fromTypedArray } from "../array/from-data.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { constructorOptions, flag, oneOf, perAxis, positive, requireValues } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, multiply } from "../primitives/arithmetic.ts";
@@ -44,10 +45,10 @@ export class Upsample extends Module {
 
   constructor(scaleFactor: number | readonly number[], options: UpsampleOptions = {}) {
     super();
-    const { mode = "nearest", alignCorners = false, antialias = false } = options;
-    if (!["nearest", "linear", "cubic"].includes(mode)) {
-      throw new ArgumentError("Upsample", `mode is "nearest", "linear" or "cubic", got ${String(mode)}`);
-    }
+    const rules = { mode: oneOf("nearest", "linear", "cubic"), alignCorners: flag, antialias: flag };
+    const own = constructorOptions("Upsample", new.target === Upsample, options, rules);
+    const { mode = "nearest", alignCorners = false, antialias = false } = own;
+    requireValues("Upsample", perAxis(null, positive), { scaleFactor });
     if (antialias && (mode === "nearest" || alignCorners)) {
       throw new ArgumentError("Upsample", "antialias is for linear and cubic without alignCorners");
     }

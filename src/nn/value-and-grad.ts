@@ -1,5 +1,5 @@
 /** Gradients with respect to a module's parameters. */
-import { describeValue } from "../base/describe.ts";
+import { describeValue, requireFunction } from "../base/describe.ts";
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -35,6 +35,7 @@ export function valueAndGrad(
       `takes a module, got ${describeValue(model)}; mx.valueAndGrad takes any tree`,
     );
   }
+  requireFunction("nn.valueAndGrad", fn);
   return (...args) => {
     if (args[0] !== model && !(args[0] instanceof Module)) {
       throw new ArgumentError("nn.valueAndGrad", `the first argument is the model, got ${describeValue(args[0])}`);

@@ -5,8 +5,10 @@ import { loadArrays } from "../array/load.ts";
 import { saveNpz } from "../array/numpy-files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
 import { saveSafetensors } from "../array/safetensors.ts";
+import { describeValue } from "../base/describe.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { flag, oneOf, optionsOf } from "../base/rules.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { treeFlatten, treeUnflatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -37,7 +39,8 @@ export function saveWeights(
   options: SaveWeightsOptions,
 ): Promise<OwnBytes> {
   const arrays = namedParameters(module);
-  const extension = options.format ?? (path === undefined ? "safetensors" : extensionOf(path));
+  const { format } = optionsOf("saveWeights", options, { format: oneOf("safetensors", "npz") });
+  const extension = format ?? (path === undefined ? "safetensors" : extensionOf(path));
   const target = path === undefined ? {} : { path };
   switch (extension) {
     case "safetensors":
@@ -53,8 +56,13 @@ export function saveWeights(
 export async function loadWeights(
   module: Module,
   source: FileSource | NamedArrays | WeightList,
-  { strict = true }: LoadWeightsOptions,
+  options: LoadWeightsOptions,
 ): Promise<void> {
+  const { strict = true } = optionsOf("loadWeights", options, { strict: flag });
+  if (Object(source) !== source && !isFileSource(source)) {
+    const detail = `takes a file (bytes, a path or an address) or arrays by name, got ${describeValue(source)}`;
+    throw new ArgumentError("loadWeights", detail);
+  }
   const given = isFileSource(source) ? await loadArrays(source) : isList(source) ? Object.fromEntries(source) : source;
   const arrays = underOwnNames(module, given);
   if (strict) check(module, arrays);

@@ -1,4 +1,6 @@
 /** Adafactor: second moments of matrices kept as a row and a column. */
+import type { Rules } from "../base/rules.ts";
+import { constructorOptions, flag, fromZero, listOf, numbers, orNull, partialShare, positive } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -8,7 +10,7 @@ import { maximum, minimum } from "../primitives/magnitude.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { mean } from "../primitives/statistics.ts";
 import type { LearningRate, ParameterState } from "./optimizer.ts";
-import { Optimizer, remembered, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `Adafactor`. */
 export interface AdafactorOptions {
@@ -32,6 +34,18 @@ export interface AdafactorOptions {
   readonly warmupInit?: boolean;
 }
 
+const adafactorRules: Rules<AdafactorOptions> = {
+  ...optimizerRules,
+  eps: /* @__PURE__ */ listOf(2, fromZero),
+  clipThreshold: positive,
+  decayRate: /* @__PURE__ */ numbers("a number up to 0", (value) => value <= 0),
+  beta1: /* @__PURE__ */ orNull(partialShare),
+  weightDecay: fromZero,
+  scaleParameter: flag,
+  relativeStep: flag,
+  warmupInit: flag,
+};
+
 /**
  * Adam's second moment in sublinear memory: that of a matrix is the product of what its rows and its columns have on average.
  * Source: Shazeer & Stern 2018.
@@ -52,9 +66,10 @@ export class Adafactor extends Optimizer {
   readonly warmupInit: boolean;
 
   constructor(options: AdafactorOptions = {}) {
-    super({ learningRate: options.learningRate ?? 0 });
-    const { eps = [1e-30, 1e-3], clipThreshold = 1, decayRate = -0.8, beta1 = null, weightDecay = 0 } = options;
-    const { scaleParameter = true, relativeStep = true, warmupInit = false } = options;
+    const own = constructorOptions("Adafactor", new.target === Adafactor, options, adafactorRules);
+    const { learningRate = 0, eps = [1e-30, 1e-3], clipThreshold = 1, decayRate = -0.8, beta1 = null } = own;
+    super({ learningRate });
+    const { weightDecay = 0, scaleParameter = true, relativeStep = true, warmupInit = false } = own;
     this.eps = eps;
     this.clipThreshold = clipThreshold;
     this.decayRate = decayRate;

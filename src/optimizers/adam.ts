@@ -1,13 +1,14 @@
 /** The family of Adam: steps scaled by running moments of the gradient. */
-import { ArgumentError } from "../base/errors.ts";
+import type { Rules } from "../base/rules.ts";
+import { constructorOptions, flag, fromZero } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { power, rsqrt, sqrt } from "../primitives/exponential.ts";
 import { abs, maximum } from "../primitives/magnitude.ts";
-import { requireBetas } from "./gradient-descent.ts";
+import { pairOfBetas } from "./gradient-descent.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
-import { Optimizer, remembered, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `Adamax`. */
 export interface AdamaxOptions extends OptimizerOptions {
@@ -17,11 +18,15 @@ export interface AdamaxOptions extends OptimizerOptions {
   readonly eps?: number;
 }
 
+const adamaxRules: Rules<AdamaxOptions> = { ...optimizerRules, betas: pairOfBetas, eps: fromZero };
+
 /** The options of `Adam`. */
 export interface AdamOptions extends AdamaxOptions {
   /** Whether to correct the moments for their beginning at 0; false unless given, as in MLX. */
   readonly biasCorrection?: boolean;
 }
+
+const adamRules: Rules<AdamOptions> = { ...adamaxRules, biasCorrection: flag };
 
 /**
  * Adam: `m ← β₁ · m + (1 - β₁) · g`, `v ← β₂ · v + (1 - β₂) · g²`, `w ← w - learningRate · m / (√v + eps)`. Source: Kingma & Ba
@@ -40,9 +45,8 @@ export class Adam extends Optimizer {
 
   constructor(options: AdamOptions) {
     super(options);
-    const { betas = [0.9, 0.999], eps = 1e-8, biasCorrection = false } = options;
-    requireBetas("Adam", betas);
-    if (!(eps >= 0)) throw new ArgumentError("Adam", `eps is at least 0, got ${eps}`);
+    const own = constructorOptions("Adam", new.target === Adam, options, adamRules);
+    const { betas = [0.9, 0.999], eps = 1e-8, biasCorrection = false } = own;
     this.betas = betas;
     this.eps = eps;
     this.biasCorrection = biasCorrection;
@@ -82,8 +86,10 @@ export class AdamW extends Adam {
   readonly weightDecay: number;
 
   constructor(options: AdamWOptions) {
-    super(options);
-    this.weightDecay = options.weightDecay ?? 0.01;
+    const rules = { ...adamRules, weightDecay: fromZero };
+    const own = constructorOptions("AdamW", new.target === AdamW, options, rules);
+    super(own);
+    this.weightDecay = own.weightDecay ?? 0.01;
   }
 
   protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
@@ -103,9 +109,8 @@ export class Adamax extends Optimizer {
 
   constructor(options: AdamaxOptions) {
     super(options);
-    const { betas = [0.9, 0.999], eps = 1e-8 } = options;
-    requireBetas("Adamax", betas);
-    if (!(eps >= 0)) throw new ArgumentError("Adamax", `eps is at least 0, got ${eps}`);
+    const own = constructorOptions("Adamax", new.target === Adamax, options, adamaxRules);
+    const { betas = [0.9, 0.999], eps = 1e-8 } = own;
     this.betas = betas;
     this.eps = eps;
   }

@@ -1,10 +1,10 @@
 /** Optimizers that scale steps by past squared gradients alone. */
-import { ArgumentError } from "../base/errors.ts";
+import { constructorOptions, positive, share } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { sqrt } from "../primitives/exponential.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
-import { Optimizer, remembered, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `RMSprop`. */
 export interface RMSpropOptions extends OptimizerOptions {
@@ -17,7 +17,7 @@ export interface RMSpropOptions extends OptimizerOptions {
 /**
  * `v ← α · v + (1 - α) · g²`, `w ← w - learningRate · g / (√v + eps)`. Source: Tieleman & Hinton 2012.
  *
- * @throws {ArgumentError} for a negative `alpha`, or an `eps` that is not positive
+ * @throws {ArgumentError} for an `alpha` outside [0, 1], or an `eps` that is not positive
  */
 export class RMSprop extends Optimizer {
   readonly alpha: number;
@@ -25,8 +25,10 @@ export class RMSprop extends Optimizer {
 
   constructor(options: RMSpropOptions) {
     super(options);
-    this.alpha = fromZero("RMSprop", "alpha", options.alpha ?? 0.99);
-    this.eps = positive("RMSprop", options.eps ?? 1e-8);
+    const rules = { ...optimizerRules, alpha: share, eps: positive };
+    const { alpha = 0.99, eps = 1e-8 } = constructorOptions("RMSprop", new.target === RMSprop, options, rules);
+    this.alpha = alpha;
+    this.eps = eps;
   }
 
   protected override initialState(parameter: MLXArray): ParameterState {
@@ -57,7 +59,8 @@ export class Adagrad extends Optimizer {
 
   constructor(options: AdagradOptions) {
     super(options);
-    this.eps = positive("Adagrad", options.eps ?? 1e-8);
+    const rules = { ...optimizerRules, eps: positive };
+    this.eps = constructorOptions("Adagrad", new.target === Adagrad, options, rules).eps ?? 1e-8;
   }
 
   protected override initialState(parameter: MLXArray): ParameterState {
@@ -83,7 +86,7 @@ export interface AdaDeltaOptions extends OptimizerOptions {
  * `v ← ρ · v + (1 - ρ) · g²`, `d = √(u + eps) / √(v + eps) · g`, `u ← ρ · u + (1 - ρ) · d²`, `w ← w - learningRate · d`. Source:
  * Zeiler 2012.
  *
- * @throws {ArgumentError} for a negative `rho`, or an `eps` that is not positive
+ * @throws {ArgumentError} for a `rho` outside [0, 1], or an `eps` that is not positive
  */
 export class AdaDelta extends Optimizer {
   readonly rho: number;
@@ -91,8 +94,10 @@ export class AdaDelta extends Optimizer {
 
   constructor(options: AdaDeltaOptions) {
     super(options);
-    this.rho = fromZero("AdaDelta", "rho", options.rho ?? 0.9);
-    this.eps = positive("AdaDelta", options.eps ?? 1e-6);
+    const rules = { ...optimizerRules, rho: share, eps: positive };
+    const { rho = 0.9, eps = 1e-6 } = constructorOptions("AdaDelta", new.target === AdaDelta, options, rules);
+    this.rho = rho;
+    this.eps = eps;
   }
 
   protected override initialState(parameter: MLXArray): ParameterState {
@@ -111,14 +116,4 @@ export class AdaDelta extends Optimizer {
   #mixed(mean: MLXArray, latest: MLXArray): MLXArray {
     return add(multiply(mean, this.rho), multiply(square(latest), 1 - this.rho));
   }
-}
-
-function fromZero(optimizer: string, name: string, value: number): number {
-  if (!(value >= 0)) throw new ArgumentError(optimizer, `${name} is at least 0, got ${value}`);
-  return value;
-}
-
-function positive(optimizer: string, eps: number): number {
-  if (!(eps > 0)) throw new ArgumentError(optimizer, `eps is positive, got ${eps}`);
-  return eps;
 }

@@ -1,6 +1,6 @@
 /** Keeping gradients within bounds. */
 import { isFloating } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { bound, requireValues } from "../base/rules.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -24,7 +24,7 @@ import { sum } from "../primitives/reductions.ts";
  */
 export function clipGradNorm<G extends object>(gradients: G, maxNorm: number): [G, MLXArray];
 export function clipGradNorm(gradients: object, maxNorm: number): [unknown, MLXArray] {
-  if (!(maxNorm >= 0)) throw new ArgumentError("clipGradNorm", `maxNorm is at least 0, got ${maxNorm}`);
+  requireValues("clipGradNorm", bound, { maxNorm });
   const norm = commonNorm(gradients);
   const factor = minimum(divide(maxNorm, add(norm, 1e-6)), 1);
   const scaled = treeMap((leaf) => {

@@ -1,10 +1,12 @@
 /** Optimizers that follow the gradient or its sign. */
 import { ArgumentError } from "../base/errors.ts";
+import type { Rule } from "../base/rules.ts";
+import { constructorOptions, flag, fromZero, listOf, partialShare, share } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, multiply, subtract } from "../primitives/arithmetic.ts";
 import { sign } from "../primitives/magnitude.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
-import { Optimizer, remembered, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `SGD`. */
 export interface SGDOptions extends OptimizerOptions {
@@ -36,7 +38,15 @@ export class SGD extends Optimizer {
 
   constructor(options: SGDOptions) {
     super(options);
-    const { momentum = 0, weightDecay = 0, dampening = 0, nesterov = false } = options;
+    const rules = {
+      ...optimizerRules,
+      momentum: partialShare,
+      weightDecay: fromZero,
+      dampening: share,
+      nesterov: flag,
+    };
+    const own = constructorOptions("SGD", new.target === SGD, options, rules);
+    const { momentum = 0, weightDecay = 0, dampening = 0, nesterov = false } = own;
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
       throw new ArgumentError("SGD", "Nesterov momentum needs momentum and no dampening");
     }
@@ -82,8 +92,8 @@ export class Lion extends Optimizer {
 
   constructor(options: LionOptions) {
     super(options);
-    const { betas = [0.9, 0.99], weightDecay = 0 } = options;
-    requireBetas("Lion", betas);
+    const rules = { ...optimizerRules, betas: pairOfBetas, weightDecay: fromZero };
+    const { betas = [0.9, 0.99], weightDecay = 0 } = constructorOptions("Lion", new.target === Lion, options, rules);
     this.betas = betas;
     this.weightDecay = weightDecay;
   }
@@ -104,9 +114,5 @@ export class Lion extends Optimizer {
   }
 }
 
-/** Throws unless each beta is in [0, 1). @throws {ArgumentError} */
-export function requireBetas(optimizer: string, betas: readonly number[]): void {
-  for (const beta of betas) {
-    if (!(beta >= 0 && beta < 1)) throw new ArgumentError(optimizer, `betas are in [0, 1), got ${beta}`);
-  }
-}
+/** For how slowly two running means change. */
+export const pairOfBetas: Rule = /* @__PURE__ */ listOf(2, partialShare);

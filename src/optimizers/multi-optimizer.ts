@@ -1,5 +1,7 @@
 /** Several optimizers, each for the parameters that its filter picks. */
 import { ArgumentError, MLXError } from "../base/errors.ts";
+import type { Rule } from "../base/rules.ts";
+import { callable, listOf, requireValues } from "../base/rules.ts";
 import { treeChildren, treeFlatten } from "../base/tree.ts";
 import { treeMapWithPath } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -38,6 +40,9 @@ export class MultiOptimizer extends Optimizer {
 
   constructor(optimizers: readonly Optimizer[], filters: readonly ParameterFilter[] = []) {
     super({ learningRate: 0 });
+    const members: Rule = { is: "an optimizer", admits: (value) => value instanceof Optimizer };
+    requireValues("MultiOptimizer", listOf(null, members), { optimizers });
+    requireValues("MultiOptimizer", listOf(null, callable), { filters });
     if (filters.length !== optimizers.length - 1) {
       throw new ArgumentError(
         "MultiOptimizer",

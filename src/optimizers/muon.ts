@@ -1,5 +1,5 @@
 /** Muon: momentum made orthogonal. */
-import { ArgumentError } from "../base/errors.ts";
+import { constructorOptions, count, flag, fromZero, partialShare } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { addmm, matmul } from "../primitives/contraction.ts";
@@ -7,7 +7,7 @@ import { sqrt } from "../primitives/exponential.ts";
 import { sum } from "../primitives/reductions.ts";
 import { reshape, transpose } from "../primitives/views.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
-import { Optimizer, remembered, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `Muon`. */
 export interface MuonOptions extends OptimizerOptions {
@@ -39,10 +39,15 @@ export class Muon extends Optimizer {
 
   constructor(options: MuonOptions) {
     super(options);
-    const { momentum = 0.95, weightDecay = 0.01, nesterov = true, nsSteps = 5 } = options;
-    if (!Number.isInteger(nsSteps) || nsSteps < 0) {
-      throw new ArgumentError("Muon", `nsSteps is a natural number, got ${nsSteps}`);
-    }
+    const rules = {
+      ...optimizerRules,
+      momentum: partialShare,
+      weightDecay: fromZero,
+      nesterov: flag,
+      nsSteps: count,
+    };
+    const own = constructorOptions("Muon", new.target === Muon, options, rules);
+    const { momentum = 0.95, weightDecay = 0.01, nesterov = true, nsSteps = 5 } = own;
     this.momentum = momentum;
     this.weightDecay = weightDecay;
     this.nesterov = nesterov;

@@ -6,6 +6,8 @@ import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
+import type { Rule, Rules } from "../base/rules.ts";
+import { anything, fromZero, optionsOf, shown } from "../base/rules.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -25,6 +27,9 @@ export interface OptimizerOptions {
   readonly learningRate: LearningRate;
 }
 
+/** The rules of `OptimizerOptions`: the base class looks at the learning rate itself. */
+export const optimizerRules: Rules<OptimizerOptions> = { learningRate: anything };
+
 /** What an optimizer remembers of one parameter, by name. */
 export type ParameterState = Record<string, MLXArray>;
 
@@ -37,6 +42,9 @@ export interface OptimizerState {
   /** By the dotted path of the parameter. */
   parameters: Record<string, ParameterState>;
 }
+
+const anArray: Rule = { is: "an array", admits: (value) => value instanceof MLXArray };
+const stateRules: Rules<Partial<OptimizerState>> = { step: anArray, learningRate: anArray, parameters: anything };
 
 /** What can take new parameters: a module. */
 export interface Updatable {
@@ -68,7 +76,7 @@ export abstract class Optimizer {
     const step = constant(0, "uint32");
     this.#schedule = typeof learningRate === "function" ? learningRate : null;
     const rate = typeof learningRate === "function" ? learningRate(step) : learningRate;
-    this.#state = { step, learningRate: rateArray(rate), parameters: {} };
+    this.#state = { step, learningRate: rateArray(new.target.name, rate), parameters: {} };
   }
 
   /** What the optimizer remembers: a tree of arrays that `compile` can capture and checkpoints save. */
@@ -78,6 +86,7 @@ export abstract class Optimizer {
 
   /** Takes over a state, in part or whole. @throws {ArgumentError} if it is no tree of arrays */
   set state(state: Partial<OptimizerState>) {
+    optionsOf("state", state, stateRules);
     if (state.step) this.#state.step = countOf(state.step);
     if (state.learningRate) this.#state.learningRate = state.learningRate;
     if (state.parameters) this.#state.parameters = state.parameters;
@@ -94,7 +103,7 @@ export abstract class Optimizer {
   }
 
   set learningRate(rate: number | MLXArray) {
-    this.#state.learningRate = rateArray(rate);
+    this.#state.learningRate = rateArray(this.constructor.name, rate);
   }
 
   /** Keeps the learning rate from now on as it is, or is set. Returns whether there was a schedule: functions compiled before still follow it. */
@@ -171,6 +180,9 @@ export abstract class Optimizer {
    * @throws {ArgumentError} for a gradient of what is no parameter
    */
   update(model: Updatable, gradients: object): void {
+    if (typeof Object(model).update !== "function") {
+      throw new ArgumentError("update", `takes a module, then its gradients; got ${shown(model)}`);
+    }
     model.update(this.applyGradients(gradients, model));
   }
 
@@ -183,7 +195,7 @@ export abstract class Optimizer {
   applyGradients<G extends object>(gradients: G, parameters: object): G;
   applyGradients(gradients: object, parameters: object): unknown {
     const state = this.#state;
-    if (this.#schedule) state.learningRate = rateArray(this.#schedule(state.step));
+    if (this.#schedule) state.learningRate = rateArray(this.constructor.name, this.#schedule(state.step));
     state.step = successor(state.step);
     return this.#apply(gradients, parameters, "");
   }
@@ -204,6 +216,9 @@ export abstract class Optimizer {
       return this.applySingle(gradient, parameter, this.#stateOf(path, parameter));
     }
     const children = childrenOf(gradient);
+    if (children === null && path === "") {
+      throw new ArgumentError("applyGradients", `gradients are a tree like the parameters, got ${shown(gradient)}`);
+    }
     if (children === null) return parameter;
     const changed = children.map(([key, child]): [string, unknown] => [
       key,
@@ -245,24 +260,27 @@ export function remembered(optimizer: string, state: ParameterState, name: strin
   return found;
 }
 
-function rateOf(optimizer: string, options: { readonly learningRate?: unknown } = {}): LearningRate {
-  const { learningRate: rate } = options;
+function rateOf(optimizer: string, options: unknown): LearningRate {
+  const { learningRate: rate } = Object(options);
   if (isRate(rate)) return rate;
-  const given = typeof options === "object" ? Object.keys(options) : [];
-  const got =
-    rate === undefined && given.length > 0
-      ? `options named ${given.join(", ")}`
-      : typeof rate === "string"
-        ? `"${rate}"`
-        : String(rate);
+  const given = typeof options === "object" ? Object.keys(Object(options)) : [];
+  const got = given.length === 0 ? shown(options) : `options named ${given.join(", ")}`;
   throw new ArgumentError(
     optimizer,
-    `takes options such as { learningRate: 0.1 }, where the rate is a number, an array or a schedule; got ${got}`,
+    `takes options such as { learningRate: 0.1 }, where the rate is a number from 0, a scalar array or a schedule; got ${rate === undefined ? got : shownRate(rate)}`,
   );
 }
 
 function isRate(rate: unknown): rate is LearningRate {
-  return rate instanceof MLXArray || typeof rate === "function" || (typeof rate === "number" && !Number.isNaN(rate));
+  return typeof rate === "function" || isValue(rate);
+}
+
+function shownRate(rate: unknown): string {
+  return rate instanceof MLXArray ? `shape ${formatShape(rate.shape)}` : shown(rate);
+}
+
+function isValue(rate: unknown): rate is number | MLXArray {
+  return rate instanceof MLXArray ? rate.ndim === 0 : fromZero.admits(rate);
 }
 
 /** A number of updates in the dtype that every device has; MLX saves it in 64 bits. */
@@ -270,7 +288,14 @@ function countOf(step: MLXArray): MLXArray {
   return step.dtype === "uint32" ? step : placedOn("cpu", () => castTo(step, "uint32"));
 }
 
-function rateArray(rate: number | MLXArray): MLXArray {
+function rateArray(optimizer: string, rate: unknown): MLXArray {
+  if (!isValue(rate)) {
+    const remedy = typeof rate === "function" ? "; give a schedule to the constructor" : "";
+    throw new ArgumentError(
+      optimizer,
+      `a learning rate, or what a schedule returns, is a number from 0 or a scalar array, got ${shownRate(rate)}${remedy}`,
+    );
+  }
   return rate instanceof MLXArray ? castTo(rate, "float32") : fromTypedArray(Float32Array.of(rate), []);
 }
 

@@ -1,5 +1,7 @@
 /** Schedules: learning rates as functions of the step. */
 import { ArgumentError } from "../base/errors.ts";
+import type { Rule } from "../base/rules.ts";
+import { callable, fromZero, listOf, numbers, requireValues } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, multiply, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -22,12 +24,14 @@ export type Schedule = (step: ArrayLike) => MLXArray;
  * await optim.exponentialDecay(0.1, 0.5)(3).item(); // ≈ 0.0125
  */
 export function exponentialDecay(init: number, decayRate: number): Schedule {
+  requireValues("exponentialDecay", fromZero, { init, decayRate });
   return (step) => multiply(power(decayRate, castTo(counted(step), "float32")), init);
 }
 
 /** `init · decayRate^⌊step / stepSize⌋`. @throws {ArgumentError} if `stepSize` is less than 1 */
 export function stepDecay(init: number, decayRate: number, stepSize: number): Schedule {
-  requireSteps("stepDecay", stepSize);
+  requireValues("stepDecay", fromZero, { init, decayRate });
+  requireValues("stepDecay", duration, { stepSize });
   return (step) => multiply(power(decayRate, castTo(floorDivide(counted(step), stepSize), "float32")), init);
 }
 
@@ -38,7 +42,8 @@ export function stepDecay(init: number, decayRate: number, stepSize: number): Sc
  * @throws {ArgumentError} if `decaySteps` is less than 1
  */
 export function cosineDecay(init: number, decaySteps: number, end = 0): Schedule {
-  requireSteps("cosineDecay", decaySteps);
+  requireValues("cosineDecay", fromZero, { init, end });
+  requireValues("cosineDecay", duration, { decaySteps });
   return (step) => {
     const angle = multiply(castTo(minimum(counted(step), decaySteps), "float32"), Math.PI / decaySteps);
     const share = multiply(add(cos(angle), 1), 0.5);
@@ -48,7 +53,8 @@ export function cosineDecay(init: number, decaySteps: number, end = 0): Schedule
 
 /** From `init` along a line to `end` in `steps` steps, `end` from then on. @throws {ArgumentError} if `steps` is less than 1 */
 export function linearSchedule(init: number, end: number, steps: number): Schedule {
-  requireSteps("linearSchedule", steps);
+  requireValues("linearSchedule", fromZero, { init, end });
+  requireValues("linearSchedule", duration, { steps });
   return (step) => {
     const position = castTo(minimum(counted(step), steps), "float32");
     return add(multiply(position, (end - init) / steps), init);
@@ -58,18 +64,23 @@ export function linearSchedule(init: number, end: number, steps: number): Schedu
 /**
  * One schedule after another: schedule k + 1 begins, counting from 0, at step `boundaries[k]`.
  *
- * @throws {ArgumentError} unless there is one boundary less than schedules
+ * @throws {ArgumentError} unless there is one boundary less than schedules, and boundaries ascend
  * @example
  * const warmup = optim.joinSchedules([optim.linearSchedule(0, 0.1, 10), optim.cosineDecay(0.1, 100)], [10]);
  * await warmup(5).item(); // ≈ 0.05
  */
 export function joinSchedules(schedules: readonly Schedule[], boundaries: readonly number[]): Schedule {
+  requireValues("joinSchedules", listOf(null, callable), { schedules });
+  requireValues("joinSchedules", listOf(null, fromZero), { boundaries });
   const [first, ...rest] = schedules;
   if (!first || boundaries.length !== rest.length) {
     throw new ArgumentError(
       "joinSchedules",
       `${schedules.length} schedules need one boundary less, got ${boundaries.length}`,
     );
+  }
+  if (boundaries.some((boundary, k) => boundary < (boundaries[k - 1] ?? 0))) {
+    throw new ArgumentError("joinSchedules", `boundaries ascend, got ${boundaries.join(", ")}`);
   }
   return (step) => {
     const position = counted(step);
@@ -85,6 +96,5 @@ function counted(step: ArrayLike): MLXArray {
   return castTo(asArray("schedule", step), "int32");
 }
 
-function requireSteps(operation: string, steps: number): void {
-  if (!(steps >= 1)) throw new ArgumentError(operation, `needs at least 1 step, got ${steps}`);
-}
+/** For a number of steps that something takes. */
+const duration: Rule = /* @__PURE__ */ numbers("a number of steps from 1", (value) => value >= 1);

@@ -185,7 +185,9 @@ describe("an error inside a module", () => {
     expect(() => new nn.Linear(-1, 3)).toThrow("Linear: inputSize is a whole number from 1, got -1");
     // @ts-expect-error the second size is missing
     expect(() => new nn.Linear(3)).toThrow("Linear: outputSize is a whole number from 1, got undefined");
-    expect(() => new nn.Conv2d(3, 8, 0)).toThrow("Conv2d: kernelSize is a whole number from 1, got 0");
+    expect(() => new nn.Conv2d(3, 8, 0)).toThrow(
+      "Conv2d: kernelSize is a whole number from 1, or a list of 2 such, got 0",
+    );
     expect(() => new nn.LSTM(3, 2.5)).toThrow("LSTM: hiddenSize is a whole number from 1, got 2.5");
     expect(() => new nn.Embedding(0, 8)).toThrow("Embedding: count is a whole number from 1, got 0");
   });
