@@ -3,8 +3,9 @@
 import { compileModule, relaxedSimdFlags } from "./engine-features.ts";
 import type { Crew, CrewHost, KernelModule, Phase, RegisteredKernel } from "./pool.ts";
 import { KernelError } from "./pool.ts";
+import type { ThreadHost } from "./pool-host.ts";
 import { poolLayout } from "./pool-layout.ts";
-import { createThread, type PoolThread } from "./pool-thread.ts";
+import { createThread, type PoolThread, threadParts } from "./pool-thread.ts";
 import { startPoolWorker, type WorkerHandle, WorkerSource } from "./pool-worker.ts";
 
 /**
@@ -39,14 +40,15 @@ export class WorkerCrew implements Crew {
     this.#control = arena.reserve(poolLayout.controlWords * 4);
     this.#words = new Int32Array(arena.memory.buffer);
     this.#words.fill(0, this.#control / 4, this.#control / 4 + poolLayout.controlWords);
-    this.#thread = createThread(poolLayout, {
+    const own: ThreadHost = {
       memory: arena.memory,
       control: this.#control,
       thread: 0,
       imports,
       compile: (bytes) => compileModule(bytes),
       isBroken: () => this.#findDead(),
-    });
+    };
+    this.#thread = createThread(poolLayout, own, threadParts);
     const source = new WorkerSource(imports);
     const { memory } = arena;
     const flags = relaxedSimdFlags();

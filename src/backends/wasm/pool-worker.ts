@@ -1,8 +1,9 @@
 /** Starts the workers of a pool from text, so that no file and no URL has to be found at run time. */
 import type { OwnBytes } from "../../base/elements.ts";
 import { builtinModule, callMember, propertyOf } from "./engine-features.ts";
+import type { ImportedFunction, ThreadHost } from "./pool-host.ts";
 import { type PoolLayout, poolLayout } from "./pool-layout.ts";
-import { createThread, type ImportedFunction, type PoolThread, type ThreadHost } from "./pool-thread.ts";
+import { createThread, type PoolThread, type ThreadParts, threadParts } from "./pool-thread.ts";
 
 /** What a worker is told when it starts. */
 export interface WorkerStart {
@@ -57,9 +58,10 @@ export class WorkerSource {
 
   /** The text. */
   text(): string {
-    const imports = Object.entries(this.#imports).map(([name, value]) => `${JSON.stringify(name)}:${value}`);
-    const layout = JSON.stringify(poolLayout);
-    return `${nameKeeperText()}(${runWorker})(${layout},${createThread},{${imports.join(",")}});`;
+    const textOf = (functions: object): string =>
+      `{${Object.entries(functions).map(([name, value]) => `${JSON.stringify(name)}:${value}`)}}`;
+    const create = `${createThread},${textOf(threadParts)}`;
+    return `${nameKeeperText()}(${runWorker})(${JSON.stringify(poolLayout)},${create},${textOf(this.#imports)});`;
   }
 
   /** The text as a URL of this page. */
@@ -146,7 +148,8 @@ function promiseWithResolver(): { readonly promise: Promise<void>; readonly reso
 /** The worker's main function. Runs from its text: it refers to nothing outside itself. */
 function runWorker(
   layout: PoolLayout,
-  create: (layout: PoolLayout, host: ThreadHost) => PoolThread,
+  create: (layout: PoolLayout, host: ThreadHost, parts: ThreadParts) => PoolThread,
+  parts: ThreadParts,
   imports: Readonly<Record<string, ImportedFunction>>,
 ): void {
   const property = (value: unknown, key: string): unknown =>
@@ -184,7 +187,7 @@ function runWorker(
       }
     };
     const { memory, control, thread, threadCount } = start;
-    create(layout, { memory, control, thread, imports, compile }).serve(threadCount, () => post("done"));
+    create(layout, { memory, control, thread, imports, compile }, parts).serve(threadCount, () => post("done"));
     post("ended");
   };
 

@@ -4,7 +4,7 @@ import { ArgumentError, MLXError } from "../../base/errors.ts";
 import type { Part } from "../../base/part.ts";
 import type { Arena } from "./arena.ts";
 import { type CompileOptions, compileModule, engineFeatures, environmentVariable } from "./engine-features.ts";
-import type { ImportedFunction, KernelFunction } from "./pool-thread.ts";
+import type { ImportedFunction, KernelFunction } from "./pool-host.ts";
 
 /** Most threads a pool can have. */
 export const THREAD_LIMIT = 64;
