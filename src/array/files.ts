@@ -51,6 +51,9 @@ async function readFileBytes(operation: string, path: string | URL): Promise<Uin
 async function fetchBytes(operation: string, source: string | URL): Promise<Uint8Array> {
   const response = await fetch(source);
   if (!response.ok) throw new ArgumentError(operation, `${source} answered ${response.status} ${response.statusText}`);
+  if (/^text\/html\b/.test(response.headers.get("content-type") ?? "")) {
+    throw new ArgumentError(operation, `${source} answered with a page of HTML, as servers do that have no such file`);
+  }
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -61,6 +64,7 @@ async function fetchBytes(operation: string, source: string | URL): Promise<Uint
  * @throws {ArgumentError} if it cannot be written
  */
 export async function writeBytes(path: string | URL, bytes: Uint8Array): Promise<void> {
+  if (inBrowser()) noFiles();
   const { rename, writeFile } = await import(/* webpackIgnore: true */ "node:fs/promises").catch(noFiles);
   const temporary = path instanceof URL ? new URL(`${path.href}.tmp`) : `${path}.tmp`;
   try {
@@ -78,8 +82,9 @@ export async function writeBytes(path: string | URL, bytes: Uint8Array): Promise
  *
  * @throws {ArgumentError} always
  */
-export function noFiles(cause: unknown): never {
-  throw new ArgumentError("files", "there are no files by path here: a browser has none", { cause });
+export function noFiles(cause?: unknown): never {
+  const remedy = "leave the path out, and keep the bytes that are returned";
+  throw new ArgumentError("files", `there are no files by path here: a browser has none; ${remedy}`, { cause });
 }
 
 /** The last extension of a path or address, in lower case and without its dot. */

@@ -1,6 +1,6 @@
 /** Files of arrays: what MLX and NumPy wrote is read, what we write comes back, damage is named. */
 import * as mx from "mlx-ts";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import recorded from "./recorded-files.json";
 
 function bytesOf(name: keyof typeof recorded): Uint8Array {
@@ -105,5 +105,25 @@ describe("npz and npy", () => {
     await expect(mx.loadNpz(bytesOf("f.npy"))).rejects.toThrow(/zip archive/);
     await expect(mx.loadNpy(bytesOf("x.npz"))).rejects.toThrow(/begin/);
     await expect(mx.loadNpy(bytesOf("d.npy").subarray(0, 140))).rejects.toThrow(/needs/);
+  });
+});
+
+describe("in a browser", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it("a page in the place of a file is named", async () => {
+    const page = new Response("<!doctype html>", { headers: { "content-type": "text/html; charset=utf-8" } });
+    vi.stubGlobal("fetch", async () => page);
+    await expect(mx.load("https://weights.example/w.safetensors")).rejects.toThrow(
+      /w\.safetensors answered with a page/,
+    );
+  });
+
+  it("there is no path to save at, and the bytes are what is kept", async () => {
+    vi.stubGlobal("importScripts", () => {});
+    const saved = mx.save(mx.ones([2]), { path: "x.npy" });
+    await expect(saved).rejects.toThrow(/a browser has none; leave the path out, and keep the bytes/);
   });
 });
