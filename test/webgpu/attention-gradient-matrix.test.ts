@@ -8,14 +8,14 @@ import { attentionOfGradient } from "../../src/backends/webgpu/attention-call.ts
 import { emitMatrixGradient } from "../../src/backends/webgpu/attention-gradient-matrix.ts";
 import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { overridesComposite } from "../../src/backends/webgpu/kernels.ts";
-import type { TypedArray } from "../../src/base/dtype.ts";
-import { carrierOf } from "../../src/base/dtype.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
 import { attentionGradients } from "../../src/primitives/attention-gradient.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
-import { differences, drawn } from "./compare-kernel.ts";
+import type { AttentionCase } from "./attention-kernels.ts";
+import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
+import { differences } from "./compare-kernel.ts";
 import { emulated } from "./emulated-matrices.ts";
 import { runKernel } from "./run-kernel.ts";
 
@@ -31,39 +31,24 @@ const targetOf = (kibibytes: number): GpuTarget => ({
   workgroupBytes: kibibytes * 1024,
 });
 
-interface Case {
-  readonly leading: readonly number[];
-  readonly keyHeads: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly features: number;
-  readonly isCausal?: boolean;
-}
-
 /** The kernel that a backend gets for the gradient of this attention. */
-function kernelOf({ leading, keyHeads, queries, keys, features, isCausal = false }: Case): CompositeKernel {
+function kernelOf(given: AttentionCase): CompositeKernel {
+  const { leading, keyHeads, queries, keys, features } = given;
   const query = [...leading, queries, features];
   const key = [...leading.slice(0, -1), keyHeads, keys, features];
   const inputs = [query, key, key, query].map((shape) => ({ shape, dtype: "float16" as const }));
   const example = [query, key, key].reduce((sum, shape) => sum + sizeOf(shape.slice(-3)), 0);
   const output = { shape: [...leading.slice(0, -1), example], dtype: "float16" as const };
-  return {
-    kind: "composite",
-    label: "gradient",
-    flops: 0,
-    arguments: [],
-    slots: [...inputs, output].map(({ shape, dtype }, slot) => ({ dtype, size: sizeOf(shape), isOutput: slot === 4 })),
-    call: { name: "attentionGradient", inputs, output, params: { scale: features ** -0.5, isCausal } },
-  };
+  return kernelOfCall({ name: "attentionGradient", inputs, output, params: paramsOf(given) });
 }
 
-const plain: Case = { leading: [1, 2], keyHeads: 2, queries: 70, keys: 90, features: 32 };
+const plain: AttentionCase = { leading: [1, 2], keyHeads: 2, queries: 70, keys: 90, features: 32 };
 
 it.for([
   ["in time, with more keys than queries", { ...plain, isCausal: true }],
   ["of lengths that fill no block", { ...plain, leading: [2], features: 64 }],
   ["of heads that share keys, in time", { ...plain, leading: [2, 4], isCausal: true, queries: 40, keys: 50 }],
-] satisfies readonly (readonly [string, Case])[])("%s", async ([, given], context) => {
+] satisfies readonly (readonly [string, AttentionCase])[])("%s", async ([, given], context) => {
   const matrixTarget = targetOf(32);
   const { target } = await testDevice();
   context.skip(!target.hasF16, "the driver has no 16-bit floats");
@@ -71,9 +56,7 @@ it.for([
   const attention = attentionOfGradient(kernel.call);
   if (!attention) throw new Error("the call is the gradient of an attention");
   expect(overridesComposite(kernel.call, matrixTarget)).toBe(true);
-  const buffers: TypedArray[] = kernel.slots.map(({ dtype, size, isOutput }, slot) =>
-    isOutput ? new (carrierOf(dtype))(size) : drawn(dtype, size, slot + 3),
-  );
+  const buffers = buffersOf(kernel);
   const code = emitMatrixGradient(kernel, matrixTarget, attention);
   const output = buffers[4] ?? new Uint16Array();
   await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
@@ -81,8 +64,7 @@ it.for([
     mx.asType(mx.fromTypedArray(buffers[slot] ?? new Float32Array(), [...shape], dtype), "float32"),
   );
   if (!query || !key || !value || !cotangent) throw new Error("there are four inputs");
-  const params = { scale: given.features ** -0.5, isCausal: given.isCausal ?? false };
-  const expected = attentionGradients(cotangent, [query, key, value], params);
+  const expected = attentionGradients(cotangent, [query, key, value], paramsOf(given));
   const found = await mx.asType(mx.fromTypedArray(output, [output.length], "float16"), "float32").data();
   const wanted = await Promise.all(expected.map((gradient) => gradient.data()));
   const lengths = expected.map(({ shape }) => sizeOf(shape.slice(-3)));
@@ -102,7 +84,7 @@ it.for([
 });
 
 it("is for half floats, whole matrices, no mask, queries that see a key, and devices with room", () => {
-  const isTaken = (given: Partial<Case>, target = targetOf(48)): boolean =>
+  const isTaken = (given: Partial<AttentionCase>, target = targetOf(48)): boolean =>
     overridesComposite(kernelOf({ ...plain, isCausal: true, ...given }).call, target);
   expect(isTaken({})).toBe(true);
   expect(isTaken({ features: 128 })).toBe(true);

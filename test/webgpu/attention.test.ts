@@ -5,41 +5,28 @@ import { attentionOf } from "../../src/backends/webgpu/attention-call.ts";
 import { emitAttention } from "../../src/backends/webgpu/attention-kernel.ts";
 import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import type { Dtype } from "../../src/base/dtype.ts";
-import { carrierOf } from "../../src/base/dtype.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget } from "../setup/gpu-target.ts";
-import { differences, drawn, testTargets } from "./compare-kernel.ts";
+import type { AttentionCase } from "./attention-kernels.ts";
+import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
+import { differences, testTargets } from "./compare-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
 // Software drivers compile slowly, and more so on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-interface Case {
-  readonly leading: readonly number[];
-  readonly keyHeads: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly features: number;
+interface Case extends AttentionCase {
   readonly valueFeatures: number;
   readonly dtype?: Dtype;
-  readonly isCausal?: boolean;
   readonly mask?: readonly [dtype: Dtype, shape: readonly number[]];
   /** Changes the drawn mask. */
   readonly change?: (mask: Float32Array | Uint8Array) => void;
 }
 
 /** The kernel that a backend gets for this attention. */
-function kernelOf({
-  leading,
-  keyHeads,
-  queries,
-  keys,
-  features,
-  valueFeatures,
-  dtype = "float32",
-  ...rest
-}: Case): CompositeKernel {
+function kernelOf(given: Case): CompositeKernel {
+  const { leading, keyHeads, queries, keys, features, valueFeatures, dtype = "float32", mask } = given;
   const keyLeading = [...leading.slice(0, -1), keyHeads];
   const shapes = [
     [...leading, queries, features],
@@ -47,34 +34,15 @@ function kernelOf({
     [...keyLeading, keys, valueFeatures],
   ];
   const inputs = shapes.map((shape) => ({ shape, dtype }));
-  if (rest.mask) inputs.push({ shape: [...rest.mask[1]], dtype: rest.mask[0] });
+  if (mask) inputs.push({ shape: [...mask[1]], dtype: mask[0] });
   const output = { shape: [...leading, queries, valueFeatures], dtype };
-  const sizeOf = (shape: readonly number[]): number => shape.reduce((product, one) => product * one, 1);
-  return {
-    kind: "composite",
-    label: "attention",
-    flops: 0,
-    arguments: [],
-    slots: [...inputs, output].map(({ shape, dtype: each }, slot) => ({
-      dtype: each,
-      size: sizeOf(shape),
-      isOutput: slot === inputs.length,
-    })),
-    call: {
-      name: "scaledDotProductAttention",
-      inputs,
-      output,
-      params: { scale: features ** -0.5, isCausal: rest.isCausal ?? false },
-    },
-  };
+  return kernelOfCall({ name: "scaledDotProductAttention", inputs, output, params: paramsOf(given) });
 }
 
 /** Compares the kernel with the definition, computed on the CPU in float32. */
 async function check(given: Case, targets = [floorTarget]): Promise<void> {
   const kernel = kernelOf(given);
-  const buffers = kernel.slots.map(({ dtype, size, isOutput }, slot) =>
-    isOutput ? new (carrierOf(dtype))(size) : drawn(dtype, size, slot + 3),
-  );
+  const buffers = buffersOf(kernel);
   const mask = given.mask ? buffers[3] : undefined;
   if (mask instanceof Float32Array || mask instanceof Uint8Array) given.change?.(mask);
   const arrays = kernel.call.inputs.map(({ shape, dtype }, slot) => {
