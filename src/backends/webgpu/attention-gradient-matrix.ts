@@ -18,11 +18,13 @@ import type { Eight, RowsAt } from "./attention-gradient-stage.ts";
 import { blockRows, GradientStage, gradientTile, pairThreads, step, sumRow } from "./attention-gradient-stage.ts";
 import { lowestScore } from "./attention-mask.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
-import { multipliesHalves, side } from "./subgroup-matrices.ts";
+import { elementBytes, multipliesHalves, side } from "./subgroup-matrices.ts";
 import { floatLiteral } from "./wgsl-types.ts";
 
 /** Bytes that are kept of a query: the logarithm to base two of the sum of its weights, and the mean of its slopes. */
 const statisticsBytes = 8;
+/** Features at most: each sixteen of them are one more matrix of sums that a subgroup keeps. */
+const mostFeatures = 128;
 
 /** Whether the kernels take the gradient of this attention: half floats, whole matrices of features, queries that see a key. */
 export function isGradientForMatrices(
@@ -37,9 +39,9 @@ export function isGradientForMatrices(
     !(isCausal && queries > keys) &&
     features === valueFeatures &&
     features % (2 * side) === 0 &&
-    features <= 128 &&
+    features <= mostFeatures &&
     heads * queries * statisticsBytes <= target.bindingBytes &&
-    gradientTile(features) * 16 <= target.workgroupBytes
+    gradientTile(features) * elementBytes <= target.workgroupBytes
   );
 }
 

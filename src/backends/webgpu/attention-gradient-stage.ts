@@ -8,14 +8,22 @@ import type { RowBlock } from "./attention-staging.ts";
 import { padding, RowStaging, rowSize } from "./attention-staging.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
-import { addProduct, enableMatrices, loadMatrix, side, storeSums, zeroSums } from "./subgroup-matrices.ts";
+import {
+  addProduct,
+  enableMatrices,
+  loadMatrix,
+  side,
+  storeSums,
+  subgroupThreads,
+  zeroSums,
+} from "./subgroup-matrices.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
 import { Shader } from "./wgsl-shader.ts";
 
 /** Pairs of subgroups of a workgroup. */
 const pairs = 4;
 /** Threads of a pair. */
-export const pairThreads = 64;
+export const pairThreads: number = 2 * subgroupThreads;
 const threads = pairs * pairThreads;
 /** Rows of a block. */
 export const blockRows: number = pairs * side;
@@ -95,7 +103,7 @@ export class GradientStage {
     shader.line(`let row0 = (${this.#side === "queries" ? `${blocks - 1} - ${block}` : block}) * ${blockRows};`);
     shader.line("let own = i32(thread);");
     shader.line(`let pair = own / ${pairThreads};`);
-    shader.line("let part = (own / 32) % 2;");
+    shader.line(`let part = (own / ${subgroupThreads}) % 2;`);
     shader.line(`let place = own % ${pairThreads};`);
     shader.line(`let scores = ${2 * this.#operandSize} + pair * ${2 * scoresSize};`);
     return grid.workgroups;
@@ -254,7 +262,7 @@ export class GradientStage {
     const shader = this.shader;
     const together = step / side;
     const memory = this.matrixAt("part");
-    shader.line("let lane = own % 32;");
+    shader.line(`let lane = own % ${subgroupThreads};`);
     for (let first = 0; first < count; first += together) {
       const matrices = Math.min(together, count - first);
       shader.line("workgroupBarrier();");
@@ -263,7 +271,7 @@ export class GradientStage {
       shader.line("workgroupBarrier();");
       for (let k = 0; k < 2 * matrices; k++) {
         shader.block("", () => {
-          const inside = shader.let("inside", `(lane + ${32 * (k % 2)}) / 4`);
+          const inside = shader.let("inside", `(lane + ${subgroupThreads * (k % 2)}) / 4`);
           const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${sumRow} + lane % 4`;
           const value = shader.let("value", `bitcast<vec4f>(tile[${at}])`);
           const row = shader.let("row", `row0 + pair * ${side} + ${inside}`);

@@ -13,11 +13,13 @@ import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import {
   addProduct,
+  elementBytes,
   enableMatrices,
   loadMatrix,
   multipliesHalves,
   side,
   storeSums,
+  subgroupThreads,
   zeroSums,
 } from "./subgroup-matrices.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
@@ -25,8 +27,11 @@ import { Shader } from "./wgsl-shader.ts";
 import { floatLiteral } from "./wgsl-types.ts";
 
 const threads = 128;
-const queryBlock = (threads / 32) * side;
+const subgroups = threads / subgroupThreads;
+const queryBlock = subgroups * side;
 const keyBlock = 32;
+/** Features of queries at most: each sixteen of them are one more matrix that a subgroup keeps. */
+const mostFeatures = 128;
 /** Floats of an element of workgroup memory. */
 const floats = 4;
 /** Elements of a row of scores, of a row of weights in their place, and of the scores of a subgroup. */
@@ -46,9 +51,9 @@ export function isForMatrices(attention: Attention, { inputs }: CompositeKernel[
     inputs.every(({ dtype }) => dtype === "float16") &&
     mask === null &&
     features % side === 0 &&
-    features <= 128 &&
+    features <= mostFeatures &&
     valueFeatures % (2 * side) === 0 &&
-    target.workgroupBytes >= tileSize(attention) * 16 + (threads / 32) * scoreSize * 16 + 16
+    target.workgroupBytes >= (tileSize(attention) + subgroups * scoreSize + 1) * elementBytes
   );
 }
 
@@ -81,8 +86,8 @@ class MatrixAttention {
     const { heads, group, queries, keys, features, valueFeatures, isCausal } = this.#attention;
     enableMatrices(shader);
     shader.declare(`var<workgroup> tile: array<vec4u, ${tileSize(this.#attention)}>;`);
-    shader.declare(`var<workgroup> scores: array<vec4u, ${(threads / 32) * scoreSize}>;`);
-    shader.declare(`var<workgroup> raised: array<u32, ${threads / 32}>;`);
+    shader.declare(`var<workgroup> scores: array<vec4u, ${subgroups * scoreSize}>;`);
+    shader.declare(`var<workgroup> raised: array<u32, ${subgroups}>;`);
     const blocks = Math.ceil(queries / queryBlock);
     const grid = gridOf(shader, this.#target, heads * blocks);
     const head = shader.let("head", `${grid.place} % ${heads}`);
@@ -91,8 +96,8 @@ class MatrixAttention {
     const keyHead = group === 1 ? head : shader.let("head", `${head} / ${group}`);
     const query0 = shader.let("query", `${block} * ${queryBlock}`);
     shader.line("let own = i32(thread);");
-    shader.line("let subgroup = own / 32;");
-    shader.line("let row = (own % 32) / 2;");
+    shader.line(`let subgroup = own / ${subgroupThreads};`);
+    shader.line(`let row = (own % ${subgroupThreads}) / 2;`);
     shader.line("let half = own % 2;");
     shader.line(`let base = subgroup * ${scoreSize};`);
     const query = shader.let("query", `${query0} + subgroup * ${side} + row`);
@@ -203,7 +208,7 @@ class MatrixAttention {
     shader.block("if (own % 32 == 0)", () => shader.line("raised[subgroup] = u32(raises);"));
     // Waits for everybody too, so that scores may be written over.
     shader.line("let all = workgroupUniformLoad(&raised);");
-    const any = Array.from({ length: threads / 32 }, (_, k) => `all[${k}]`).join(" | ");
+    const any = Array.from({ length: subgroups }, (_, k) => `all[${k}]`).join(" | ");
     shader.block(`if ((${any}) != 0u)`, () => {
       shader.line("let next = max(reference, greatest);");
       // Nothing but -infinity so far: differences would be NaN.

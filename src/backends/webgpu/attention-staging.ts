@@ -20,8 +20,8 @@ export interface RowBlock {
   /** Rows of the operand, and the text of its first one. */
   readonly length: number;
   readonly base: string;
-  /** The element of the tile at which the block begins, or its text. */
-  readonly target: number | string;
+  /** The element of the tile at which the block begins. */
+  readonly target: number;
 }
 
 /** Brings blocks of rows to the variable `tile`. */

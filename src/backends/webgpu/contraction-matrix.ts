@@ -11,7 +11,7 @@ import { emitSliceSums, keepPartialSums, partialSums } from "./contraction-slice
 import { gridOf } from "./grid.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ProductShader } from "./product-shader.ts";
-import { addProduct, enableMatrices, loadMatrix, side, storeSums } from "./subgroup-matrices.ts";
+import { addProduct, enableMatrices, loadMatrix, side, storeSums, subgroupThreads } from "./subgroup-matrices.ts";
 import { TilePieces } from "./tile-pieces.ts";
 import type { TilePlace } from "./tile-place.ts";
 import { tilePlace } from "./tile-place.ts";
@@ -63,7 +63,7 @@ class MatrixEmitter {
   constructor(kernel: ContractionKernel, target: GpuTarget, columns: number, slices: number) {
     this.#product = new ProductShader(kernel, target);
     this.#columns = columns;
-    this.#threads = (tileRows / part) * (columns / part) * 32;
+    this.#threads = (tileRows / part) * (columns / part) * subgroupThreads;
     this.#slices = slices;
   }
 
@@ -78,7 +78,7 @@ class MatrixEmitter {
     const row0 = shader.let("row", `${place.row} * ${tileRows}`);
     const column0 = shader.let("column", `${place.column} * ${this.#columns}`);
     const own = shader.let("own", "i32(thread)");
-    const subgroup = shader.let("subgroup", `${own} / 32`);
+    const subgroup = shader.let("subgroup", `${own} / ${subgroupThreads}`);
     const across = this.#columns / part;
     const row = shader.let("row", `(${subgroup} / ${across}) * ${part}`);
     const column = shader.let("column", `(${subgroup} % ${across}) * ${part}`);
@@ -126,7 +126,7 @@ class MatrixEmitter {
     const rows = pieces.runsAlongDepth ? lines : depth;
     const elements = (rows * stride) / unit;
     // The left tile's memory serves for the results too.
-    const size = name === "left" ? Math.max(elements, (threads / 32) * resultSize) : elements;
+    const size = name === "left" ? Math.max(elements, (threads / subgroupThreads) * resultSize) : elements;
     shader.declare(`var<workgroup> ${name}_tile: array<vec4u, ${size}>;`);
     const targets = pieces.pieces.map((piece) =>
       shader.let(
@@ -178,12 +178,15 @@ class MatrixEmitter {
           shader.line(storeSums(`sum${i}_${j + k}`, "left_tile", at, stride));
         }
         shader.line("workgroupBarrier();");
-        em.block(`for (var four = ${own} % 32; four < ${side * perRow}; four += 32)`, () => {
-          const row = shader.let("row", `${row0} + ${i * side} + four / ${perRow}`);
-          const quad = shader.let("quad", `${column0} / 4 + ${(j * side) / 4} + four % ${perRow}`);
-          const at = `${base} + (four / ${perRow}) * ${stride} + four % ${perRow}`;
-          this.#keep(row, quad, shader.let("sums", `bitcast<vec4f>(left_tile[${at}])`), place);
-        });
+        em.block(
+          `for (var four = ${own} % ${subgroupThreads}; four < ${side * perRow}; four += ${subgroupThreads})`,
+          () => {
+            const row = shader.let("row", `${row0} + ${i * side} + four / ${perRow}`);
+            const quad = shader.let("quad", `${column0} / 4 + ${(j * side) / 4} + four % ${perRow}`);
+            const at = `${base} + (four / ${perRow}) * ${stride} + four % ${perRow}`;
+            this.#keep(row, quad, shader.let("sums", `bitcast<vec4f>(left_tile[${at}])`), place);
+          },
+        );
         shader.line("workgroupBarrier();");
       }
     }

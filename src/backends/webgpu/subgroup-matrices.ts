@@ -4,11 +4,15 @@ import type { Shader } from "./wgsl-shader.ts";
 
 /** Rows and columns of a matrix. */
 export const side = 16;
+/** Threads of a subgroup. */
+export const subgroupThreads = 32;
+/** Bytes of an element of workgroup memory, which holds eight halves or four sums. */
+export const elementBytes = 16;
 
-/** Whether the device multiplies such matrices in subgroups of 32. */
+/** Whether the device multiplies such matrices in subgroups of that size, and of no other. */
 export function multipliesHalves({ matrixTiles, subgroups, hasF16 }: GpuTarget): boolean {
   const hasTile = matrixTiles.some(({ m, n, k }) => m === side && n === side && k === side);
-  return hasTile && subgroups?.min === 32 && subgroups.max === 32 && hasF16;
+  return hasTile && subgroups?.min === subgroupThreads && subgroups.max === subgroupThreads && hasF16;
 }
 
 /** Lets `shader` multiply matrices. */
