@@ -1,4 +1,4 @@
-/** Checks that src does not overrule the compiler: a type assertion stands only where this file says why it must. */
+/** Checks that src does not overrule the compiler or the linter: a type assertion stands only where this file says why it must. */
 import ts from "typescript";
 import type { Violation } from "./source-check.ts";
 
@@ -8,9 +8,16 @@ const allowedCasts: ReadonlyMap<string, string> = new Map([
   ["src/base/tree.ts#typedTree", "a tree rebuilt leaf by leaf has the type of the tree it was built from"],
 ]);
 
-/** The type assertions of a file that nothing allows; `as const` asserts nothing. */
+const silencer = /(?:\/\/|\/\*)\s*(?:@ts-(?:expect-error|ignore|nocheck)|biome-ignore)\b.*/;
+
+/** The type assertions of a file that nothing allows, `as const` asserts nothing; and comments that silence a complaint. */
 export function findCasts(path: string, text: string): readonly Violation[] {
-  const violations: Violation[] = [];
+  const violations = text.split("\n").flatMap((line, index): readonly Violation[] => {
+    const [comment] = silencer.exec(line) ?? [];
+    return comment === undefined
+      ? []
+      : [{ place: `${path}:${index + 1}`, message: `silences a complaint: ${comment}` }];
+  });
   const sourceFile = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const visit = (node: ts.Node): void => {
     if (isCast(node) && !enclosingNames(node).some((name) => allowedCasts.has(`${path}#${name}`))) {

@@ -6,7 +6,7 @@ import type { Violation } from "./source-check.ts";
 export function findUndocumented(path: string, text: string): readonly Violation[] {
   const violations: Violation[] = [];
   const sourceFile = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-  if (!/^(#!.*\n)?\/\*\*/.test(text))
+  if (!/^(#!.*\n)?\/\*\*[^/]*\w/.test(text))
     violations.push({ place: `${path}:1`, message: "opens with no sentence on its purpose" });
 
   const documented = new Set<string>();
@@ -40,7 +40,7 @@ function isExported(statement: ts.Statement): boolean {
 
 function countDocstrings(statement: ts.Statement, text: string): number {
   const comments = ts.getLeadingCommentRanges(text, statement.getFullStart()) ?? [];
-  return comments.filter(({ pos }) => text.startsWith("/**", pos)).length;
+  return comments.filter(({ pos, end }) => /^\/\*\*[\s\S]*\w/.test(text.slice(pos, end))).length;
 }
 
 function namesOf(statement: ts.Statement, sourceFile: ts.SourceFile): readonly string[] {

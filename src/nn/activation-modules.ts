@@ -2,6 +2,8 @@
 import { constructorOptions, finite, oneOf, size } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { full } from "../primitives/creation.ts";
+import { sigmoid } from "../primitives/exponential.ts";
+import { tanh } from "../primitives/trigonometry.ts";
 import type { AlphaOptions, AxisOptions, LeakyReluOptions, ShrinkOptions } from "./activations.ts";
 import {
   alphaRules,
@@ -26,7 +28,6 @@ import {
   relu6,
   selu,
   shrinkRules,
-  sigmoid,
   silu,
   softmax,
   softmin,
@@ -34,7 +35,6 @@ import {
   softshrink,
   softsign,
   step,
-  tanh,
 } from "./activations.ts";
 import { Module } from "./module.ts";
 

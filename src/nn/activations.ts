@@ -15,9 +15,6 @@ import { stopGradient, where } from "../primitives/selection.ts";
 import { logSumExp, softmax as softmaxOver } from "../primitives/statistics.ts";
 import { tanh } from "../primitives/trigonometry.ts";
 
-/** The logistic function `1 / (1 + exp(-x))` and the hyperbolic tangent, as in the main module. */
-export { sigmoid, tanh };
-
 /** The options of activations that have a slope or scale `alpha`. */
 export interface AlphaOptions {
   /** 1 unless given. */

@@ -1,4 +1,6 @@
 /** Neural networks: modules, layers, activations, losses and initializers. */
+export { sigmoid } from "../primitives/exponential.ts";
+export { tanh } from "../primitives/trigonometry.ts";
 export * from "./activation-modules.ts";
 export { Hardswish as HardSwish, ReLU2 as ReLUSquared } from "./activation-modules.ts";
 export * from "./activations.ts";

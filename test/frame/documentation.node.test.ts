@@ -65,6 +65,7 @@ describe("docstring check", () => {
   it("the sentence a file opens with is no docstring of its first export", () => {
     expect(findUndocumented("a.ts", "/** File. */\nexport const a = 1;\n")).toHaveLength(1);
     expect(findUndocumented("a.ts", "/** File. */\n\n/** One. */\nexport const a = 1;\n")).toEqual([]);
+    expect(findUndocumented("a.ts", "/** File. */\n\n/** */\nexport const a = 1;\n")).toHaveLength(1);
     expect(findUndocumented("a.ts", 'import "b";\n/** One. */\nexport const a = 1;\n')).toEqual([
       { place: "a.ts:1", message: "opens with no sentence on its purpose" },
     ]);

@@ -30,12 +30,16 @@ describe("layer check", () => {
     expect(messages("src/array/files.ts", 'import { readFile } from "node:fs/promises";')).toHaveLength(1);
     expect(messages("src/array/files.ts", 'await import("node:fs/promises");')).toEqual([]);
     expect(messages("src/array/random.ts", 'await import("node:fs/promises");')).toHaveLength(1);
+    expect(messages("src/array/random.ts", "await import(`node:fs/promises`);")).toHaveLength(1);
+    expect(messages("src/array/random.ts", "await import(name);")).toHaveLength(1);
   });
 
   it("refuses dependencies, barrels, re-exports and names that say nothing", () => {
     expect(messages("src/base/a.ts", 'import "lodash";')).toHaveLength(1);
     expect(messages("src/base/index.ts", "")).toHaveLength(1);
     expect(messages("src/base/a.ts", 'export { b } from "./b.ts";')).toHaveLength(1);
+    expect(messages("src/base/a.ts", 'import { b } from "./b.ts";\nexport { b };')).toHaveLength(1);
+    expect(messages("src/base/a.ts", "const b = 1;\nexport { b };")).toEqual([]);
     expect(messages("src/base/utils.ts", "")).toHaveLength(1);
     expect(messages("src/index.ts", 'export { b } from "./base/b.ts";')).toEqual([]);
   });
