@@ -65,7 +65,7 @@ export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: n
     if (options.threads !== undefined) replaceRuntime(new Runtime(new WasmBackend(options), { fusion: true }));
     return;
   }
-  assumeRelaxedSimd(member.engine);
+  assumeRelaxedSimd(member.relaxedSimd);
   const backend = new WasmBackend({ arena: new Arena({ memory: member }), ...options });
   if (!backend.arena.memoryOptions.shared)
     throw new MLXError("joinMemory", "the memory is shared, but this thread cannot share memory");

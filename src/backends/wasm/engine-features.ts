@@ -1,7 +1,7 @@
-/** What the JavaScript engine can do, asked once and by trial, never by its version. Knows no kernel and no array. */
+/** What the JavaScript engine can do, asked once and by trial, and flags of it that a compilation takes. Knows no kernel and no array. */
 import type { OwnBytes } from "../../base/elements.ts";
 
-/** The answers of one probe. */
+/** What is asked of every engine; relaxed SIMD and wide vectors are tried by those who would use them. */
 export interface EngineFeatures {
   /** Whether memory can be shared with other threads: everywhere but in pages that are not cross-origin isolated. */
   readonly sharedMemory: boolean;
@@ -33,7 +33,7 @@ let allowsFlags: boolean | undefined;
 let features: EngineFeatures | undefined;
 let standingFlags: readonly string[] = [];
 
-/** What the engine can do, relaxed SIMD apart, which is asked for where a kernel would use it. The first call finds out. */
+/** What the engine can do. The first call finds out. */
 export function engineFeatures(): EngineFeatures {
   features ??= {
     sharedMemory: hasSharedMemory(),

@@ -54,8 +54,8 @@ export interface MemberTicket {
   /** Byte address of the directory. */
   readonly directory: number;
   readonly member: number;
-  /** What the engine can do: see `assumeRelaxedSimd`. */
-  readonly engine: RelaxedSimd;
+  /** What the first thread found out: see `assumeRelaxedSimd`. */
+  readonly relaxedSimd: RelaxedSimd;
 }
 
 /** A block on its way to another thread: plain data. */
@@ -139,7 +139,7 @@ export class SharedArena implements ArenaSharing, TableMemory {
         maximumPages: maximumByteLength / PAGE,
         directory: this.#directory * 4,
         member: number,
-        engine: relaxedSimd(),
+        relaxedSimd: relaxedSimd(),
       };
     }
     throw new ArgumentError("worker", `at most ${memberLimit} threads can share a memory; end some first`);
