@@ -3,12 +3,37 @@ export { sigmoid } from "../primitives/exponential.ts";
 export { tanh } from "../primitives/trigonometry.ts";
 export * from "./activation-modules.ts";
 export { Hardswish as HardSwish, ReLU2 as ReLUSquared } from "./activation-modules.ts";
-export * from "./activations.ts";
+export type { AlphaOptions, AxisOptions, LeakyReluOptions, ShrinkOptions } from "./activations.ts";
 export {
+  celu,
+  elu,
+  gelu,
+  geluApprox,
   geluApprox as geluApproximate,
+  geluFastApprox,
   geluFastApprox as geluFastApproximate,
+  glu,
+  hardShrink,
+  hardswish,
   hardswish as hardSwish,
+  hardTanh,
+  leakyRelu,
+  logSigmoid,
+  logSoftmax,
+  mish,
+  prelu,
+  relu,
+  relu2,
   relu2 as reluSquared,
+  relu6,
+  selu,
+  silu,
+  softmax,
+  softmin,
+  softplus,
+  softshrink,
+  softsign,
+  step,
 } from "./activations.ts";
 export type { Layer } from "./containers.ts";
 export { Sequential } from "./containers.ts";
