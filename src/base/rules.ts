@@ -104,11 +104,16 @@ export function requireValues(operation: string, rule: Rule, values: Readonly<Re
   }
 }
 
-/** The options, if there are none but those with a rule, and each is absent or follows it. @throws {ArgumentError} */
-export function optionsOf<O extends object>(operation: string, options: O, rules: Rules<O>): O {
+/** The options, if there are none but those with a rule, and each follows it or, unless `needed`, is absent. @throws {ArgumentError} */
+export function optionsOf<O extends object>(
+  operation: string,
+  options: O,
+  rules: Rules<O>,
+  needed: readonly (keyof O)[] = [],
+): O {
   requireObject(operation, options, rules);
   requireOptions(operation, options, Object.keys(rules));
-  return requireRules(operation, options, rules);
+  return requireRules(operation, options, rules, needed);
 }
 
 /** The same for the constructor of a class: a subclass (`isOwn` is false) may pass options on that it alone knows; they are left out. */
@@ -122,7 +127,7 @@ export function constructorOptions<O extends object>(
   requireObject(operation, options, rules);
   const known = { ...options };
   for (const name in options) if (!Object.hasOwn(rules, name)) Reflect.deleteProperty(known, name);
-  return requireRules(operation, known, rules);
+  return requireRules(operation, known, rules, []);
 }
 
 function requireObject(operation: string, options: unknown, rules: object): void {
@@ -131,9 +136,15 @@ function requireObject(operation: string, options: unknown, rules: object): void
   throw new ArgumentError(operation, `takes options by name, { ${names} }; got ${shown(options)}`);
 }
 
-function requireRules<O extends object>(operation: string, options: O, rules: Rules<O>): O {
+function requireRules<O extends object>(
+  operation: string,
+  options: O,
+  rules: Rules<O>,
+  needed: readonly (keyof O)[],
+): O {
   for (const name in rules) {
-    if (options[name] !== undefined) requireValues(operation, rules[name], { [name]: options[name] });
+    const value = options[name];
+    if (value !== undefined || needed.includes(name)) requireValues(operation, rules[name], { [name]: value });
   }
   return options;
 }

@@ -1,5 +1,8 @@
 /** Iterating over batches that may be late, and stopping in time. */
 
+import { describeValue } from "../base/describe.ts";
+import { ArgumentError } from "../base/errors.ts";
+
 /** Batches, at once or as they come. */
 export type Batches<B> = Iterable<B> | AsyncIterable<B>;
 
@@ -8,7 +11,10 @@ export type BatchSource<B> = Batches<B> | ((epoch: number) => Batches<B>);
 
 /** The batches of one epoch. */
 export function batchesOf<B>(source: BatchSource<B>, epoch: number): Batches<B> {
-  return typeof source === "function" ? source(epoch) : source;
+  if (typeof source !== "function") return source;
+  const batches = source(epoch);
+  if (Symbol.asyncIterator in Object(batches) || Symbol.iterator in Object(batches)) return batches;
+  throw new ArgumentError("train", `batches(${epoch}) cannot be iterated: it is ${describeValue(batches)}`);
 }
 
 /**

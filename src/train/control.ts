@@ -1,5 +1,6 @@
 /** Pausing, resuming and ending a training from outside of its loop, and changing its learning rate. */
 import { ArgumentError } from "../base/errors.ts";
+import { oneOf, requireValues } from "../base/rules.ts";
 import { isPlainObject } from "../base/tree.ts";
 
 /** What a control asks of its training. */
@@ -63,6 +64,8 @@ export class TrainingControl {
 
   /** Does what a command says. @throws {ArgumentError} for a learning rate that is none */
   apply(command: ControlCommand): void {
+    const { kind } = Object(command);
+    requireValues("TrainingControl", oneOf("pause", "resume", "stop", "learningRate"), { kind });
     switch (command.kind) {
       case "pause":
         this.pause();

@@ -1,6 +1,7 @@
 /** How the values of arrays are distributed: counted in JavaScript, when somebody asks. */
 import { evaluate } from "../array/evaluate.ts";
 import { copyElements } from "../array/reading.ts";
+import { requireValues, size } from "../base/rules.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -20,6 +21,7 @@ export interface Histogram {
 
 /** The histogram of `values` in `binCount` intervals. */
 export function histogramOf(values: ArrayLike<number>, binCount: number): Histogram {
+  requireValues("histogramOf", size, { binCount });
   let [minimum, maximum, sum, squares, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
   for (let k = 0; k < values.length; k++) {
     const value = values[k] ?? Number.NaN;

@@ -1,4 +1,6 @@
 /** How far a training is, in a terminal: a bar that moves, or a few lines where output is no terminal. */
+import type { Rules } from "../base/rules.ts";
+import { optionsOf, text } from "../base/rules.ts";
 import type { RunEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts";
 
 /** Where progress is shown: Node's `process.stdout` is one. */
@@ -15,6 +17,10 @@ export interface ProgressOptions {
   readonly output?: ProgressOutput;
 }
 
+const progressRules: Rules<ProgressOptions> = {
+  name: text,
+  output: { is: "what has a function write", admits: (value) => typeof Object(value).write === "function" },
+};
 const barLength = 24;
 const millisecondsBetweenDraws = 100;
 /** Lines that a whole training leaves in a log. */
@@ -37,7 +43,7 @@ export async function* withProgress<E extends TrainEvent | RunEvent>(
   events: AsyncIterable<E>,
   options: ProgressOptions = {},
 ): AsyncGenerator<E, void, void> {
-  const { name = "training", output = standardOutput() } = options;
+  const { name = "training", output = standardOutput() } = optionsOf("withProgress", options, progressRules);
   const bar = output ? new ProgressBar(name, output) : null;
   try {
     for await (const event of events) {

@@ -1,7 +1,7 @@
 /** Writes a training to the directory of a run, and does what is asked of it there. */
-import { ArgumentError } from "../base/errors.ts";
 import { readCommand, type TrainingControl } from "./control.ts";
 import type { TrainEvent, TrainPosition } from "./events.ts";
+import { isLogOptions } from "./requirements.ts";
 import { RunClaim } from "./run-claim.ts";
 import { openRunFiles, type RunDirectory, type RunFiles } from "./run-files.ts";
 import { commandsFile, eventsFile, runEventOf, writeRunEvent } from "./run-lines.ts";
@@ -29,7 +29,6 @@ export async function* logged(
   control: TrainingControl,
 ): AsyncGenerator<TrainEvent, void, void> {
   const { directory, everySteps = 1 } = isLogOptions(target) ? target : { directory: target };
-  if (!(everySteps >= 1)) throw new ArgumentError("train", `log.everySteps is at least 1, got ${everySteps}`);
   const log = await RunLog.open(await openRunFiles(directory), control);
   try {
     for await (const event of events) {
@@ -42,10 +41,6 @@ export async function* logged(
   } finally {
     await log.close();
   }
-}
-
-function isLogOptions(target: RunDirectory | LogOptions): target is LogOptions {
-  return typeof target === "object" && "directory" in target;
 }
 
 class RunLog {

@@ -4,18 +4,18 @@ import { another } from "../array/from-data.ts";
 import { memory } from "../array/lifetime.ts";
 import { state as randomState } from "../array/random.ts";
 import { item } from "../array/reading.ts";
-import { describeValue } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { replaceLeaves, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import { Module } from "../nn/module.ts";
-import { Optimizer } from "../optimizers/optimizer.ts";
+import type { Module } from "../nn/module.ts";
+import type { Optimizer } from "../optimizers/optimizer.ts";
 import type { BatchSource } from "./batches.ts";
 import { batchesOf, untilAborted } from "./batches.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { arrayOf, restoreCheckpoint, saveCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import { TrainingControl } from "./control.ts";
 import type { TrainEvent, TrainPosition } from "./events.ts";
+import { countSamples, requireRate, requireTrainOptions } from "./requirements.ts";
 import type { RunDirectory } from "./run-files.ts";
 import type { LogOptions } from "./run-log.ts";
 import type { Metrics } from "./update.ts";
@@ -79,7 +79,7 @@ export interface TrainOptions<M extends Module, B> {
  * Trains a model; what happens comes as events, and nothing happens that is not asked for: a loop that stops asking pauses
  * the training, `break` ends it. Parameters and the optimizer's state are up to date at every event.
  *
- * @throws {ArgumentError} if `epochs` or `steps` is negative, `log` is a path in a browser, or another training writes there
+ * @throws {ArgumentError} for options that make no sense; if `log` is a path in a browser, or another training writes there
  * @example
  * const model = new nn.Linear(1, 1);
  * const batches = [{ x: array([[1], [2]]), y: array([[3], [5]]) }];
@@ -90,23 +90,25 @@ export interface TrainOptions<M extends Module, B> {
  * }
  */
 export function train<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
-  return options.log === undefined ? trainEvents(options) : logEvents(options, options.log);
+  const { log } = Object(options);
+  return log === undefined ? trainEvents(options) : logEvents(options, log);
 }
 
 async function* logEvents<M extends Module, B>(
   options: TrainOptions<M, B>,
   target: RunDirectory | LogOptions,
 ): AsyncGenerator<TrainEvent, void, void> {
+  requireTrainOptions(options);
   const { control = new TrainingControl() } = options;
   const { logged } = await import("./run-log.ts");
   yield* logged(trainEvents({ ...options, control }), target, control);
 }
 
 async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
-  requireParts(options);
+  requireTrainOptions(options);
   const { model, optimizer, signal, checkpoint = {}, resume, watch = {}, control } = options;
-  const stepLimit = limitOf("steps", options.steps ?? Number.POSITIVE_INFINITY);
-  const epochLimit = limitOf("epochs", options.epochs ?? (options.steps === undefined ? 1 : Number.POSITIVE_INFINITY));
+  const stepLimit = options.steps ?? Number.POSITIVE_INFINITY;
+  const epochLimit = options.epochs ?? (options.steps === undefined ? 1 : Number.POSITIVE_INFINITY);
   if (resume) {
     restoreCheckpoint(resume, model, optimizer);
     randomState.key = arrayOf(resume, "random.key");
@@ -115,6 +117,7 @@ async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): A
   // Only a step whose inputs are all known runs from its recorded plan: pending ones would join it and be planned with it.
   await evaluate(model, optimizer, randomState);
   for (const tree of [model, optimizer, randomState]) replaceLeaves(tree, own, []);
+  requireRate(Number(await item(optimizer.learningRate)), (resume?.position.step ?? 0) + 1);
   const updater = new Updater(options);
   const started = performance.now();
   let { step, epoch, batch }: TrainPosition = resume?.position ?? { step: 0, epoch: 0, batch: 0 };
@@ -161,6 +164,7 @@ async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): A
       const rate = control?.takeLearningRate() ?? null;
       if (rate !== null) updater.setLearningRate(rate);
       if (!model.training) model.train();
+      const sampleCount = countSamples(data, { step, epoch, batch });
       await evaluate(data); // apart from the step, as above: a slice at another place would be another plan
       const arrived = performance.now();
       const asksHistograms = isDue(watch.histograms, step + 1);
@@ -175,7 +179,6 @@ async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): A
       batch++;
       const value = Number(await item(loss));
       lossSum += value;
-      const sampleCount = countSamples(data);
       const phases = {
         data: arrived - asked,
         record: recorded - arrived,
@@ -190,7 +193,7 @@ async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): A
         batch,
         loss: value,
         metrics: await numbersOf(metrics),
-        learningRate: Number(await item(optimizer.learningRate)),
+        learningRate: requireRate(Number(await item(optimizer.learningRate)), step),
         sampleCount,
         milliseconds,
         samplesPerSecond: (sampleCount / Math.max(milliseconds, 1e-3)) * 1000,
@@ -228,25 +231,6 @@ function own(leaf: unknown): unknown {
   return leaf instanceof MLXArray ? another(leaf) : leaf;
 }
 
-/** Throws unless there is a module, an optimizer, a loss and batches. @throws {ArgumentError} */
-function requireParts(options: Readonly<Record<"model" | "optimizer" | "loss" | "batches", unknown>>): void {
-  const { model, optimizer, loss, batches } = options;
-  const refuse = (what: string, got: unknown): never => {
-    throw new ArgumentError("train", `${what}, got ${describeValue(got)}`);
-  };
-  if (!(model instanceof Module)) refuse("model is a module", model);
-  if (!(optimizer instanceof Optimizer)) refuse("optimizer is one of mlx-ts/optimizers", optimizer);
-  if (typeof loss !== "function") refuse("loss is a function of the model and a batch", loss);
-  const isSource = Symbol.iterator in Object(batches) || Symbol.asyncIterator in Object(batches);
-  if (typeof batches !== "function" && !isSource)
-    refuse("batches can be iterated, or are a function of the epoch", batches);
-}
-
-function limitOf(name: string, value: number): number {
-  if (!(value >= 0)) throw new ArgumentError("train", `${name} is at least 0, got ${value}`);
-  return value;
-}
-
 async function numbersOf(metrics: Metrics): Promise<Record<string, number>> {
   const named = Object.entries(metrics).map(async ([name, value]) => [name, Number(await item(value))] as const);
   return Object.fromEntries(await Promise.all(named));
@@ -254,9 +238,4 @@ async function numbersOf(metrics: Metrics): Promise<Record<string, number>> {
 
 function countElements(tree: unknown): number {
   return treeFlatten(tree).reduce((count, [, leaf]) => count + (leaf instanceof MLXArray ? leaf.size : 0), 0);
-}
-
-function countSamples(batch: unknown): number {
-  for (const [, leaf] of treeFlatten(batch)) if (leaf instanceof MLXArray) return leaf.shape[0] ?? 1;
-  return 0;
 }

@@ -1,11 +1,13 @@
 /** One update of a model on one batch, recorded once where that is wanted. */
 import { compile } from "../array/compile.ts";
 import { state as randomState } from "../array/random.ts";
-import { MLXArray } from "../graph/mlx-array.ts";
+import { requireSynchronous } from "../base/describe.ts";
+import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "../nn/module.ts";
 import { valueAndGrad } from "../nn/value-and-grad.ts";
 import { clipGradNorm, commonNorm } from "../optimizers/clipping.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
+import { requireMetrics } from "./requirements.ts";
 
 /** Scalar arrays that are computed along with a loss, such as an accuracy. */
 export interface Metrics {
@@ -68,7 +70,11 @@ export class Updater<M extends Module, B> {
     const { model, optimizer, clipNorm, watch } = this.#options;
     const differentiate = valueAndGrad(model, (m: M, batch: B): readonly [MLXArray, Metrics] => {
       const result = this.#options.loss(m, batch);
-      return result instanceof MLXArray ? [result, {}] : result;
+      requireSynchronous("train", result);
+      if (!isList(result)) return [result, {}];
+      const [loss, metrics = {}] = result;
+      requireMetrics(metrics);
+      return [loss, metrics];
     });
     return (batch) => {
       const [[loss, metrics], gradients] = differentiate(model, batch);
@@ -82,4 +88,9 @@ export class Updater<M extends Module, B> {
       return { loss, metrics, norm, gradients: keepsGradients ? gradients : null };
     };
   }
+}
+
+/** Whether a loss function returned more than a loss; what is no loss either is refused where it is differentiated. */
+function isList(result: MLXArray | readonly [MLXArray, Metrics]): result is readonly [MLXArray, Metrics] {
+  return Array.isArray(result);
 }

@@ -2,6 +2,7 @@
 import { toDot } from "../array/explain.ts";
 import { profile } from "../array/profile.ts";
 import { state as randomState } from "../array/random.ts";
+import { anything, listOf, requireValues } from "../base/rules.ts";
 import type { Module } from "../nn/module.ts";
 import type { HistogramsEvent, KernelsEvent, Sample, SamplesEvent, TrainPosition } from "./events.ts";
 import { histogramsOf } from "./histograms.ts";
@@ -64,7 +65,9 @@ export async function takeSamples<M extends Module>(
   const { key } = randomState;
   model.eval();
   try {
-    return { kind: "samples", samples: await take(model) };
+    const samples = await take(model);
+    requireValues("train.watch.samples", listOf(null, anything), { "what take gives": samples });
+    return { kind: "samples", samples };
   } finally {
     // The training goes on as if nobody had looked.
     model.train();

@@ -181,10 +181,10 @@ describe("train", () => {
   });
 
   it.each([
-    ["model", 3, /train: model is a module, got a number/],
-    ["optimizer", "Adam", /train: optimizer is one of mlx-ts\/optimizers, got a string/],
+    ["model", 3, /train: model is a module, got 3/],
+    ["optimizer", "Adam", /train: optimizer is one of mlx-ts\/optimizers, got "Adam"/],
     ["loss", undefined, /train: loss is a function of the model and a batch, got undefined/],
-    ["batches", 3, /train: batches can be iterated, or are a function of the epoch, got a number/],
+    ["batches", 3, /train: batches is an iterable, or a function of the epoch, got 3/],
   ])("refuses options without %s", async (name, value, message) => {
     const model = new nn.Linear(1, 1);
     const whole = { model, optimizer: new optim.SGD({ learningRate: 1 }), loss: () => mx.array(0), batches: [] };
