@@ -2,11 +2,13 @@
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { compositeModule } from "./composite-module.ts";
+import type { GemmEmitter, Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { forUpTo, multiplyAdd, takesIntegers } from "./gemm-loops.ts";
 import { tileColumns } from "./gemm-width.ts";
 import { type GroupedConvolution, groupedOf, productsOf } from "./grouped-call.ts";
-import { eachSeenRow, emitSpread, planRows, rowsOfPiece, type Taps } from "./grouped-rows.ts";
+import { planRows, type RowPlan, rowsOfPiece, type Taps } from "./grouped-plan.ts";
+import { eachSeenRow, emitSpread, type RowSegment } from "./grouped-rows.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 
 /** Places whose sums are in registers, for two vectors of outputs: eight sums hide the latency of a multiply-add. */
@@ -25,90 +27,19 @@ const TILE_PLACES = 4;
 export function emitGroupedConvolution(kernel: CompositeKernel, target: KernelTarget): KernelCode {
   const shape = groupedOf(kernel.call);
   if (!shape) throw new RangeError("no convolution in groups of few channels");
-  const { batch, groups, inner, outer, rows, columns } = shape;
-  const outputs = groups * outer;
   const { module, layout, addPhase } = compositeModule(kernel, target);
   const plan = planRows(shape);
-  const { taps, placeBytes, segmentLength, weightBytes } = plan;
-  const { step, stride } = columns;
-  const wanted = target.threadCount === 1 ? 1 : 2 * target.threadCount;
-  const pieceRows = rowsOfPiece(shape, plan, wanted);
-  const parts = [batch, Math.ceil(rows.outLength / pieceRows), plan.segments];
+  const pieceRows = rowsOfPiece(plan, target.threadCount === 1 ? 1 : 2 * target.threadCount);
+  const parts = [shape.batch, Math.ceil(shape.rows.outLength / pieceRows), plan.segments];
   const spread = module.addFunction(null, takesIntegers(3), (f) => emitSpread(f, shape));
-  const tiles = taps.map(({ met }) =>
-    [TILE_PLACES, 1].map((places) =>
-      module.addFunction(null, takesIntegers(4), (f) => emitTile(f, target.relaxed, shape, met, places, plan.lowest)),
-    ),
-  );
-
-  addPhase("weights", (e) => {
-    const lines = rows.size * columns.size * inner;
-    const [across, down] = [e.constant(4), e.constant(lines * 4)];
-    e.call(
-      "gather",
-      e.slot(1),
-      across,
-      down,
-      e.constant(lines),
-      e.constant(outputs),
-      e.scratch(0),
-      e.constant(outputs * 4),
-    );
+  const tiles = plan.taps.map((taps): TileFunctions => {
+    const addTile = (places: number): number =>
+      module.addFunction(null, takesIntegers(4), (f) => emitTile(f, target.relaxed, plan, taps, places));
+    return { taps, several: addTile(TILE_PLACES), single: addTile(1) };
   });
 
-  addPhase("convolve", (e, item) => {
-    const { f } = e;
-    const [picture = 0, piece = 0, segment = 0] = e.split(item, parts);
-    const table = e.let(e.threadScratch(weightBytes, plan.bytes));
-    const row = e.let(e.sum([e.get(piece), pieceRows]));
-    const lastRow = e.let(e.least(e.sum([e.get(row), 1], pieceRows), e.constant(rows.outLength)));
-    const first = e.let(e.sum([e.get(segment), segmentLength]));
-    const pictureBytes = rows.length * columns.length * groups * inner * 4;
-    const seen = { row, lastRow, first, table, weights: e.scratch(0), spread };
-    const from = e.sum([e.slot(0), 1], [e.get(picture), pictureBytes]);
-    eachSeenRow(e, shape, plan, { ...seen, picture: from }, (tableEnd) => {
-      const outRow = e.let(
-        e.sum(
-          [e.slot(2), 1],
-          [e.get(picture), rows.outLength * columns.outLength * outputs * 4],
-          [e.get(row), columns.outLength * outputs * 4],
-        ),
-      );
-      for (const [k, { remainder }] of taps.entries()) {
-        const outsides = Math.ceil((columns.outLength - remainder) / step);
-        const count = e.let(e.least(e.constant(segmentLength), () => f.i32(outsides).get(first).op("i32.sub")));
-        const at = e.let(e.constant(0));
-        const tile = (function_: number): void => {
-          f.get(table, tableEnd);
-          e.sum([e.get(at), stride * placeBytes])();
-          e.sum(
-            [e.get(outRow), 1],
-            [e.sum([e.get(first), 1], [e.get(at), 1]), step * outputs * 4],
-            remainder * outputs * 4,
-          )();
-          f.call(function_);
-        };
-        const [several = 0, single = 0] = tiles[k] ?? [];
-        f.get(count)
-          .i32(TILE_PLACES)
-          .op("i32.lt_u")
-          .if(
-            () => forUpTo(f, at, count, 1, () => tile(single)),
-            () => {
-              forUpTo(f, at, count, TILE_PLACES, () => {
-                // The last tile begins earlier, and computes again what is there.
-                e.least(e.get(at), e.sum([e.get(count), 1], -TILE_PLACES))();
-                f.set(at);
-                tile(several);
-              });
-            },
-          );
-        f.release(count);
-        f.release(at);
-      }
-      f.release(outRow);
-    });
-  });
+  addPhase("weights", (e) => turnWeights(e, shape));
+  addPhase("convolve", (e, item) => convolveSegment(e, { plan, pieceRows, parts, spread, tiles }, item));
 
   const { instructions } = module;
   return {
@@ -116,22 +47,117 @@ export function emitGroupedConvolution(kernel: CompositeKernel, target: KernelTa
     library: gemmLibrary(tileColumns(target)),
     instructions,
     phases: [
-      { name: "weights", itemCount: 1, itemsPerChunk: 1, work: weightBytes },
+      { name: "weights", itemCount: 1, itemsPerChunk: 1, work: plan.weightBytes },
       { name: "convolve", itemCount: parts.reduce((a, b) => a * b), itemsPerChunk: 1, work: productsOf(shape) / 4 },
     ],
-    scratchBytes: weightBytes + plan.bytes * target.threadCount,
+    scratchBytes: plan.weightBytes + plan.bytes * target.threadCount,
     layout,
   };
+}
+
+function turnWeights(e: GemmEmitter, { groups, inner, outer, rows, columns }: GroupedConvolution): void {
+  const lines = rows.size * columns.size * inner;
+  const outputs = groups * outer;
+  const [across, down] = [e.constant(4), e.constant(lines * 4)];
+  const lengths = [e.constant(lines), e.constant(outputs)];
+  e.call("gather", e.slot(1), across, down, ...lengths, e.scratch(0), e.constant(outputs * 4));
+}
+
+/** How a convolution is cut into items, and the functions that they call. */
+interface CutConvolution {
+  readonly plan: RowPlan;
+  /** Rows of outputs of an item. */
+  readonly pieceRows: number;
+  /** Pictures, pieces of each, segments of each row: an item for each combination. */
+  readonly parts: readonly number[];
+  /** The function that {@link emitSpread} writes. */
+  readonly spread: number;
+  readonly tiles: readonly TileFunctions[];
+}
+
+/** Functions that sum the outputs of one remainder: for several places, and for one. */
+interface TileFunctions {
+  readonly taps: Taps;
+  readonly several: number;
+  readonly single: number;
+}
+
+/** Computes a segment of some rows of a picture's outputs. */
+function convolveSegment(
+  e: GemmEmitter,
+  { plan, pieceRows, parts, spread, tiles }: CutConvolution,
+  item: number,
+): void {
+  const { shape, weightBytes, bytes, segmentLength } = plan;
+  const { groups, inner, rows, columns } = shape;
+  const [picture = 0, piece = 0, index = 0] = e.split(item, parts);
+  const table = e.let(e.threadScratch(weightBytes, bytes));
+  const row = e.let(e.sum([e.get(piece), pieceRows]));
+  const lastRow = e.let(e.least(e.sum([e.get(row), 1], pieceRows), e.constant(rows.outLength)));
+  const first = e.let(e.sum([e.get(index), segmentLength]));
+  const address = e.sum([e.slot(0), 1], [e.get(picture), rows.length * columns.length * groups * inner * 4]);
+  const segment = { picture: address, row, lastRow, first, table, weights: e.scratch(0), spread };
+  eachSeenRow(e, plan, segment, (tableEnd) => {
+    const output = e.let(outputRow(e, shape, picture, row));
+    for (const functions of tiles) sumPlaces(e, plan, segment, { tableEnd, output }, functions);
+    e.f.release(output);
+  });
+}
+
+/** Pushes where a row of outputs begins. */
+function outputRow(
+  e: GemmEmitter,
+  { groups, outer, rows, columns }: GroupedConvolution,
+  picture: number,
+  row: number,
+): Push {
+  const rowBytes = columns.outLength * groups * outer * 4;
+  return e.sum([e.slot(2), 1], [e.get(picture), rows.outLength * rowBytes], [e.get(row), rowBytes]);
+}
+
+/** Sums the outputs of a segment of a row that have one remainder, several at a time. */
+function sumPlaces(
+  e: GemmEmitter,
+  { shape, placeBytes, segmentLength }: RowPlan,
+  { table, first }: RowSegment,
+  { tableEnd, output }: { readonly tableEnd: number; readonly output: number },
+  { taps: { remainder }, several, single }: TileFunctions,
+): void {
+  const { f } = e;
+  const { outLength, step, stride } = shape.columns;
+  const outputBytes = shape.groups * shape.outer * 4;
+  const all = Math.ceil((outLength - remainder) / step);
+  const count = e.let(e.least(e.constant(segmentLength), () => f.i32(all).get(first).op("i32.sub")));
+  const at = e.let(e.constant(0));
+  const sumTile = (tile: number): void => {
+    const place = e.sum([e.get(first), 1], [e.get(at), 1]);
+    f.get(table, tableEnd);
+    e.sum([e.get(at), stride * placeBytes])();
+    e.sum([e.get(output), 1], [place, step * outputBytes], remainder * outputBytes)();
+    f.call(tile);
+  };
+  f.get(count).i32(TILE_PLACES).op("i32.lt_u");
+  f.if(
+    () => forUpTo(f, at, count, 1, () => sumTile(single)),
+    () =>
+      forUpTo(f, at, count, TILE_PLACES, () => {
+        // The last tile begins earlier, and computes again what is there.
+        e.least(e.get(at), e.sum([e.get(count), 1], -TILE_PLACES))();
+        f.set(at);
+        sumTile(several);
+      }),
+  );
+  f.release(count);
+  f.release(at);
 }
 
 /** Body of (table of rows and their weights, its end, offset of the first place in a row, outputs): the sums of some places. */
 function emitTile(
   f: FunctionBuilder,
   relaxed: boolean,
-  { groups, inner, outer, columns }: GroupedConvolution,
-  met: Taps["met"],
+  { shape: { groups, inner, outer, columns }, lowest }: RowPlan,
+  { met }: Taps,
   places: number,
-  lowest: number,
 ): void {
   const [table, tableEnd, offset, target] = [0, 1, 2, 3];
   const outputs = groups * outer;

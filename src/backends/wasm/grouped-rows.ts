@@ -2,184 +2,144 @@
 import type { FunctionBuilder } from "./assembler.ts";
 import { type GemmEmitter, type Push, roundUp } from "./gemm-emitter.ts";
 import { advanceBy, forUpTo } from "./gemm-loops.ts";
-import type { GroupedConvolution } from "./grouped-call.ts";
+import type { GroupedAxis, GroupedConvolution } from "./grouped-call.ts";
+import type { RowPlan } from "./grouped-plan.ts";
 
-/** Bytes of the rows of places that an output sees, about: part of a second-level cache. */
-const ROWS_BYTES = 1 << 17;
-/** Fewest places of a segment of a row, for each remainder: those at its ends are spread for both neighbours. */
-const LEAST_PLACES = 16;
-
-/** What outputs of one remainder by the step meet: the number of a weight, and its place from that of the output on. */
-export interface Taps {
-  readonly remainder: number;
-  readonly met: readonly { readonly tap: number; readonly offset: number }[];
-}
-
-/** How rows are cut and kept. */
-export interface RowPlan {
-  readonly taps: readonly Taps[];
-  /** The place before all that the first output of a segment meets, from its own on. */
-  readonly lowest: number;
-  /** Bytes of a place: [inner, outputs], for each output the channels of its group. */
-  readonly placeBytes: number;
-  /** Outputs of a segment of a row, for each remainder. */
-  readonly segmentLength: number;
-  readonly segments: number;
-  /** Most pieces into which rows of outputs are cut: each keeps the rows before it anew. */
-  readonly mostPieces: number;
-  readonly keptRows: number;
-  readonly segmentPlaces: number;
-  readonly rowBytes: number;
-  /** Of the table of rows, and of it with the rows. */
-  readonly tableBytes: number;
-  readonly bytes: number;
-  /** Of all weights, [sizes…, inner, outputs]. */
-  readonly weightBytes: number;
-}
-
-/** The plan for a convolution. */
-export function planRows({ groups, inner, outer, rows, columns, flip }: GroupedConvolution): RowPlan {
-  const { size, spread, step, stride, low, outLength } = columns;
-  const taps = Array.from({ length: Math.min(step, outLength) }, (_, remainder): Taps => {
-    const all = Array.from({ length: size }, (_, tap) => ({ tap, place: remainder + tap * spread - low }));
-    const met = all.filter(({ place }) => place % step === 0);
-    const numbered = met.map(({ tap, place }) => ({ tap: flip ? size - 1 - tap : tap, offset: place / step }));
-    return { remainder, met: numbered };
-  });
-  const offsets = taps.flatMap(({ met }) => met.map(({ offset }) => offset));
-  const [lowest, highest] = [Math.min(0, ...offsets), Math.max(0, ...offsets)];
-  const placeBytes = inner * groups * outer * 4;
-  const keptRows = Math.floor(((rows.size - 1) * rows.spread) / rows.step) + 1;
-  const all = Math.ceil(outLength / step);
-  const fitting = Math.max(LEAST_PLACES, Math.floor(ROWS_BYTES / (keptRows * placeBytes * stride)));
-  const segmentLength = Math.ceil(all / Math.ceil(all / fitting));
-  const segmentPlaces = (segmentLength - 1) * stride + highest - lowest + 1;
-  // One more cache line to each row, so that rows do not fall into one set of the cache.
-  const rowBytes = roundUp(segmentPlaces * placeBytes, 64) + 64;
-  const tableBytes = roundUp(rows.size * 8, 64);
-  return {
-    taps,
-    lowest,
-    placeBytes,
-    segmentLength,
-    segments: Math.ceil(all / segmentLength),
-    mostPieces: Math.max(1, Math.floor(rows.outLength / (4 * rows.size))),
-    keptRows,
-    segmentPlaces,
-    rowBytes,
-    tableBytes,
-    bytes: tableBytes + keptRows * rowBytes,
-    weightBytes: roundUp(rows.size * size * placeBytes, 64),
-  };
-}
-
-/** Rows of outputs of a piece where all outputs are to be cut into so many parts. */
-export function rowsOfPiece(
-  { batch, rows }: GroupedConvolution,
-  { mostPieces, segments }: RowPlan,
-  parts: number,
-): number {
-  return Math.ceil(rows.outLength / Math.min(mostPieces, Math.ceil(parts / (batch * segments))));
+/** A segment of some rows of outputs, and where it keeps what they see: locals. */
+export interface RowSegment {
+  /** Pushes the address of the picture. */
+  readonly picture: Push;
+  readonly row: number;
+  readonly lastRow: number;
+  /** The first output of the segment, for each remainder. */
+  readonly first: number;
+  /** Where the table is, and the rows after it. */
+  readonly table: number;
+  /** Pushes the address of the weights. */
+  readonly weights: Push;
+  /** The function that {@link emitSpread} writes. */
+  readonly spread: number;
 }
 
 /**
- * Runs `body` for each row of outputs from `row` up to `lastRow`, locals, with the end of a table: for each row of places
- * that is seen, its address and that of the weights that it meets.
+ * Runs `body` for each row of outputs from `row` up to `lastRow`, with the end of a table: for each row of places that is
+ * seen, its address and that of the weights that it meets.
  */
 export function eachSeenRow(
   e: GemmEmitter,
-  { groups, inner, rows, columns, flip }: GroupedConvolution,
   plan: RowPlan,
-  locals: {
-    /** Pushes the address of the picture. */
-    readonly picture: Push;
-    readonly row: number;
-    readonly lastRow: number;
-    /** The first output of the segment, for each remainder. */
-    readonly first: number;
-    /** Where the table is, and the rows after it. */
-    readonly table: number;
-    /** Pushes the address of the weights. */
-    readonly weights: Push;
-    /** The function that {@link emitSpread} writes. */
-    readonly spread: number;
-  },
+  segment: RowSegment,
   body: (tableEnd: number) => void,
 ): void {
   const { f } = e;
-  const { picture, row, lastRow, first, table, weights, spread } = locals;
-  const { lowest, placeBytes, segmentPlaces, keptRows, rowBytes } = plan;
-  const channels = groups * inner;
-  const clamp = (push: Push, length: number): number => {
-    const local = e.let(push);
-    f.get(local).i32(0).get(local).i32(0).op("i32.gt_s").op("select").set(local);
-    f.get(local).i32(length).get(local).i32(length).op("i32.lt_s").op("select").set(local);
-    return local;
-  };
-  // The place at the beginning of a kept row, which may lie before the picture, and those that lie within it.
-  const begin = e.let(e.sum([e.get(first), columns.stride], lowest));
-  const inside = clamp(e.sum([e.get(begin), -1]), segmentPlaces);
-  const end = clamp(e.sum([e.get(begin), -1], columns.length), segmentPlaces);
+  const { rows } = plan.shape;
+  const { row, lastRow } = segment;
+  const places = keptPlaces(e, plan, segment);
   const next = e.let(e.constant(0));
-  const entry = f.local("i32");
-  /** How many rows of places lie before that of an output, moved by so many places apart. */
-  const rowsBefore = (moved: number): number => {
-    const lead = roundUp(Math.max(0, -moved), rows.step);
-    return clamp(() => {
-      e.sum([e.get(row), rows.stride], lead + moved)();
-      f.i32(rows.step)
-        .op("i32.div_u")
-        .i32(lead / rows.step)
-        .op("i32.sub");
-    }, rows.length);
-  };
-  const keptRow = (place: number): Push =>
-    e.sum([e.get(table), 1], [() => f.get(place).i32(keptRows).op("i32.rem_u"), rowBytes], plan.tableBytes);
-  const fill = (from: number, to: number): void => {
-    f.get(from).i32(0).get(to, from).op("i32.sub").memoryFill();
-  };
-
+  const tableEnd = f.local("i32");
   forUpTo(f, row, lastRow, 1, () => {
-    const firstSeen = rowsBefore(rows.step - 1 - rows.low);
-    const endSeen = rowsBefore((rows.size - 1) * rows.spread + rows.step - rows.low);
+    const firstSeen = rowsBefore(e, rows, row, rows.step - 1 - rows.low);
+    const endSeen = rowsBefore(e, rows, row, (rows.size - 1) * rows.spread + rows.step - rows.low);
     f.get(firstSeen, next, firstSeen, next).op("i32.gt_u").op("select").set(next);
-    forUpTo(f, next, endSeen, 1, () => {
-      const to = e.let(keptRow(next));
-      const [middle, after, toEnd] = [
-        e.let(e.sum([e.get(to), 1], [e.get(inside), placeBytes])),
-        e.let(e.sum([e.get(to), 1], [e.get(end), placeBytes])),
-        e.let(e.sum([e.get(to), 1], segmentPlaces * placeBytes)),
-      ];
-      fill(to, middle);
-      fill(after, toEnd);
-      const place = e.sum([e.get(next), columns.length], [e.get(begin), 1], [e.get(inside), 1]);
-      f.get(middle, after);
-      e.sum([picture, 1], [place, channels * 4])();
-      f.call(spread);
-      for (const local of [to, middle, after, toEnd]) f.release(local);
-    });
-    f.get(table).set(entry);
-    for (let tap = 0; tap < rows.size; tap++) {
-      const place = e.let(e.sum([e.get(row), rows.stride], tap * rows.spread - rows.low));
-      f.get(place)
-        .i32(rows.length * rows.step)
-        .op("i32.lt_u");
-      if (rows.step > 1) f.get(place).i32(rows.step).op("i32.rem_s").op("i32.eqz").op("i32.and");
-      f.if(() => {
-        if (rows.step > 1) f.get(place).i32(rows.step).op("i32.div_u").set(place);
-        f.get(entry);
-        keptRow(place)();
-        f.memory("i32.store").get(entry);
-        e.sum([weights, 1], (flip ? rows.size - 1 - tap : tap) * columns.size * placeBytes)();
-        f.memory("i32.store", 4);
-        advanceBy(f, entry, 8);
-      });
-      f.release(place);
-    }
-    body(entry);
+    forUpTo(f, next, endSeen, 1, () => keepRow(e, plan, segment, places, next));
+    tabulateRows(e, plan, segment, tableEnd);
+    body(tableEnd);
     for (const local of [firstSeen, endSeen]) f.release(local);
   });
-  for (const local of [begin, inside, end, next, entry]) f.release(local);
+  for (const local of [places.begin, places.inside, places.end, next, tableEnd]) f.release(local);
+}
+
+/** The places of a kept row: locals. */
+interface KeptPlaces {
+  /** The place at the beginning of the row, which may lie before the picture. */
+  readonly begin: number;
+  /** Which places of the row lie within the picture: from here on, and up to here. */
+  readonly inside: number;
+  readonly end: number;
+}
+
+function keptPlaces(e: GemmEmitter, plan: RowPlan, { first }: RowSegment): KeptPlaces {
+  const { columns } = plan.shape;
+  const begin = e.let(e.sum([e.get(first), columns.stride], plan.lowest));
+  const inside = clamp(e, e.sum([e.get(begin), -1]), plan.segmentPlaces);
+  const end = clamp(e, e.sum([e.get(begin), -1], columns.length), plan.segmentPlaces);
+  return { begin, inside, end };
+}
+
+/** How many rows of places lie before that of an output, moved by so many places apart. */
+function rowsBefore(e: GemmEmitter, { length, stride, step }: GroupedAxis, row: number, moved: number): number {
+  const lead = roundUp(Math.max(0, -moved), step);
+  const number = (): void => {
+    e.sum([e.get(row), stride], lead + moved)();
+    e.f
+      .i32(step)
+      .op("i32.div_u")
+      .i32(lead / step)
+      .op("i32.sub");
+  };
+  return clamp(e, number, length);
+}
+
+/** A new local: the value, but at least 0 and at most `length`. */
+function clamp(e: GemmEmitter, value: Push, length: number): number {
+  const local = e.let(value);
+  e.f.get(local).i32(0).get(local).i32(0).op("i32.gt_s").op("select").set(local);
+  e.f.get(local).i32(length).get(local).i32(length).op("i32.lt_s").op("select").set(local);
+  return local;
+}
+
+/** Pushes where a row of places is kept. */
+function keptRow(e: GemmEmitter, plan: RowPlan, { table }: RowSegment, row: number): Push {
+  const index = (): void => {
+    e.f.get(row).i32(plan.keptRows).op("i32.rem_u");
+  };
+  return e.sum([e.get(table), 1], [index, plan.rowBytes], plan.tableBytes);
+}
+
+/** Spreads a row of places to where it is kept, with zeros around. */
+function keepRow(e: GemmEmitter, plan: RowPlan, segment: RowSegment, places: KeptPlaces, row: number): void {
+  const { f } = e;
+  const { placeBytes, segmentPlaces } = plan;
+  const { groups, inner, columns } = plan.shape;
+  const { begin, inside, end } = places;
+  const to = e.let(keptRow(e, plan, segment, row));
+  const middle = e.let(e.sum([e.get(to), 1], [e.get(inside), placeBytes]));
+  const after = e.let(e.sum([e.get(to), 1], [e.get(end), placeBytes]));
+  const toEnd = e.let(e.sum([e.get(to), 1], segmentPlaces * placeBytes));
+  const clear = (from: number, until: number): void => {
+    f.get(from).i32(0).get(until, from).op("i32.sub").memoryFill();
+  };
+  clear(to, middle);
+  clear(after, toEnd);
+  const place = e.sum([e.get(row), columns.length], [e.get(begin), 1], [e.get(inside), 1]);
+  f.get(middle, after);
+  e.sum([segment.picture, 1], [place, groups * inner * 4])();
+  f.call(segment.spread);
+  for (const local of [to, middle, after, toEnd]) f.release(local);
+}
+
+/** Writes the rows of places that the row of outputs sees, and their weights, to the table, and sets the local with its end. */
+function tabulateRows(e: GemmEmitter, plan: RowPlan, segment: RowSegment, tableEnd: number): void {
+  const { f } = e;
+  const { rows, columns, flip } = plan.shape;
+  f.get(segment.table).set(tableEnd);
+  for (let tap = 0; tap < rows.size; tap++) {
+    const place = e.let(e.sum([e.get(segment.row), rows.stride], tap * rows.spread - rows.low));
+    f.get(place)
+      .i32(rows.length * rows.step)
+      .op("i32.lt_u");
+    if (rows.step > 1) f.get(place).i32(rows.step).op("i32.rem_s").op("i32.eqz").op("i32.and");
+    f.if(() => {
+      if (rows.step > 1) f.get(place).i32(rows.step).op("i32.div_u").set(place);
+      f.get(tableEnd);
+      keptRow(e, plan, segment, place)();
+      f.memory("i32.store").get(tableEnd);
+      e.sum([segment.weights, 1], (flip ? rows.size - 1 - tap : tap) * columns.size * plan.placeBytes)();
+      f.memory("i32.store", 4);
+      advanceBy(f, tableEnd, 8);
+    });
+    f.release(place);
+  }
 }
 
 /** Body of (row, its end, places): for each place, output and inner channel the channel of the output's group. */

@@ -5,8 +5,9 @@ import { compositeModule } from "./composite-module.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { advanceBy, forUpTo, multiplyAdd, takesIntegers } from "./gemm-loops.ts";
 import { tileColumns } from "./gemm-width.ts";
-import { type GroupedConvolution, groupedWeightsOf, productsOf } from "./grouped-call.ts";
-import { eachSeenRow, emitSpread, planRows, type RowPlan, rowsOfPiece } from "./grouped-rows.ts";
+import { groupedWeightsOf, productsOf } from "./grouped-call.ts";
+import { planRows, type RowPlan, rowsOfPiece } from "./grouped-plan.ts";
+import { eachSeenRow, emitSpread } from "./grouped-rows.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 
 /** Parts of the outputs whose sums are joined, about: their number must not depend on threads. */
@@ -31,11 +32,11 @@ export function emitGroupedWeights(kernel: CompositeKernel, target: KernelTarget
   const plan = planRows(shape);
   const { segmentLength, segments, weightBytes } = plan;
   const pictures = Math.ceil(batch / Math.min(batch, Math.ceil(PARTS / segments)));
-  const pieceRows = rowsOfPiece(shape, plan, PARTS);
+  const pieceRows = rowsOfPiece(plan, PARTS);
   const parts = [Math.ceil(batch / pictures), Math.ceil(rows.outLength / pieceRows), segments];
   const partCount = parts.reduce((a, b) => a * b);
   const spread = module.addFunction(null, takesIntegers(3), (f) => emitSpread(f, shape));
-  const add = module.addFunction(null, takesIntegers(4), (f) => emitSums(f, target.relaxed, shape, plan));
+  const add = module.addFunction(null, takesIntegers(4), (f) => emitSums(f, target.relaxed, plan));
 
   addPhase("sum", (e, item) => {
     const { f } = e;
@@ -55,7 +56,7 @@ export function emitGroupedWeights(kernel: CompositeKernel, target: KernelTarget
       f.set(row);
       const pictureBytes = rows.length * columns.length * groups * inner * 4;
       const from = e.sum([e.slot(1), 1], [e.get(picture), pictureBytes]);
-      eachSeenRow(e, shape, plan, { row, lastRow, first, table, weights, spread, picture: from }, (tableEnd) => {
+      eachSeenRow(e, plan, { row, lastRow, first, table, weights, spread, picture: from }, (tableEnd) => {
         const place = e.sum(
           [e.get(picture), rows.outLength * columns.outLength],
           [e.get(row), columns.outLength],
@@ -96,8 +97,7 @@ export function emitGroupedWeights(kernel: CompositeKernel, target: KernelTarget
 function emitSums(
   f: FunctionBuilder,
   relaxed: boolean,
-  { groups, inner, outer, columns }: GroupedConvolution,
-  { taps, lowest, placeBytes }: RowPlan,
+  { shape: { groups, inner, outer, columns }, taps, lowest, placeBytes }: RowPlan,
 ): void {
   const [table, tableEnd, cotangents, count] = [0, 1, 2, 3];
   const outputBytes = groups * outer * 4;
