@@ -112,6 +112,8 @@ export class Program {
       inputs.push(vertex);
       return vertex;
     }
+    // A disposed array whose users were all done let go of its elements, or of what they are computed from.
+    if (vertex.pendingUses === 0) vertex.requireKept("evaluate");
     if (lowering.kind === "data") {
       throw new MLXError(
         "evaluate",

@@ -84,6 +84,18 @@ describe("dispose", () => {
     expect(before - mx.memory.active).toBeGreaterThanOrEqual(400_000);
   });
 
+  it("is what an array tells that was passed over until what it was made of had gone", async () => {
+    for (const x of [await computed(10), mx.ones([10]).mul(3)]) {
+      const passedOver = mx.sort(x);
+      const result = passedOver.mul(2);
+      x.dispose();
+      await mx.evaluate(result);
+      await expect(passedOver.tolist()).rejects.toThrow(mx.DisposedError);
+      expect(() => mx.explain(passedOver)).toThrow(mx.DisposedError);
+      expect(() => passedOver.add(1)).toThrow(mx.DisposedError);
+    }
+  });
+
   it("leaves an array alone that shares its memory", async () => {
     const x = await computed(1000);
     const y = x.reshape([10, 100]);
