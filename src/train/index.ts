@@ -30,7 +30,7 @@ export { withProgress } from "./progress.ts";
 export type { RunDirectory } from "./run-files.ts";
 export { commandsFile, eventsFile, lockFile, readRunEvents, runEventOf, writeRunEvent } from "./run-lines.ts";
 export type { LogOptions } from "./run-log.ts";
-export type { CheckpointOptions, TrainOptions } from "./train.ts";
 export { train } from "./train.ts";
+export type { CheckpointOptions, TrainOptions } from "./train-options.ts";
 export type { Metrics } from "./update.ts";
 export type { Every, HistogramOptions, SampleOptions, WatchOptions } from "./watching.ts";

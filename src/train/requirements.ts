@@ -11,7 +11,7 @@ import { TrainingControl } from "./control.ts";
 import type { TrainPosition } from "./events.ts";
 import type { RunDirectory } from "./run-files.ts";
 import type { LogOptions } from "./run-log.ts";
-import type { CheckpointOptions, TrainOptions } from "./train.ts";
+import type { CheckpointOptions, TrainOptions } from "./train-options.ts";
 import type { HistogramOptions, SampleOptions, WatchOptions } from "./watching.ts";
 
 const interval: Rule = {
