@@ -6,6 +6,7 @@ import { halfToNumber, numberToHalf } from "../base/half.ts";
 import * as big from "./big-arithmetic.ts";
 import type { Axis, Expr, ExprType, ScalarValue } from "./expr.ts";
 import { argOf, elementType } from "./expr.ts";
+import { isUnary } from "./instruction.ts";
 import type { Store } from "./kernel.ts";
 import * as scalar from "./scalar-arithmetic.ts";
 
@@ -135,37 +136,24 @@ export class Tape {
           numbers[place] = compare(source[a] ?? 0, source[b] ?? 0);
         };
       }
-      case "add":
-      case "sub":
-      case "mul":
-      case "div":
-      case "quotient":
-      case "remainder":
-      case "pow":
-      case "atan2":
-      case "min":
-      case "max":
-      case "and":
-      case "or":
-      case "xor":
-      case "shl":
-      case "shr": {
+      default: {
+        const { op, dtype, args } = expr;
+        if (isUnary(op, args)) {
+          if (isBig(dtype)) return this.#mapBig(place, expr, big.bigUnary(op, dtype));
+          return this.#mapNumber(place, expr, scalar.numberUnary(op, dtype));
+        }
         const [a, b] = this.#operands(expr);
         const { numbers, bigints } = this;
-        if (isBig(expr.dtype)) {
-          const compute = big.bigBinary(expr.op, expr.dtype);
+        if (isBig(dtype)) {
+          const compute = big.bigBinary(op, dtype);
           return () => {
             bigints[place] = compute(bigints[a] ?? 0n, bigints[b] ?? 0n);
           };
         }
-        const compute = scalar.numberBinary(expr.op, expr.dtype);
+        const compute = scalar.numberBinary(op, dtype);
         return () => {
           numbers[place] = compute(numbers[a] ?? 0, numbers[b] ?? 0);
         };
-      }
-      default: {
-        if (isBig(expr.dtype)) return this.#mapBig(place, expr, big.bigUnary(expr.op, expr.dtype));
-        return this.#mapNumber(place, expr, scalar.numberUnary(expr.op, expr.dtype));
       }
     }
   }
