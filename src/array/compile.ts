@@ -2,6 +2,8 @@
 
 import { requireFunction, requireSynchronous } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
+import type { Rule } from "../base/rules.ts";
+import { flag, listOf, optionsOf } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { sameShape } from "../base/shape.ts";
 import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
@@ -32,6 +34,11 @@ export interface CompileOptions {
    */
   readonly donate?: boolean;
 }
+
+const trees: Rule = /* @__PURE__ */ listOf(null, {
+  is: "a module, an optimizer, a list or a plain object, which holds arrays",
+  admits: (value) => childrenOf(value) !== null,
+});
 
 /** Recordings kept per function; the least recently used one goes first. */
 const traceLimit = 128;
@@ -97,7 +104,12 @@ export function compile<A extends readonly unknown[], R>(
   options: CompileOptions = {},
 ): (...args: A) => R {
   requireFunction("compile", fn);
-  const { inputs: inputTrees = [], outputs: outputTrees = [], shapeless = false, donate = false } = options;
+  const {
+    inputs: inputTrees = [],
+    outputs: outputTrees = [],
+    shapeless = false,
+    donate = false,
+  } = optionsOf("compile", options, { inputs: trees, outputs: trees, shapeless: flag, donate: flag });
   const recordings = new Map<string, Recording>();
   const lastingTrees = inputTrees.filter((tree) => !outputTrees.includes(tree));
   const limit = shapeless ? shapelessTraceLimit : traceLimit;

@@ -1,11 +1,18 @@
 /** Bytes from and to files: paths in Node, addresses everywhere. Knows nothing of formats. */
 import { ArgumentError } from "../base/errors.ts";
+import type { Rule } from "../base/rules.ts";
 
 /**
  * What is read: bytes, a `Blob` or `File`, or where they are (a path, `file:` included, in Node, Deno and Bun; an
  * `http(s):` address anywhere, in a page one relative to it, too).
  */
 export type FileSource = Uint8Array | ArrayBuffer | Blob | string | URL;
+
+/** For where a file is written. */
+export const pathRule: Rule = {
+  is: "a path or a file: address",
+  admits: (value) => (typeof value === "string" && value !== "") || value instanceof URL,
+};
 
 /** Whether `value` is something that can be read. */
 export function isFileSource(value: unknown): value is FileSource {

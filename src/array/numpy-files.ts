@@ -3,6 +3,8 @@ import type { Dtype, TypedArray } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf, isDtype, kindOf } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
+import type { Rules } from "../base/rules.ts";
+import { optionsOf } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -10,11 +12,11 @@ import type { ArrayLike } from "../primitives/operands.ts";
 import { asArray } from "../primitives/operands.ts";
 import { transpose } from "../primitives/views.ts";
 import type { FileSource } from "./files.ts";
-import { nameOfSource, readBytes, writeBytes } from "./files.ts";
+import { nameOfSource, pathRule, readBytes, writeBytes } from "./files.ts";
 import { fromTypedArray } from "./from-data.ts";
 import { withElements } from "./reading.ts";
 import type { NamedArrays } from "./safetensors.ts";
-import { namedArrays } from "./safetensors.ts";
+import { namedArrays, requireNamed } from "./safetensors.ts";
 import { unzip, zip } from "./zip.ts";
 
 const magic = "\x93NUMPY";
@@ -26,6 +28,8 @@ export interface SaveOptions {
   readonly path?: string | URL;
 }
 
+const saveRules: Rules<SaveOptions> = { path: pathRule };
+
 /**
  * The bytes of an npy file with the array, which is computed first.
  *
@@ -36,8 +40,9 @@ export interface SaveOptions {
 export async function saveNpy(x: ArrayLike, options: SaveOptions = {}): Promise<OwnBytes> {
   if (isByName(x))
     throw new ArgumentError("save", "takes one array, as in save(x, { path }); savez takes arrays by name");
+  const { path } = optionsOf("save", options, saveRules);
   const bytes = await npyBytes(asArray("save", x));
-  if (options.path !== undefined) await writeBytes(options.path, bytes);
+  if (path !== undefined) await writeBytes(path, bytes);
   return bytes;
 }
 
@@ -92,10 +97,12 @@ export function savezCompressed(arrays: NamedArrays, options: SaveOptions = {}):
 }
 
 async function archive(arrays: NamedArrays, options: SaveOptions, isCompressed: boolean): Promise<OwnBytes> {
+  requireNamed("savez", arrays);
+  const { path } = optionsOf(isCompressed ? "savezCompressed" : "savez", options, saveRules);
   const files: [string, Uint8Array][] = [];
   for (const [name, array] of await namedArrays("savez", arrays)) files.push([`${name}.npy`, await npyBytes(array)]);
   const bytes = await zip(files, isCompressed);
-  if (options.path !== undefined) await writeBytes(options.path, bytes);
+  if (path !== undefined) await writeBytes(path, bytes);
   return bytes;
 }
 

@@ -2,6 +2,8 @@
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
+import type { Rule } from "../base/rules.ts";
+import { finite, fromZero, requireValues, share } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, checkShape, formatShape, normalizeAxis } from "../base/shape.ts";
 import { treeChildren } from "../base/tree.ts";
@@ -148,11 +150,21 @@ export function split(from: MLXArray, count = 2, options?: OperationOptions): ML
 export function bits(shape: Shape = [], options: RandomOptions & { readonly width?: 1 | 2 | 4 } = {}): MLXArray {
   return withOptions("bits", options, ["key", "width", "device"], () => {
     checkShape("random", shape);
-    return randomBits(keyOf(options), shape, options.width ?? 4);
+    const { width = 4 } = options;
+    requireValues(
+      "bits",
+      { is: "1, 2 or 4 bytes", admits: (value) => [1, 2, 4].some((one) => one === value) },
+      { width },
+    );
+    return randomBits(keyOf(options), shape, width);
   });
 }
 
-/** Uniform samples in [low, high), float32 unless a floating `dtype` is given; `low` and `high` broadcast to `shape`. */
+/**
+ * Uniform samples in [low, high), float32 unless a floating `dtype` is given; `low` and `high` broadcast to `shape`.
+ *
+ * @throws {ArgumentError} for bounds that are not finite, or descend
+ */
 export function uniform(
   shape: Shape = [],
   options: SampleOptions & { readonly low?: ArrayLike; readonly high?: ArrayLike } = {},
@@ -160,6 +172,7 @@ export function uniform(
   return withOptions("uniform", options, ["key", "dtype", "low", "high", "device"], () => {
     const dtype = floating("uniform", options.dtype);
     const { low: from = 0, high: to = 1 } = options;
+    requireBounds("uniform", from, to);
     const [low, high] = [stepOf("uniform", from, dtype), stepOf("uniform", to, dtype)];
     requireBroadcast("uniform", shape, [low, high]);
     const words = castTo(bits(shape, keyed(options)), "float32");
@@ -168,7 +181,7 @@ export function uniform(
   });
 }
 
-/** Normal samples with mean `loc` and standard deviation `scale`. */
+/** Normal samples with mean `loc` and standard deviation `scale`. @throws {ArgumentError} for a negative `scale` */
 export function normal(
   shape: Shape = [],
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
@@ -176,6 +189,7 @@ export function normal(
   return withOptions("normal", options, ["key", "dtype", "loc", "scale", "device"], () => {
     const dtype = floating("normal", options.dtype);
     checkShape("normal", shape);
+    requireSpread("normal", options);
     const standard = step(erfinv(uniform(shape, signedUnit(options))), dtype);
     const root = stepOf("normal", Math.SQRT2, dtype);
     const { scale } = options;
@@ -184,11 +198,17 @@ export function normal(
   });
 }
 
-/** Integers from `low` to below `high`, which broadcast to `shape`; int32 unless `dtype` is given. */
+/**
+ * Integers from `low` to below `high`, which broadcast to `shape`; int32 unless `dtype` is given.
+ *
+ * @throws {ArgumentError} if `high` is not above `low`
+ */
 export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options: SampleOptions = {}): MLXArray {
   return withOptions("randint", options, ["key", "dtype", "device"], () => {
     const dtype = options.dtype ?? "int32";
     if (isFloating(dtype)) throw new DtypeError("randint", `needs an integer dtype, got ${dtype}`);
+    requireBounds("randint", low, high);
+    if (low === high) throw new ArgumentError("randint", `there is no number from ${low} to below ${high}`);
     const [from, to] = [asArray("randint", low), asArray("randint", high)];
     // A literal is one less before it becomes an element, so that 256 is a bound of uint8.
     const last = castTo(asArray("randint", typeof high === "number" ? high - 1 : subtract(to, 1)), dtype);
@@ -203,9 +223,10 @@ export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options:
   });
 }
 
-/** True with probability `p`, which broadcasts to `shape`. */
+/** True with probability `p`, which broadcasts to `shape`. @throws {ArgumentError} for one outside [0, 1] */
 export function bernoulli(p: ArrayLike = 0.5, shape?: Shape, options: RandomOptions = {}): MLXArray {
   return withOptions("bernoulli", options, ["key", "device"], () => {
+    requireNumbers("bernoulli", share, { p });
     const probability = castTo(asArray("bernoulli", p), "float32");
     const target = shape ?? probability.shape;
     requireBroadcast("bernoulli", target, [probability]);
@@ -301,6 +322,7 @@ export function laplace(
 ): MLXArray {
   return withOptions("laplace", options, ["key", "dtype", "loc", "scale", "device"], () => {
     const dtype = floating("laplace", options.dtype);
+    requireSpread("laplace", options);
     const samples = castTo(uniform(shape, signedUnit(options)), dtype === "float64" ? dtype : "float32");
     const standard = step(multiply(sign(samples), log1p(negative(abs(samples)))), dtype);
     const { scale } = options;
@@ -355,6 +377,26 @@ export function multivariateNormal(
     const spread = reshape(matmul(expandDims(standard, -2), covarianceRoot(covariance)), [...target, n]);
     return castTo(add(spread, broadcastTo(mean, [...target, n])), floating("multivariateNormal", options.dtype));
   });
+}
+
+/** Throws unless what of `values` is a number, and no array, follows `rule`. @throws {ArgumentError} */
+function requireNumbers(operation: string, rule: Rule, values: Readonly<Record<string, ArrayLike | undefined>>): void {
+  const numbers = Object.entries(values).filter(([, value]) => typeof value === "number");
+  requireValues(operation, rule, Object.fromEntries(numbers));
+}
+
+function requireBounds(operation: string, low: ArrayLike, high: ArrayLike): void {
+  requireNumbers(operation, finite, { low, high });
+  if (typeof low === "number" && typeof high === "number" && low > high)
+    throw new ArgumentError(operation, `low is at most high, got ${low} and ${high}`);
+}
+
+function requireSpread(
+  operation: string,
+  { loc, scale }: { readonly loc?: ArrayLike; readonly scale?: ArrayLike },
+): void {
+  requireNumbers(operation, finite, { loc });
+  requireNumbers(operation, fromZero, { scale });
 }
 
 /** The key alone, for the operations that another is made of. */

@@ -3,13 +3,14 @@ import type { Dtype } from "../base/dtype.ts";
 import { byteLengthOf, carrierOf } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
+import { optionsOf } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject } from "../base/tree.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { asArray } from "../primitives/operands.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileSource } from "./files.ts";
-import { nameOfSource, readBytes, writeBytes } from "./files.ts";
+import { nameOfSource, pathRule, readBytes, writeBytes } from "./files.ts";
 import { fromTypedArray } from "./from-data.ts";
 import { withElements } from "./reading.ts";
 
@@ -54,9 +55,13 @@ const dtypesOfNames: ReadonlyMap<string, Dtype> = /* @__PURE__ */ (() => {
   return map;
 })();
 
-/** The arrays to save with their names, computed. @throws {ArgumentError} if they are not given by name */
-export async function namedArrays(operation: string, arrays: NamedArrays): Promise<(readonly [string, MLXArray])[]> {
+/** Throws unless arrays are given by name. @throws {ArgumentError} */
+export function requireNamed(operation: string, arrays: unknown): void {
   if (!isPlainObject(arrays)) throw new ArgumentError(operation, `takes arrays by name, as in ${operation}({ a, b })`);
+}
+
+/** The arrays to save with their names, computed. */
+export async function namedArrays(operation: string, arrays: NamedArrays): Promise<(readonly [string, MLXArray])[]> {
   const named = Object.entries(arrays).map(([name, array]) => [name, asArray(operation, array)] as const);
   await evaluate(named);
   return named;
@@ -79,13 +84,16 @@ export interface SaveSafetensorsOptions {
  * metadata.format; // "mlx"
  */
 export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetensorsOptions = {}): Promise<OwnBytes> {
+  requireNamed("saveSafetensors", arrays);
+  const rules = { path: pathRule, metadata: { is: "an object of text by name", admits: isMetadata } };
+  const { path, metadata } = optionsOf("saveSafetensors", options, rules);
   if (Object.hasOwn(Object(arrays), "__metadata__")) {
     throw new ArgumentError("saveSafetensors", "no array can be called __metadata__; give it another name");
   }
   const named = await namedArrays("saveSafetensors", arrays);
   // The widest elements come first, so that every array lies aligned.
   const ordered = named.sort(([, a], [, b]) => byteLengthOf(b.dtype) - byteLengthOf(a.dtype));
-  const header: [string, unknown][] = options.metadata ? [["__metadata__", options.metadata]] : [];
+  const header: [string, unknown][] = metadata ? [["__metadata__", metadata]] : [];
   let end = 0;
   for (const [name, { dtype, shape, nbytes }] of ordered) {
     header.push([name, { dtype: namesOfDtypes[dtype], shape, data_offsets: [end, end + nbytes] }]);
@@ -106,7 +114,7 @@ export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetens
     });
   });
   await Promise.all(reads);
-  if (options.path !== undefined) await writeBytes(options.path, bytes);
+  if (path !== undefined) await writeBytes(path, bytes);
   return bytes;
 }
 
@@ -161,6 +169,10 @@ function parseHeader(text: Uint8Array, damaged: Damaged): Record<string, unknown
   }
   if (!isPlainObject(header)) throw damaged(`bytes 8 to ${8 + text.length}, its header, are no JSON object`);
   return header;
+}
+
+function isMetadata(value: unknown): boolean {
+  return isPlainObject(value) && Object.values(value).every((entry) => typeof entry === "string");
 }
 
 function metadataOf(entry: unknown, damaged: Damaged): SafetensorsMetadata {

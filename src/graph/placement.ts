@@ -3,6 +3,7 @@ import { requireFunction } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { ArgumentError, DtypeError } from "../base/errors.ts";
 import { requireOptions } from "../base/options.ts";
+import { oneOf, optionsOf } from "../base/rules.ts";
 import type { Aval } from "./mlx-array.ts";
 import type { Primitive } from "./primitive.ts";
 
@@ -49,7 +50,8 @@ export function mayUseGpu(): boolean {
  */
 export function setDefaultDevice(device: Device, options: DeviceOptions = {}): void {
   requireDevice("setDefaultDevice", device);
-  wideFallback = options.wide ?? "error";
+  const { wide = "error" } = optionsOf("setDefaultDevice", options, { wide: oneOf("error", "cpu") });
+  wideFallback = wide;
   moveTo(device);
 }
 

@@ -1,6 +1,7 @@
 /** customFunction: a function with derivative and batching rules of its own. */
 import { describeValue, requireFunction } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { callable, optionsOf } from "../base/rules.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { treeFlatten, typedTree } from "../base/tree.ts";
 import { treeMap } from "../base/tree-map.ts";
@@ -253,6 +254,7 @@ export function customFunction<A extends readonly unknown[], R>(
   rules: CustomRules<A, R>,
 ): (...args: A) => R {
   requireFunction("customFunction", fn);
+  optionsOf("customFunction", rules, { vjp: callable, jvp: callable, vmap: callable });
   const definition = asDefinition(fn, rules);
   const known: Rules[] = [];
   // With both derivatives given, no derivative is ever taken of what is inside `fn`.

@@ -1,6 +1,7 @@
 /** Gradients of functions over arrays and trees of arrays: vjp, jvp, grad, valueAndGrad. */
 import { describeValue, requireFunction } from "../base/describe.ts";
 import { ArgumentError, GradientError } from "../base/errors.ts";
+import { requireOptions } from "../base/options.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, mapLeaves, replaceLeaves, treeFlatten, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -100,13 +101,14 @@ interface Selection {
 
 function selectionOf(operation: string, fn: unknown, options: number | readonly number[] | GradOptions): Selection {
   requireFunction(operation, fn);
-  if (typeof options === "string")
+  const given: GradOptions = typeof options === "number" || isList(options) ? { argnums: options } : options;
+  if (Object(given) !== given)
     throw new ArgumentError(operation, `to differentiate by name, give { argnames: "${String(options)}" }`);
-  const { argnums, argnames }: GradOptions =
-    typeof options === "number" || isList(options) ? { argnums: options } : options;
+  requireOptions(operation, given, ["argnums", "argnames"]);
+  const { argnums, argnames } = given;
   const names = argnames === undefined ? null : typeof argnames === "string" ? [argnames] : argnames;
   const chosen = argnums ?? (names ? [] : 0);
-  const positions = typeof chosen === "number" ? [chosen] : chosen;
+  const positions = isList(chosen) ? chosen : [chosen];
   positions.forEach((position, k) => {
     if (!Number.isInteger(position) || position < 0 || positions.indexOf(position) < k)
       throw new ArgumentError(operation, `${position} is no position of an argument, or is given twice`);

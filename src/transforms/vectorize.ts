@@ -1,6 +1,8 @@
 /** vmap: a function on single examples becomes one on batches, by a walk over its graph with each row's batch rule. */
 import { requireFunction, requireSynchronous } from "../base/describe.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import type { Rule } from "../base/rules.ts";
+import { optionsOf, place } from "../base/rules.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import { childrenOf, replaceLeaves, typedTree } from "../base/tree.ts";
 import { treeMap } from "../base/tree-map.ts";
@@ -21,6 +23,11 @@ export interface VmapOptions {
   readonly outAxes?: BatchAxes;
 }
 
+const axesRule: Rule = {
+  is: "an axis, null, or a list or an object of such",
+  admits: (value) => place.admits(value) || (typeof value !== "number" && isBatchAxes(value)),
+};
+
 /**
  * A function that applies `fn` to every example of a batch at once. Arguments and results are arrays or trees of them.
  *
@@ -35,7 +42,7 @@ export function vmap<A extends readonly unknown[], R>(
   options: VmapOptions = {},
 ): (...args: A) => R {
   requireFunction("vmap", fn);
-  const { inAxes = 0, outAxes = 0 } = options;
+  const { inAxes = 0, outAxes = 0 } = optionsOf("vmap", options, { inAxes: axesRule, outAxes: axesRule });
   return (...args: A): R => {
     const axesOfArguments = Array.isArray(inAxes) ? inAxes : args.map(() => inAxes);
     if (axesOfArguments.length !== args.length) {

@@ -9,11 +9,14 @@ import { type Dtype, dtypes } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { elementsOf } from "../base/elements.ts";
 import { ArgumentError, DisposedError, MLXError } from "../base/errors.ts";
+import type { Rules } from "../base/rules.ts";
+import { optionsOf } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, isTreeNode } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { fromAllocation } from "../primitives/leaf.ts";
-import { sharedArena, type WorkerTicket } from "./membership.ts";
+import { sharedArena, ticketRule, type WorkerTicket } from "./membership.ts";
 
 /** Stands for an array in a message. Plain data: it can be posted, once, and opened once. */
 export interface ArrayHandle {
@@ -33,6 +36,8 @@ export interface ShareOptions {
   readonly receiver?: WorkerTicket;
 }
 
+const shareRules: Rules<ShareOptions> = { receiver: ticketRule };
+
 /** Data in which handles stand for arrays, ready to be posted. */
 export interface Shared {
   readonly message: unknown;
@@ -51,6 +56,8 @@ export interface Shared {
  * await worker.fromHandle(handle).tolist(); // [2, 4, 6]
  */
 export async function toHandle(x: MLXArray, options: ShareOptions = {}): Promise<ArrayHandle> {
+  requireArray("toHandle", x);
+  optionsOf("toHandle", options, shareRules);
   await evaluate(x);
   const { shape, dtype } = x;
   const allocation = await allocationOf(x);
@@ -70,8 +77,7 @@ export async function toHandle(x: MLXArray, options: ShareOptions = {}): Promise
  * @throws {MLXError} in a thread that does not share the memory: see `joinMemory`
  */
 export function fromHandle(handle: ArrayHandle): MLXArray {
-  if (!isArrayHandle(handle))
-    throw new ArgumentError("fromHandle", `takes what toHandle gave, got ${describeValue(handle)}; see openArrays`);
+  requireHandle("fromHandle", handle, "openArrays");
   const { shape, dtype, block, bytes } = handle;
   const { backend } = currentRuntime();
   const aval = { shape: [...shape], dtype: dtypeNamed(dtype) };
@@ -83,7 +89,13 @@ export function fromHandle(handle: ArrayHandle): MLXArray {
 
 /** Lets go of a handle that will not be opened. */
 export function discardHandle(handle: ArrayHandle): void {
+  requireHandle("discardHandle", handle, "discardArrays");
   if (handle.block) sharedArena()?.cancel(handle.block);
+}
+
+function requireHandle(operation: string, handle: unknown, forTrees: string): void {
+  if (isArrayHandle(handle)) return;
+  throw new ArgumentError(operation, `takes what toHandle gave, got ${describeValue(handle)}; see ${forTrees}`);
 }
 
 /** Whether a value is a handle. */
@@ -102,6 +114,7 @@ export function isArrayHandle(value: unknown): value is ArrayHandle {
  * step; // 3
  */
 export async function shareArrays(tree: unknown, options: ShareOptions = {}): Promise<Shared> {
+  optionsOf("shareArrays", options, shareRules);
   const transfer: ArrayBuffer[] = [];
   const arrays: MLXArray[] = [];
   collectArrays(tree, arrays);

@@ -7,6 +7,8 @@ import { type MemberTicket, SharedArena } from "../backends/wasm/shared-arena.ts
 import { WasmBackend } from "../backends/wasm/wasm-backend.ts";
 import { describeValue } from "../base/describe.ts";
 import { ArgumentError, MLXError } from "../base/errors.ts";
+import type { Rule } from "../base/rules.ts";
+import { optionsOf, requireValues, size } from "../base/rules.ts";
 
 /**
  * What a thread needs to take part in this one's memory, to be posted to it. Where memory cannot be shared (a page that is
@@ -15,6 +17,9 @@ import { ArgumentError, MLXError } from "../base/errors.ts";
 export interface WorkerTicket {
   readonly member: MemberTicket | null;
 }
+
+/** For a ticket. */
+export const ticketRule: Rule = { is: "what admitWorker gave", admits: (value) => "member" in Object(value) };
 
 /** Whether arrays travel by handle from this thread, and the threads that share its memory. */
 export interface SharingReport {
@@ -55,6 +60,7 @@ export function admitWorker(): WorkerTicket {
  * @param options.threads threads that compute for this one; as many as the hardware has, up to 8, unless given
  */
 export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: number } = {}): void {
+  optionsOf("joinMemory", options, { threads: size });
   const { member } = ticket ?? {};
   if (member === undefined)
     throw new ArgumentError(
@@ -78,6 +84,7 @@ export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: n
  * opened. Arrays of its own that others hold live on. Call it when the worker has ended, and not before.
  */
 export function releaseWorker(ticket: WorkerTicket): void {
+  requireValues("releaseWorker", ticketRule, { ticket });
   if (ticket.member !== null) sharedArena()?.reap(ticket.member.member);
 }
 
