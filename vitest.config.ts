@@ -28,8 +28,8 @@ const crossOriginIsolation = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
-/** Tests of the GPU backend; in Node they run once per software driver. */
-const gpuTests = "test/webgpu/**/*.test.ts";
+/** Tests of the GPU backend, and its documentation; in Node they run once per software driver. */
+const gpuTests = "test/{webgpu/**/*,.generated/gpu-documentation}.test.ts";
 
 /** Tests of whole pages: in Node, they build and serve one and drive it in a browser. */
 const pageTests = "{examples,packages}/*/test/**/*.page.test.ts";

@@ -1,9 +1,9 @@
 /**
- * Turns the documentation into tests: every `@example` in src and in packages, and every ```ts block of README.md and of some pages of docs becomes a test of
- * `test/.generated/documentation.test.ts`. CONTRIBUTING.md says how an example states what it expects.
+ * Turns the documentation into tests in `test/.generated`: every `@example` in src and in packages, and every ```ts block of
+ * README.md and of pages of docs. CONTRIBUTING.md says how an example states what it expects.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import ts from "typescript";
 import { type Example, findDocstringExamples, findMarkdownExamples } from "./documentation-examples.ts";
 import { startingBundles, writeDocumentationFiles } from "./documentation-files.ts";
@@ -11,12 +11,13 @@ import { listPackages, listTypeScriptFiles, rootPath } from "./root.ts";
 import { translateExample } from "./translate-example.ts";
 
 /** Where the generated tests lie, from the repository's root. */
-const generatedPath = "test/.generated/documentation.test.ts";
+const generatedFolder = "test/.generated";
 
 const entryPath = "src/index.ts";
 
-/** The Markdown files whose blocks run. */
+/** The Markdown files whose blocks run where the docstrings' examples do, and those whose blocks need a GPU. */
 const documents = ["README.md", "docs/live-training.md", "docs/concurrency.md"];
+const gpuDocuments = ["docs/gpu.md"];
 
 /** The namespaces that every docstring's example sees; a block in a Markdown file writes its own imports. */
 const namespaces: readonly (readonly [name: string, module: string, path: string])[] = [
@@ -36,17 +37,15 @@ export function generateDocumentationTests(): void {
   if (!existsSync(join(rootPath, entryPath)))
     throw new Error(`${entryPath} does not exist: there is nothing to document`);
   const folders = ["src", ...listPackages().map((folder) => `${folder}/src`)];
-  const examples = folders
-    .flatMap(listTypeScriptFiles)
-    .flatMap((path) => findDocstringExamples(path, readFileSync(join(rootPath, path), "utf8")));
-  for (const path of documents) {
-    examples.push(...findMarkdownExamples(path, readFileSync(join(rootPath, path), "utf8")));
-  }
+  const read = (path: string): string => readFileSync(join(rootPath, path), "utf8");
+  const blocksOf = (path: string): readonly Example[] => findMarkdownExamples(path, read(path));
+  const docstrings = folders.flatMap(listTypeScriptFiles).flatMap((path) => findDocstringExamples(path, read(path)));
 
-  const generated = join(rootPath, generatedPath);
-  mkdirSync(dirname(generated), { recursive: true });
-  writeDocumentationFiles("docs/concurrency.md", dirname(generatedPath));
-  writeFileSync(generated, assemble(examples));
+  const generated = join(rootPath, generatedFolder);
+  mkdirSync(generated, { recursive: true });
+  writeDocumentationFiles("docs/concurrency.md", generatedFolder);
+  writeFileSync(join(generated, "documentation.test.ts"), assemble([...docstrings, ...documents.flatMap(blocksOf)]));
+  writeFileSync(join(generated, "gpu-documentation.test.ts"), assemble(gpuDocuments.flatMap(blocksOf)));
 }
 
 function assemble(examples: readonly Example[]): string {
@@ -72,7 +71,7 @@ function assemble(examples: readonly Example[]): string {
     ].join("\n");
   });
   return [
-    "/** Generated from the docstrings of src and packages, README.md and docs by tools/documentation-tests.ts. */",
+    "/** Generated from the documentation by tools/documentation-tests.ts. */",
     'import { it } from "vitest";',
     'import { runExample } from "../setup/documentation.ts";',
     ...imports.lines(),
