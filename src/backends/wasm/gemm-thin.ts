@@ -43,6 +43,70 @@ export function thinView({ rows, columns, depth, left, right }: GemmSpec): ThinV
   return undefined;
 }
 
+/** A thin product that is cut into blocks of lanes of the large operand, and the memory that it takes, in bytes. */
+interface ThinPlan extends ThinView {
+  readonly spec: GemmSpec;
+  readonly batches: number;
+  /** Whether sums are dot products; otherwise rows of the large operand are scaled and added up. */
+  readonly usesDots: boolean;
+  /** The small operand, if it lies ready. */
+  readonly inPlace: StridedOperand | null;
+  /** The small operand, gathered: how many batches differ, what a lane takes, and all. */
+  readonly thinBatches: number;
+  readonly lineBytes: number;
+  readonly thinBytes: number;
+  /** Lanes of the large operand in a block, and the number of blocks. */
+  readonly wideBlock: number;
+  readonly wideBlocks: number;
+  /** Of a thread: what computing the small operand takes, then sums. */
+  readonly blockBytes: number;
+  readonly sumBytes: number;
+  readonly bytesPerThread: number;
+  /** Sums lie as [thin][wide], or as [wide][thin] for a transposed product. Scaled rows only make the former. */
+  readonly mustTurn: boolean;
+  /** Scaled rows of a deep product are summed apart, one block of depths at a time. */
+  readonly sumsApart: boolean;
+}
+
+function planThin(spec: GemmSpec, view: ThinView): ThinPlan {
+  const { thin, wide, thinCount, wideCount, isTransposed } = view;
+  const { depth, threadCount } = spec;
+  const batches = batchCount(spec);
+  const usesDots = wide.depthStride === 4;
+
+  const inPlace = thin.kind === "strided" && thin.depthStride === 4 ? thin : null;
+  const thinBatches = isShared(thin) ? 1 : batches;
+  const lineBytes = depth * 4 + 16;
+  const thinBytes = inPlace ? 0 : roundUp(thinBatches * thinCount * lineBytes + 64, 64);
+
+  const pieces = Math.ceil(((usesDots ? 4 : 2) * threadCount) / batches);
+  const evenBlock = Math.ceil(wideCount / (threadCount === 1 ? 1 : pieces));
+  // Blocks begin at whole vectors of whatever is fused into the store.
+  const mostBlock = usesDots ? DOTS_BLOCK : ROWS_BLOCK;
+  const wideBlock = roundUp(Math.min(mostBlock, Math.max(LEAST_WIDE_BLOCK, evenBlock), wideCount), STORE_LANES);
+  const sumBytes = roundUp(thinCount * wideBlock * 4 + 64, 64);
+  const blockBytes = thin.kind === "computed" ? roundUp(BLOCK_BYTES, 64) : 0;
+  const mustTurn = isTransposed && !usesDots && thinCount > 1;
+  const sumsApart = !usesDots && depth > DEPTH_BLOCK;
+  return {
+    ...view,
+    spec,
+    batches,
+    usesDots,
+    inPlace,
+    thinBatches,
+    lineBytes,
+    thinBytes,
+    wideBlock,
+    wideBlocks: Math.ceil(wideCount / wideBlock),
+    blockBytes,
+    sumBytes,
+    bytesPerThread: (mustTurn || sumsApart ? 2 : 1) * sumBytes + blockBytes,
+    mustTurn,
+    sumsApart,
+  };
+}
+
 /**
  * Emits the phases `gather`, unless the small operand lies ready, and `multiply`.
  *
@@ -52,108 +116,115 @@ export function thinView({ rows, columns, depth, left, right }: GemmSpec): ThinV
  *                                   else its rows, eight at a time, scaled and added up
  */
 export function emitThinGemm(module: ModuleBuilder, spec: GemmSpec, view: ThinView): GemmCode {
-  const { thin, wide, thinCount, wideCount, isTransposed } = view;
-  const { depth, threadCount } = spec;
-  const batches = batchCount(spec);
-  const useDots = wide.depthStride === 4;
-
-  const inPlace = thin.kind === "strided" && thin.depthStride === 4 ? thin : undefined;
-  const thinBatches = isShared(thin) ? 1 : batches;
-  const lineBytes = depth * 4 + 16;
-  const thinBytes = inPlace === undefined ? roundUp(thinBatches * thinCount * lineBytes + 64, 64) : 0;
-
-  const pieces = Math.ceil(((useDots ? 4 : 2) * threadCount) / batches);
-  const evenBlock = Math.ceil(wideCount / (threadCount === 1 ? 1 : pieces));
-  // Blocks begin at whole vectors of whatever is fused into the store.
-  const mostBlock = useDots ? DOTS_BLOCK : ROWS_BLOCK;
-  const wideBlock = roundUp(Math.min(mostBlock, Math.max(LEAST_WIDE_BLOCK, evenBlock), wideCount), STORE_LANES);
-  const wideBlocks = Math.ceil(wideCount / wideBlock);
-  const sumBytes = roundUp(thinCount * wideBlock * 4 + 64, 64);
-  const blockBytes = thin.kind === "computed" ? roundUp(BLOCK_BYTES, 64) : 0;
-  // Sums lie as [thin][wide], or as [wide][thin] for a transposed product. Scaled rows only make the former.
-  const mustTurn = isTransposed && !useDots && thinCount > 1;
-  // Scaled rows of a deep product are summed apart, one block of depths at a time.
-  const sumsApart = !useDots && depth > DEPTH_BLOCK;
-  const bytesPerThread = (mustTurn || sumsApart ? 2 : 1) * sumBytes + blockBytes;
-
+  const plan = planThin(spec, view);
+  const { batches, inPlace, thinBatches, thinCount, wideCount, wideBlocks, thinBytes, bytesPerThread } = plan;
   const phases: GemmPhase[] = [];
-  if (inPlace === undefined) {
-    GemmEmitter.addPhase(module, spec, "gather", (e, batch) => {
-      const target = e.sum([e.scratch(0), 1], [e.get(batch), thinCount * lineBytes]);
-      emitGather(e, view, depth, batch, target, lineBytes, e.threadScratch(thinBytes, bytesPerThread));
-    });
-    const work = thinBatches * thinCount * depth * 2;
+  if (!inPlace) {
+    GemmEmitter.addPhase(module, spec, "gather", (e, batch) => gatherThin(e, plan, batch));
+    const work = thinBatches * thinCount * spec.depth * 2;
     phases.push({ name: "gather", itemCount: thinBatches, itemsPerChunk: 1, work });
   }
-
-  GemmEmitter.addPhase(module, spec, "multiply", (e, item) => {
-    const { f } = e;
-    const [batch = 0, index = 0] = e.split(item, [batches, wideBlocks]);
-    const lane = e.let(e.sum([e.get(index), wideBlock]));
-    const lanes = e.let(e.least(e.constant(wideBlock), () => f.i32(wideCount).get(lane).op("i32.sub")));
-    const sums = e.let(e.sum([e.threadScratch(thinBytes, bytesPerThread), 1], blockBytes));
-    const thinAt = e.let(
-      inPlace === undefined
-        ? e.sum([e.scratch(0), 1], [e.get(batch), thinBatches === 1 ? 0 : thinCount * lineBytes])
-        : e.sum([e.address(inPlace), 1], [e.batchOffset(batch, inPlace.batchStrides), 1]),
-    );
-    const thinStride = e.constant(inPlace?.laneStride ?? lineBytes);
-    const wideAt = e.let(
-      e.sum([e.address(wide), 1], [e.batchOffset(batch, wide.batchStrides), 1], [e.get(lane), wide.laneStride]),
-    );
-    f.get(sums).i32(0).i32(sumBytes).memoryFill();
-    if (useDots) {
-      const [thinStep, wideStep] = isTransposed ? [4, thinCount * 4] : [wideBlock * 4, 4];
-      e.loop(depth, DEPTH_BLOCK, (k) => {
-        const depths = e.least(e.constant(DEPTH_BLOCK), () => f.i32(depth).get(k).op("i32.sub"));
-        const at = (base: number): Push => e.sum([e.get(base), 1], [e.get(k), 4]);
-        e.call(
-          "addDots",
-          ...[at(thinAt), thinStride, at(wideAt), e.constant(wide.laneStride), e.get(sums), e.constant(thinStep)],
-          ...[e.constant(wideStep), e.constant(thinCount), e.get(lanes), depths],
-        );
-      });
-    } else {
-      const part = sumsApart ? e.let(e.sum([e.get(sums), 1], sumBytes)) : sums;
-      e.loop(depth, DEPTH_BLOCK, (k) => {
-        const depths = e.least(e.constant(DEPTH_BLOCK), () => f.i32(depth).get(k).op("i32.sub"));
-        if (sumsApart) f.get(part).i32(0).i32(sumBytes).memoryFill();
-        e.call(
-          "addScaledRows",
-          ...[e.sum([e.get(thinAt), 1], [e.get(k), 4]), thinStride],
-          ...[e.sum([e.get(wideAt), 1], [e.get(k), wide.depthStride]), e.constant(wide.depthStride)],
-          ...[e.get(part), e.constant(wideBlock * 4), e.constant(thinCount), e.get(lanes), depths],
-        );
-        if (sumsApart) e.call("addVectors", e.get(part), e.get(sums), e.constant(thinCount * wideBlock * 4));
-      });
-    }
-    const turned = e.sum([e.get(sums), 1], mustTurn ? sumBytes : 0);
-    if (mustTurn) {
-      const strides = [e.constant(4), e.constant(wideBlock * 4)];
-      e.call("gather", e.get(sums), ...strides, e.get(lanes), e.constant(thinCount), turned, e.constant(thinCount * 4));
-    }
-    const [zero, all] = [e.constant(0), e.constant(thinCount)];
-    const range = isTransposed
-      ? { batch, row: e.get(lane), rows: e.get(lanes), column: zero, columns: all }
-      : { batch, row: zero, rows: all, column: e.get(lane), columns: e.get(lanes) };
-    e.finish(spec.output, range, turned, isTransposed ? thinCount * 4 : wideBlock * 4);
-  });
-  const products = batches * thinCount * wideCount * depth;
+  GemmEmitter.addPhase(module, spec, "multiply", (e, item) => multiplyBlock(e, plan, item));
+  const products = batches * thinCount * wideCount * spec.depth;
   phases.push({ name: "multiply", itemCount: batches * wideBlocks, itemsPerChunk: 1, work: products / 2 });
-  return { phases, scratchBytes: thinBytes + bytesPerThread * threadCount, library: thinLibrary };
+  return { phases, scratchBytes: thinBytes + bytesPerThread * spec.threadCount, library: thinLibrary };
 }
 
-/** Makes the small operand contiguous along k. */
-function emitGather(
-  e: GemmEmitter,
-  { thin, thinCount }: ThinView,
-  depth: number,
-  batch: number,
-  target: Push,
-  lineBytes: number,
-  block: Push,
-): void {
+/** A block of lanes of the large operand: locals. */
+interface WideBlock {
+  readonly batch: number;
+  readonly lane: number;
+  readonly lanes: number;
+  /** Addresses of the sums, of the small operand and of the block. */
+  readonly sums: number;
+  readonly thinAt: number;
+  readonly wideAt: number;
+}
+
+/** Sums a block of lanes of the large operand with all of the small one, and hands the sums on. */
+function multiplyBlock(e: GemmEmitter, plan: ThinPlan, item: number): void {
+  const { spec, usesDots, isTransposed, thinCount, wideBlock, sumBytes, mustTurn } = plan;
+  const block = locateBlock(e, plan, item);
+  const { batch, lane, lanes, sums } = block;
+  e.f.get(sums).i32(0).i32(sumBytes).memoryFill();
+  if (usesDots) addDots(e, plan, block);
+  else addScaledRows(e, plan, block);
+  const turned = e.sum([e.get(sums), 1], mustTurn ? sumBytes : 0);
+  if (mustTurn) {
+    const strides = [e.constant(4), e.constant(wideBlock * 4)];
+    e.call("gather", e.get(sums), ...strides, e.get(lanes), e.constant(thinCount), turned, e.constant(thinCount * 4));
+  }
+  const [zero, all] = [e.constant(0), e.constant(thinCount)];
+  const range = isTransposed
+    ? { batch, row: e.get(lane), rows: e.get(lanes), column: zero, columns: all }
+    : { batch, row: zero, rows: all, column: e.get(lane), columns: e.get(lanes) };
+  e.finish(spec.output, range, turned, isTransposed ? thinCount * 4 : wideBlock * 4);
+}
+
+function locateBlock(e: GemmEmitter, plan: ThinPlan, item: number): WideBlock {
+  const { wide, wideCount, wideBlock, wideBlocks, batches, inPlace, thinBatches, thinCount, lineBytes } = plan;
+  const [batch = 0, index = 0] = e.split(item, [batches, wideBlocks]);
+  const lane = e.let(e.sum([e.get(index), wideBlock]));
+  const lanes = e.let(e.least(e.constant(wideBlock), () => e.f.i32(wideCount).get(lane).op("i32.sub")));
+  const sums = e.let(e.sum([e.threadScratch(plan.thinBytes, plan.bytesPerThread), 1], plan.blockBytes));
+  const thinAt = e.let(
+    inPlace
+      ? e.sum([e.address(inPlace), 1], [e.batchOffset(batch, inPlace.batchStrides), 1])
+      : e.sum([e.scratch(0), 1], [e.get(batch), thinBatches === 1 ? 0 : thinCount * lineBytes]),
+  );
+  const wideAt = e.let(
+    e.sum([e.address(wide), 1], [e.batchOffset(batch, wide.batchStrides), 1], [e.get(lane), wide.laneStride]),
+  );
+  return { batch, lane, lanes, sums, thinAt, wideAt };
+}
+
+/** Calls `body` with the first depth of each block, and what pushes how many it has. */
+function eachDepthBlock(e: GemmEmitter, { spec: { depth } }: ThinPlan, body: (k: number, depths: Push) => void): void {
+  e.loop(depth, DEPTH_BLOCK, (k) =>
+    body(
+      k,
+      e.least(e.constant(DEPTH_BLOCK), () => e.f.i32(depth).get(k).op("i32.sub")),
+    ),
+  );
+}
+
+/** The sums of a block as dot products. */
+function addDots(e: GemmEmitter, plan: ThinPlan, { lanes, sums, thinAt, wideAt }: WideBlock): void {
+  const { wide, inPlace, lineBytes, thinCount, wideBlock, isTransposed } = plan;
+  const [thinStep, wideStep] = isTransposed ? [4, thinCount * 4] : [wideBlock * 4, 4];
+  eachDepthBlock(e, plan, (k, depths) => {
+    const at = (base: number): Push => e.sum([e.get(base), 1], [e.get(k), 4]);
+    e.call(
+      "addDots",
+      ...[at(thinAt), e.constant(inPlace?.laneStride ?? lineBytes), at(wideAt), e.constant(wide.laneStride)],
+      ...[e.get(sums), e.constant(thinStep), e.constant(wideStep), e.constant(thinCount), e.get(lanes), depths],
+    );
+  });
+}
+
+/** The sums of a block as rows of the large operand, scaled and added up. */
+function addScaledRows(e: GemmEmitter, plan: ThinPlan, { lanes, sums, thinAt, wideAt }: WideBlock): void {
+  const { wide, inPlace, lineBytes, thinCount, wideBlock, sumBytes, sumsApart } = plan;
+  const part = sumsApart ? e.let(e.sum([e.get(sums), 1], sumBytes)) : sums;
+  eachDepthBlock(e, plan, (k, depths) => {
+    if (sumsApart) e.f.get(part).i32(0).i32(sumBytes).memoryFill();
+    e.call(
+      "addScaledRows",
+      ...[e.sum([e.get(thinAt), 1], [e.get(k), 4]), e.constant(inPlace?.laneStride ?? lineBytes)],
+      ...[e.sum([e.get(wideAt), 1], [e.get(k), wide.depthStride]), e.constant(wide.depthStride)],
+      ...[e.get(part), e.constant(wideBlock * 4), e.constant(thinCount), e.get(lanes), depths],
+    );
+    if (sumsApart) e.call("addVectors", e.get(part), e.get(sums), e.constant(thinCount * wideBlock * 4));
+  });
+}
+
+/** Makes the small operand of a batch contiguous along k. */
+function gatherThin(e: GemmEmitter, plan: ThinPlan, batch: number): void {
   const { f } = e;
+  const { thin, thinCount, lineBytes } = plan;
+  const { depth } = plan.spec;
+  const target = e.sum([e.scratch(0), 1], [e.get(batch), thinCount * lineBytes]);
+  const block = e.threadScratch(plan.thinBytes, plan.bytesPerThread);
   const [zero, all] = [e.constant(0), e.constant(thinCount)];
   if (thin.kind === "strided") {
     const source = e.sum([e.address(thin), 1], [e.batchOffset(batch, thin.batchStrides), 1]);
