@@ -5,7 +5,7 @@ import { argOf, isConstant } from "../../ir/expr.ts";
 import { affineOf } from "../../ir/index-range.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
-import { TABLE_BYTES } from "./gemm-emitter.ts";
+import { type Push, TABLE_BYTES } from "./gemm-emitter.ts";
 import { forUpTo } from "./gemm-loops.ts";
 
 /**
@@ -79,72 +79,15 @@ function powerOfTwo(expr: Expr): number | null {
  */
 export function emitLocate(f: FunctionBuilder, em: ExpressionEmitter, runs: Runs, line: Axis): readonly Expr[] {
   const [lineCount, run, first, tables, table, zeros] = [2, 3, 4, 5, 6, 7];
-  const { e, ops } = em;
-  const tabulated: Expr[] = [];
-  const splat = (push: () => void): (() => void) => {
-    const register = ops.keep(() => {
-      push();
-      f.op("i32x4.splat");
-    });
-    return () => f.get(register);
-  };
-  /** Emits what is the same for all lines; the result pushes the four positions. */
-  const prepare = (expr: Expr): (() => void) => {
-    const axes = em.dependencies.freeAxes(expr);
-    if (!axes.has(line.id)) return splat(() => f.get(em.position(expr)));
-    if (!axes.has(runs.run.id)) {
-      const known = tabulated.indexOf(expr);
-      const index = known < 0 ? tabulated.push(expr) - 1 : known;
-      return () => f.get(tables).memory("v128.load", index * TABLE_BYTES);
-    }
-    if (expr.op === "affine") return prepareSum(expr);
-    const divisor = powerOfTwo(expr);
-    const sides = (divisor === null ? expr.args : expr.args.slice(0, 1)).map(prepare);
-    return () => {
-      for (const push of sides) push();
-      if (divisor === null) f.op(expr.op === "min" ? "i32x4.min_s" : "i32x4.max_s");
-      else if (expr.op === "quotient") f.i32(Math.log2(divisor)).op("i32x4.shr_s");
-      else f.splatI32(divisor - 1).op("v128.and");
-    };
-  };
-  const prepareSum = (expr: Expr): (() => void) => {
-    const { terms, offset } = affineOf(expr);
-    const parts = { line: e.index(0), other: e.index(offset) };
-    const pushes: (() => void)[] = [];
-    for (const [atom, coefficient] of terms) {
-      const axes = em.dependencies.freeAxes(atom);
-      if (!axes.has(line.id)) parts.other = e.add(parts.other, e.scale(atom, coefficient));
-      else if (!axes.has(runs.run.id)) parts.line = e.add(parts.line, e.scale(atom, coefficient));
-      else {
-        const push = prepare(atom);
-        pushes.push(() => {
-          push();
-          if (coefficient !== 1) f.splatI32(coefficient).op("i32x4.mul");
-        });
-      }
-    }
-    for (const part of [parts.line, parts.other]) if (part !== e.index(0)) pushes.push(prepare(part));
-    return () => {
-      for (const [k, push] of pushes.entries()) {
-        push();
-        if (k > 0) f.op("i32x4.add");
-      }
-    };
-  };
-
   em.bindAxis(runs.run, run);
-  const base = splat(() =>
-    f
-      .get(0)
-      .memory("i32.load", runs.slot * 4)
-      .get(first)
-      .i32(2)
-      .op("i32.shl")
-      .op("i32.add"),
-  );
-  const position = prepare(e.scale(runs.position, 4));
-  const conditions = runs.conditions.map(({ op, args }) => ({ op, sides: args.map(prepare) }));
-  const otherwise = splat(() => f.get(zeros));
+  const positions = new LinePositions(f, em, { run: runs.run, line, tables });
+  const base = positions.splat(() => {
+    f.get(0).memory("i32.load", runs.slot * 4);
+    f.get(first).i32(2).op("i32.shl").op("i32.add");
+  });
+  const position = positions.prepare(em.e.scale(runs.position, 4));
+  const conditions = runs.conditions.map(({ op, args }) => ({ op, sides: args.map((arg) => positions.prepare(arg)) }));
+  const otherwise = positions.splat(() => f.get(zeros));
   const end = f.local("i32");
   f.get(tables, lineCount).i32(2).op("i32.shl").op("i32.add").set(end);
   forUpTo(f, tables, end, 16, () => {
@@ -163,7 +106,93 @@ export function emitLocate(f: FunctionBuilder, em: ExpressionEmitter, runs: Runs
     }
     f.memory("v128.store").get(table).i32(16).op("i32.add").set(table);
   });
-  return tabulated;
+  return positions.tabulated;
+}
+
+/** Positions of four lines of a run at a time: what is the same for all lines, or for all runs, is computed ahead. */
+class LinePositions {
+  /** What is read from tables, one after the other: it depends on the line alone. */
+  readonly tabulated: Expr[] = [];
+  readonly #f: FunctionBuilder;
+  readonly #em: ExpressionEmitter;
+  readonly #run: Axis;
+  readonly #line: Axis;
+  /** Local with the place in the first table. */
+  readonly #tables: number;
+
+  constructor(
+    f: FunctionBuilder,
+    em: ExpressionEmitter,
+    place: { readonly run: Axis; readonly line: Axis; readonly tables: number },
+  ) {
+    this.#f = f;
+    this.#em = em;
+    this.#run = place.run;
+    this.#line = place.line;
+    this.#tables = place.tables;
+  }
+
+  /** Emits what is the same for all lines; the result pushes the four positions. */
+  prepare(expr: Expr): Push {
+    const f = this.#f;
+    if (!this.#depends(expr, this.#line)) return this.splat(() => f.get(this.#em.position(expr)));
+    if (!this.#depends(expr, this.#run)) return this.#tabulate(expr);
+    if (expr.op === "affine") return this.#prepareSum(expr);
+    const divisor = powerOfTwo(expr);
+    const sides = (divisor === null ? expr.args : expr.args.slice(0, 1)).map((side) => this.prepare(side));
+    return () => {
+      for (const push of sides) push();
+      if (divisor === null) f.op(expr.op === "min" ? "i32x4.min_s" : "i32x4.max_s");
+      else if (expr.op === "quotient") f.i32(Math.log2(divisor)).op("i32x4.shr_s");
+      else f.splatI32(divisor - 1).op("v128.and");
+    };
+  }
+
+  /** Keeps four copies of what `push` pushes; the result pushes them. */
+  splat(push: Push): Push {
+    const register = this.#em.ops.keep(() => {
+      push();
+      this.#f.op("i32x4.splat");
+    });
+    return () => this.#f.get(register);
+  }
+
+  #tabulate(expr: Expr): Push {
+    const known = this.tabulated.indexOf(expr);
+    const index = known < 0 ? this.tabulated.push(expr) - 1 : known;
+    return () => this.#f.get(this.#tables).memory("v128.load", index * TABLE_BYTES);
+  }
+
+  /** A sum: of terms that depend on line and run, of all that depend on the line alone, and of all others. */
+  #prepareSum(expr: Expr): Push {
+    const { e } = this.#em;
+    const f = this.#f;
+    const { terms, offset } = affineOf(expr);
+    let [ofLine, others] = [e.index(0), e.index(offset)];
+    const pushes: Push[] = [];
+    for (const [atom, coefficient] of terms) {
+      if (!this.#depends(atom, this.#line)) others = e.add(others, e.scale(atom, coefficient));
+      else if (!this.#depends(atom, this.#run)) ofLine = e.add(ofLine, e.scale(atom, coefficient));
+      else {
+        const push = this.prepare(atom);
+        pushes.push(() => {
+          push();
+          if (coefficient !== 1) f.splatI32(coefficient).op("i32x4.mul");
+        });
+      }
+    }
+    for (const part of [ofLine, others]) if (part !== e.index(0)) pushes.push(this.prepare(part));
+    return () => {
+      for (const [k, push] of pushes.entries()) {
+        push();
+        if (k > 0) f.op("i32x4.add");
+      }
+    };
+  }
+
+  #depends(expr: Expr, axis: Axis): boolean {
+    return this.#em.dependencies.freeAxes(expr).has(axis.id);
+  }
 }
 
 /** Emits the body of a function of type `tabulateType`: the positions that {@link emitLocate} reads, a table each. */
