@@ -31,7 +31,7 @@ export interface HeOptions extends GainOptions {
   readonly mode?: "fanIn" | "fanOut";
 }
 
-const heRules: Rules<HeOptions> = { gain: finite, mode: oneOf("fanIn", "fanOut") };
+const heRules: Rules<HeOptions> = { gain: fromZero, mode: oneOf("fanIn", "fanOut") };
 
 /** The dtype that the options name, float32 unless they do; further options are `others`. */
 function dtypeOf(operation: string, options: InitializerOptions, others: Readonly<Record<string, Rule>> = {}): Dtype {
@@ -80,7 +80,7 @@ export function identity(options: InitializerOptions = {}): Initializer {
 export function glorotNormal(options: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
   const dtype = dtypeOf("init.glorotNormal", options);
   return (array, given = {}) => {
-    const { gain = 1 } = optionsOf("init.glorotNormal", given, { gain: finite });
+    const { gain = 1 } = optionsOf("init.glorotNormal", given, { gain: fromZero });
     const { fanIn, fanOut } = fans("init.glorotNormal", array);
     return randomNormal(array.shape, { scale: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
   };
@@ -90,7 +90,7 @@ export function glorotNormal(options: InitializerOptions = {}): (array: MLXArray
 export function glorotUniform(options: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
   const dtype = dtypeOf("init.glorotUniform", options);
   return (array, given = {}) => {
-    const { gain = 1 } = optionsOf("init.glorotUniform", given, { gain: finite });
+    const { gain = 1 } = optionsOf("init.glorotUniform", given, { gain: fromZero });
     const { fanIn, fanOut } = fans("init.glorotUniform", array);
     const limit = gain * Math.sqrt(6 / (fanIn + fanOut));
     return randomUniform(array.shape, { low: -limit, high: limit, dtype });

@@ -168,7 +168,7 @@ const activations: Readonly<Record<string, OptionsTaker["options"]>> = {
 const dtype: OptionCase = ["float16", "f16", 7, null];
 const initializers: Readonly<Record<string, OptionsTaker["options"]>> = {
   normal: { dtype, mean: finite, std: [0.5, ...noNumbers, -1] },
-  uniform: { dtype, low: finite, high: finite },
+  uniform: { dtype, low: finite, high: [0.5, ...noNumbers] },
   identity: { dtype },
   glorotNormal: { dtype },
   glorotUniform: { dtype },
@@ -176,7 +176,7 @@ const initializers: Readonly<Record<string, OptionsTaker["options"]>> = {
   heUniform: { dtype },
 };
 
-const gain = { gain: finite };
+const gain = { gain: [0.5, ...noNumbers, -1] as const };
 const gains: Readonly<Record<string, readonly [initializer: unknown, options: OptionsTaker["options"]]>> = {
   glorotNormal: [nn.init.glorotNormal(), gain],
   glorotUniform: [nn.init.glorotUniform(), gain],
