@@ -6,7 +6,8 @@ import { MissingPart } from "../base/part.ts";
 import type { PlanOptions } from "../compiler/fuse.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
-import { Program, structureKey } from "../compiler/program.ts";
+import { Program, pendingOrder, structureKey } from "../compiler/program.ts";
+import { weightOf } from "../compiler/weight.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
 import { constantOf } from "../primitives/leaf.ts";
@@ -28,6 +29,14 @@ const planLimit = 512;
 const growthBetweenPauses = 32 * 1024 * 1024;
 /** Arrays of a few bytes grow too slowly for that, yet each holds a record: so also after this many evaluations. */
 const evaluationsBetweenPauses = 4096;
+
+/**
+ * Evaluations that compute an array on their way to others before one keeps it. Two are usual: the loss is read, and then the
+ * parameters that follow from it are computed, whose gradients need what the loss needed.
+ */
+const passesBeforeKept = 2;
+/** Bytes of the largest array that is kept without having been asked for. */
+const keptLimit = 64 * 1024 * 1024;
 
 /** One backend with its plans. */
 export class Runtime {
@@ -80,7 +89,7 @@ export class Runtime {
     const pending = roots.filter((root) => !root.isEvaluated && !root.isDisposed);
     if (pending.length === 0) return;
     try {
-      await this.#evaluate(pending);
+      await this.#evaluate(pending, false);
     } catch (next) {
       await this.#evaluateAgain(pending, next, hasPaused || isExhausted);
     }
@@ -93,12 +102,14 @@ export class Runtime {
     this.#evaluationsSincePause = 0;
   }
 
-  #evaluate(roots: readonly MLXArray[]): Promise<void> | undefined {
-    const call = commonCall(roots);
+  #evaluate(asked: readonly MLXArray[], keepsMore = true): Promise<void> | undefined {
+    const call = commonCall(asked);
     if (call) return settleAll(call.outputs, call.run(this));
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
-    const key = structureKey(roots, inputs, constants);
+    const order = pendingOrder(asked);
+    const roots = keepsMore && passOnce(order) ? [...asked, ...passedOften(order, asked)] : asked;
+    const key = structureKey(roots, inputs, constants, order);
     let prepared = this.#plans.get(key);
     if (!prepared) {
       prepared = this.prepare(roots, inputs, constants);
@@ -170,6 +181,30 @@ export class Runtime {
     oldest[1].executable.dispose();
     this.#plans.delete(oldest[0]);
   }
+}
+
+/** Counts an evaluation that computes `order`; returns whether enough others computed some of it before. */
+function passOnce(order: readonly MLXArray[]): boolean {
+  let isOften = false;
+  for (const array of order) if (!array.isEvaluated && ++array.passes > passesBeforeKept) isOften = true;
+  return isOften;
+}
+
+/**
+ * What is computed once more on the way to `roots`, and kept now: the topmost of what was computed often enough, without views,
+ * which cost nothing, and without what is large. So a loop that only reads its loss does not compute all steps before again.
+ */
+function passedOften(order: readonly MLXArray[], roots: readonly MLXArray[]): MLXArray[] {
+  const reached = new Set(roots);
+  const kept: MLXArray[] = [];
+  for (const array of order.toReversed()) {
+    if (!reached.has(array) || array.isEvaluated) continue;
+    const { passes, inputs, isDisposed, nbytes, primitive } = array;
+    const isWorthIt = nbytes <= keptLimit && (primitive.lowering.kind !== "map" || weightOf(array, inputs) > 0);
+    if (passes > passesBeforeKept && isWorthIt && !isDisposed && !roots.includes(array)) kept.push(array);
+    else for (const input of inputs) reached.add(input);
+  }
+  return kept;
 }
 
 function pickRoots(

@@ -159,13 +159,22 @@ export class Program {
   }
 }
 
+/** What is to be computed for `roots` and what lies under it, inputs before users. */
+export function pendingOrder(roots: readonly MLXArray[]): readonly MLXArray[] {
+  return topologicalOrder(roots, (array) => array.isEvaluated);
+}
+
 /**
  * Text that two pending graphs share exactly if one plan serves both. Leaves appear by position and type, constants by type
  * and by which of them are equal; those that a composite captures, and that stand in the graph too, also by their place. The
  * lists receive the leaves and the distinct constants in that order.
  */
-export function structureKey(roots: readonly MLXArray[], inputs: MLXArray[], constants: MLXArray[]): string {
-  const order = topologicalOrder(roots, (array) => array.isEvaluated);
+export function structureKey(
+  roots: readonly MLXArray[],
+  inputs: MLXArray[],
+  constants: MLXArray[],
+  order: readonly MLXArray[] = pendingOrder(roots),
+): string {
   const position = new Map<MLXArray, number>();
   let distinct: Map<string, number> | undefined;
   const captured: MLXArray[] = [];

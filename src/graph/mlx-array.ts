@@ -84,6 +84,8 @@ export class MLXArray implements Aval {
   allocation: Allocation | null = null;
   /** How many arrays that are not yet evaluated are computed from this one. @internal */
   pendingUses = 0;
+  /** How many evaluations computed this array on their way to others, without keeping it. @internal */
+  passes = 0;
   /** Whether `dispose` was called, or a compiled function took the elements over. */
   isDisposed = false;
   /**
