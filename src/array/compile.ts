@@ -2,6 +2,7 @@
 
 import { requireFunction, requireSynchronous } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
+import { scalarText } from "../base/elements.ts";
 import type { Rule } from "../base/rules.ts";
 import { flag, listOf, optionsOf } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
@@ -207,10 +208,15 @@ function describe(value: unknown, arrays: MLXArray[]): string {
   if (children === null)
     return (typeof value === "object" && value !== null) || typeof value === "function"
       ? `#${identityOf(value)};`
-      : `${typeof value}:${String(value)};`;
+      : `${typeof value}:${told(scalarText(value))};`;
   let text = isTreeNode(value) ? `#${identityOf(value)}{` : Array.isArray(value) ? "[" : "{";
-  for (const [key, child] of children) text += `${key}=${describe(child, arrays)}`;
+  for (const [key, child] of children) text += `${told(key)}=${describe(child, arrays)}`;
   return `${text}}`;
+}
+
+/** Text behind its length: whatever is in it, what stands behind it is not taken for a part of it. */
+function told(text: string): string {
+  return `${text.length} ${text}`;
 }
 
 /** Appends the places of all arrays in a tree of branches. */

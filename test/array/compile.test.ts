@@ -51,6 +51,19 @@ describe("a compiled function", () => {
     expect(recordings()).toBe(3);
   });
 
+  it("tells apart arguments that look alike", async () => {
+    const inverse = mx.compile((x: mx.MLXArray, k: number) => x.div(k));
+    expect(await inverse(mx.array([1]), 0).tolist()).toEqual([Number.POSITIVE_INFINITY]);
+    expect(await inverse(mx.array([1]), -0).tolist()).toEqual([Number.NEGATIVE_INFINITY]);
+    const count = mx.compile((x: mx.MLXArray, ...names: string[]) => x.mul(names.length));
+    expect(await count(mx.array([1]), "a;string:1 b").tolist()).toEqual([1]);
+    expect(await count(mx.array([1]), "a", "b").tolist()).toEqual([2]);
+    expect(await count(mx.array([1]), "a;string:b").tolist()).toEqual([1]);
+    const keys = mx.compile((x: mx.MLXArray, tree: object) => x.mul(Object.keys(tree).length));
+    expect(await keys(mx.array([1]), { "a=number:1;b": 2 }).tolist()).toEqual([1]);
+    expect(await keys(mx.array([1]), { a: 1, b: 2 }).tolist()).toEqual([2]);
+  });
+
   it("takes and returns trees", async () => {
     const { compiled, recordings } = counted((tree: { a: mx.MLXArray; list: mx.MLXArray[] }, k: number) => ({
       sum: tree.list.reduce((x, y) => x.add(y), tree.a),
