@@ -105,7 +105,12 @@ function loopFlops(loop: Loop, outer: number, ready: Set<Expr>): number {
   return flops;
 }
 
-/** The pending graph behind the given arrays in the DOT language of Graphviz: one node per operation, inputs as boxes. */
+/**
+ * The pending graph behind the given arrays in the DOT language of Graphviz: one node per operation, inputs as boxes.
+ *
+ * @example
+ * toDot(array([1, 2]).add(1)).startsWith("digraph"); // true
+ */
 export function toDot(...trees: readonly unknown[]): string {
   const order = topologicalOrder(
     trees.flatMap((tree) => leavesOf(tree)),

@@ -62,6 +62,8 @@ export function another(x: MLXArray): MLXArray {
  * unless given). A `Uint16Array` given with dtype float16 or bfloat16 is taken as bits.
  *
  * @throws {ShapeError} if the number of elements is not that of `shape`
+ * @example
+ * await fromTypedArray(new Float32Array([1, 2, 3, 4]), [2, 2]).tolist(); // [[1, 2], [3, 4]]
  */
 export function fromTypedArray(data: ArrayBufferView, shape?: Shape, dtype?: Dtype): MLXArray {
   const own = dtypeOfTypedArray(data);

@@ -131,13 +131,24 @@ export function seed(value: number | bigint): void {
   state.seed(value);
 }
 
-/** The key of a seed: uint32 [2]. */
+/**
+ * The key of a seed: uint32 [2].
+ *
+ * @example
+ * await random.key(7).tolist(); // [0, 7]
+ */
 export function key(value: number | bigint, options?: OperationOptions): MLXArray {
   if (options) return placed("key", options, () => key(value));
   return wordsToKey(seedWords(value));
 }
 
-/** `count` independent keys from one: a list of uint32 [2]. */
+/**
+ * `count` independent keys from one: a list of uint32 [2].
+ *
+ * @example
+ * const [first, second] = random.split(random.key(7));
+ * await arrayEqual(first ?? 0, second ?? 0).item(); // false
+ */
 export function split(from: MLXArray, count = 2, options?: OperationOptions): MLXArray[] {
   if (options) return placed("split", options, () => split(from, count));
   requireArray("split", from);
@@ -146,7 +157,12 @@ export function split(from: MLXArray, count = 2, options?: OperationOptions): ML
   return Array.from({ length: count }, (_, k) => reshape(sliceAxis(keys, 0, k, 1), [2]));
 }
 
-/** Random bits: uint32, or uint16 or uint8 if `width` is 2 or 1 bytes. */
+/**
+ * Random bits: uint32, or uint16 or uint8 if `width` is 2 or 1 bytes.
+ *
+ * @example
+ * random.bits([2, 3]).dtype; // "uint32"
+ */
 export function bits(shape: Shape = [], options: RandomOptions & { readonly width?: 1 | 2 | 4 } = {}): MLXArray {
   return withOptions("bits", options, ["key", "width", "device"], () => {
     checkShape("random", shape);
@@ -164,6 +180,9 @@ export function bits(shape: Shape = [], options: RandomOptions & { readonly widt
  * Uniform samples in [low, high), float32 unless a floating `dtype` is given; `low` and `high` broadcast to `shape`.
  *
  * @throws {ArgumentError} for bounds that are not finite, or descend
+ * @example
+ * const x = random.uniform([1000], { low: 2, high: 3 });
+ * await all(logicalAnd(greaterEqual(x, 2), less(x, 3))).item(); // true
  */
 export function uniform(
   shape: Shape = [],
@@ -181,7 +200,13 @@ export function uniform(
   });
 }
 
-/** Normal samples with mean `loc` and standard deviation `scale`. @throws {ArgumentError} for a negative `scale` */
+/**
+ * Normal samples with mean `loc` and standard deviation `scale`.
+ *
+ * @throws {ArgumentError} for a negative `scale`
+ * @example
+ * random.normal([2, 3], { loc: 5, scale: 0.1 }).shape; // [2, 3]
+ */
 export function normal(
   shape: Shape = [],
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
@@ -202,6 +227,9 @@ export function normal(
  * Integers from `low` to below `high`, which broadcast to `shape`; int32 unless `dtype` is given.
  *
  * @throws {ArgumentError} if `high` is not above `low`
+ * @example
+ * const dice = random.randint(1, 7, [1000]);
+ * await max(dice).item(); // 6
  */
 export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options: SampleOptions = {}): MLXArray {
   return withOptions("randint", options, ["key", "dtype", "device"], () => {
@@ -223,7 +251,13 @@ export function randint(low: ArrayLike, high: ArrayLike, shape?: Shape, options:
   });
 }
 
-/** True with probability `p`, which broadcasts to `shape`. @throws {ArgumentError} for one outside [0, 1] */
+/**
+ * True with probability `p`, which broadcasts to `shape`.
+ *
+ * @throws {ArgumentError} for one outside [0, 1]
+ * @example
+ * await random.bernoulli(1, [3]).tolist(); // [true, true, true]
+ */
 export function bernoulli(p: ArrayLike = 0.5, shape?: Shape, options: RandomOptions = {}): MLXArray {
   return withOptions("bernoulli", options, ["key", "device"], () => {
     requireNumbers("bernoulli", share, { p });
@@ -234,7 +268,13 @@ export function bernoulli(p: ArrayLike = 0.5, shape?: Shape, options: RandomOpti
   });
 }
 
-/** Standard normal samples kept between `lower` and `upper`. */
+/**
+ * Standard normal samples kept between `lower` and `upper`.
+ *
+ * @example
+ * const x = random.truncatedNormal(-1, 1, [1000]);
+ * await lessEqual(max(abs(x)), 1).item(); // true
+ */
 export function truncatedNormal(
   lower: ArrayLike,
   upper: ArrayLike,
@@ -254,7 +294,12 @@ export function truncatedNormal(
   });
 }
 
-/** Samples of the standard Gumbel distribution: `-log(-log(u))`. */
+/**
+ * Samples of the standard Gumbel distribution: `-log(-log(u))`.
+ *
+ * @example
+ * random.gumbel([2, 3]).shape; // [2, 3]
+ */
 export function gumbel(shape: Shape = [], options: SampleOptions = {}): MLXArray {
   return withOptions("gumbel", options, ["key", "dtype", "device"], () => {
     const dtype = floating("gumbel", options.dtype);
@@ -279,6 +324,10 @@ export interface CategoricalOptions extends RandomOptions {
  * As MLX does: by the Gumbel-max trick, or, where all samples are of one distribution and the result has axes, by where
  * one uniform number a sample falls among the running sums of the weights. MLX rounds each of those sums to float32, so
  * that of many categories it can draw a neighbour: one in 10,000 samples of 1,000 categories, a sixth of 100,000.
+ *
+ * @example
+ * const logits = array([-Infinity, 0, -Infinity]);
+ * await random.categorical(logits).item(); // 1
  */
 export function categorical(given: ArrayLike, options: CategoricalOptions = {}): MLXArray {
   return withOptions("categorical", options, ["key", "axis", "shape", "numSamples", "device"], () => {
@@ -315,7 +364,12 @@ function among(logits: MLXArray, shape: Shape, options: RandomOptions): MLXArray
   return subtract(searchSorted(begins, multiply(uniform(shape, keyed(options)), end), { side: "right" }), 1);
 }
 
-/** Laplace samples with mean `loc` and scale `scale`. */
+/**
+ * Laplace samples with mean `loc` and scale `scale`.
+ *
+ * @example
+ * random.laplace([2, 3], { loc: 5 }).shape; // [2, 3]
+ */
 export function laplace(
   shape: Shape = [],
   options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
@@ -331,7 +385,12 @@ export function laplace(
   });
 }
 
-/** `x` in random order along `axis`, or the numbers below `x` in random order. */
+/**
+ * `x` in random order along `axis`, or the numbers below `x` in random order.
+ *
+ * @example
+ * await sort(random.permutation(4)).tolist(); // [0, 1, 2, 3]
+ */
 export function permutation(x: MLXArray | number, options: RandomOptions & { readonly axis?: number } = {}): MLXArray {
   return withOptions("permutation", options, ["key", "axis", "device"], () => {
     if (typeof x === "number") return argSort(bits([x], keyed(options)));

@@ -16,7 +16,12 @@ export function treeMap(
   return treeMapWithPath((_, leaf, ...rest) => change(leaf, ...rest), tree, ...others);
 }
 
-/** As `treeMap`; `change` receives the dotted path of each leaf first. */
+/**
+ * As `treeMap`; `change` receives the dotted path of each leaf first.
+ *
+ * @example
+ * treeMapWithPath((path) => path, { a: 1, b: [2] }); // {"a": "a", "b": ["b.0"]}
+ */
 export function treeMapWithPath(
   change: (path: string, leaf: unknown, ...others: unknown[]) => unknown,
   tree: unknown,

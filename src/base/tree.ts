@@ -88,7 +88,12 @@ export function mapLeaves(tree: unknown, change: (leaf: unknown) => unknown): un
   return Array.isArray(tree) ? mapped.map(([, value]) => value) : Object.fromEntries(mapped);
 }
 
-/** The leaves combined from first to last, beginning with `initial`. */
+/**
+ * The leaves combined from first to last, beginning with `initial`.
+ *
+ * @example
+ * treeReduce((sum, leaf) => sum + Number(leaf), { a: 1, b: [2, 3] }, 0); // 6
+ */
 export function treeReduce<T>(combine: (sofar: T, leaf: unknown) => T, tree: unknown, initial: T): T {
   return treeFlatten(tree).reduce((sofar, [, leaf]) => combine(sofar, leaf), initial);
 }
@@ -97,6 +102,8 @@ export function treeReduce<T>(combine: (sofar: T, leaf: unknown) => T, tree: unk
  * A tree with the leaves of both.
  *
  * @throws {ArgumentError} if both have a leaf at one path and `merge` is not given
+ * @example
+ * treeMerge({ a: 1 }, { b: 2 }); // {"a": 1, "b": 2}
  */
 export function treeMerge(a: unknown, b: unknown, merge?: (a: unknown, b: unknown) => unknown): unknown {
   const merged = new Map(treeFlatten(a));

@@ -29,7 +29,12 @@ let current: Device = "cpu";
 let wideFallback: WideFallback = "error";
 let isGpuUsed = false;
 
-/** The device on which operations are placed now. */
+/**
+ * The device on which operations are placed now.
+ *
+ * @example
+ * defaultDevice(); // "cpu"
+ */
 export function defaultDevice(): Device {
   return current;
 }

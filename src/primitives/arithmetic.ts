@@ -122,7 +122,12 @@ export function positive(x: ArrayLike): MLXArray {
 /** The complex conjugate and the real part of real numbers: `positive` under MLX's names. */
 export { positive as conj, positive as conjugate, positive as real };
 
-/** The imaginary part of real numbers: zeros in the shape and dtype of `x`. */
+/**
+ * The imaginary part of real numbers: zeros in the shape and dtype of `x`.
+ *
+ * @example
+ * await imag(array([1, 2])).tolist(); // [0, 0]
+ */
 export const imag: UnaryOperation = (x, options?: OperationOptions) => {
   if (options) return placed("imag", options, () => imag(x));
   return filledLike(asArray("imag", x), 0);
@@ -158,7 +163,12 @@ export const squareRow: Primitive<null> = /* @__PURE__ */ unaryRow(
  */
 export const square: UnaryOperation = (x, options?: OperationOptions) => applyUnary(squareRow, x, options);
 
-/** `x` in degrees, elementwise; float32 for integers and bool. */
+/**
+ * `x` in degrees, elementwise; float32 for integers and bool.
+ *
+ * @example
+ * await degrees(array(Math.PI)).item(); // ≈ 180
+ */
 export const degrees: UnaryOperation = (x, options?: OperationOptions) => scaled("degrees", x, 180 / Math.PI, options);
 
 /**

@@ -47,7 +47,13 @@ function equalUpToNaN(x: ArrayLike, y: ArrayLike, equalNaN: boolean, isNear?: ML
   return equalNaN ? logicalOr(isSame, logicalAnd(testNaN(x), testNaN(y))) : isSame;
 }
 
-/** Whether all elements of `a` and `b` are close as `isClose` has it: a bool scalar. @throws {ShapeError} if the shapes cannot be broadcast */
+/**
+ * Whether all elements of `a` and `b` are close as `isClose` has it: a bool scalar.
+ *
+ * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * await allClose(array([1, 2]), array([1, 2.000001])).item(); // true
+ */
 export function allClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions = {}): MLXArray {
   return withOptions("allClose", options, closenessOptions, () => {
     commonDtype("allClose", [a, b]);

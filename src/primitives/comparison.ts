@@ -53,27 +53,57 @@ export function equal(a: ArrayLike, b: ArrayLike, options?: OperationOptions): M
   return applyBinary(equalRow, a, b, options);
 }
 
-/** Whether `a` differs from `b`, elementwise; NaN differs from everything. @throws {ShapeError} */
+/**
+ * Whether `a` differs from `b`, elementwise; NaN differs from everything.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await notEqual(array([1, 2, 3]), 2).tolist(); // [true, false, true]
+ */
 export function notEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return applyBinary(notEqualRow, a, b, options);
 }
 
-/** Whether `a < b`, elementwise; false beside NaN. @throws {ShapeError} */
+/**
+ * Whether `a < b`, elementwise; false beside NaN.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await less(array([1, 2, 3]), 2).tolist(); // [true, false, false]
+ */
 export function less(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return applyBinary(lessRow, a, b, options);
 }
 
-/** Whether `a ≤ b`, elementwise; false beside NaN. @throws {ShapeError} */
+/**
+ * Whether `a ≤ b`, elementwise; false beside NaN.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await lessEqual(array([1, 2, 3]), 2).tolist(); // [true, true, false]
+ */
 export function lessEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return applyBinary(lessEqualRow, a, b, options);
 }
 
-/** Whether `a > b`, elementwise; false beside NaN. @throws {ShapeError} */
+/**
+ * Whether `a > b`, elementwise; false beside NaN.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await greater(array([1, 2, 3]), 2).tolist(); // [false, false, true]
+ */
 export function greater(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return applyBinary(greaterRow, a, b, options);
 }
 
-/** Whether `a ≥ b`, elementwise; false beside NaN. @throws {ShapeError} */
+/**
+ * Whether `a ≥ b`, elementwise; false beside NaN.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await greaterEqual(array([1, 2, 3]), 2).tolist(); // [false, true, true]
+ */
 export function greaterEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return applyBinary(greaterEqualRow, a, b, options);
 }
@@ -99,7 +129,12 @@ export const isNegInfRow: Primitive<null> = /* @__PURE__ */ predicate("isNegInf"
   e.eq(x, e.like(x, -Infinity)),
 );
 
-/** Whether each element is NaN: bool; false for integers. */
+/**
+ * Whether each element is NaN: bool; false for integers.
+ *
+ * @example
+ * await isNaN(array([1, Infinity, NaN])).tolist(); // [false, false, true]
+ */
 const testNaN: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isNaNRow, x, options);
 
 /**
@@ -113,11 +148,26 @@ const testFinite: UnaryOperation = (x, options?: OperationOptions) => applyUnary
 /** Under names that only the outside uses: here they would hide JavaScript's own. */
 export { testFinite as isFinite, testNaN as isNaN };
 
-/** Whether each element is ∞ or -∞: bool; false for integers. */
+/**
+ * Whether each element is ∞ or -∞: bool; false for integers.
+ *
+ * @example
+ * await isInf(array([1, -Infinity, NaN])).tolist(); // [false, true, false]
+ */
 export const isInf: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isInfRow, x, options);
 
-/** Whether each element is ∞: bool; false for integers. */
+/**
+ * Whether each element is ∞: bool; false for integers.
+ *
+ * @example
+ * await isPosInf(array([Infinity, -Infinity])).tolist(); // [true, false]
+ */
 export const isPosInf: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isPosInfRow, x, options);
 
-/** Whether each element is -∞: bool; false for integers. */
+/**
+ * Whether each element is -∞: bool; false for integers.
+ *
+ * @example
+ * await isNegInf(array([Infinity, -Infinity])).tolist(); // [false, true]
+ */
 export const isNegInf: UnaryOperation = (x, options?: OperationOptions) => applyUnary(isNegInfRow, x, options);

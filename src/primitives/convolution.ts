@@ -126,7 +126,13 @@ export function conv2d(x: MLXArray, weights: MLXArray, options: ConvolutionOptio
   return plain("conv2d", x, weights, 2, options);
 }
 
-/** The three-dimensional convolution: [batch, depth, height, width, channels] with [outputs, sizes…, channels / groups]. @throws {ShapeError} if shapes do not fit. */
+/**
+ * The three-dimensional convolution: [batch, depth, height, width, channels] with [outputs, sizes…, channels / groups].
+ *
+ * @throws {ShapeError} if shapes do not fit.
+ * @example
+ * await conv3d(ones([1, 2, 2, 2, 1]), ones([1, 2, 2, 2, 1])).item(); // 8
+ */
 export function conv3d(x: MLXArray, weights: MLXArray, options: ConvolutionOptions = {}): MLXArray {
   return plain("conv3d", x, weights, 3, options);
 }
@@ -234,12 +240,24 @@ export function convTransposed1d(x: MLXArray, weights: MLXArray, options: Transp
   return transposed("convTransposed1d", x, weights, 1, options);
 }
 
-/** The transposed convolution of each image: [batch, height, width, channels] with [outputs, sizeY, sizeX, channels / groups]. @throws {ShapeError} if shapes do not fit. */
+/**
+ * The transposed convolution of each image: [batch, height, width, channels] with [outputs, sizeY, sizeX, channels / groups].
+ *
+ * @throws {ShapeError} if shapes do not fit.
+ * @example
+ * convTransposed2d(ones([1, 2, 2, 3]), ones([4, 3, 3, 3])).shape; // [1, 4, 4, 4]
+ */
 export function convTransposed2d(x: MLXArray, weights: MLXArray, options: TransposedConvolutionOptions = {}): MLXArray {
   return transposed("convTransposed2d", x, weights, 2, options);
 }
 
-/** The transposed convolution over three spatial axes. @throws {ShapeError} if shapes do not fit. */
+/**
+ * The transposed convolution over three spatial axes.
+ *
+ * @throws {ShapeError} if shapes do not fit.
+ * @example
+ * convTransposed3d(ones([1, 2, 2, 2, 3]), ones([4, 3, 3, 3, 3])).shape; // [1, 4, 4, 4, 4]
+ */
 export function convTransposed3d(x: MLXArray, weights: MLXArray, options: TransposedConvolutionOptions = {}): MLXArray {
   return transposed("convTransposed3d", x, weights, 3, options);
 }

@@ -56,7 +56,13 @@ export function zeros(shape: number | Shape, dtype?: DtypeOption): MLXArray {
   return filled("zeros", shape, 0, dtype);
 }
 
-/** An array of ones, float32 unless a dtype is given. @throws {ShapeError} for a length that is no natural number */
+/**
+ * An array of ones, float32 unless a dtype is given.
+ *
+ * @throws {ShapeError} for a length that is no natural number
+ * @example
+ * await ones([2, 2]).tolist(); // [[1, 1], [1, 1]]
+ */
 export function ones(shape: number | Shape, dtype?: DtypeOption): MLXArray {
   return filled("ones", shape, 1, dtype);
 }
@@ -81,12 +87,22 @@ export function full(shape: number | Shape, value: ArrayLike, dtype?: DtypeOptio
   );
 }
 
-/** Zeros in the shape and dtype of `x`, or in the dtype given. */
+/**
+ * Zeros in the shape and dtype of `x`, or in the dtype given.
+ *
+ * @example
+ * await zerosLike(array([1, 2])).tolist(); // [0, 0]
+ */
 export function zerosLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
   return created("zerosLike", dtype, () => fullLike(asArray("zerosLike", x), 0, dtype));
 }
 
-/** Ones in the shape and dtype of `x`, or in the dtype given. */
+/**
+ * Ones in the shape and dtype of `x`, or in the dtype given.
+ *
+ * @example
+ * await onesLike(array([1, 2])).tolist(); // [1, 1]
+ */
 export function onesLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
   return created("onesLike", dtype, () => fullLike(asArray("onesLike", x), 1, dtype));
 }
@@ -95,6 +111,8 @@ export function onesLike(x: ArrayLike, dtype?: DtypeOption): MLXArray {
  * An array in the shape and dtype of `x`, or in the dtype given, with `value` in it.
  *
  * @throws {ShapeError} if `value` cannot be broadcast to the shape of `x`
+ * @example
+ * await fullLike(array([1, 2]), 7).tolist(); // [7, 7]
  */
 export function fullLike(x: ArrayLike, value: ArrayLike, dtype?: DtypeOption): MLXArray {
   return created("fullLike", dtype, () => {
@@ -132,7 +150,13 @@ export function eye(n: number, options: DiagonalOptions = {}): MLXArray {
   return fromPositions("eye", n, options, equal);
 }
 
-/** The [n, n] identity matrix, float32 unless a dtype is given. @throws {ShapeError} if `n` is no natural number */
+/**
+ * The [n, n] identity matrix, float32 unless a dtype is given.
+ *
+ * @throws {ShapeError} if `n` is no natural number
+ * @example
+ * await identity(2).tolist(); // [[1, 0], [0, 1]]
+ */
 export function identity(n: number, dtype?: DtypeOption): MLXArray {
   return created("identity", dtype, () => {
     const chosen = dtypeOf("identity", dtype);

@@ -116,13 +116,25 @@ export function trace(x: MLXArray, options: TraceOptions = {}): MLXArray {
   });
 }
 
-/** `x` where the column is at most `k` right of the row, 0 elsewhere, over the last two axes. @throws {ShapeError} if there are fewer. */
+/**
+ * `x` where the column is at most `k` right of the row, 0 elsewhere, over the last two axes.
+ *
+ * @throws {ShapeError} if there are fewer.
+ * @example
+ * await tril(ones([2, 2])).tolist(); // [[1, 0], [1, 1]]
+ */
 export function tril(x: MLXArray, k = 0, options?: OperationOptions): MLXArray {
   if (options) return placed("tril", options, () => tril(x, k));
   return where(isBelow("tril", x, k), x, filledLike(x, 0));
 }
 
-/** `x` where the column is at least `k` right of the row, 0 elsewhere, over the last two axes. @throws {ShapeError} if there are fewer. */
+/**
+ * `x` where the column is at least `k` right of the row, 0 elsewhere, over the last two axes.
+ *
+ * @throws {ShapeError} if there are fewer.
+ * @example
+ * await triu(ones([2, 2])).tolist(); // [[1, 1], [0, 1]]
+ */
 export function triu(x: MLXArray, k = 0, options?: OperationOptions): MLXArray {
   if (options) return placed("triu", options, () => triu(x, k));
   return where(isBelow("triu", x, k - 1), filledLike(x, 0), x);

@@ -59,6 +59,10 @@ export function remainder(a: ArrayLike, b: ArrayLike, options?: OperationOptions
  * The quotient rounded down and the remainder, elementwise: `[floorDivide(a, b), remainder(a, b)]`.
  *
  * @throws {ShapeError} if the shapes cannot be broadcast
+ * @example
+ * const [quotient, rest] = divmod(array([7, -7]), 3);
+ * await quotient.tolist(); // [2, -3]
+ * await rest.tolist(); // [1, 2]
  */
 export function divmod(a: ArrayLike, b: ArrayLike, options?: OperationOptions): [MLXArray, MLXArray] {
   if (options) return placed("divmod", options, () => divmod(a, b));

@@ -49,25 +49,60 @@ export const erfinvRow: Primitive<null> = /* @__PURE__ */ unaryRow("erfinv", "er
  */
 export const exp: UnaryOperation = (x, options?: OperationOptions) => applyFloating(expRow, x, options);
 
-/** `exp(x) - 1`, elementwise, exact near 0 too; float32 for integers and bool. */
+/**
+ * `exp(x) - 1`, elementwise, exact near 0 too; float32 for integers and bool.
+ *
+ * @example
+ * await expm1(array(1e-3)).item(); // ≈ 0.0010005
+ */
 export const expm1: UnaryOperation = (x, options?: OperationOptions) => applyFloating(expm1Row, x, options);
 
-/** Natural logarithm of each element; -∞ for 0, NaN for negative ones; float32 for integers and bool. */
+/**
+ * Natural logarithm of each element; -∞ for 0, NaN for negative ones; float32 for integers and bool.
+ *
+ * @example
+ * await log(array([1, 10])).tolist(); // ≈ [0, 2.303]
+ */
 export const log: UnaryOperation = (x, options?: OperationOptions) => applyFloating(logRow, x, options);
 
-/** Logarithm to base 2, elementwise; float32 for integers and bool. */
+/**
+ * Logarithm to base 2, elementwise; float32 for integers and bool.
+ *
+ * @example
+ * await log2(array([1, 8])).tolist(); // [0, 3]
+ */
 export const log2: UnaryOperation = (x, options?: OperationOptions) => applyFloating(log2Row, x, options);
 
-/** Logarithm to base 10, elementwise; float32 for integers and bool. */
+/**
+ * Logarithm to base 10, elementwise; float32 for integers and bool.
+ *
+ * @example
+ * await log10(array([1, 1000])).tolist(); // ≈ [0, 3]
+ */
 export const log10: UnaryOperation = (x, options?: OperationOptions) => applyFloating(log10Row, x, options);
 
-/** `log(1 + x)`, elementwise, exact near 0 too; float32 for integers and bool. */
+/**
+ * `log(1 + x)`, elementwise, exact near 0 too; float32 for integers and bool.
+ *
+ * @example
+ * await log1p(array(1e-3)).item(); // ≈ 0.0009995
+ */
 export const log1p: UnaryOperation = (x, options?: OperationOptions) => applyFloating(log1pRow, x, options);
 
-/** Square root of each element, NaN for negative ones; float32 for integers and bool. */
+/**
+ * Square root of each element, NaN for negative ones; float32 for integers and bool.
+ *
+ * @example
+ * await sqrt(array([4, 9])).tolist(); // [2, 3]
+ */
 export const sqrt: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sqrtRow, x, options);
 
-/** `1 / sqrt(x)`, elementwise; float32 for integers and bool. */
+/**
+ * `1 / sqrt(x)`, elementwise; float32 for integers and bool.
+ *
+ * @example
+ * await rsqrt(array([1, 4])).tolist(); // [1, 0.5]
+ */
 export const rsqrt: UnaryOperation = (x, options?: OperationOptions) => applyFloating(rsqrtRow, x, options);
 
 /**
@@ -78,10 +113,20 @@ export const rsqrt: UnaryOperation = (x, options?: OperationOptions) => applyFlo
  */
 export const sigmoid: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sigmoidRow, x, options);
 
-/** The error function `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise; float32 for integers and bool. */
+/**
+ * The error function `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise; float32 for integers and bool.
+ *
+ * @example
+ * await erf(array([0, 1])).tolist(); // ≈ [0, 0.8427]
+ */
 export const erf: UnaryOperation = (x, options?: OperationOptions) => applyFloating(erfRow, x, options);
 
-/** The inverse of `erf`, elementwise: ±∞ at ±1, NaN beyond; float32 for integers and bool. */
+/**
+ * The inverse of `erf`, elementwise: ±∞ at ±1, NaN beyond; float32 for integers and bool.
+ *
+ * @example
+ * await erfinv(array([0, 0.5])).tolist(); // ≈ [0, 0.4769]
+ */
 export const erfinv: UnaryOperation = (x, options?: OperationOptions) => applyFloating(erfinvRow, x, options);
 
 /** aᵇ. A negative integer exponent gives 0. */

@@ -67,6 +67,8 @@ export function max(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions =
  * Least element over `axis` (one, several, or all), dtype of `x`; NaN if any is NaN. Equal elements share the gradient.
  *
  * @throws {ShapeError} over an axis of length 0
+ * @example
+ * await min(array([[3, 1], [2, 4]]), 0).tolist(); // [2, 1]
  */
 export function min(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
   return pick(minRow, x, axis, options);
@@ -103,12 +105,19 @@ export function argMax(x: ArrayLike, axis?: number | ReduceOptions, options: Red
  * if there is one.
  *
  * @throws {ShapeError} over an axis of length 0
+ * @example
+ * await argMin(array([3, 1, 2])).item(); // 1
  */
 export function argMin(x: ArrayLike, axis?: number | ReduceOptions, options: ReduceOptions = {}): MLXArray {
   return position(argMinRow, x, axis, options);
 }
 
-/** Whether any element over `axis` (one, several, or all) is other than 0: bool; false where there is none. */
+/**
+ * Whether any element over `axis` (one, several, or all) is other than 0: bool; false where there is none.
+ *
+ * @example
+ * await any(array([[0, 1], [0, 0]]), 1).tolist(); // [true, false]
+ */
 export function any(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
   return overAxes("any", axis, options, (axes, rest) =>
     reduceOver(anyRow, castTo(asArray("any", x), "bool"), axes, rest),

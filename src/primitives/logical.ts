@@ -54,17 +54,35 @@ export function bitwiseAnd(a: ArrayLike, b: ArrayLike, options?: OperationOption
   return applyBinary(bitwiseAndRow, a, b, options);
 }
 
-/** Bits set in either operand, elementwise. @throws {DtypeError} for floating-point operands */
+/**
+ * Bits set in either operand, elementwise.
+ *
+ * @throws {DtypeError} for floating-point operands
+ * @example
+ * await bitwiseOr(array([5, 8], "int32"), 2).tolist(); // [7, 10]
+ */
 export function bitwiseOr(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return applyBinary(bitwiseOrRow, a, b, options);
 }
 
-/** Bits set in exactly one operand, elementwise. @throws {DtypeError} for floating-point operands */
+/**
+ * Bits set in exactly one operand, elementwise.
+ *
+ * @throws {DtypeError} for floating-point operands
+ * @example
+ * await bitwiseXor(array([5, 8], "int32"), 3).tolist(); // [6, 11]
+ */
 export function bitwiseXor(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return applyBinary(bitwiseXorRow, a, b, options);
 }
 
-/** All bits of each element flipped; on bool, not. @throws {DtypeError} for a floating-point operand */
+/**
+ * All bits of each element flipped; on bool, not.
+ *
+ * @throws {DtypeError} for a floating-point operand
+ * @example
+ * await bitwiseInvert(array([0, 5], "int32")).tolist(); // [-1, -6]
+ */
 export const bitwiseInvert: UnaryOperation = (x, options?: OperationOptions) =>
   applyUnary(bitwiseInvertRow, x, options);
 
@@ -79,7 +97,13 @@ export function leftShift(a: ArrayLike, b: ArrayLike, options?: OperationOptions
   return shift(leftShiftRow, a, b, options);
 }
 
-/** Each element of `a` with its bits moved down by `b`; negative numbers stay negative. @throws {DtypeError} for floating-point operands */
+/**
+ * Each element of `a` with its bits moved down by `b`; negative numbers stay negative.
+ *
+ * @throws {DtypeError} for floating-point operands
+ * @example
+ * await rightShift(array([8, 9], "int32"), 1).tolist(); // [4, 4]
+ */
 export function rightShift(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return shift(rightShiftRow, a, b, options);
 }
@@ -106,17 +130,35 @@ function ofTruth(
   return apply(row, broadcasted(operation, truths), null);
 }
 
-/** Whether both operands are other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
+/**
+ * Whether both operands are other than 0, elementwise: bool, of the broadcast shape.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await logicalAnd(array([true, false]), array([true, true])).tolist(); // [true, false]
+ */
 export function logicalAnd(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return ofTruth("logicalAnd", bitwiseAndRow, [a, b], options);
 }
 
-/** Whether either operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
+/**
+ * Whether either operand is other than 0, elementwise: bool, of the broadcast shape.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await logicalOr(array([true, false]), array([false, false])).tolist(); // [true, false]
+ */
 export function logicalOr(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return ofTruth("logicalOr", bitwiseOrRow, [a, b], options);
 }
 
-/** Whether exactly one operand is other than 0, elementwise: bool, of the broadcast shape. @throws {ShapeError} */
+/**
+ * Whether exactly one operand is other than 0, elementwise: bool, of the broadcast shape.
+ *
+ * @throws {ShapeError}
+ * @example
+ * await logicalXor(array([true, false]), array([true, true])).tolist(); // [false, true]
+ */
 export function logicalXor(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
   return ofTruth("logicalXor", bitwiseXorRow, [a, b], options);
 }

@@ -34,10 +34,20 @@ function rounded(row: Primitive<null>, x: ArrayLike, options?: OperationOptions)
  */
 export const floor: UnaryOperation = (x, options?: OperationOptions) => rounded(floorRow, x, options);
 
-/** The least whole number not below each element, dtype of `x`; integers stay as they are. */
+/**
+ * The least whole number not below each element, dtype of `x`; integers stay as they are.
+ *
+ * @example
+ * await ceil(array([1.2, -1.2])).tolist(); // [2, -1]
+ */
 export const ceil: UnaryOperation = (x, options?: OperationOptions) => rounded(ceilRow, x, options);
 
-/** Each element without its fraction, dtype of `x`; integers stay as they are. */
+/**
+ * Each element without its fraction, dtype of `x`; integers stay as they are.
+ *
+ * @example
+ * await trunc(array([1.2, -1.2])).tolist(); // [1, -1]
+ */
 export const trunc: UnaryOperation = (x, options?: OperationOptions) => rounded(truncRow, x, options);
 
 /**

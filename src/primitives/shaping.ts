@@ -90,7 +90,13 @@ export function expandDims(x: MLXArray, axis: number | readonly number[], option
   return reshape(x, lengths);
 }
 
-/** `x` with axes `a` and `b` exchanged. @throws {ShapeError} if one is out of range. */
+/**
+ * `x` with axes `a` and `b` exchanged.
+ *
+ * @throws {ShapeError} if one is out of range.
+ * @example
+ * swapAxes(ones([2, 3, 4]), 0, 2).shape; // [4, 3, 2]
+ */
 export function swapAxes(x: MLXArray, a: number, b: number, options?: OperationOptions): MLXArray {
   if (options) return placed("swapAxes", options, () => swapAxes(x, a, b));
   requireArray("swapAxes", x);
@@ -102,7 +108,13 @@ export function swapAxes(x: MLXArray, a: number, b: number, options?: OperationO
   );
 }
 
-/** `x` with its last two axes exchanged. @throws {ShapeError} if it has fewer than two. */
+/**
+ * `x` with its last two axes exchanged.
+ *
+ * @throws {ShapeError} if it has fewer than two.
+ * @example
+ * matrixTranspose(ones([4, 2, 3])).shape; // [4, 3, 2]
+ */
 export const matrixTranspose: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("matrixTranspose", options, () => matrixTranspose(x));
   requireArray("matrixTranspose", x);
@@ -132,21 +144,36 @@ export function broadcastShapes(...shapes: readonly Shape[]): Shape {
   return shapes.reduce<Shape>((common, shape) => broadcastPair("broadcastShapes", common, shape), []);
 }
 
-/** `x` with at least one axis: a scalar becomes [1]. */
+/**
+ * `x` with at least one axis: a scalar becomes [1].
+ *
+ * @example
+ * atLeast1d(array(1)).shape; // [1]
+ */
 export const atLeast1d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast1d", options, () => atLeast1d(x));
   requireArray("atLeast1d", x);
   return x.ndim === 0 ? reshape(x, [1]) : x;
 };
 
-/** `x` with at least two axes: a vector becomes one row. */
+/**
+ * `x` with at least two axes: a vector becomes one row.
+ *
+ * @example
+ * atLeast2d(array([1, 2])).shape; // [1, 2]
+ */
 export const atLeast2d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast2d", options, () => atLeast2d(x));
   requireArray("atLeast2d", x);
   return x.ndim < 2 ? reshape(x, [1, x.size]) : x;
 };
 
-/** `x` with at least three axes: a vector becomes [1, length, 1], a matrix [rows, columns, 1]. */
+/**
+ * `x` with at least three axes: a vector becomes [1, length, 1], a matrix [rows, columns, 1].
+ *
+ * @example
+ * atLeast3d(array([1, 2])).shape; // [1, 2, 1]
+ */
 export const atLeast3d: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("atLeast3d", options, () => atLeast3d(x));
   requireArray("atLeast3d", x);

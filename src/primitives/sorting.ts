@@ -130,7 +130,13 @@ export function partition(x: MLXArray, middle: number, axis: number | null = -1,
   return sort(x, axis);
 }
 
-/** The positions that partition `x` around `middle` along `axis`, as uint32. @throws {ShapeError} as `partition`. */
+/**
+ * The positions that partition `x` around `middle` along `axis`, as uint32.
+ *
+ * @throws {ShapeError} as `partition`.
+ * @example
+ * await argPartition(array([3, 1, 2]), 0).get(0).item(); // 1
+ */
 export function argPartition(
   x: MLXArray,
   middle: number,

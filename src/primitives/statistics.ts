@@ -74,7 +74,13 @@ export function variance(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, op
   return overAxes("variance", axis, options, body, ["keepAxes", "ddof", "device"]);
 }
 
-/** Standard deviation over `axis`: the square root of `variance`. @throws {ShapeError} for an axis that `x` does not have */
+/**
+ * Standard deviation over `axis`: the square root of `variance`.
+ *
+ * @throws {ShapeError} for an axis that `x` does not have
+ * @example
+ * await std(array([1, 3])).item(); // 1
+ */
 export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options: VarianceOptions = {}): MLXArray {
   const body = (axes: AxisArgument, rest: VarianceOptions): MLXArray =>
     wide("std", x, (array) => sqrt(variance(array, axes, rest)));
@@ -105,7 +111,13 @@ export function median(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOption
   });
 }
 
-/** How many elements over `axis` (one, several, or all) are other than 0: int32. @throws {ShapeError} for an axis that `x` does not have */
+/**
+ * How many elements over `axis` (one, several, or all) are other than 0: int32.
+ *
+ * @throws {ShapeError} for an axis that `x` does not have
+ * @example
+ * await countNonzero(array([0, 1, 2])).item(); // 2
+ */
 export function countNonzero(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOptions = {}): MLXArray {
   return overAxes("countNonzero", axis, options, (axes, rest) =>
     sum(castTo(castTo(asArray("countNonzero", x), "bool"), "int32"), axes, rest),

@@ -54,52 +54,107 @@ export const arctanhRow: Primitive<null> = /* @__PURE__ */ unaryRow("arctanh", "
  */
 export const sin: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sinRow, x, options);
 
-/** Cosine of each element, in radians; float32 for integers and bool. */
+/**
+ * Cosine of each element, in radians; float32 for integers and bool.
+ *
+ * @example
+ * await cos(array([0, 1])).tolist(); // ≈ [1, 0.5403]
+ */
 export const cos: UnaryOperation = (x, options?: OperationOptions) => applyFloating(cosRow, x, options);
 
-/** Tangent of each element, in radians; float32 for integers and bool. */
+/**
+ * Tangent of each element, in radians; float32 for integers and bool.
+ *
+ * @example
+ * await tan(array([0, 1])).tolist(); // ≈ [0, 1.557]
+ */
 export const tan: UnaryOperation = (x, options?: OperationOptions) => applyFloating(tanRow, x, options);
 
-/** Inverse sine of each element, from -π/2 to π/2, NaN beyond [-1, 1]; float32 for integers and bool. */
+/**
+ * Inverse sine of each element, from -π/2 to π/2, NaN beyond [-1, 1]; float32 for integers and bool.
+ *
+ * @example
+ * await arcsin(array([0, 1])).tolist(); // ≈ [0, 1.571]
+ */
 export const arcsin: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arcsinRow, x, options);
 
 /** Another name of `arcsin`. */
 export { arcsin as asin };
 
-/** Inverse cosine of each element, from 0 to π, NaN beyond [-1, 1]; float32 for integers and bool. */
+/**
+ * Inverse cosine of each element, from 0 to π, NaN beyond [-1, 1]; float32 for integers and bool.
+ *
+ * @example
+ * await arccos(array([1, 0])).tolist(); // ≈ [0, 1.571]
+ */
 export const arccos: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arccosRow, x, options);
 
 /** Another name of `arccos`. */
 export { arccos as acos };
 
-/** Inverse tangent of each element, from -π/2 to π/2; float32 for integers and bool. */
+/**
+ * Inverse tangent of each element, from -π/2 to π/2; float32 for integers and bool.
+ *
+ * @example
+ * await arctan(array([0, 1])).tolist(); // ≈ [0, 0.7854]
+ */
 export const arctan: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arctanRow, x, options);
 
 /** Another name of `arctan`. */
 export { arctan as atan };
 
-/** Hyperbolic sine of each element; float32 for integers and bool. */
+/**
+ * Hyperbolic sine of each element; float32 for integers and bool.
+ *
+ * @example
+ * await sinh(array([0, 1])).tolist(); // ≈ [0, 1.175]
+ */
 export const sinh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sinhRow, x, options);
 
-/** Hyperbolic cosine of each element; float32 for integers and bool. */
+/**
+ * Hyperbolic cosine of each element; float32 for integers and bool.
+ *
+ * @example
+ * await cosh(array([0, 1])).tolist(); // ≈ [1, 1.543]
+ */
 export const cosh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(coshRow, x, options);
 
-/** Hyperbolic tangent of each element; float32 for integers and bool. */
+/**
+ * Hyperbolic tangent of each element; float32 for integers and bool.
+ *
+ * @example
+ * await tanh(array([0, 1])).tolist(); // ≈ [0, 0.7616]
+ */
 export const tanh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(tanhRow, x, options);
 
-/** Inverse hyperbolic sine of each element; float32 for integers and bool. */
+/**
+ * Inverse hyperbolic sine of each element; float32 for integers and bool.
+ *
+ * @example
+ * await arcsinh(array([0, 1])).tolist(); // ≈ [0, 0.8814]
+ */
 export const arcsinh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arcsinhRow, x, options);
 
 /** Another name of `arcsinh`. */
 export { arcsinh as asinh };
 
-/** Inverse hyperbolic cosine of each element, NaN below 1; float32 for integers and bool. */
+/**
+ * Inverse hyperbolic cosine of each element, NaN below 1; float32 for integers and bool.
+ *
+ * @example
+ * await arccosh(array([1, 2])).tolist(); // ≈ [0, 1.317]
+ */
 export const arccosh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arccoshRow, x, options);
 
 /** Another name of `arccosh`. */
 export { arccosh as acosh };
 
-/** Inverse hyperbolic tangent of each element, ±∞ at ±1, NaN beyond; float32 for integers and bool. */
+/**
+ * Inverse hyperbolic tangent of each element, ±∞ at ±1, NaN beyond; float32 for integers and bool.
+ *
+ * @example
+ * await arctanh(array([0, 0.5])).tolist(); // ≈ [0, 0.5493]
+ */
 export const arctanh: UnaryOperation = (x, options?: OperationOptions) => applyFloating(arctanhRow, x, options);
 
 /** Another name of `arctanh`. */

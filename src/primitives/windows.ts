@@ -37,19 +37,34 @@ export function hanning(length: number, options?: OperationOptions): MLXArray {
   return cosines("hanning", length, 0.5, 0.5);
 }
 
-/** The Hamming window of `length` places: `0.54 - 0.46 · cos(2πn / (length - 1))`. */
+/**
+ * The Hamming window of `length` places: `0.54 - 0.46 · cos(2πn / (length - 1))`.
+ *
+ * @example
+ * await hamming(3).tolist(); // ≈ [0.08, 1, 0.08]
+ */
 export function hamming(length: number, options?: OperationOptions): MLXArray {
   if (options) return placed("hamming", options, () => hamming(length));
   return cosines("hamming", length, 0.54, 0.46);
 }
 
-/** The Bartlett (triangular) window of `length` places: `1 - |2n / (length - 1) - 1|`. */
+/**
+ * The Bartlett (triangular) window of `length` places: `1 - |2n / (length - 1) - 1|`.
+ *
+ * @example
+ * await bartlett(5).tolist(); // [0, 0.5, 1, 0.5, 0]
+ */
 export function bartlett(length: number, options?: OperationOptions): MLXArray {
   if (options) return placed("bartlett", options, () => bartlett(length));
   return window("bartlett", length, (doubled, span) => divide(subtract(span, abs(doubled)), span));
 }
 
-/** The Blackman window of `length` places: `0.42 - 0.5 · cos(2πn / (length - 1)) + 0.08 · cos(4πn / (length - 1))`. */
+/**
+ * The Blackman window of `length` places: `0.42 - 0.5 · cos(2πn / (length - 1)) + 0.08 · cos(4πn / (length - 1))`.
+ *
+ * @example
+ * await blackman(5).get(1).item(); // ≈ 0.34
+ */
 export function blackman(length: number, options?: OperationOptions): MLXArray {
   if (options) return placed("blackman", options, () => blackman(length));
   return cosines("blackman", length, 0.42, 0.5, 0.08);
