@@ -164,7 +164,7 @@ export const methodShapes: MethodShapes = {
     return { shape: [], dtype: "bool" };
   },
   prod(name: string, x: MLXArray, axis?: AxisOrOptions, options?: ReduceOptions): Aval {
-    const isNone = typeof axis === "object" && "length" in axis && axis.length === 0;
+    const isNone = axis instanceof Object && "length" in axis && axis.length === 0;
     return isNone ? x : reduction(accumulatedDtype)(name, x, axis, options);
   },
   mean: averaged,

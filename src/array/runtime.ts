@@ -108,7 +108,7 @@ export class Runtime {
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     const order = pendingOrder(asked);
-    const roots = keepsMore && passOnce(order) ? [...asked, ...passedOften(order, asked)] : asked;
+    const roots = keepsMore ? [...asked, ...passedOften(order, asked)] : asked;
     const key = structureKey(roots, inputs, constants, order);
     let prepared = this.#plans.get(key);
     if (!prepared) {
@@ -183,28 +183,24 @@ export class Runtime {
   }
 }
 
-/** Counts an evaluation that computes `order`; returns whether enough others computed some of it before. */
-function passOnce(order: readonly MLXArray[]): boolean {
+/**
+ * Counts an evaluation that computes `order`, and picks what it keeps besides `roots`: the topmost of what was computed often
+ * enough, without views, which cost nothing, and without what is large. So a loop that only reads its loss does not compute all
+ * steps before again.
+ */
+function passedOften(order: readonly MLXArray[], roots: readonly MLXArray[]): readonly MLXArray[] {
   let isOften = false;
   for (const array of order) if (!array.isEvaluated && ++array.passes > passesBeforeKept) isOften = true;
-  return isOften;
-}
-
-/**
- * What is computed once more on the way to `roots`, and kept now: the topmost of what was computed often enough, without views,
- * which cost nothing, and without what is large. So a loop that only reads its loss does not compute all steps before again.
- */
-function passedOften(order: readonly MLXArray[], roots: readonly MLXArray[]): MLXArray[] {
+  if (!isOften) return [];
   const reached = new Set(roots);
-  const kept: MLXArray[] = [];
-  for (const array of order.toReversed()) {
-    if (!reached.has(array) || array.isEvaluated) continue;
-    const { passes, inputs, isDisposed, nbytes, primitive } = array;
-    const isWorthIt = nbytes <= keptLimit && (primitive.lowering.kind !== "map" || weightOf(array, inputs) > 0);
-    if (passes > passesBeforeKept && isWorthIt && !isDisposed && !roots.includes(array)) kept.push(array);
-    else for (const input of inputs) reached.add(input);
-  }
-  return kept;
+  return order.toReversed().filter((array) => {
+    if (!reached.has(array) || array.isEvaluated) return false;
+    const { passes, inputs, nbytes, primitive } = array;
+    const isFree = primitive.lowering.kind === "map" && weightOf(array, inputs) === 0;
+    const isKept = passes > passesBeforeKept && nbytes <= keptLimit && !isFree;
+    if (!isKept) for (const input of inputs) reached.add(input);
+    return isKept;
+  });
 }
 
 function pickRoots(

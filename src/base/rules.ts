@@ -1,5 +1,5 @@
 /** Rules for arguments and options: a value that breaks its rule is refused, because it would spoil results without a word. */
-import { describeValue } from "./describe.ts";
+import { shown } from "./describe.ts";
 import { ArgumentError } from "./errors.ts";
 import { requireOptions } from "./options.ts";
 
@@ -147,11 +147,4 @@ function requireRules<O extends object>(
     if (value !== undefined || needed.includes(name)) requireValues(operation, rules[name], { [name]: value });
   }
   return options;
-}
-
-/** A value in an error: numbers and text as they are written, other things by what they are. */
-export function shown(value: unknown): string {
-  if (typeof value === "string") return `"${value}"`;
-  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : describeValue(value);
 }

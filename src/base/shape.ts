@@ -1,4 +1,5 @@
 /** Shapes and axes as values: sizes, broadcasting, normalization of axis numbers. Knows nothing of arrays. */
+import { shown } from "./describe.ts";
 import { ShapeError } from "./errors.ts";
 
 /** The length of each axis, outermost first; `[]` is a scalar. */
@@ -60,13 +61,8 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
 
 /** `axis` counted from the front. @throws {ShapeError} if it is no axis of an array of `rank` axes. */
 export function normalizeAxis(operation: string, axis: number, rank: number): number {
+  if (!Number.isInteger(axis)) throw new ShapeError(operation, `an axis is a whole number, got ${shown(axis)}`);
   const normalized = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(axis)) {
-    throw new ShapeError(
-      operation,
-      `an axis is a whole number, got ${typeof axis === "number" ? axis : JSON.stringify(axis)}`,
-    );
-  }
   if (normalized < 0 || normalized >= rank)
     throw new ShapeError(operation, `axis ${axis} is out of range for an array of ${rank} axes`);
   return normalized;

@@ -1,5 +1,5 @@
 /** Which device new operations are placed on: a named exception to passing state along. */
-import { requireFunction } from "../base/describe.ts";
+import { requireFunction, shown } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { ArgumentError, DtypeError } from "../base/errors.ts";
 import { requireOptions } from "../base/options.ts";
@@ -144,5 +144,5 @@ function moveTo(device: Device): void {
 
 function requireDevice(operation: string, device: unknown): void {
   if (device !== "cpu" && device !== "gpu")
-    throw new ArgumentError(operation, `a device is "cpu" or "gpu", got ${JSON.stringify(device)}`);
+    throw new ArgumentError(operation, `a device is "cpu" or "gpu", got ${shown(device)}`);
 }

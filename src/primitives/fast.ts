@@ -1,4 +1,5 @@
 /** Functions that a backend may compute in kernels of its own: normalizations, rotary positions, attention. */
+import { shown } from "../base/describe.ts";
 import { promote, requireFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
@@ -179,7 +180,7 @@ export function scaledDotProductAttention(
     const tensors = [queries, keys, values].map((tensor) => castTo(tensor, dtype));
     if (mask === null || mask === "causal") return apply(attentionRow, tensors, { scale, isCausal: mask === "causal" });
     if (!(mask instanceof MLXArray)) {
-      throw new DtypeError(name, `mask is "causal", an array or null, got ${JSON.stringify(mask)}`);
+      throw new DtypeError(name, `mask is "causal", an array or null, got ${shown(mask)}`);
     }
     const scores = [...queries.shape.slice(0, -1), keys.shape.at(-2) ?? 0];
     if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {

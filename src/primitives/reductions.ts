@@ -35,7 +35,7 @@ export type AxisOrOptions<O extends ReduceOptions = ReduceOptions> = AxisArgumen
 
 /** Axes and options apart. */
 export function splitAxis<O extends ReduceOptions>(axis: AxisOrOptions<O>, options: O): readonly [AxisArgument, O] {
-  return typeof axis === "object" && !("length" in axis) ? [undefined, axis] : [axis, options];
+  return axis instanceof Object && !("length" in axis) ? [undefined, axis] : [axis, options];
 }
 
 /** A row that combines elements over `axes`, which disappear. */

@@ -1,5 +1,5 @@
 /** Gradients of functions over arrays and trees of arrays: vjp, jvp, grad, valueAndGrad. */
-import { describeValue, requireFunction } from "../base/describe.ts";
+import { describeValue, requireFunction, requireSynchronous } from "../base/describe.ts";
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { requireOptions } from "../base/options.ts";
 import { formatShape } from "../base/shape.ts";
@@ -197,8 +197,7 @@ function differentiateCall<A extends readonly unknown[], R>(
 
 function lossOf(operation: string, result: unknown): MLXArray {
   const loss: unknown = Array.isArray(result) ? result[0] : result;
-  if (result instanceof Promise)
-    throw new GradientError(operation, "the function returned a Promise; it must not be asynchronous");
+  requireSynchronous(operation, result, GradientError);
   if (!(loss instanceof MLXArray)) {
     throw new GradientError(
       operation,

@@ -116,6 +116,7 @@ const shapes: readonly Mistake[] = [
     /expandDims: needs an array, got a Promise; await it first/,
   ],
   ["lengths of samples one by one", () => call(mx.random.normal, 2, 3), "ShapeError", /normal: 2 is no shape/],
+  ["null as an axis", () => call(mx.mean, grid(), null), "ShapeError", /mean: an axis is a whole number, got null/],
   ["half an axis", () => mx.sum(grid(), 0.5), "ShapeError", /sum: an axis is a whole number, got 0\.5/],
   ["no number as an axis", () => mx.sum(grid(), Number.NaN), "ShapeError", /an axis is a whole number, got NaN/],
   ["an axis too far", () => mx.sum(grid(), 2), "ShapeError", /axis 2 is out of range for an array of 2 axes/],
@@ -194,6 +195,16 @@ const functions: readonly Mistake[] = [
     /customFunction: vjp returns a list.*got a MLXArray/,
   ],
   ["a name for argnums", () => call(mx.grad, mx.sum, "w"), "ArgumentError", /grad: .*argnames/],
+  [
+    "a loss that awaits its value, which nobody may hear fail",
+    () =>
+      call(
+        call(mx.grad, async (x: mx.MLXArray) => Number(await x.sum().item()) * 2),
+        v(),
+      ),
+    "GradientError",
+    /returned a Promise.*must not be asynchronous/,
+  ],
   [
     "an asynchronous loss",
     () =>
