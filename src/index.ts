@@ -78,6 +78,7 @@ export { loadSafetensors, saveSafetensors } from "./array/safetensors.ts";
 export type { Dtype, ElementsOf, TypedArray } from "./base/dtype.ts";
 export type { OwnBytes, Scalar } from "./base/elements.ts";
 export * from "./base/errors.ts";
+export { requireOptions } from "./base/options.ts";
 export type { Shape } from "./base/shape.ts";
 export { treeFlatten, treeMerge, treeReduce, treeUnflatten } from "./base/tree.ts";
 export { treeMap, treeMapWithPath } from "./base/tree-map.ts";

@@ -337,7 +337,7 @@ export const withoutDevice: Readonly<Record<string, string>> = {
     nothing,
     "savezCompressed setDefaultDevice synchronize toDot treeFlatten treeMap treeMapWithPath treeMerge treeReduce",
   ),
-  ...reasons(nothing, "treeUnflatten withDevice"),
+  ...reasons(nothing, "requireOptions treeUnflatten withDevice"),
 };
 
 /** Members of arrays that are no operations. */

@@ -32,6 +32,7 @@ export const unrecorded: Readonly<Record<string, string>> = {
   toDot: notMlx,
   expr: notMlx,
   tidy: notMlx,
+  requireOptions: notMlx,
   fromTypedArray: notMlx,
   saveSafetensors: ownFile,
   loadSafetensors: ownFile,

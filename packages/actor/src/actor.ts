@@ -1,6 +1,6 @@
 /** Starts a class in a worker and makes its methods callable from here. */
 import { type Remote, transfer, wrap } from "comlink";
-import { ArgumentError } from "mlx-ts";
+import { ArgumentError, requireOptions } from "mlx-ts";
 import { admitWorker, openArrays, releaseWorker, shareArrays, type WorkerTicket } from "mlx-ts/worker";
 import { asyncDisposeKey } from "./disposal.ts";
 import { type AnyWorker, type WorkerEnd, withWorkers, workerEnd } from "./endpoint.ts";
@@ -50,9 +50,17 @@ export async function actor<C extends ExposableClass>(
 ): Promise<Actor<C>> {
   if (typeof start !== "function")
     throw new ArgumentError("actor", "takes a function that starts a worker, as in actor(() => new Worker(…))");
+  requireOptions("actor", options, ["parameters", "threads", "errors"]);
+  requireParameters("actor", options.parameters);
   const connection = new Connection(await withWorkers(start), options.errors ?? []);
   await connection.start(options.parameters ?? [], options.threads ?? null);
   return remoteObject<C>(connection);
+}
+
+/** Throws unless what a constructor or a setup is given comes as a list. @throws {ArgumentError} */
+export function requireParameters(operation: string, parameters: unknown): void {
+  if (parameters === undefined || Array.isArray(parameters)) return;
+  throw new ArgumentError(operation, `parameters is a list, of one too: [parameter]; got ${String(parameters)}`);
 }
 
 /** What a call gave: a value, or a stream with what is to be done when it ends. */

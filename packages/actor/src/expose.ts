@@ -1,5 +1,6 @@
 /** A worker's side of an actor: makes the object, and runs its calls one at a time. */
 import { expose as exposeHost, transfer } from "comlink";
+import { ArgumentError, requireOptions } from "mlx-ts";
 import { joinMemory, leaveMemory, openArrays, shareArrays } from "mlx-ts/worker";
 import { asyncDisposeKey, disposeKey } from "./disposal.ts";
 import { ownerEndpoint } from "./endpoint.ts";
@@ -17,9 +18,12 @@ export interface ExposeOptions {
  * Lets `actor` start objects of this class in the worker that runs this file. An object with a method `dispose` (or
  * `Symbol.asyncDispose`) is disposed when its actor is.
  *
- * @throws {Error} if the file runs in no worker
+ * @throws {ArgumentError} for what is no class, or options of other names; {Error} if the file runs in no worker
  */
 export function expose(exposed: ExposableClass, options: ExposeOptions = {}): void {
+  if (typeof exposed !== "function")
+    throw new ArgumentError("expose", `takes a class, as in expose(Lab); got ${String(exposed)}`);
+  requireOptions("expose", options, ["concurrent"]);
   exposeHost(new Host(exposed, new Set(options.concurrent)), ownerEndpoint());
 }
 

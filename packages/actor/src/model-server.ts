@@ -1,5 +1,5 @@
 /** Predicts on this thread with the newest weights of a training elsewhere. */
-import { evaluate, treeUnflatten } from "mlx-ts";
+import { ArgumentError, evaluate, treeUnflatten } from "mlx-ts";
 import type { Module } from "mlx-ts/nn";
 import { disposeKey } from "./disposal.ts";
 import type { ModelTrainer, TrainerSetup } from "./model-trainer.ts";
@@ -44,6 +44,8 @@ export class ModelServer<M extends Module, A extends readonly unknown[], R> {
     model: M,
     predict: (model: M, ...parameters: A) => R | Promise<R>,
   ) {
+    if (typeof predict !== "function")
+      throw new ArgumentError("ModelServer", `predict is a function of the model, got ${String(predict)}`);
     this.#trainer = trainer;
     this.#model = model;
     this.#predict = predict;

@@ -1,7 +1,7 @@
 /** Training in a worker: the page's side. */
-import { ArgumentError } from "mlx-ts";
+import { ArgumentError, requireOptions } from "mlx-ts";
 import type { Checkpoint, ControlCommand, TrainEvent } from "mlx-ts/train";
-import { actor } from "./actor.ts";
+import { actor, requireParameters } from "./actor.ts";
 import { asyncDisposeKey } from "./disposal.ts";
 import type { AnyWorker } from "./endpoint.ts";
 import { type ErrorClass, WorkerError } from "./errors.ts";
@@ -36,6 +36,14 @@ export interface RunOptions {
 
 /** What is exposed by `exposeTrainer`, as far as its types matter here. */
 type ExposedTrainer = new (...parameters: never[]) => TrainerMethods;
+
+const optionNames: readonly (keyof TrainerOptions<TrainerSetup>)[] = [
+  "parameters",
+  "threads",
+  "errors",
+  "restarts",
+  "checkpointEverySteps",
+];
 
 /** Events that may lie here unread before the training waits. */
 const unreadLimit = 1024;
@@ -80,6 +88,10 @@ export class ModelTrainer<S extends TrainerSetup> {
     start: () => AnyWorker | Promise<AnyWorker>,
     options: TrainerOptions<S> = {},
   ): Promise<ModelTrainer<S>> {
+    requireOptions("ModelTrainer", options, optionNames);
+    requireParameters("ModelTrainer", options.parameters);
+    requireWhole("restarts", options.restarts ?? 0, 0);
+    requireWhole("checkpointEverySteps", options.checkpointEverySteps ?? 1, 1);
     const { host, weights } = await startHost<S>(start, options);
     return new ModelTrainer<S>(start, options, host, weights);
   }
@@ -113,6 +125,7 @@ export class ModelTrainer<S extends TrainerSetup> {
    * @throws what the training throws; `WorkerError` if the worker fails and may not be restarted
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainEvent, void, void> {
+    requireOptions("ModelTrainer", options, ["signal", "resume"]);
     if (this.#isRunning) throw new ArgumentError("ModelTrainer", "the training runs already");
     this.#isRunning = true;
     const left = new AbortController();
@@ -201,6 +214,11 @@ export class ModelTrainer<S extends TrainerSetup> {
     this.#weights = new Weights(weights);
     replaced.release();
   }
+}
+
+function requireWhole(name: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return;
+  throw new ArgumentError("ModelTrainer", `${name} is a whole number from ${least}, got ${String(value)}`);
 }
 
 async function startHost<S extends TrainerSetup>(

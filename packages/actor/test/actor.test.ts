@@ -47,6 +47,18 @@ describe("a call", () => {
   });
 });
 
+describe("an actor is refused", () => {
+  it.each<readonly [title: string, options: object, message: RegExp]>([
+    ["with a misspelt option", { paramters: [] }, /actor: "paramters" is no option of { parameters, threads, errors }/],
+    ["with a parameter in place of a list", { parameters: 3 }, /actor: parameters is a list, .*got 3/],
+    ["with half a thread", { threads: 0.5 }, /joinMemory: threads is a whole number from 1, got 0\.5/],
+  ])("%s", async (_, options, message) => {
+    const starting = start(options);
+    await expect(starting).rejects.toThrow(message);
+    await expect(starting).rejects.toBeInstanceOf(mx.ArgumentError);
+  });
+});
+
 describe("a stream", () => {
   it("gives what the generator yields, and goes on only when asked", async () => {
     const seen: number[] = [];

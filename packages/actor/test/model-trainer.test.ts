@@ -129,6 +129,22 @@ describe("a training in a worker", () => {
   });
 });
 
+describe("a trainer is refused", () => {
+  it.each<readonly [title: string, options: object, message: RegExp]>([
+    ["with a misspelt option", { restart: 1 }, /ModelTrainer: "restart" is no option of { parameters, threads,/],
+    ["with half a restart", { restarts: 0.5 }, /ModelTrainer: restarts is a whole number from 0, got 0\.5/],
+    ["with checkpoints after no steps", { checkpointEverySteps: 0 }, /checkpointEverySteps is a whole number from 1/],
+  ])("%s", async (_, options, message) => {
+    await expect(start({ steps: 1 }, options)).rejects.toThrow(message);
+  });
+
+  it("to run with a misspelt option", async () => {
+    await using trainer = await start({ steps: 1 }, { threads: 1 });
+    const options: object = { resumes: null };
+    await expect(trainer.run(options).next()).rejects.toThrow(/"resumes" is no option of { signal, resume }/);
+  });
+});
+
 describe("a model server", () => {
   it("predicts with one version of all weights, the newest, without copies", async () => {
     const { x } = await lineData();

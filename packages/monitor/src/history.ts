@@ -54,7 +54,7 @@ export class History {
   #last: Point | null = null;
 
   constructor(capacity = 1024) {
-    if (!(capacity >= 2 && capacity % 2 === 0)) {
+    if (!(Number.isInteger(capacity) && capacity >= 2 && capacity % 2 === 0)) {
       throw new RangeError(`History: the capacity is an even number, at least 2, got ${capacity}`);
     }
     this.capacity = capacity;

@@ -28,7 +28,7 @@ export interface MonitorOptions {
  *
  * Every signal, and the monitor itself, is a Svelte store; `@mlx-ts/monitor/vue` and `@mlx-ts/react` have hooks.
  *
- * @throws {RangeError} for a capacity that is no even number
+ * @throws {RangeError} for a capacity that is no even number; {TypeError} for an option of another name
  * @example
  * import { TrainingMonitor } from "@mlx-ts/monitor";
  *
@@ -87,8 +87,13 @@ export class TrainingMonitor {
   readonly names: ReadonlySignal<readonly string[]> = this.#derived(() => this.#names);
 
   constructor(options: MonitorOptions = {}) {
-    this.#capacity = options.capacity ?? 1024;
-    this.#schedule = options.schedule ?? onNextFrame;
+    const { capacity = 1024, schedule = onNextFrame, ...others } = options;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined)
+      throw new TypeError(`TrainingMonitor: "${unknown}" is no option of { capacity, schedule }`);
+    if (typeof schedule !== "function") throw new TypeError("TrainingMonitor: schedule is a function");
+    this.#capacity = capacity;
+    this.#schedule = schedule;
     this.#histories.set("loss", new History(this.#capacity));
   }
 

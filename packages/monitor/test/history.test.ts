@@ -61,6 +61,7 @@ describe("History", () => {
   });
 
   it("refuses a capacity that cannot be halved", () => {
-    expect(() => new History(3)).toThrow(RangeError);
+    for (const capacity of [3, 0, Number.POSITIVE_INFINITY, Object("8")])
+      expect(() => new History(capacity)).toThrow(RangeError);
   });
 });

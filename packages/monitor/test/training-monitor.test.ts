@@ -203,4 +203,10 @@ describe("TrainingMonitor", () => {
     expect(monitor.position.value.step).toBe(0);
     await expect.poll(() => monitor.position.value.step).toBe(1);
   });
+
+  it("refuses a misspelt option, and a capacity that is none", () => {
+    const misspelt: object = { capasity: 8 };
+    expect(() => new TrainingMonitor(misspelt)).toThrow('"capasity" is no option of { capacity, schedule }');
+    expect(() => new TrainingMonitor({ capacity: 7 })).toThrow(RangeError);
+  });
 });

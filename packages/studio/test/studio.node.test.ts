@@ -125,4 +125,10 @@ describe("studio", () => {
     expect((await ask("/api/runs/none/events")).status).toBe(404);
     expect((await ask("/api/runs", { method: "DELETE" })).status).toBe(405);
   });
+
+  it("is not started with a misspelt option, or without a directory", async () => {
+    const misspelt: object = { directory, prot: 0 };
+    await expect(startStudio(Object(misspelt))).rejects.toThrow('"prot" is no option of { directory, port, page }');
+    await expect(startStudio({ directory: "", port: 0 })).rejects.toThrow(/directory is the path/);
+  });
 });

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ArgumentError, requireOptions } from "mlx-ts";
 import { readCommand } from "mlx-ts/train";
 import { listRuns, readEvents, sendCommand } from "./runs.ts";
 
@@ -50,9 +51,13 @@ class Refusal extends Error {
  * Starts a studio on a directory of runs. It listens on this machine's own address, answers only pages that it served itself, and
  * writes nothing but commands to runs.
  *
- * @throws {Error} if the port is taken
+ * @throws {ArgumentError} for options of other names, or no directory; {Error} if the port is taken
  */
-export async function startStudio({ directory, port = 4747, page = builtPage }: StudioOptions): Promise<Studio> {
+export async function startStudio(options: StudioOptions): Promise<Studio> {
+  requireOptions("startStudio", options, ["directory", "port", "page"]);
+  const { directory, port = 4747, page = builtPage } = options;
+  if (typeof directory !== "string" || directory === "")
+    throw new ArgumentError("startStudio", `directory is the path of a directory of runs, got ${String(directory)}`);
   const server = createServer((request, response) => {
     answer({ directory, page }, request, response).catch((error: unknown) => refuse(response, error));
   });
