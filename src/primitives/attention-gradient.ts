@@ -25,7 +25,7 @@ import { swapAxes } from "./shaping.ts";
 import { sliceAxis } from "./slicing.ts";
 import { reshape } from "./views.ts";
 
-/** Most scores of a block, 128 MiB in float32; a block has all of them, at most, where these are 16 MiB. */
+/** Scores up to which one block may have them all (16 MiB in float32), and that a block has at most (128 MiB). */
 const [smallScores, blockScores] = [2 ** 22, 2 ** 25];
 /** Queries of a block at least, if a block may have fewer examples instead: products of few rows leave a GPU idle. */
 const leastQueries = 256;
@@ -68,8 +68,8 @@ export function attentionGradients(
     const own = (x: MLXArray): MLXArray => blockOf(x, -2, block, step);
     const part = {
       query: own(query),
-      key: between(key, 0, seenKeys),
-      value: between(value, 0, seenKeys),
+      key: firstRows(key, seenKeys),
+      value: firstRows(value, seenKeys),
       cotangent: own(cotangent),
     };
     const seen = params.isCausal ? seenInTime(end - block * step, seenKeys, lead + block * step) : mask && own(mask);
@@ -162,9 +162,8 @@ export const storedRow: Primitive<null> = {
   batch: ([input], [axis = null]) => [apply(storedRow, [only("stored", input)], null), axis ?? 0],
 };
 
-/** Rows `begin` to `end`. */
-function between(x: MLXArray, begin: number, end: number): MLXArray {
-  return sliceAxis(x, x.ndim - 2, begin, end - begin);
+function firstRows(x: MLXArray, count: number): MLXArray {
+  return sliceAxis(x, x.ndim - 2, 0, count);
 }
 
 /**

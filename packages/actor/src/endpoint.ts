@@ -89,7 +89,7 @@ export function ownerEndpoint(): Endpoint {
       removeEventListener: (...listener) => globalThis.removeEventListener(...listener),
     };
   }
-  const port = Object(nodeModule("node:worker_threads")).parentPort;
+  const port = Object(nodeThreads()).parentPort;
   if (!port) throw new Error("expose: this is no worker: a file that exposes a class is started by actor(…)");
   return nodeEndpoint(port);
 }
@@ -100,7 +100,7 @@ export function ownerEndpoint(): Endpoint {
  */
 export function withWorkers<T>(start: () => T): T {
   if (typeof globalThis.Worker === "function") return start();
-  const { Worker: NodeWorker } = Object(nodeModule("node:worker_threads"));
+  const { Worker: NodeWorker } = Object(nodeThreads());
   if (typeof NodeWorker !== "function") return start();
   Reflect.set(globalThis, "Worker", NodeWorker);
   try {
@@ -110,7 +110,8 @@ export function withWorkers<T>(start: () => T): T {
   }
 }
 
-function nodeModule(name: string): unknown {
+/** Node's module of threads, where there is one, without an import that a bundler would stumble over. */
+function nodeThreads(): unknown {
   const { process } = Object(globalThis);
-  return typeof process?.getBuiltinModule === "function" ? process.getBuiltinModule(name) : undefined;
+  return process?.getBuiltinModule?.("node:worker_threads");
 }

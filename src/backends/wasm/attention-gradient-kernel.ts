@@ -10,7 +10,7 @@ import { attentionOf } from "./attention-call.ts";
 import { changesType, emitChanges, emitScaled, scaledType } from "./attention-changes.ts";
 import { type GradientArea, type GradientPlan, planGradient } from "./attention-gradient-plan.ts";
 import { emitSoftmax, softmaxType } from "./attention-softmax.ts";
-import { compositeModule } from "./composite-module.ts";
+import { chunkWork, compositeModule } from "./composite-module.ts";
 import type { GemmEmitter, Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { tileColumns } from "./gemm-width.ts";
@@ -53,7 +53,7 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
   return {
     bytes: module.build(),
     library: gemmLibrary(plan.width),
-    phases: [{ name: "pull", itemCount, itemsPerChunk: Math.max(1, Math.floor((1 << 17) / (work / itemCount))), work }],
+    phases: [{ name: "pull", itemCount, itemsPerChunk: Math.max(1, Math.floor(chunkWork / (work / itemCount))), work }],
     scratchBytes: plan.bytesPerThread * target.threadCount,
     layout,
   };

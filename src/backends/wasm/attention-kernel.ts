@@ -6,7 +6,7 @@ import type { MaskedAttention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitFinish, finishType } from "./attention-rows.ts";
 import { emitSoftmax, softmaxType } from "./attention-softmax.ts";
-import { compositeModule } from "./composite-module.ts";
+import { chunkWork, compositeModule } from "./composite-module.ts";
 import { type GemmEmitter, type Push, packingBytes, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary, thinLibrary } from "./gemm-library.ts";
 import { advanceBy, countDown } from "./gemm-loops.ts";
@@ -53,7 +53,7 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     (plan.heads * queries * keys * (features + valueFeatures + 24) * (isCausal && queries > 1 ? 0.5 : 1)) / 3;
   const itemsPerChunk = Math.max(
     1,
-    Math.floor(Math.min((1 << 17) / (work / itemCount), itemCount / (4 * target.threadCount))),
+    Math.floor(Math.min(chunkWork / (work / itemCount), itemCount / (4 * target.threadCount))),
   );
   return {
     bytes: module.build(),

@@ -5,6 +5,9 @@ import { GemmEmitter } from "./gemm-emitter.ts";
 import type { ArgumentLayout, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout } from "./kernel-code.ts";
 
+/** Instructions of a chunk of attention or its gradient, at least: as many as of a range of loops (`rangeWork`). */
+export const chunkWork: number = 1 << 17;
+
 /** A module that is being written, and the argument block of its phases. */
 export interface CompositeModule {
   readonly module: ModuleBuilder;
