@@ -12,6 +12,7 @@ import { identityOf } from "../compiler/program.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { defaultDevice } from "../graph/placement.ts";
+import { isTracing, tracing } from "../graph/tracing.ts";
 import { placeholder, placeholderRow } from "../primitives/leaf.ts";
 import { callTrace, Trace } from "./trace.ts";
 
@@ -84,7 +85,8 @@ interface LastCall {
  * A function with the results of `fn` that is recorded at its first call and from then on runs as one plan: a call costs
  * a lookup and the launches. It is recorded again when the number, form, shapes or dtypes of its arguments change, or an
  * argument that is no array. Arrays that `fn` reads from outside are fixed when it is recorded, unless `inputs` names the
- * trees that hold them; arrays it replaces outside must be named in `outputs`.
+ * trees that hold them; arrays it replaces outside must be named in `outputs`. Called by a function that is itself being
+ * differentiated, batched or recorded, it runs `fn` for that.
  *
  * A training step holds half as much memory, and leaves nothing to the collector, with `donate`: what it replaces is used again.
  *
@@ -134,6 +136,8 @@ export function compile<A extends readonly unknown[], R>(
     return recording;
   };
   return (...args: A): R => {
+    // What is around differentiates or batches what `fn` reads from outside, too, which a recording would keep as it was.
+    if (isTracing()) return fn(...args);
     const argumentArrays: MLXArray[] = [];
     const places = placesOf(inputTrees);
     if (!isSameState(places, state.forms)) state = stateFormOf(places);
@@ -175,7 +179,7 @@ function record<A extends readonly unknown[], R>(
   try {
     let next = 0;
     const traced: unknown[] = args.map((arg) => replaceArrays(arg, () => stands[next++], undo));
-    const result: unknown = Reflect.apply(fn, undefined, traced);
+    const result: unknown = tracing(() => Reflect.apply(fn, undefined, traced));
     requireSynchronous("compile", result);
     const outputs: MLXArray[] = [];
     replaceArrays(

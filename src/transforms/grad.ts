@@ -5,6 +5,7 @@ import { requireOptions } from "../base/options.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, mapLeaves, replaceLeaves, treeFlatten, typedTree } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { tracing } from "../graph/tracing.ts";
 import { filledLike } from "../primitives/elementwise.ts";
 import type { ArrayLike } from "../primitives/operands.ts";
 import { fitSeed, markPrimals, pullBack, pushForward, requireDifferentiable } from "./differentiate.ts";
@@ -177,7 +178,7 @@ function differentiateCall<A extends readonly unknown[], R>(
       replaced[args.length - 1] = changed;
     }
     if (primals.length === 0) throw new GradientError(operation, "the arguments to differentiate contain no arrays");
-    return Reflect.apply(fn, undefined, replaced);
+    return tracing(() => Reflect.apply(fn, undefined, replaced));
   };
   let result: unknown;
   try {
@@ -232,7 +233,10 @@ export function vjp(
 ): [MLXArray[], MLXArray[]] {
   requireLists("vjp", fn, { primals, cotangents });
   const marked = markPrimals(primals);
-  const outputs = outputsOf("vjp", fn(...marked));
+  const outputs = outputsOf(
+    "vjp",
+    tracing(() => fn(...marked)),
+  );
   if (outputs.length !== cotangents.length) {
     throw new ArgumentError(
       "vjp",
@@ -262,7 +266,10 @@ export function jvp(
   if (primals.length !== tangents.length)
     throw new ArgumentError("jvp", `${primals.length} primals need as many tangents, got ${tangents.length}`);
   const marked = markPrimals(primals);
-  const outputs = outputsOf("jvp", fn(...marked));
+  const outputs = outputsOf(
+    "jvp",
+    tracing(() => fn(...marked)),
+  );
   const fitted = tangents.map((tangent, k) => fitSeed("jvp", "tangent", tangent, marked[k] ?? tangent));
   const pushed = pushForward(outputs, marked, fitted);
   return [outputs, outputs.map((output, k) => pushed[k] ?? filledLike(output, 0))];

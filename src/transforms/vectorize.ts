@@ -8,6 +8,7 @@ import { childrenOf, replaceLeaves, typedTree } from "../base/tree.ts";
 import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
+import { tracing } from "../graph/tracing.ts";
 import { placeholder } from "../primitives/leaf.ts";
 import { broadcastTo, moveAxis } from "../primitives/views.ts";
 import { dependents } from "./differentiate.ts";
@@ -69,7 +70,7 @@ export function vmap<A extends readonly unknown[], R>(
     let result: unknown;
     try {
       const singles = args.map((arg, k) => mapWithAxes(stand, arg, axesOfArguments[k] ?? null, undo));
-      result = Reflect.apply(fn, undefined, singles);
+      result = tracing(() => Reflect.apply(fn, undefined, singles));
       requireSynchronous("vmap", result);
     } finally {
       for (const step of undo.reverse()) step();

@@ -1,5 +1,6 @@
 /** compile: when a function is recorded anew, what it reads and changes outside, and how it composes. */
 import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
 import { describe, expect, it } from "vitest";
 
 /** `fn` compiled, and how often it has been recorded. */
@@ -49,6 +50,65 @@ describe("a compiled function", () => {
     expect(await compiled(mx.array([3]), 4, "mul").tolist()).toEqual([12]);
     expect(await compiled(mx.array([5]), 2, "add").tolist()).toEqual([7]);
     expect(recordings()).toBe(3);
+  });
+
+  it("gives gradients, tangents and batches of what the function reads from outside, where that is what they are taken of", async () => {
+    const x = mx.array([1, 2]);
+    const product = (w: mx.MLXArray): mx.MLXArray => mx.compile((y: mx.MLXArray) => y.mul(w).square())(x);
+    const w = mx.array([1, 2]);
+    expect(
+      await mx
+        .grad((v: mx.MLXArray) => product(v).sum())(w)
+        .tolist(),
+    ).toEqual([2, 16]);
+    expect(await mx.jvp(product, [w], [w])[1][0]?.tolist()).toEqual([2, 32]);
+    expect(
+      await mx
+        .vmap(product)(
+          mx.array([
+            [1, 2],
+            [3, 4],
+          ]),
+        )
+        .tolist(),
+    ).toEqual([
+      [1, 16],
+      [9, 64],
+    ]);
+    const nested = mx.compile(product);
+    expect(await nested(w).tolist()).toEqual([1, 16]);
+    expect(await nested(mx.array([10, 10])).tolist()).toEqual([100, 400]);
+  });
+
+  it("reads the parameters that a gradient is taken of, and not those that were there when it was recorded", async () => {
+    const layer = new nn.Linear(2, 1, { bias: false });
+    const x = mx.array([1, 2]);
+    layer.weight = mx.array([[1, 2]]);
+    const squared = mx.compile((y: mx.MLXArray) => layer(y).square().sum());
+    const gradient = nn.valueAndGrad(layer, (_, y: mx.MLXArray) => squared(y));
+    expect(await squared(x).item()).toBe(25);
+    expect(await gradient(layer, x)[1].weight.tolist()).toEqual([[10, 20]]);
+    layer.weight = mx.array([[3, 2]]);
+    const [value, { weight }] = gradient(layer, x);
+    expect(await value.item()).toBe(49);
+    expect(await weight.tolist()).toEqual([[14, 28]]);
+  });
+
+  it("gives the gradient of a call that takes over its state", async () => {
+    const state = { total: mx.array([1, 1]) };
+    const step = mx.compile(
+      (x: mx.MLXArray) => {
+        state.total = state.total.add(x);
+        return x.mul(state.total).sum();
+      },
+      { inputs: [state], outputs: [state], donate: true },
+    );
+    expect(
+      await mx
+        .grad(step)(mx.array([1, 2]))
+        .tolist(),
+    ).toEqual([3, 5]);
+    expect(await state.total.tolist()).toEqual([2, 3]);
   });
 
   it("tells apart arguments that look alike", async () => {
