@@ -40,7 +40,7 @@ export interface UpdateOptions {
 /**
  * The base of everything with parameters. A subclass keeps arrays, modules, and lists and plain objects of them in its
  * fields, where they are found without registration, and computes in `forward`; its instances are called like functions,
- * with the types of their `forward`. Fields whose names begin with `_` are no parameters.
+ * with the types of their `forward`. Fields whose names begin with `_`, and `#private` ones, are no parameters.
  *
  * @example
  * class Scaler extends nn.Module {

@@ -80,3 +80,51 @@ describe("a loop that only reads its loss", () => {
     });
   });
 });
+
+describe("a graph that is evaluated in parts, again and again", () => {
+  const first = Math.floor(Math.random() * 2 ** 31);
+
+  it(`has the values that it has at once (seed ${first})`, async () => {
+    const both = mx.compile((a: mx.MLXArray, b: mx.MLXArray) => [a.mul(b).tanh(), a.sub(b)]);
+    const operations: readonly ((a: mx.MLXArray, b: mx.MLXArray) => readonly mx.MLXArray[])[] = [
+      (a, b) => [a.add(b).mul(0.5)],
+      (a, b) => [a.mul(b)],
+      (a, b) => [a.matmul(b).mul(0.1)],
+      (a) => [a.transpose()],
+      (a) => [mx.softmax(a, 0)],
+      (a) => [mx.sort(a, -1)],
+      (a) => [a.sub(a.mean(0))],
+      (a) => mx.split(a, 2, 0).map((half) => mx.concatenate([half, half], 0)),
+      both,
+      (a) => [mx.cumsum(a, 0).mul(0.1)],
+    ];
+    let seed = first;
+    const draw = <T>(list: readonly T[]): T => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+      const drawn = list[Math.floor((seed / 2 ** 31) * list.length)];
+      if (drawn === undefined) throw new Error("nothing to draw from");
+      return drawn;
+    };
+    const graph = (): mx.MLXArray[] => {
+      const start = mx.linspace(-1, 1, 64).reshape([8, 8]);
+      const arrays = [start, start.sin()];
+      for (let k = 0; k < 12; k++) arrays.push(...draw(operations)(draw(arrays), draw(arrays)));
+      return arrays;
+    };
+    let kept = 0;
+    for (let round = 0; round < 10; round++) {
+      const begin = seed;
+      const expected = graph();
+      await mx.evaluate(expected);
+      seed = begin;
+      const arrays = graph();
+      for (let k = 0; k < 12; k++) await mx.evaluate(draw(arrays).add(0), draw(arrays).add(0));
+      kept += arrays.filter(({ isEvaluated }) => isEvaluated).length;
+      for (const [k, array] of arrays.entries()) {
+        const isSame = mx.allClose(array, expected[k] ?? 0, { rtol: 1e-4, atol: 1e-5 });
+        expect(await isSame.item(), `array ${k} of round ${round}`).toBe(true);
+      }
+    }
+    expect(kept).toBeGreaterThan(0);
+  });
+});
