@@ -7,7 +7,7 @@ import { currentRuntime } from "./device.ts";
 import { gpuRuntime } from "./gpu.ts";
 
 /** Arrays to compute on one device, once the stages before are computed. */
-export interface Stage {
+interface Stage {
   readonly device: Device;
   readonly roots: readonly MLXArray[];
 }

@@ -78,7 +78,7 @@ interface CallParams {
 }
 
 /** Result `index` of a call of a recorded function; all results of one call share one list of inputs. */
-export const callRow: Primitive<CallParams> = {
+const callRow: Primitive<CallParams> = {
   name: "compiled",
   aval: (_, { trace, index }) => only("compiled", trace.outputs[index]),
   lowering: {

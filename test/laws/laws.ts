@@ -219,7 +219,7 @@ function inner(a: readonly number[], b: readonly number[]): number {
 }
 
 /** Elements agree to `tolerance`, relative to the greater of 1 and the expected one. NaN equals NaN. */
-export function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {
+function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {
   expect(actual.length).toBe(expected.length);
   const wrong = actual.flatMap((value, k) => {
     const wanted = expected[k] ?? 0;

@@ -44,7 +44,7 @@ export function difference(
 }
 
 /** The value of element `i` as a number, or as a bigint of a 64-bit integer. */
-export function valueAt(elements: Elements, i: number): number | bigint | string {
+function valueAt(elements: Elements, i: number): number | bigint | string {
   const raw = elements.data[i] ?? 0;
   const value = typeof raw === "bigint" ? raw : decode(raw, elements.dtype);
   return Object.is(value, -0) ? "-0" : value;

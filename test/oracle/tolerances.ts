@@ -21,7 +21,7 @@ const reduced: Tolerance = { float32: 4, float64: 4, half: 1 };
 const drawn: Tolerance = { float32: 4, float64: 4, half: 0 };
 
 /** Units in the last place by function name. */
-export const tolerances: Readonly<Record<string, Tolerance>> = {
+const tolerances: Readonly<Record<string, Tolerance>> = {
   exp: transcendental,
   expm1: transcendental,
   log: transcendental,
