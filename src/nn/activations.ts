@@ -3,6 +3,7 @@ import type { Rules } from "../base/rules.ts";
 import { finite, fromZero, optionsOf, place, positive } from "../base/rules.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
 import { greater, greaterEqual } from "../primitives/comparison.ts";
 import { floatingArray } from "../primitives/elementwise.ts";
@@ -200,6 +201,7 @@ export function logSoftmax(x: ArrayLike, options: AxisOptions = {}): MLXArray {
  * @throws {ShapeError} if the length of the axis is odd
  */
 export function glu(x: MLXArray, options: AxisOptions = {}): MLXArray {
+  requireArray("glu", x);
   const { axis = -1 } = optionsOf("glu", options, axisRules);
   const [value, gate] = halves(x, normalizeAxis("glu", axis, x.ndim));
   return multiply(value, sigmoid(gate));

@@ -5,6 +5,7 @@ import { partialShare, requireValues } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { multiply } from "../primitives/arithmetic.ts";
 import { where } from "../primitives/selection.ts";
 import { Module } from "./module.ts";
@@ -25,6 +26,7 @@ export class Dropout extends Module {
   }
 
   forward(x: MLXArray): MLXArray {
+    requireArray("Dropout", x);
     if (this.p === 0 || !this.training) return x;
     const kept = bernoulli(1 - this.p, this.maskShape(x.shape));
     return multiply(where(kept, x, 0), 1 / (1 - this.p));

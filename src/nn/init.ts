@@ -6,8 +6,10 @@ import { requireDtype } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
 import type { Rule, Rules } from "../base/rules.ts";
 import { anything, finite, fromZero, oneOf, optionsOf, requireValues } from "../base/rules.ts";
+import type { Shape } from "../base/shape.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { eye, full } from "../primitives/creation.ts";
 
 /** Makes an array in the shape of its argument. */
@@ -39,11 +41,17 @@ function dtypeOf(operation: string, options: InitializerOptions, others: Readonl
   return requireDtype(operation, dtype);
 }
 
+/** The shape of what is to be filled. @throws {DtypeError} for what is no array, such as a shape */
+function shapeOf(operation: string, array: MLXArray): Shape {
+  requireArray(operation, array);
+  return array.shape;
+}
+
 /** An initializer that fills with `value`. */
 export function constant(value: number, options: InitializerOptions = {}): Initializer {
   const dtype = dtypeOf("init.constant", options);
   requireValues("init.constant", finite, { value });
-  return (array) => full(array.shape, value, dtype);
+  return (array) => full(shapeOf("init.constant", array), value, dtype);
 }
 
 /** An initializer of normal samples with `mean` 0 and standard deviation `std` 1 unless given. */
@@ -52,7 +60,7 @@ export function normal(
 ): Initializer {
   const dtype = dtypeOf("init.normal", options, { mean: finite, std: fromZero });
   const { mean = 0, std = 1 } = options;
-  return (array) => randomNormal(array.shape, { loc: mean, scale: std, dtype });
+  return (array) => randomNormal(shapeOf("init.normal", array), { loc: mean, scale: std, dtype });
 }
 
 /** An initializer of uniform samples from `low` (0 unless given) up to `high` (1 unless given). */
@@ -61,13 +69,14 @@ export function uniform(
 ): Initializer {
   const dtype = dtypeOf("init.uniform", options, { low: finite, high: finite });
   const { low = 0, high = 1 } = options;
-  return (array) => randomUniform(array.shape, { low, high, dtype });
+  return (array) => randomUniform(shapeOf("init.uniform", array), { low, high, dtype });
 }
 
 /** An initializer of identity matrices. The array must be a square matrix. */
 export function identity(options: InitializerOptions = {}): Initializer {
   const dtype = dtypeOf("init.identity", options);
-  return ({ shape }) => {
+  return (array) => {
+    const shape = shapeOf("init.identity", array);
     const [rows = 0, columns] = shape;
     if (shape.length !== 2 || rows !== columns) {
       throw new ShapeError("init.identity", `needs a square matrix, got ${formatShape(shape)}`);
@@ -102,7 +111,8 @@ export function heNormal(options: InitializerOptions = {}): (array: MLXArray, op
   const dtype = dtypeOf("init.heNormal", options);
   return (array, given = {}) => {
     const { mode = "fanIn", gain = 1 } = optionsOf("init.heNormal", given, heRules);
-    return randomNormal(array.shape, { scale: gain / Math.sqrt(fans("init.heNormal", array)[mode]), dtype });
+    const scale = gain / Math.sqrt(fans("init.heNormal", array)[mode]);
+    return randomNormal(array.shape, { scale, dtype });
   };
 }
 
@@ -117,7 +127,8 @@ export function heUniform(options: InitializerOptions = {}): (array: MLXArray, o
 }
 
 /** How many inputs an output is computed from, and how many outputs an input has a part in; weights are [out, …, in]. */
-function fans(operation: string, { shape }: MLXArray): { readonly fanIn: number; readonly fanOut: number } {
+function fans(operation: string, array: MLXArray): { readonly fanIn: number; readonly fanOut: number } {
+  const shape = shapeOf(operation, array);
   if (shape.length < 2) throw new ShapeError(operation, `needs at least 2 axes, got ${formatShape(shape)}`);
   const field = shape.slice(1, -1).reduce((product, length) => product * length, 1);
   return { fanIn: (shape.at(-1) ?? 1) * field, fanOut: (shape[0] ?? 1) * field };

@@ -6,7 +6,7 @@ import { anything, finite, flag, fromZero, oneOf, optionsOf, partialShare, place
 import type { Shape } from "../base/shape.ts";
 import { formatShape, normalizeAxis, sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import { requireArray } from "../graph/require-array.ts";
+import { requireArray, requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { equal, less } from "../primitives/comparison.ts";
@@ -67,6 +67,7 @@ export interface CrossEntropyOptions extends WeightedLossOptions {
  * await nn.losses.crossEntropy(logits, array([0, 1], "int32")).tolist(); // ≈ [0.04858735, 0.04858735]
  */
 export function crossEntropy(logits: MLXArray, targets: MLXArray, options: CrossEntropyOptions = {}): MLXArray {
+  requireArrays("crossEntropy", [logits, targets]);
   const own = optionsOf("crossEntropy", options, crossEntropyRules);
   const { labelSmoothing = 0, weights, reduction = "none" } = own;
   const axis = normalizeAxis("crossEntropy", own.axis ?? -1, logits.ndim);
@@ -116,6 +117,7 @@ export function binaryCrossEntropy(
   targets: MLXArray,
   options: BinaryCrossEntropyOptions = {},
 ): MLXArray {
+  requireArrays("binaryCrossEntropy", [inputs, targets]);
   const rules = { ...weightedRules, withLogits: flag };
   const { withLogits = true, weights, reduction = "mean" } = optionsOf("binaryCrossEntropy", options, rules);
   requireShape("binaryCrossEntropy", "targets", targets.shape, inputs.shape);
@@ -132,6 +134,7 @@ export function binaryCrossEntropy(
 
 /** `|predictions - targets|`. @param options reduction is "mean" unless given @throws {ShapeError} if the shapes differ */
 export function l1Loss(predictions: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
+  requireArrays("l1Loss", [predictions, targets]);
   const { reduction = "mean" } = optionsOf("l1Loss", options, lossRules);
   requireShape("l1Loss", "targets", targets.shape, predictions.shape);
   return reduced(abs(subtract(predictions, targets)), reduction);
@@ -146,6 +149,7 @@ export function l1Loss(predictions: MLXArray, targets: MLXArray, options: LossOp
  * await nn.losses.mseLoss(array([1, 2]), array([1, 4])).item(); // 2
  */
 export function mseLoss(predictions: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
+  requireArrays("mseLoss", [predictions, targets]);
   const { reduction = "mean" } = optionsOf("mseLoss", options, lossRules);
   requireShape("mseLoss", "targets", targets.shape, predictions.shape);
   return reduced(square(subtract(predictions, targets)), reduction);
@@ -160,6 +164,7 @@ export function mseLoss(predictions: MLXArray, targets: MLXArray, options: LossO
  * @throws {ShapeError} if the shapes do not fit
  */
 export function nllLoss(inputs: MLXArray, targets: MLXArray, options: AxisLossOptions = {}): MLXArray {
+  requireArrays("nllLoss", [inputs, targets]);
   const { axis = -1, reduction = "none" } = optionsOf("nllLoss", options, alongRules);
   const classes = normalizeAxis("nllLoss", axis, inputs.ndim);
   const expected = inputs.shape.filter((_, k) => k !== classes);
@@ -188,6 +193,7 @@ export function gaussianNllLoss(
   variances: MLXArray,
   options: GaussianNllLossOptions = {},
 ): MLXArray {
+  requireArrays("gaussianNllLoss", [inputs, targets, variances]);
   const rules = { ...lossRules, full: flag, eps: positive };
   const { full = false, eps = 1e-6, reduction = "mean" } = optionsOf("gaussianNllLoss", options, rules);
   requireShape("gaussianNllLoss", "targets", targets.shape, inputs.shape);
@@ -220,6 +226,7 @@ export function smoothL1Loss(
   targets: MLXArray,
   options: LossOptions & { readonly beta?: number } = {},
 ): MLXArray {
+  requireArrays("smoothL1Loss", [predictions, targets]);
   const { beta = 1, reduction = "mean" } = optionsOf("smoothL1Loss", options, { ...lossRules, beta: positive });
   requireShape("smoothL1Loss", "targets", targets.shape, predictions.shape);
   const distance = abs(subtract(predictions, targets));
@@ -324,6 +331,7 @@ export function marginRankingLoss(
   targets: MLXArray,
   options: LossOptions & { readonly margin?: number } = {},
 ): MLXArray {
+  requireArrays("marginRankingLoss", [a, b, targets]);
   const { margin = 0, reduction = "none" } = optionsOf("marginRankingLoss", options, { ...lossRules, margin: finite });
   requireShape("marginRankingLoss", "the second input", b.shape, a.shape);
   requireShape("marginRankingLoss", "targets", targets.shape, a.shape);

@@ -3,6 +3,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { constructorOptions, flag, positive, requireValues, share, size as sizeRule } from "../base/rules.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, multiply, subtract } from "../primitives/arithmetic.ts";
 import { ones, zeros } from "../primitives/creation.ts";
 import { rsqrt } from "../primitives/exponential.ts";
@@ -107,6 +108,7 @@ export class InstanceNorm extends Module {
 
   /** [batch, places…, channels] → the same. @throws {ShapeError} for fewer than 3 axes */
   forward(x: MLXArray): MLXArray {
+    requireArray("InstanceNorm", x);
     if (x.ndim < 3)
       throw new ShapeError("InstanceNorm", `needs [batch, places…, channels], got ${formatShape(x.shape)}`);
     const channelsFirst = moveAxis(x, -1, 1);
@@ -158,6 +160,7 @@ export class GroupNorm extends Module {
 
   /** [batch, places…, channels] → the same. */
   forward(x: MLXArray): MLXArray {
+    requireArray("GroupNorm", x);
     const [batch = 0, channels = 0] = [x.shape[0], x.shape.at(-1)];
     const normalized = this.pytorchCompatible ? this.#neighbours(x, batch, channels) : this.#strided(x, batch);
     return affineOf(normalized, this.weight, this.bias);
@@ -226,6 +229,7 @@ export class BatchNorm extends Module {
 
   /** [batch, channels], [batch, places, channels] or [batch, height, width, channels] → the same. @throws {ShapeError} for others */
   forward(x: MLXArray): MLXArray {
+    requireArray("BatchNorm", x);
     if (x.ndim < 2 || x.ndim > 4) throw new ShapeError("BatchNorm", `needs 2 to 4 axes, got ${formatShape(x.shape)}`);
     const axes = x.shape.slice(0, -1).map((_, axis) => axis);
     if (this.training && sizeOf(x.shape.slice(0, -1)) === 1) {

@@ -16,6 +16,7 @@ import {
 } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, multiply, negative, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { arange, linspace } from "../primitives/creation.ts";
@@ -128,6 +129,7 @@ export class ALiBi extends Module {
    * @throws {ShapeError} for scores of another rank
    */
   forward(scores: MLXArray, offset = 0, mask: MLXArray | null = null): MLXArray {
+    requireArray("ALiBi", scores);
     const [, heads, queries, keys] = scores.shape;
     if (scores.ndim !== 4 || !heads || queries === undefined || keys === undefined) {
       throw new ShapeError("ALiBi", `needs scores [batch, heads, queries, keys], got ${formatShape(scores.shape)}`);

@@ -4,6 +4,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { constructorOptions, flag, oneOf, perAxis, positive, requireValues } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, multiply } from "../primitives/arithmetic.ts";
 import { take } from "../primitives/gather.ts";
 import { Module } from "./module.ts";
@@ -59,6 +60,7 @@ export class Upsample extends Module {
   }
 
   forward(x: MLXArray): MLXArray {
+    requireArray("Upsample", x);
     const rank = x.ndim - 2;
     const { scaleFactor } = this;
     const factors =

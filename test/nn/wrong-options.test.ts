@@ -326,3 +326,42 @@ describe("what a layer cannot be made with is refused:", () => {
     await expectRefusal(run, operation, message, title);
   });
 });
+
+describe("what is no array is refused by", () => {
+  const images = mx.ones([1, 4, 4, 2]);
+  const calls: Readonly<Record<string, readonly [operation: string, fn: unknown, args: readonly unknown[]]>> = {
+    ...Object.fromEntries(
+      ["crossEntropy", "binaryCrossEntropy", "l1Loss", "mseLoss", "nllLoss", "gaussianNllLoss", "smoothL1Loss"].map(
+        (name) => [`losses.${name}`, [name, lossFunctions[name], losses[name]?.[0] ?? []]],
+      ),
+    ),
+    "losses.marginRankingLoss": ["marginRankingLoss", nn.losses.marginRankingLoss, [x, y, y]],
+    glu: ["glu", nn.glu, [x]],
+    Upsample: ["Upsample", new nn.Upsample(2), [images]],
+    InstanceNorm: ["InstanceNorm", new nn.InstanceNorm(2), [images]],
+    GroupNorm: ["GroupNorm", new nn.GroupNorm(1, 2), [images]],
+    BatchNorm: ["BatchNorm", new nn.BatchNorm(2), [images]],
+    ALiBi: ["ALiBi", new nn.ALiBi(), [mx.ones([1, 2, 3, 3])]],
+    Dropout: ["Dropout", new nn.Dropout(0), [x]],
+    Dropout2d: ["Dropout", new nn.Dropout2d(0.5), [images]],
+    "init.constant": ["init.constant", nn.init.constant(1), [x]],
+    ...Object.fromEntries(
+      Object.keys(initializers).map((name) => [
+        `init.${name}`,
+        [`init.${name}`, called(initFunctions[name]), [mx.ones([3, 3])]],
+      ]),
+    ),
+  };
+
+  it.each(Object.entries(calls))("%s", async (name, [operation, fn, args]) => {
+    called(fn, ...args);
+    for (const place of args.keys())
+      for (const wrong of [[3, 3], undefined, null, "1", Promise.resolve(x), {}, 3])
+        await expectRefusal(
+          () => called(fn, ...args.with(place, wrong)),
+          operation,
+          "needs an array",
+          `${name} with ${String(wrong)} as argument ${place}`,
+        );
+  });
+});
