@@ -13,6 +13,7 @@ import { emitSoftmax, softmaxType } from "./attention-softmax.ts";
 import { chunkWork, compositeModule } from "./composite-module.ts";
 import type { GemmEmitter, Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
+import { packStrided } from "./gemm-panels.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
 
@@ -275,12 +276,14 @@ class GradientEmitter {
 
   /** Packs rows as lanes. */
   #packLines(side: "Left" | "Right", { at, stride }: Rows, [lanes, depth]: readonly [Push, Push], to: Push): void {
-    this.#e.packStrided(side, at, [stride, 4], { lanes, depth, panelDepth: depth }, to, this.#at("table"));
+    const place = { destination: to, work: this.#at("table") };
+    packStrided(this.#e, side, at, [stride, 4], { lanes, depth, panelDepth: depth }, place);
   }
 
   /** Packs columns as lanes. */
   #packColumns(side: "Left" | "Right", { at, stride }: Rows, [lanes, depth]: readonly [Push, Push], to: Push): void {
-    this.#e.packStrided(side, at, [4, stride], { lanes, depth, panelDepth: depth }, to, this.#at("table"));
+    const place = { destination: to, work: this.#at("table") };
+    packStrided(this.#e, side, at, [4, stride], { lanes, depth, panelDepth: depth }, place);
   }
 
   #multiply(

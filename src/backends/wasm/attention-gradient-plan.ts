@@ -1,6 +1,7 @@
 /** How the gradient of attention is cut into blocks, and where a thread keeps what it makes of one. */
 import type { MaskedAttention } from "./attention-call.ts";
-import { packingBytes, roundUp } from "./gemm-emitter.ts";
+import { roundUp } from "./gemm-emitter.ts";
+import { packingBytes } from "./gemm-panels.ts";
 import type { TileColumns } from "./gemm-tile.ts";
 import { TILE_ROWS } from "./gemm-tile.ts";
 

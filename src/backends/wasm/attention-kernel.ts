@@ -7,9 +7,10 @@ import { attentionOf } from "./attention-call.ts";
 import { emitFinish, finishType } from "./attention-rows.ts";
 import { emitSoftmax, softmaxType } from "./attention-softmax.ts";
 import { chunkWork, compositeModule } from "./composite-module.ts";
-import { type GemmEmitter, type Push, packingBytes, roundUp } from "./gemm-emitter.ts";
+import { type GemmEmitter, type Push, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary, thinLibrary } from "./gemm-library.ts";
 import { advanceBy, countDown } from "./gemm-loops.ts";
+import { packingBytes, packStrided } from "./gemm-panels.ts";
 import { TAIL_ROWS, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
 import { tileColumns } from "./gemm-width.ts";
 import type { KernelCode, KernelTarget } from "./kernel-code.ts";
@@ -260,6 +261,7 @@ class AttentionEmitter {
     [lanes, depth]: readonly [Push, Push],
     to: Push,
   ): void {
-    this.#e.packStrided(side, source, strides, { lanes, depth, panelDepth: depth }, to, this.#e.get(this.#table));
+    const place = { destination: to, work: this.#e.get(this.#table) };
+    packStrided(this.#e, side, source, strides, { lanes, depth, panelDepth: depth }, place);
   }
 }

@@ -1,6 +1,7 @@
 /** How a large matrix product is cut into blocks, and where panels and sums of a block lie. */
 
-import { batchCount, isShared, packingBytes, roundUp } from "./gemm-emitter.ts";
+import { batchCount, isShared, roundUp } from "./gemm-emitter.ts";
+import { packingBytes } from "./gemm-panels.ts";
 import type { GemmSpec } from "./gemm-spec.ts";
 import { TILE_ROWS } from "./gemm-tile.ts";
 

@@ -1,24 +1,10 @@
-/** Address arithmetic that the schedules of matrix products share. */
+/** Address arithmetic that the schedules of matrix products share, and calls of the functions that they are made with. */
 
 import "./other-opcodes.ts";
 import type { FunctionBuilder, FunctionType, ModuleBuilder } from "./assembler.ts";
 import { type GemmLibraryName, gemmLibraryTypes } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
-import type { ComputedOperand, GemmOperand, GemmOutput, GemmSpec, LocatedOperand } from "./gemm-spec.ts";
-import { TAIL_ROWS, TILE_ROWS } from "./gemm-tile.ts";
-
-/** Most lanes and depths of the blocks that computed operands are asked for. */
-export const BLOCK = 64;
-/** Most lanes, depths and columns of a block: its addresses are a table. */
-const TABLE_LENGTH = 1024;
-/** Bytes of a table, one for each line. */
-export const TABLE_BYTES: number = TABLE_LENGTH * 4;
-/** Lanes of such a block when panels are packed from it: whole vectors, and whole panels of the left and right operand. */
-const BLOCK_LANES = 48;
-/** Most lanes beyond whole panels of the left operand that make two smaller panels with the last of them. */
-const EXTRA_LANES = 2 * TAIL_ROWS - TILE_ROWS;
-/** Bytes of one such block, with room for a vector that overruns. */
-export const BLOCK_BYTES: number = BLOCK * BLOCK * 4 + 64;
+import type { ComputedOperand, GemmOperand, GemmOutput, GemmSpec } from "./gemm-spec.ts";
 
 const phaseType: FunctionType = { params: ["i32", "i32", "i32", "i32"], results: [] };
 
@@ -31,24 +17,6 @@ export type Push = () => void;
 /** A multiple of `step` that is at least `value`. */
 export function roundUp(value: number, step: number): number {
   return Math.ceil(value / step) * step;
-}
-
-/** Bytes of memory that packing needs on the side: a table of addresses, a block, or zeros and tables of positions. */
-export function packingBytes(operands: readonly GemmOperand[]): number {
-  const bytes = operands.map((operand) => {
-    if (operand.kind === "located") return TABLE_BYTES * (1 + operand.tableCount);
-    return operand.kind === "computed" || (operand.laneStride !== 4 && operand.depthStride !== 4) ? BLOCK_BYTES : 0;
-  });
-  return TABLE_BYTES + roundUp(Math.max(0, ...bytes), 64);
-}
-
-/** What is packed: locals. */
-export interface PackRange {
-  readonly batch: number;
-  readonly lane: number;
-  readonly lanes: number;
-  readonly k: number;
-  readonly depth: number;
 }
 
 /** Whether every batch reads the same operand. */
@@ -219,148 +187,6 @@ export class GemmEmitter {
       const end = this.let(this.constant(length));
       forUpTo(this.f, local, end, step, () => body(local));
     }
-  }
-
-  /**
-   * Packs lanes `lane` … `lane + lanes` and depths `k` … `k + depth` of an operand into panels, `depth` deep. `work` pushes
-   * the address of as much memory as {@link packingBytes} says.
-   */
-  pack(side: "Left" | "Right", operand: GemmOperand, range: PackRange, destination: Push, work: Push): void {
-    const { f } = this;
-    const { batch, lane, lanes, k, depth } = range;
-    if (operand.kind === "located") {
-      this.#packRuns(side, operand, range, destination, work);
-      return;
-    }
-    if (operand.kind === "strided") {
-      const { laneStride, depthStride } = operand;
-      const source = this.sum(
-        [this.address(operand), 1],
-        [this.batchOffset(batch, operand.batchStrides), 1],
-        [this.get(lane), laneStride],
-        [this.get(k), depthStride],
-      );
-      if (laneStride === 4 || depthStride === 4) {
-        const all = { lanes: this.get(lanes), depth: this.get(depth), panelDepth: this.get(depth) };
-        this.packStrided(side, source, [laneStride, depthStride], all, destination, work);
-        return;
-      }
-    }
-    const isAlongLanes = operand.kind === "computed" && operand.contiguous === "lane";
-    const block = this.sum([work, 1], TABLE_BYTES);
-    const blockLane = this.let(this.constant(0));
-    const blockDepth = f.local("i32");
-    // One or two lanes more than whole blocks belong to the last block: with its last panel they make two smaller ones.
-    const end = this.let(() => {
-      f.get(lanes).i32(EXTRA_LANES).op("i32.sub").i32(1);
-      f.get(lanes).i32(EXTRA_LANES).op("i32.gt_u").op("select");
-    });
-    forUpTo(f, blockLane, end, BLOCK_LANES, () => {
-      const laneCount = this.let(() => f.get(lanes, blockLane).op("i32.sub"));
-      f.get(laneCount).i32(BLOCK_LANES).get(laneCount);
-      f.i32(BLOCK_LANES + EXTRA_LANES)
-        .op("i32.le_u")
-        .op("select")
-        .set(laneCount);
-      f.i32(0).set(blockDepth);
-      forUpTo(f, blockDepth, depth, BLOCK, () => {
-        const depthCount = this.let(this.least(this.constant(BLOCK), () => f.get(depth, blockDepth).op("i32.sub")));
-        const [laneBegin, depthBegin] = [
-          this.sum([this.get(lane), 1], [this.get(blockLane), 1]),
-          this.sum([this.get(k), 1], [this.get(blockDepth), 1]),
-        ];
-        if (operand.kind === "computed") {
-          const laneEnd = this.sum([laneBegin, 1], [this.get(laneCount), 1]);
-          const depthEnd = this.sum([depthBegin, 1], [this.get(depthCount), 1]);
-          this.load(operand, batch, [laneBegin, laneEnd], [depthBegin, depthEnd], block, BLOCK * 4);
-        } else {
-          const source = this.sum(
-            [this.address(operand), 1],
-            [this.batchOffset(batch, operand.batchStrides), 1],
-            [laneBegin, operand.laneStride],
-            [depthBegin, operand.depthStride],
-          );
-          const strides = [this.constant(operand.laneStride), this.constant(operand.depthStride)];
-          const lengths = [this.get(laneCount), this.get(depthCount)];
-          this.call("gather", source, ...strides, ...lengths, block, this.constant(BLOCK * 4));
-        }
-        const part = { lanes: this.get(laneCount), depth: this.get(depthCount), panelDepth: this.get(depth) };
-        // Panels before this one hold blockLane lanes of `depth` depths.
-        const panel = this.sum([destination, 1], [() => f.get(blockLane, depth).op("i32.mul"), 4]);
-        const strides = isAlongLanes ? ([4, BLOCK * 4] as const) : ([BLOCK * 4, 4] as const);
-        this.packStrided(side, block, strides, { ...part, firstDepth: this.get(blockDepth) }, panel, work);
-        f.release(depthCount);
-      });
-      f.release(laneCount);
-    });
-    f.release(blockLane);
-    f.release(blockDepth);
-  }
-
-  /** Packs what lies at strides, one of which is 4, through a table at `table`. */
-  packStrided(
-    side: "Left" | "Right",
-    source: Push,
-    [laneStride, depthStride]: readonly [number, number],
-    lengths: { readonly lanes: Push; readonly depth: Push; readonly panelDepth: Push; readonly firstDepth?: Push },
-    destination: Push,
-    table: Push,
-  ): void {
-    const { lanes, depth, panelDepth, firstDepth = this.constant(0) } = lengths;
-    const isLines = depthStride === 4;
-    this.call("ladder", table, isLines ? lanes : depth, source, this.constant(isLines ? laneStride : depthStride));
-    this.call(`pack${side}${isLines ? "Lines" : "Copies"}`, table, lanes, depth, destination, panelDepth, firstDepth);
-  }
-
-  /** Packs an operand run by run. */
-  #packRuns(
-    side: "Left" | "Right",
-    operand: LocatedOperand,
-    { batch, lane, lanes, k, depth }: PackRange,
-    destination: Push,
-    work: Push,
-  ): void {
-    const { f } = this;
-    const isLines = operand.contiguous === "depth";
-    const [point, points, line, lines] = isLines ? [k, depth, lane, lanes] : [lane, lanes, k, depth];
-    const zeros = this.sum([work, 1], TABLE_BYTES);
-    const tables = this.sum([work, 1], 2 * TABLE_BYTES);
-    zeros();
-    f.i32(0)
-      .i32(Math.min(operand.run, TABLE_LENGTH) * 4)
-      .memoryFill();
-    f.get(0, batch, line, line, lines).op("i32.add");
-    tables();
-    f.call(operand.tabulate);
-    const at = this.let(this.get(point));
-    const end = this.let(this.sum([this.get(point), 1], [this.get(points), 1]));
-    f.block(() => {
-      f.loop(() => {
-        f.get(at, end).op("i32.ge_u").brIf(1);
-        const run = this.let(() => f.get(at).i32(operand.run).op("i32.div_u"));
-        const first = this.let(() => f.get(at, run).i32(operand.run).op("i32.mul").op("i32.sub"));
-        const count = this.let(
-          this.least(
-            () => f.i32(operand.run).get(first).op("i32.sub"),
-            () => f.get(end, at).op("i32.sub"),
-          ),
-        );
-        f.get(0, batch, lines, run, first);
-        for (const push of [tables, work, zeros]) push();
-        f.call(operand.locate);
-        if (isLines) {
-          const firstDepth = this.sum([this.get(at), 1], [this.get(point), -1]);
-          const lengths = [this.get(lanes), this.get(count), destination, this.get(depth), firstDepth];
-          this.call(`pack${side}Lines`, work, ...lengths);
-        } else {
-          // Panels before this run hold as many lanes of `depth` depths.
-          const panel = this.sum([destination, 1], [() => f.get(at, point).op("i32.sub").get(depth).op("i32.mul"), 4]);
-          const lengths = [this.get(count), this.get(depth), panel, this.get(depth), this.constant(0)];
-          this.call(`pack${side}Copies`, work, ...lengths);
-        }
-        f.get(at, count).op("i32.add").set(at).br(0);
-      });
-    });
   }
 
   /** Pushes the address of element (0, 0, 0) of an operand or output in memory. */

@@ -2,8 +2,9 @@
 
 import type { ModuleBuilder } from "./assembler.ts";
 import { LEAST_ITEM_WORK, type PackedPlan, planPacked } from "./gemm-blocks.ts";
-import { GemmEmitter, type PackRange, type Push } from "./gemm-emitter.ts";
+import { GemmEmitter, type Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
+import { type PackRange, pack } from "./gemm-panels.ts";
 import type { GemmCode, GemmPhase, GemmSpec } from "./gemm-spec.ts";
 
 /** Columns that one item of the packing phase covers. */
@@ -59,7 +60,8 @@ function packColumns(e: GemmEmitter, plan: PackedPlan, item: number): void {
   eachDepthBlock(e, plan, (k, depth) => {
     const range = { batch, lane, lanes, k, depth };
     const work = e.sum([e.threadScratch(aheadBytes, bytesPerThread), 1], workOffset);
-    e.pack("Right", spec.right, range, panelsAhead(e, plan, range, plan.batchBytes), work);
+    const destination = panelsAhead(e, plan, range, plan.batchBytes);
+    pack(e, "Right", spec.right, range, { destination, work });
   });
 }
 
@@ -119,7 +121,7 @@ function multiplyBlock(e: GemmEmitter, plan: PackedPlan, item: number): void {
         f.get(chunk).op("i32.eqz");
         f.if(() => {
           const range = { batch, lane: block.row, lanes: block.rows, k, depth };
-          e.pack("Left", spec.left, range, block.leftPanels, block.work);
+          pack(e, "Left", spec.left, range, { destination: block.leftPanels, work: block.work });
         });
         addDepths(e, plan, block, { batch, lane: column, lanes: columns, k, depth });
       });
@@ -148,7 +150,7 @@ function rowBlockOf(e: GemmEmitter, plan: PackedPlan, index: number): RowBlock {
 function addDepths(e: GemmEmitter, plan: PackedPlan, block: RowBlock, range: PackRange): void {
   const { spec, blocks, rightBatches, sumStride, sumBytes } = plan;
   const { rows, leftPanels, sums, work } = block;
-  if (!blocks.packsAhead) e.pack("Right", spec.right, range, block.rightPanels, work);
+  if (!blocks.packsAhead) pack(e, "Right", spec.right, range, { destination: block.rightPanels, work });
   const rightPanels = blocks.packsAhead
     ? panelsAhead(e, plan, range, rightBatches === 1 ? 0 : plan.batchBytes)
     : block.rightPanels;

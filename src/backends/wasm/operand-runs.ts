@@ -5,8 +5,9 @@ import { argOf, isConstant } from "../../ir/expr.ts";
 import { affineOf } from "../../ir/index-range.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
-import { type Push, TABLE_BYTES } from "./gemm-emitter.ts";
+import type { Push } from "./gemm-emitter.ts";
 import { forUpTo } from "./gemm-loops.ts";
+import { TABLE_BYTES } from "./gemm-panels.ts";
 
 /**
  * An operand whose elements lie one after the other in runs of `length` along one of its axes: element `length · run + r`

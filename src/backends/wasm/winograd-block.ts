@@ -1,6 +1,7 @@
 /** Writes what becomes of a block of tiles: their pixels transformed, the products, their outputs. */
-import { type GemmEmitter, packingBytes, roundUp } from "./gemm-emitter.ts";
+import { type GemmEmitter, roundUp } from "./gemm-emitter.ts";
 import { forUpTo } from "./gemm-loops.ts";
+import { packingBytes, packStrided } from "./gemm-panels.ts";
 import { TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
 import type { TiledConvolution } from "./winograd-call.ts";
 import { MATRICES, placesAlong, placesOf, transformPixels, transformSums, VectorScope } from "./winograd-transforms.ts";
@@ -158,7 +159,8 @@ export class BlockEmitter {
       const depth = e.constant(channels);
       const source = e.sum([e.get(this.#pixels), 1], place * block * pixelStride);
       const lengths = { lanes: rows, depth, panelDepth: depth };
-      e.packStrided("Left", source, [pixelStride, 4], lengths, e.get(this.#panels), e.get(this.#table));
+      const panels = { destination: e.get(this.#panels), work: e.get(this.#table) };
+      packStrided(e, "Left", source, [pixelStride, 4], lengths, panels);
       const to = e.sum([e.get(this.#sums), 1], place * block * sumStride);
       const [left, right] = [e.get(this.#panels), e.scratch(matrix * matrixBytes)];
       e.call("multiply", left, right, to, e.constant(sumStride), depth, rows, e.constant(columns / panelWidth));
