@@ -1,21 +1,16 @@
 /** Hands out blocks of one WebAssembly memory that all kernels and threads share. Knows bytes only, no arrays. */
 
 import { ArgumentError, OutOfMemoryError } from "../../base/errors.ts";
+import { ALIGNMENT, BIN_COUNT, type Block, binOf, FreeLists, sizeClass } from "./arena-blocks.ts";
 import type { MemoryOptions } from "./assembler.ts";
 import { engineFeatures } from "./engine-features.ts";
 
-/** Every block starts at a multiple of this; one cache line. */
-const ALIGNMENT = 64;
 /** Bytes of a page of WebAssembly memory. */
 export const PAGE = 65_536;
 /** What 32-bit addresses reach. */
 const LARGEST_PAGE_COUNT = 65_536;
 /** The first blocks begin here, so that address 0 is never a block and small negative offsets stay readable. */
 const FIRST_OFFSET = 1024;
-/** Size classes per doubling: a block is at most 1/16 larger than asked. */
-const CLASS_BITS = 4;
-const CLASSES = 1 << CLASS_BITS;
-const BIN_COUNT = 384;
 const GROWTH_LIMIT_PAGES = 4096;
 /** Before untouched memory is used, the cache is merged if it is this part of the footprint. */
 const WORTH_MERGING = 1 / 8;
@@ -49,21 +44,6 @@ export interface ArenaSharing {
   collect(urgent: boolean): void;
 }
 
-type BlockState = "active" | "reserved" | "cached" | "free";
-
-/** A piece of the memory. Blocks tile it without gaps from FIRST_OFFSET to the arena's top. */
-interface Block {
-  offset: number;
-  byteLength: number;
-  state: BlockState;
-  /** Neighbours in memory. */
-  before: Block | undefined;
-  after: Block | undefined;
-  /** Neighbours in the list of free blocks of one size class. */
-  previousFree: Block | undefined;
-  nextFree: Block | undefined;
-}
-
 /**
  * An allocator over one `WebAssembly.Memory`.
  *
@@ -84,9 +64,7 @@ export class Arena {
   readonly maximumByteLength: number;
   readonly #blocks = new Map<number, Block>();
   readonly #cache: Block[][] = Array.from({ length: BIN_COUNT }, () => []);
-  readonly #free: (Block | undefined)[] = new Array<Block | undefined>(BIN_COUNT).fill(undefined);
-  /** One bit per entry of `#free` that is not empty. */
-  readonly #occupied = new Int32Array(BIN_COUNT / 32);
+  readonly #free = new FreeLists();
   #bytes: Uint8Array;
   #last: Block | undefined;
   #top: number;
@@ -262,13 +240,13 @@ export class Arena {
   }
 
   #cutFree(size: number): Block | undefined {
-    const block = this.#free[this.#nextOccupied(binOf(size))];
+    const block = this.#free.find(size);
     if (block === undefined) return undefined;
-    this.#unlink(block);
+    this.#free.remove(block);
     const rest = block.byteLength - size;
     if (rest > 0) {
       block.byteLength = size;
-      this.#link(this.#insert(block.offset + size, rest, block, block.after));
+      this.#free.add(this.#insert(block.offset + size, rest, block, block.after));
     }
     return block;
   }
@@ -296,12 +274,12 @@ export class Arena {
     let merged = block;
     const { before, after } = block;
     if (before?.state === "free") {
-      this.#unlink(before);
+      this.#free.remove(before);
       this.#absorb(before, block);
       merged = before;
     }
     if (after?.state === "free") {
-      this.#unlink(after);
+      this.#free.remove(after);
       this.#absorb(merged, after);
     }
     if (merged.after === undefined) {
@@ -310,7 +288,7 @@ export class Arena {
       if (merged.before !== undefined) merged.before.after = undefined;
       this.#top = merged.offset;
     } else {
-      this.#link(merged);
+      this.#free.add(merged);
     }
   }
 
@@ -320,45 +298,6 @@ export class Arena {
     if (after.after === undefined) this.#last = block;
     else after.after.before = block;
     this.#blocks.delete(after.offset);
-  }
-
-  #link(block: Block): void {
-    const bin = binOf(block.byteLength);
-    const head = this.#free[bin];
-    block.state = "free";
-    block.previousFree = undefined;
-    block.nextFree = head;
-    if (head !== undefined) head.previousFree = block;
-    this.#free[bin] = block;
-    this.#mark(bin, true);
-  }
-
-  #unlink(block: Block): void {
-    const bin = binOf(block.byteLength);
-    if (block.previousFree !== undefined) block.previousFree.nextFree = block.nextFree;
-    else {
-      this.#free[bin] = block.nextFree;
-      if (block.nextFree === undefined) this.#mark(bin, false);
-    }
-    if (block.nextFree !== undefined) block.nextFree.previousFree = block.previousFree;
-    block.previousFree = undefined;
-    block.nextFree = undefined;
-  }
-
-  #mark(bin: number, isOccupied: boolean): void {
-    const word = this.#occupied[bin >> 5] ?? 0;
-    this.#occupied[bin >> 5] = isOccupied ? word | (1 << (bin & 31)) : word & ~(1 << (bin & 31));
-  }
-
-  /** The first size class from `bin` on that has a free block, or -1. Every block of it is large enough. */
-  #nextOccupied(bin: number): number {
-    let mask = -1 << (bin & 31);
-    for (let index = bin >> 5; index < this.#occupied.length; index++) {
-      const word = (this.#occupied[index] ?? 0) & mask;
-      if (word !== 0) return index * 32 + 31 - Math.clz32(word & -word);
-      mask = -1;
-    }
-    return -1;
   }
 
   /** Makes room for a block of `size` bytes at the top: the memory doubles at first, then grows by 256 MiB, then by as little as needed. */
@@ -390,7 +329,7 @@ export class Arena {
     if (begin !== this.#end) {
       // What is left of the old part becomes a free block, behind which a block that is never freed stops all merging.
       const rest = this.#end - this.#top - ALIGNMENT;
-      if (rest > 0) this.#link(this.#insert(this.#top, rest, this.#last, undefined));
+      if (rest > 0) this.#free.add(this.#insert(this.#top, rest, this.#last, undefined));
       if (rest >= 0) this.#insert(this.#end - ALIGNMENT, ALIGNMENT, this.#last, undefined).state = "reserved";
       this.#elsewhere += this.#highest - begin;
       this.#top = this.#highest = begin;
@@ -407,22 +346,6 @@ export class Arena {
 
 function pagesOf(byteLength: number): number {
   return Math.ceil(byteLength / PAGE);
-}
-
-/** The smallest block size that holds `byteLength` bytes: a multiple of 64, 16 sizes to each doubling. */
-function sizeClass(byteLength: number): number {
-  const units = Math.max(1, Math.ceil(byteLength / ALIGNMENT));
-  if (units < CLASSES) return units * ALIGNMENT;
-  const step = 2 ** (31 - Math.clz32(units) - CLASS_BITS);
-  return Math.ceil(units / step) * step * ALIGNMENT;
-}
-
-/** The size class of which a block of `byteLength` bytes can serve every request. */
-function binOf(byteLength: number): number {
-  const units = byteLength / ALIGNMENT;
-  if (units < CLASSES) return units;
-  const shift = 31 - Math.clz32(units) - CLASS_BITS;
-  return (shift + 1) * CLASSES + ((units >> shift) & (CLASSES - 1));
 }
 
 function reserveMemory(initial: number, maximum: number, shared: boolean): ReservedMemory {
