@@ -4,12 +4,12 @@
  *     npx tsx bench/cpu-gemm.ts [threads=1,2] [sizes=512,1024x1x4096,…] [ms=1000]
  */
 import { Arena } from "../src/backends/wasm/arena.ts";
-import { ModuleBuilder } from "../src/backends/wasm/assembler.ts";
 import { emitGemm } from "../src/backends/wasm/gemm.ts";
 import { gemmLibrary } from "../src/backends/wasm/gemm-library.ts";
 import type { GemmSpec } from "../src/backends/wasm/gemm-spec.ts";
 import { tileColumns } from "../src/backends/wasm/gemm-width.ts";
 import type { KernelLibrary } from "../src/backends/wasm/kernel-code.ts";
+import { ModuleBuilder } from "../src/backends/wasm/module-builder.ts";
 import { type KernelModule, WorkerPool } from "../src/backends/wasm/pool.ts";
 import "../src/backends/wasm/pool-crew-part.ts";
 import { relaxedSimd } from "../src/backends/wasm/relaxed-simd.ts";

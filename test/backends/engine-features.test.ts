@@ -1,7 +1,7 @@
 /** The probe of the engine: its answers agree with what the engine then does. */
 import { describe, expect, it } from "vitest";
-import { ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
 import { compileModule, engineFeatures } from "../../src/backends/wasm/engine-features.ts";
+import { ModuleBuilder } from "../../src/backends/wasm/module-builder.ts";
 import { relaxedSimd } from "../../src/backends/wasm/relaxed-simd.ts";
 import type { OwnBytes } from "../../src/base/elements.ts";
 

@@ -1,13 +1,14 @@
 /** Matrix products: right at every size, stride and kind of operand, and the same bits for any number of threads. */
 import { afterEach, describe, expect, it } from "vitest";
 import { Arena } from "../../src/backends/wasm/arena.ts";
-import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import type { FunctionBuilder } from "../../src/backends/wasm/assembler.ts";
 import { emitGemm } from "../../src/backends/wasm/gemm.ts";
 import { forUpTo } from "../../src/backends/wasm/gemm-loops.ts";
 import { type GemmOperand, type GemmSpec, loadType, storeType } from "../../src/backends/wasm/gemm-spec.ts";
 import { thinView } from "../../src/backends/wasm/gemm-thin.ts";
 import type { TileColumns } from "../../src/backends/wasm/gemm-tile.ts";
 import type { KernelLibrary } from "../../src/backends/wasm/kernel-code.ts";
+import { ModuleBuilder } from "../../src/backends/wasm/module-builder.ts";
 import { type KernelModule, WorkerPool } from "../../src/backends/wasm/pool.ts";
 import { relaxedSimd } from "../../src/backends/wasm/relaxed-simd.ts";
 import "../../src/backends/wasm/pool-crew-part.ts";

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { describe, expect, it, vi } from "vitest";
 import { Arena } from "../../src/backends/wasm/arena.ts";
-import { ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import { ModuleBuilder } from "../../src/backends/wasm/module-builder.ts";
 import { KernelError, WorkerPool } from "../../src/backends/wasm/pool.ts";
 import "../../src/backends/wasm/other-opcodes.ts";
 import "../../src/backends/wasm/pool-crew-part.ts";
@@ -23,7 +23,7 @@ import { WorkerPool } from "${source}/pool.ts";
 import { cpuParts } from "${source}/wasm-backend.ts";
 import "${source}/other-opcodes.ts";
 import "${source}/pool-crew-part.ts";
-import { ModuleBuilder } from "${source}/assembler.ts";
+import { ModuleBuilder } from "${source}/module-builder.ts";
 const arena = new Arena();
 const pool = new WorkerPool(arena, { threads: 2, imports: { half: (x) => x / 2 } });
 pool.engage(cpuParts.threads);
@@ -75,7 +75,7 @@ import { KernelError, WorkerPool } from "${source}/pool.ts";
 import { cpuParts } from "${source}/wasm-backend.ts";
 import "${source}/other-opcodes.ts";
 import "${source}/pool-crew-part.ts";
-import { ModuleBuilder } from "${source}/assembler.ts";
+import { ModuleBuilder } from "${source}/module-builder.ts";
 const arena = new Arena();
 const pool = new WorkerPool(arena, {
   threads: 2,

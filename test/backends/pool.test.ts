@@ -1,8 +1,9 @@
 /** The pool: every item is computed once, phases keep their order, errors come back, with any number of threads. */
 import { afterEach, describe, expect, it } from "vitest";
 import { Arena } from "../../src/backends/wasm/arena.ts";
-import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import type { FunctionBuilder } from "../../src/backends/wasm/assembler.ts";
 import { engineFeatures } from "../../src/backends/wasm/engine-features.ts";
+import { ModuleBuilder } from "../../src/backends/wasm/module-builder.ts";
 import type { Crew, CrewHost } from "../../src/backends/wasm/pool.ts";
 import { KernelError, type KernelModule, type Phase, WorkerPool } from "../../src/backends/wasm/pool.ts";
 import type { OwnBytes } from "../../src/base/elements.ts";

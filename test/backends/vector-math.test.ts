@@ -1,8 +1,9 @@
 /** The errors of the vector functions, in units in the last place, over all sizes of numbers. */
 import { describe, expect, it } from "vitest";
-import { type FunctionBuilder, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import type { FunctionBuilder } from "../../src/backends/wasm/assembler.ts";
 import { compileModule } from "../../src/backends/wasm/engine-features.ts";
 import { importedMath } from "../../src/backends/wasm/imported-math.ts";
+import { ModuleBuilder } from "../../src/backends/wasm/module-builder.ts";
 import { relaxedSimd } from "../../src/backends/wasm/relaxed-simd.ts";
 import {
   float32BinaryMath,

@@ -1,6 +1,7 @@
 /** Modules written byte by byte do what their instructions say. */
 import { describe, expect, it } from "vitest";
-import { type FunctionBuilder, type FunctionType, ModuleBuilder } from "../../src/backends/wasm/assembler.ts";
+import type { FunctionBuilder, FunctionType } from "../../src/backends/wasm/assembler.ts";
+import { ModuleBuilder } from "../../src/backends/wasm/module-builder.ts";
 import "../../src/backends/wasm/other-opcodes.ts";
 import { opcodeOf } from "../../src/backends/wasm/opcodes.ts";
 

@@ -2,8 +2,8 @@
 
 import { ArgumentError, OutOfMemoryError } from "../../base/errors.ts";
 import { ALIGNMENT, BIN_COUNT, type Block, binOf, FreeLists, sizeClass } from "./arena-blocks.ts";
-import type { MemoryOptions } from "./assembler.ts";
 import { engineFeatures } from "./engine-features.ts";
+import type { MemoryOptions } from "./module-builder.ts";
 
 /** Bytes of a page of WebAssembly memory. */
 export const PAGE = 65_536;

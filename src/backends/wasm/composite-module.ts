@@ -1,9 +1,10 @@
 /** What every emitter of a composite begins with: a module whose functions read buffers and scratch memory, but no constants. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import { type FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "./assembler.ts";
 import { GemmEmitter } from "./gemm-emitter.ts";
 import type { ArgumentLayout, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout } from "./kernel-code.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 
 /** Instructions of a chunk of attention or its gradient, at least: as many as of a range of loops (`rangeWork`). */
 export const chunkWork: number = 1 << 17;

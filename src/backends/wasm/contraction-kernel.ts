@@ -8,7 +8,6 @@ import { argOf, Expressions } from "../../ir/expr.ts";
 import { affineOf } from "../../ir/index-range.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
 import type { FunctionBuilder, FunctionType } from "./assembler.ts";
-import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
 import { emitGemm } from "./gemm.ts";
 import { forUpTo } from "./gemm-loops.ts";
@@ -19,6 +18,7 @@ import { tileColumns } from "./gemm-width.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor } from "./kernel-code.ts";
 import { loadVector, storeVector } from "./lane-memory.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 import type { Runs } from "./operand-runs.ts";
 import { emitLocate, emitTabulate, isLocatable, runsAlong } from "./operand-runs.ts";
 

@@ -1,10 +1,11 @@
 /** Address arithmetic that the schedules of matrix products share, and calls of the functions that they are made with. */
 
 import "./other-opcodes.ts";
-import type { FunctionBuilder, FunctionType, ModuleBuilder } from "./assembler.ts";
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import { type GemmLibraryName, gemmLibraryTypes } from "./gemm-library.ts";
 import { forUpTo } from "./gemm-loops.ts";
 import type { ComputedOperand, GemmOperand, GemmOutput, GemmSpec } from "./gemm-spec.ts";
+import type { ModuleBuilder } from "./module-builder.ts";
 
 const phaseType: FunctionType = { params: ["i32", "i32", "i32", "i32"], results: [] };
 

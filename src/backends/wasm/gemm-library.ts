@@ -1,7 +1,7 @@
 /** Emits the inner loops of float32 matrix products as modules that products share. Knows addresses and strides. */
 
 import "./other-opcodes.ts";
-import { type FunctionBuilder, type FunctionType, ModuleBuilder } from "./assembler.ts";
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import type { CompileOptions } from "./engine-features.ts";
 import { addDots } from "./gemm-dots.ts";
 import { takesIntegers } from "./gemm-loops.ts";
@@ -9,6 +9,7 @@ import { copyRows, gather, ladder, packCopies, packLines } from "./gemm-packing.
 import { addScaledRows, addVectors } from "./gemm-rows.ts";
 import { multiply, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
 import type { KernelLibrary } from "./kernel-code.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 
 /**
  * The functions of the library, by the names under which products import them. Strides are in bytes, counts in elements;

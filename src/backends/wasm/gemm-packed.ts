@@ -1,11 +1,11 @@
 /** The schedule of large matrix products: operands are packed into panels, block by block or ahead of the product. */
 
-import type { ModuleBuilder } from "./assembler.ts";
 import { LEAST_ITEM_WORK, type PackedPlan, planPacked } from "./gemm-blocks.ts";
 import { GemmEmitter, type Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
 import { type PackRange, pack } from "./gemm-panels.ts";
 import type { GemmCode, GemmPhase, GemmSpec } from "./gemm-spec.ts";
+import type { ModuleBuilder } from "./module-builder.ts";
 
 /** Columns that one item of the packing phase covers. */
 const PACK_COLUMNS = 64;

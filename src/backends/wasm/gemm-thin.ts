@@ -1,10 +1,10 @@
 /** The schedule of matrix products with one small side, such as matrix times vector: the other operand is read in place. */
 
-import type { ModuleBuilder } from "./assembler.ts";
 import { batchCount, GemmEmitter, isShared, type Push, roundUp } from "./gemm-emitter.ts";
 import { thinLibrary } from "./gemm-library.ts";
 import { BLOCK, BLOCK_BYTES } from "./gemm-panels.ts";
 import type { ComputedOperand, GemmCode, GemmPhase, GemmSpec, StridedOperand } from "./gemm-spec.ts";
+import type { ModuleBuilder } from "./module-builder.ts";
 
 /** Most lanes of the small side of dot products. */
 const DOTS_LIMIT = 16;

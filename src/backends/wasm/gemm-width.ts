@@ -1,9 +1,9 @@
 /** Finds out by trial how wide a tile of a matrix product this engine should have. */
 
-import type { MemoryOptions } from "./assembler.ts";
 import { canWiden, compileModule } from "./engine-features.ts";
 import { multiplyLibrary } from "./gemm-library.ts";
 import { TAIL_ROWS, TILE_ROWS, type TileColumns } from "./gemm-tile.ts";
+import type { MemoryOptions } from "./module-builder.ts";
 
 /** The trial's product: whole tiles and a smaller one, several panels, and depths enough to tell speeds apart. */
 const [ROWS, COLUMNS, DEPTH] = [2 * TILE_ROWS + TAIL_ROWS, 32, 64];

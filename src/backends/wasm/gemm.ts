@@ -7,10 +7,10 @@
  */
 
 import { ArgumentError } from "../../base/errors.ts";
-import type { ModuleBuilder } from "./assembler.ts";
 import { emitPackedGemm } from "./gemm-packed.ts";
 import type { GemmCode, GemmSpec } from "./gemm-spec.ts";
 import { emitThinGemm, thinView } from "./gemm-thin.ts";
+import type { ModuleBuilder } from "./module-builder.ts";
 
 /**
  * Emits the phases of a product into `module`.

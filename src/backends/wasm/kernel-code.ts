@@ -5,11 +5,12 @@ import type { OwnBytes } from "../../base/elements.ts";
 import type { Part } from "../../base/part.ts";
 import type { Expressions } from "../../ir/expr.ts";
 import type { ContractionKernel } from "../../ir/kernel.ts";
-import type { FunctionBuilder, FunctionType, MemoryOptions } from "./assembler.ts";
+import type { FunctionBuilder, FunctionType } from "./assembler.ts";
 import type { CompileOptions } from "./engine-features.ts";
 import { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { LaneParts, Target } from "./lane-ops.ts";
+import type { MemoryOptions } from "./module-builder.ts";
 import type { OpName } from "./opcodes.ts";
 import type { ScratchSlot } from "./scratch-slots.ts";
 

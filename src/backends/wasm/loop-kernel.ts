@@ -7,13 +7,13 @@ import type { Loop, LoopKernel } from "../../ir/kernel.ts";
 import type { AccumulatorType } from "./accumulator.ts";
 import { Accumulator, accumulatorBytes, accumulatorType, pointsPerBlock } from "./accumulator.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { ModuleBuilder } from "./assembler.ts";
 import type { ExpressionEmitter } from "./expression-emitter.ts";
 import type { GemmPhase } from "./gemm-spec.ts";
 import type { ArgumentLayout, KernelCode, KernelTarget } from "./kernel-code.ts";
 import { argumentLayout, emitterFor, phaseType } from "./kernel-code.ts";
 import type { KeepingLoops } from "./loop-memory.ts";
 import { chooseVectorAxis, expensiveIn } from "./loop-shaping.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 import type { ScratchSlot } from "./scratch-slots.ts";
 
 /** Instructions in one range of a phase, at least. */

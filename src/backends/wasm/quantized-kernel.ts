@@ -1,11 +1,12 @@
 /** Emits a product of a few rows with packed weights, which are unpacked in registers and never in memory. */
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import { type FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "./assembler.ts";
 import { compositeModule } from "./composite-module.ts";
 import { roundUp } from "./gemm-emitter.ts";
 import { advanceBy, countDown, forUpTo } from "./gemm-loops.ts";
 import type { KernelCode, KernelLibrary, KernelTarget } from "./kernel-code.ts";
 import { phaseType } from "./kernel-code.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 import { quantizedOf } from "./quantized-call.ts";
 import type { QuantizedLoop } from "./quantized-loop.ts";
 import {

@@ -1,6 +1,7 @@
 /** Finds out by trial whether this engine makes wide vectors of the loop over packed weights, and the same bits. */
-import { ModuleBuilder } from "./assembler.ts";
+
 import { canWiden, compileModule } from "./engine-features.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 import type { QuantizedLoop } from "./quantized-loop.ts";
 import { floatsPerPair, multiplyPacked, PAIR_BYTES, quantizedLoopType, SPREAD_HEAD } from "./quantized-loop.ts";
 

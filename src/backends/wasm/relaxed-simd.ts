@@ -1,6 +1,7 @@
 /** Whether the engine has relaxed SIMD, found out by trial when a kernel would use it. Knows no kernel and no array. */
-import { ModuleBuilder } from "./assembler.ts";
+
 import { compileWithFlags, keepFlags, relaxedSimdFlags } from "./engine-features.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 
 /** What is known of relaxed SIMD. */
 export interface RelaxedSimd {

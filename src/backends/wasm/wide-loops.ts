@@ -3,8 +3,9 @@
  * neighbouring ones. That is experimental, so a loop is compiled so only if all its instructions gave the same bits.
  */
 import type { OwnBytes } from "../../base/elements.ts";
-import { type FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "./assembler.ts";
 import { type CompileOptions, compileModule } from "./engine-features.ts";
+import { ModuleBuilder } from "./module-builder.ts";
 import type { OpName } from "./opcodes.ts";
 
 /** Instructions by what they take. They are tried together: a function chains them, so that results are operands too. */
