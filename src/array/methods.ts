@@ -187,7 +187,7 @@ function define(name: string | symbol, value: (this: MLXArray, ...args: never[])
 function refuse(): never {
   throw new ArgumentError(
     "MLXArray",
-    "operators, [0], length and JSON do not work on arrays; use methods, mx.expr, get(0), shape, await tolist(), or String(x)",
+    "has no operators, [0], length or JSON; use methods, mx.expr, get(0), shape, await tolist(), or String(x)",
   );
 }
 

@@ -15,7 +15,7 @@ let folder = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "mlx-ts-runtimes-"));
   await build({
-    entryPoints: ["program.ts", "counter.worker.ts", "gpu-program.ts"].map((name) =>
+    entryPoints: ["program.ts", "counter.worker.ts", "gpu-program.ts", "unprivileged-program.ts"].map((name) =>
       join(rootPath, "test/runtimes", name),
     ),
     bundle: true,
@@ -59,6 +59,18 @@ describe.each(Object.keys(runtimes))("a program in %s", (name) => {
     expect(sum / 3_000_000).toBeCloseTo(0.5, 3);
     expect(middle).toBeCloseTo(0.5, 3);
     expect(loss).toBeLessThan(0.01);
+  });
+});
+
+describe("a program in Deno without permissions", () => {
+  it("computes, and asks for none", { timeout: 60_000 }, async () => {
+    const [deno = ""] = runtimes.deno ?? [];
+    const { stdout } = await promisify(execFile)(deno, [
+      "run",
+      "--no-prompt",
+      join(folder, "unprivileged-program.mjs"),
+    ]);
+    expect(stdout).toBe("6000000\n");
   });
 });
 

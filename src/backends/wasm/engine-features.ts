@@ -63,10 +63,14 @@ export function compileModule(bytes: OwnBytes, options: CompileOptions = {}): We
   return compileWithFlags(bytes, wanted);
 }
 
-/** The value of an environment variable, where there is an environment. */
+/** The value of an environment variable, where there is an environment and it may be read: Deno asks whoever runs it. */
 export function environmentVariable(name: string): string | undefined {
-  const value = propertyOf(globalThis, "process", "env", name);
-  return typeof value === "string" ? value : undefined;
+  try {
+    const value = propertyOf(globalThis, "process", "env", name);
+    return typeof value === "string" ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** One of Node's own modules (also in Deno and Bun), without an import that a browser's bundler would stumble over. */
