@@ -169,8 +169,14 @@ export abstract class Optimizer {
     return `${this.constructor.name}(${settings.map(([name, value]) => `${name}=${settingText(value)}`).join(", ")})`;
   }
 
-  /** Makes the state of every parameter in the tree that has none yet. The first update does so too. */
+  /**
+   * Makes the state of every parameter in the tree that has none yet. The first update does so too.
+   *
+   * @throws {ArgumentError} for what is no tree
+   */
   init(parameters: object): this {
+    if (childrenOf(parameters) === null)
+      throw new ArgumentError("init", `takes a tree of parameters, got ${shown(parameters)}`);
     for (const [path, leaf] of treeFlatten(parameters)) if (leaf instanceof MLXArray) this.#stateOf(path, leaf);
     return this;
   }

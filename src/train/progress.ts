@@ -1,4 +1,6 @@
 /** How far a training is, in a terminal: a bar that moves, or a few lines where output is no terminal. */
+import { shown } from "../base/describe.ts";
+import { ArgumentError } from "../base/errors.ts";
 import type { Rules } from "../base/rules.ts";
 import { optionsOf, text } from "../base/rules.ts";
 import type { RunEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts";
@@ -44,6 +46,8 @@ export async function* withProgress<E extends TrainEvent | RunEvent>(
   options: ProgressOptions = {},
 ): AsyncGenerator<E, void, void> {
   const { name = "training", output = standardOutput() } = optionsOf("withProgress", options, progressRules);
+  if (!(Symbol.asyncIterator in Object(events)))
+    throw new ArgumentError("withProgress", `takes the events of train, got ${shown(events)}`);
   const bar = output ? new ProgressBar(name, output) : null;
   try {
     for await (const event of events) {

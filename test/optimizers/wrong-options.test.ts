@@ -168,6 +168,7 @@ describe("what cannot be trained with is refused:", () => {
       '"steps" is no option of { step,',
     ],
     ["a count as a number", () => Reflect.set(sgd(), "state", { step: 1 }), "state", "step is an array"],
+    ["no parameters", () => called(sgd().init.bind(sgd()), undefined), "init", "got undefined"],
     ["no gradients", () => called(sgd().update.bind(sgd()), model(), undefined), "applyGradients", "got undefined"],
     [
       "gradients before the model",

@@ -179,6 +179,7 @@ describe("a training is refused", () => {
       "TrainingControl",
       'got "halt"',
     ],
+    ["progress of no events", () => Object(called(train.withProgress, 3)).next(), "withProgress", "got 3"],
     ["a histogram of no bins", () => train.histogramOf([1, 2], 0), "histogramOf", "binCount"],
   ])("%s", async (title, refused, operation, message) => {
     await expectRefusal(refused, operation, message, title);
