@@ -1,6 +1,7 @@
 /** Layers that normalize. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { constructorOptions, flag, positive, requireValues, share, size as sizeRule } from "../base/rules.ts";
+import type { Shape } from "../base/shape.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { requireArray } from "../graph/require-array.ts";
@@ -8,6 +9,7 @@ import { add, multiply, subtract } from "../primitives/arithmetic.ts";
 import { ones, zeros } from "../primitives/creation.ts";
 import { rsqrt } from "../primitives/exponential.ts";
 import { layerNorm, rmsNorm } from "../primitives/fast.ts";
+import { flatten } from "../primitives/shaping.ts";
 import { mean, variance } from "../primitives/statistics.ts";
 import { moveAxis, reshape, transpose } from "../primitives/views.ts";
 import type { FreezeOptions } from "./module.ts";
@@ -112,7 +114,7 @@ export class InstanceNorm extends Module {
     if (x.ndim < 3)
       throw new ShapeError("InstanceNorm", `needs [batch, places…, channels], got ${formatShape(x.shape)}`);
     const channelsFirst = moveAxis(x, -1, 1);
-    const rows = reshape(channelsFirst, [x.shape[0] ?? 0, x.shape.at(-1) ?? 0, -1]);
+    const rows = flatten(channelsFirst, 2);
     const normalized = moveAxis(reshape(layerNorm(rows, null, null, this.eps), channelsFirst.shape), 1, -1);
     return affineOf(normalized, this.weight, this.bias);
   }
@@ -161,21 +163,22 @@ export class GroupNorm extends Module {
   /** [batch, places…, channels] → the same. */
   forward(x: MLXArray): MLXArray {
     requireArray("GroupNorm", x);
-    const [batch = 0, channels = 0] = [x.shape[0], x.shape.at(-1)];
-    const normalized = this.pytorchCompatible ? this.#neighbours(x, batch, channels) : this.#strided(x, batch);
+    const [batch = 0, places, channels = 0] = [x.shape[0], sizeOf(x.shape.slice(1, -1)), x.shape.at(-1)];
+    const size = channels / this.groups;
+    const normalized = this.pytorchCompatible
+      ? this.#neighbours(x, [batch, places, this.groups, size])
+      : this.#strided(x, [batch, places * size, this.groups]);
     return affineOf(normalized, this.weight, this.bias);
   }
 
-  #neighbours(x: MLXArray, batch: number, channels: number): MLXArray {
-    const size = channels / this.groups;
-    const grouped = transpose(reshape(x, [batch, -1, this.groups, size]), [0, 2, 1, 3]);
-    const rows = reshape(grouped, [batch, this.groups, -1]);
-    const normalized = reshape(layerNorm(rows, null, null, this.eps), grouped.shape);
+  #neighbours(x: MLXArray, shape: Shape): MLXArray {
+    const grouped = transpose(reshape(x, shape), [0, 2, 1, 3]);
+    const normalized = reshape(layerNorm(flatten(grouped, 2), null, null, this.eps), grouped.shape);
     return reshape(transpose(normalized, [0, 2, 1, 3]), x.shape);
   }
 
-  #strided(x: MLXArray, batch: number): MLXArray {
-    const grouped = reshape(x, [batch, -1, this.groups]);
+  #strided(x: MLXArray, shape: Shape): MLXArray {
+    const grouped = reshape(x, shape);
     const centered = subtract(grouped, mean(grouped, 1, { keepAxes: true }));
     const scale = rsqrt(add(variance(grouped, 1, { keepAxes: true }), this.eps));
     return reshape(multiply(centered, scale), x.shape);

@@ -21,6 +21,7 @@ import { scaledDotProductAttention } from "../primitives/fast.ts";
 import { iota } from "../primitives/generate.ts";
 import { constant } from "../primitives/leaf.ts";
 import { where } from "../primitives/selection.ts";
+import { flatten } from "../primitives/shaping.ts";
 import { reshape, transpose } from "../primitives/views.ts";
 import { relu } from "./activations.ts";
 import { Dropout } from "./dropout.ts";
@@ -95,7 +96,7 @@ export class MultiHeadAttention extends Module {
     const v = this.#heads(this.valueProj(values));
     const scale = Math.sqrt(1 / (q.shape.at(-1) ?? 1));
     const attended = transpose(scaledDotProductAttention(q, k, v, { scale, mask }), [0, 2, 1, 3]);
-    return this.outProj(reshape(attended, [...attended.shape.slice(0, 2), -1]));
+    return this.outProj(flatten(attended, -2));
   }
 
   #heads(x: MLXArray): MLXArray {

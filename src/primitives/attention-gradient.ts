@@ -86,8 +86,8 @@ function mostScores(inputs: readonly MLXArray[]): number {
   return Math.min(blockScores, Math.max(smallScores, Math.ceil(scoresOf(inputs) / 2)));
 }
 
-/** Scores of queries and keys. */
-function scoresOf([query, key]: readonly Aval[]): number {
+/** How many scores queries and keys have. */
+export function scoresOf([query, key]: readonly Aval[]): number {
   return sizeOf(only("queries", query).shape.slice(0, -1)) * (only("keys", key).shape.at(-2) ?? 0);
 }
 

@@ -3,10 +3,11 @@ import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { defaultDevice } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
-import { attentionGradients, wholeAttentionGradients } from "./attention-gradient.ts";
+import { attentionGradients, scoresOf, wholeAttentionGradients } from "./attention-gradient.ts";
 import type { AttentionParams } from "./attention-scores.ts";
 import { batchAttention, foldHeads, maskedScores } from "./attention-scores.ts";
 import { matmul } from "./contraction.ts";
+import { filledLike } from "./elementwise.ts";
 import { only } from "./families.ts";
 import { softmax } from "./statistics.ts";
 import { reshape } from "./views.ts";
@@ -37,6 +38,7 @@ export const attentionRow: Primitive<AttentionParams> = {
     vjp(cotangent, inputs, params, needed) {
       // The gradient of a mask is as large as the scores anyway.
       if (needed[3]) return null;
+      if (scoresOf(inputs) === 0) return inputs.slice(0, 3).map((input) => filledLike(input, 0));
       // What the backends have kernels for.
       const isWhole = only(name, inputs[0]).dtype === (defaultDevice() === "cpu" ? "float32" : "float16");
       return (isWhole ? wholeAttentionGradients : attentionGradients)(cotangent, inputs, params);

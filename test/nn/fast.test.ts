@@ -108,6 +108,27 @@ describe("scaledDotProductAttention", () => {
     expect(await distance(mx.grad(direct)(q), mx.grad(written)(q))).toBeLessThan(1e-4);
   });
 
+  it("gives nothing and gradients of zero where there are no examples, queries or keys", async () => {
+    for (const [batch, rows, columns] of [
+      [0, 2, 3],
+      [1, 0, 3],
+      [1, 2, 0],
+      [1, 0, 0],
+    ] as const) {
+      const given = [mx.ones([batch, 2, rows, 4]), mx.ones([batch, 2, columns, 4]), mx.ones([batch, 2, columns, 4])];
+      for (const mask of [null, "causal", mx.ones([rows, columns]).asType("bool")] as const) {
+        const attend = (a: mx.MLXArray, b: mx.MLXArray, c: mx.MLXArray) =>
+          scaledDotProductAttention(a, b, c, { scale: 1, mask });
+        const [[result], gradients] = mx.vjp(attend, given, [mx.array(1)]);
+        expect(await result?.data()).toEqual(new Float32Array(batch * 2 * rows * 4));
+        for (const [position, gradient] of gradients.entries()) {
+          expect(gradient.shape).toEqual(given[position]?.shape);
+          expect(await gradient.data()).toEqual(new Float32Array(gradient.size));
+        }
+      }
+    }
+  });
+
   it("refuses shapes that do not fit, naming them", () => {
     const attend =
       (...parts: readonly [mx.MLXArray, mx.MLXArray, mx.MLXArray]) =>

@@ -201,3 +201,21 @@ function errorOf(run: () => unknown): Error {
   }
   throw new Error("nothing was thrown");
 }
+
+describe("a batch without examples", () => {
+  it.each([
+    ["MultiHeadAttention", new nn.MultiHeadAttention(4, 2), [0, 5, 4]],
+    ["MultiHeadAttention without rows", new nn.MultiHeadAttention(4, 2), [2, 0, 4]],
+    ["TransformerEncoder", new nn.TransformerEncoder(1, 4, 2), [0, 5, 4]],
+    ["InstanceNorm", new nn.InstanceNorm(4), [0, 5, 4]],
+    ["GroupNorm", new nn.GroupNorm(2, 4), [0, 5, 4]],
+    ["GroupNorm as in PyTorch", new nn.GroupNorm(2, 4, { pytorchCompatible: true }), [0, 5, 4]],
+  ] as const)("goes through %s, and so does its gradient", async (_, layer, shape) => {
+    const forward = (x: mx.MLXArray): mx.MLXArray =>
+      layer instanceof nn.MultiHeadAttention ? layer(x, x, x) : layer(x);
+    const [[result], [gradient]] = mx.vjp(forward, [mx.zeros(shape)], [mx.array(1)]);
+    await mx.evaluate(result, gradient);
+    expect(result?.shape).toEqual(shape);
+    expect(gradient?.shape).toEqual(shape);
+  });
+});
