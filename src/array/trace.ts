@@ -1,15 +1,14 @@
 /** A function recorded once as a graph on placeholders, and the row that stands for one result of one call of it. */
+import { MLXError } from "../base/errors.ts";
 import { isOpening, MLXArray, opening } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { defaultDevice, mayUseGpu, placedOn } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply, topologicalOrder } from "../graph/primitive.ts";
 import type { Allocation, Backend, Executable } from "../ir/backend.ts";
-import { batchLength, only } from "../primitives/families.ts";
+import { only } from "../primitives/families.ts";
 import { fromAllocation } from "../primitives/leaf.ts";
-import { broadcastTo } from "../primitives/views.ts";
 import { dependents } from "../transforms/differentiate.ts";
-import { batchGraph } from "../transforms/vectorize.ts";
 import { TraceCall } from "./common-call.ts";
 import type { Prepared, Runtime } from "./runtime.ts";
 
@@ -77,6 +76,9 @@ interface CallParams {
   readonly index: number;
 }
 
+/** Why the results of a call have no rules. */
+const whereCalled = "what a transform calls is the function itself";
+
 /** Result `index` of a call of a recorded function; all results of one call share one list of inputs. */
 const callRow: Primitive<CallParams> = {
   name: "compiled",
@@ -86,24 +88,9 @@ const callRow: Primitive<CallParams> = {
     define: (inputs, { trace, index }) => only("compiled", trace.instantiate(inputs)[index]),
     captures: ({ trace }) => trace.captures,
   },
-  derivative: { kind: "definition" },
-  batch(inputs, axes, { trace, index }) {
-    const batched = new Map(
-      trace.placeholders.map((placeholder, k) => [
-        placeholder,
-        [only("compiled", inputs[k]), axes[k] ?? null] as const,
-      ]),
-    );
-    const varying = new Map<MLXArray, readonly [MLXArray, number]>();
-    const stand = trace.placeholders.map((placeholder, k) => {
-      const [input, axis] = only("compiled", batched.get(placeholder));
-      return axis === null ? input : only("compiled", trace.placeholders[k]);
-    });
-    const [root] = [only("compiled", trace.instantiate(stand)[index])];
-    for (const [placeholder, [input, axis]] of batched) if (axis !== null) varying.set(placeholder, [input, axis]);
-    batchGraph([root], varying);
-    // A result that depends on no example is the same for all.
-    return varying.get(root) ?? [broadcastTo(root, [batchLength(inputs, axes), ...root.shape]), 0];
+  derivative: { kind: "none", because: whereCalled },
+  batch: () => {
+    throw new MLXError("compiled", whereCalled);
   },
 };
 
