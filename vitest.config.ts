@@ -69,8 +69,9 @@ const browserProject = (name: SpawnedBrowserName): TestProjectInlineConfiguratio
 const config: ViteUserConfig = defineConfig({
   resolve: { alias },
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // For what hangs, not for what is slow: the machine may have other work.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
     reporters: ["default", new CountReporter()],
     projects: [
@@ -85,7 +86,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         extends: true,
-        test: { name: "pages", environment: "node", include: [pageTests], hookTimeout: 60_000, testTimeout: 60_000 },
+        test: { name: "pages", environment: "node", include: [pageTests] },
       },
       gpuProject("lavapipe"),
       gpuProject("swiftshader"),

@@ -43,7 +43,7 @@ function rowsAt(iteration: number): number {
   return 20 + 7 * (iteration % 50);
 }
 
-describe("a loop that disposes nothing", { timeout: 90_000 }, () => {
+describe("a loop that disposes nothing", () => {
   it("holds a plateau when it only awaits values", async () => {
     const weight = mx.random.normal([32, 32]);
     await mx.evaluate(weight);

@@ -42,9 +42,7 @@ async function run(name: string, ...argumentList: readonly string[]): Promise<st
 }
 
 describe.each(Object.keys(runtimes))("a program in %s", (name) => {
-  it("computes, uses threads, trains, reads and writes files, calls a worker, and ends", {
-    timeout: 60_000,
-  }, async () => {
+  it("computes, uses threads, trains, reads and writes files, calls a worker, and ends", async () => {
     const stdout = await run(name, "program.mjs", join(folder, `${name}.safetensors`));
     const { product, sum, middle, loss, ...rest } = JSON.parse(stdout);
     expect(rest).toEqual({
@@ -63,7 +61,7 @@ describe.each(Object.keys(runtimes))("a program in %s", (name) => {
 });
 
 describe("a program in Deno without permissions", () => {
-  it("computes, and asks for none", { timeout: 60_000 }, async () => {
+  it("computes, and asks for none", async () => {
     const [deno = ""] = runtimes.deno ?? [];
     const { stdout } = await promisify(execFile)(deno, [
       "run",
@@ -75,7 +73,7 @@ describe("a program in Deno without permissions", () => {
 });
 
 describe("the GPU of Deno, another implementation of WebGPU", () => {
-  it("computes what the CPU computes", { timeout: 60_000 }, async () => {
+  it("computes what the CPU computes", async () => {
     const { moved, differences } = JSON.parse(await run("deno", "gpu-program.mjs"));
     expect(moved).toBe(true);
     expect(Object.keys(differences)).toHaveLength(13);

@@ -102,9 +102,7 @@ class Net extends nn.Module {
 }
 
 describe("exhausted memory", () => {
-  it("is an OutOfMemoryError at whichever allocation of a training step it happens, and the next step works", {
-    timeout: 120_000,
-  }, async () => {
+  it("is an OutOfMemoryError at whichever allocation of a training step it happens, and the next step works", async () => {
     const failures: Failures = { failFrom: Number.POSITIVE_INFINITY, created: 0 };
     const backend = await useBackend(failures);
     mx.setDefaultDevice("gpu");

@@ -134,7 +134,7 @@ describe("as drivers without hardware run them", () => {
     "places of the greatest",
     "softmax of rows of odd length",
     "two results",
-  ])("%s", { timeout: 120_000 }, async (name) => {
+  ])("%s", async (name) => {
     const build = cases[name];
     if (!build) throw new Error(`no case ${name}`);
     const { target } = await testDevice();

@@ -38,7 +38,7 @@ describe("the app", () => {
 
   beforeAll(async () => {
     driver = await startDriver();
-  }, 60_000);
+  });
   afterAll(() => driver.close());
 
   beforeEach(async () => {

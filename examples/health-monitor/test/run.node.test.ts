@@ -25,7 +25,7 @@ describe("the health monitor", () => {
     article = await runArticle();
     sensors = await runSensors(await Promise.all(paths.map((path) => readSensorNetwork(here(path)))));
     heart = await runHeart(await readRecording(here("data/ecg-208.csv")));
-  }, 110_000);
+  });
 
   it("gives the article's numbers", () => {
     expect(article.scaled).toEqual([105, 108, 112.5, 120, 102]);
