@@ -38,119 +38,205 @@ import {
 } from "./activations.ts";
 import { Module } from "./module.ts";
 
-/** `sigmoid` as a module. */
+/**
+ * `sigmoid` as a module.
+ *
+ * @example
+ * await new nn.Sigmoid()(array([-1, 0])).tolist(); // ≈ [0.268941, 0.5]
+ */
 export class Sigmoid extends Module {
   forward(x: MLXArray): MLXArray {
     return sigmoid(x);
   }
 }
 
-/** `tanh` as a module. */
+/**
+ * `tanh` as a module.
+ *
+ * @example
+ * await new nn.Tanh()(array([0, 1])).tolist(); // ≈ [0, 0.761594]
+ */
 export class Tanh extends Module {
   forward(x: MLXArray): MLXArray {
     return tanh(x);
   }
 }
 
-/** `relu` as a module. */
+/**
+ * `relu` as a module.
+ *
+ * @example
+ * await new nn.ReLU()(array([-1, 2])).tolist(); // [0, 2]
+ */
 export class ReLU extends Module {
   forward(x: MLXArray): MLXArray {
     return relu(x);
   }
 }
 
-/** `relu2` as a module. */
+/**
+ * `relu2` as a module.
+ *
+ * @example
+ * await new nn.ReLU2()(array([-1, 3])).tolist(); // [0, 9]
+ */
 export class ReLU2 extends Module {
   forward(x: MLXArray): MLXArray {
     return relu2(x);
   }
 }
 
-/** `relu6` as a module. */
+/**
+ * `relu6` as a module.
+ *
+ * @example
+ * await new nn.ReLU6()(array([-1, 8])).tolist(); // [0, 6]
+ */
 export class ReLU6 extends Module {
   forward(x: MLXArray): MLXArray {
     return relu6(x);
   }
 }
 
-/** `selu` as a module. */
+/**
+ * `selu` as a module.
+ *
+ * @example
+ * await new nn.SELU()(array([-1, 2])).tolist(); // ≈ [-1.1113, 2.1014]
+ */
 export class SELU extends Module {
   forward(x: MLXArray): MLXArray {
     return selu(x);
   }
 }
 
-/** `silu` as a module. */
+/**
+ * `silu` as a module.
+ *
+ * @example
+ * await new nn.SiLU()(array([0, 1])).tolist(); // ≈ [0, 0.731059]
+ */
 export class SiLU extends Module {
   forward(x: MLXArray): MLXArray {
     return silu(x);
   }
 }
 
-/** `softplus` as a module. */
+/**
+ * `softplus` as a module.
+ *
+ * @example
+ * await new nn.Softplus()(array([0, 1000])).tolist(); // ≈ [0.693147, 1000]
+ */
 export class Softplus extends Module {
   forward(x: MLXArray): MLXArray {
     return softplus(x);
   }
 }
 
-/** `logSigmoid` as a module. */
+/**
+ * `logSigmoid` as a module.
+ *
+ * @example
+ * await new nn.LogSigmoid()(array([-1000, 0])).tolist(); // ≈ [-1000, -0.693147]
+ */
 export class LogSigmoid extends Module {
   forward(x: MLXArray): MLXArray {
     return logSigmoid(x);
   }
 }
 
-/** `mish` as a module. */
+/**
+ * `mish` as a module.
+ *
+ * @example
+ * await new nn.Mish()(array([0, 1])).tolist(); // ≈ [0, 0.865098]
+ */
 export class Mish extends Module {
   forward(x: MLXArray): MLXArray {
     return mish(x);
   }
 }
 
-/** `softsign` as a module. */
+/**
+ * `softsign` as a module.
+ *
+ * @example
+ * await new nn.Softsign()(array([-1, 3])).tolist(); // [-0.5, 0.75]
+ */
 export class Softsign extends Module {
   forward(x: MLXArray): MLXArray {
     return softsign(x);
   }
 }
 
-/** `hardswish` as a module. */
+/**
+ * `hardswish` as a module.
+ *
+ * @example
+ * await new nn.Hardswish()(array([-1.5, 0, 4])).tolist(); // [-0.375, 0, 4]
+ */
 export class Hardswish extends Module {
   forward(x: MLXArray): MLXArray {
     return hardswish(x);
   }
 }
 
-/** `hardTanh` between -1 and 1 as a module. */
+/**
+ * `hardTanh` between -1 and 1 as a module.
+ *
+ * @example
+ * await new nn.HardTanh()(array([-3, 0.5])).tolist(); // [-1, 0.5]
+ */
 export class HardTanh extends Module {
   forward(x: MLXArray): MLXArray {
     return hardTanh(x);
   }
 }
 
-/** `softmax` over the last axis as a module. */
+/**
+ * `softmax` over the last axis as a module.
+ *
+ * @example
+ * await new nn.Softmax()(array([[0, 0], [1000, 0]])).tolist(); // [[0.5, 0.5], [1, 0]]
+ */
 export class Softmax extends Module {
   forward(x: MLXArray): MLXArray {
     return softmax(x);
   }
 }
 
-/** `softmin` over the last axis as a module. */
+/**
+ * `softmin` over the last axis as a module.
+ *
+ * @example
+ * await new nn.Softmin()(array([[0, 0], [1000, 0]])).tolist(); // [[0.5, 0.5], [0, 1]]
+ */
 export class Softmin extends Module {
   forward(x: MLXArray): MLXArray {
     return softmin(x);
   }
 }
 
-/** `logSoftmax` over the last axis as a module. */
+/**
+ * `logSoftmax` over the last axis as a module.
+ *
+ * @example
+ * await new nn.LogSoftmax()(array([[0, 0], [1000, 0]])).tolist(); // ≈ [[-0.693147, -0.693147], [0, -1000]]
+ */
 export class LogSoftmax extends Module {
   forward(x: MLXArray): MLXArray {
     return logSoftmax(x);
   }
 }
 
-/** `leakyRelu` as a module; `negativeSlope` is 0.01 unless given. */
+/**
+ * `leakyRelu` as a module; `negativeSlope` is 0.01 unless given.
+ *
+ * @throws {ArgumentError} for a slope that is not finite
+ * @example
+ * await new nn.LeakyReLU({ negativeSlope: 0.5 })(array([-2, 3])).tolist(); // [-1, 3]
+ */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
 
@@ -169,7 +255,13 @@ export class LeakyReLU extends Module {
   }
 }
 
-/** `elu` as a module; `alpha` is 1 unless given. */
+/**
+ * `elu` as a module; `alpha` is 1 unless given.
+ *
+ * @throws {ArgumentError} for an alpha that is not finite
+ * @example
+ * await new nn.ELU({ alpha: 2 })(array([-1, 2])).tolist(); // ≈ [-1.26424, 2]
+ */
 export class ELU extends Module {
   readonly alpha: number;
 
@@ -187,7 +279,13 @@ export class ELU extends Module {
   }
 }
 
-/** `celu` as a module; `alpha` is 1 unless given. */
+/**
+ * `celu` as a module; `alpha` is 1 unless given.
+ *
+ * @throws {ArgumentError} for an alpha that is not above 0
+ * @example
+ * await new nn.CELU({ alpha: 2 })(array([-2, 3])).tolist(); // ≈ [-1.26424, 3]
+ */
 export class CELU extends Module {
   readonly alpha: number;
 
@@ -205,7 +303,13 @@ export class CELU extends Module {
   }
 }
 
-/** `softshrink` as a module; `lambd` is 0.5 unless given. */
+/**
+ * `softshrink` as a module; `lambd` is 0.5 unless given.
+ *
+ * @throws {ArgumentError} for a `lambd` that is negative or not finite
+ * @example
+ * await new nn.Softshrink()(array([-2, 0.25])).tolist(); // [-1.5, 0]
+ */
 export class Softshrink extends Module {
   readonly lambd: number;
 
@@ -223,7 +327,13 @@ export class Softshrink extends Module {
   }
 }
 
-/** `hardShrink` as a module; `lambd` is 0.5 unless given. */
+/**
+ * `hardShrink` as a module; `lambd` is 0.5 unless given.
+ *
+ * @throws {ArgumentError} for a `lambd` that is negative or not finite
+ * @example
+ * await new nn.HardShrink()(array([-2, 0.25])).tolist(); // [-2, 0]
+ */
 export class HardShrink extends Module {
   readonly lambd: number;
 
@@ -241,7 +351,13 @@ export class HardShrink extends Module {
   }
 }
 
-/** `step` as a module; `threshold` is 0 unless given. */
+/**
+ * `step` as a module; `threshold` is 0 unless given.
+ *
+ * @throws {ArgumentError} for a threshold that is not finite
+ * @example
+ * await new nn.Step({ threshold: 1 })(array([0, 2])).tolist(); // [0, 1]
+ */
 export class Step extends Module {
   readonly threshold: number;
 
@@ -259,7 +375,13 @@ export class Step extends Module {
   }
 }
 
-/** `glu` as a module; `axis` is -1 unless given. */
+/**
+ * `glu` as a module; `axis` is -1 unless given.
+ *
+ * @throws {ArgumentError} for an axis that is no integer
+ * @example
+ * await new nn.GLU()(array([3, 5, 0, 1000])).tolist(); // [1.5, 5]
+ */
 export class GLU extends Module {
   readonly axis: number;
 
@@ -291,6 +413,9 @@ const geluForms: Readonly<Record<GeluApproximation, (x: MLXArray) => MLXArray>> 
  * `gelu` or one of its approximations as a module.
  *
  * @throws {ArgumentError} for an approximation that does not exist
+ * @example
+ * await new nn.GELU()(array(1)).item(); // ≈ 0.841345
+ * await new nn.GELU({ approx: "fast" })(array(1)).item(); // ≈ 0.845796
  */
 export class GELU extends Module {
   readonly approx: GeluApproximation;
@@ -310,7 +435,16 @@ export class GELU extends Module {
   }
 }
 
-/** `prelu` as a module: its slopes below zero, one or one per feature, are learned; they begin at `init` (0.25 unless given). */
+/**
+ * `prelu` as a module: its slopes below zero, `numParameters` of them (1 unless given, or one per feature), are learned
+ * and begin at `init` (0.25 unless given).
+ *
+ * @throws {ArgumentError} for a number of parameters that is no positive integer, or a beginning that is not finite
+ * @example
+ * const layer = new nn.PReLU({ numParameters: 2 });
+ * await layer(array([[-1, 2], [3, -4]])).tolist(); // [[-0.25, 2], [3, -1]]
+ * layer.weight.shape; // [2]
+ */
 export class PReLU extends Module {
   weight: MLXArray;
 

@@ -1,6 +1,5 @@
 /** Loss functions. All are elementwise compositions and reductions, so that a loss and its gradient fuse. */
-import { isFloating } from "../base/dtype.ts";
-import { DtypeError, ShapeError } from "../base/errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import type { Rules } from "../base/rules.ts";
 import { anything, finite, flag, fromZero, oneOf, optionsOf, partialShare, place, positive } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
@@ -16,11 +15,12 @@ import { iota } from "../primitives/generate.ts";
 import { abs, maximum, minimum } from "../primitives/magnitude.ts";
 import { sum } from "../primitives/reductions.ts";
 import { clip, stopGradient, where } from "../primitives/selection.ts";
+import { checkIndices } from "../primitives/shape-rules.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { logSumExp, mean } from "../primitives/statistics.ts";
 import { broadcastTo } from "../primitives/views.ts";
 
-/** What becomes of the losses of the samples: left as they are, averaged or summed. */
+/** What becomes of the losses of the samples: left as they are, averaged or summed (over all elements). */
 export type Reduction = "none" | "mean" | "sum";
 
 /** The option of every loss. */
@@ -57,9 +57,11 @@ export interface CrossEntropyOptions extends WeightedLossOptions {
  * Cross entropy between the classes that `logits` predict and `targets`: `log Σ exp(logits) - logits[target]`.
  *
  * @param logits unnormalized log probabilities, classes along `axis`
- * @param targets class indices in the shape of `logits` without `axis`, or probabilities in the shape of `logits`
+ * @param targets class indices in the shape of `logits` without `axis`, negative ones counted from the last class; or
+ *   probabilities in the shape of `logits`
  * @param options reduction is "none" unless given
- * @throws {ShapeError} if the shapes do not fit
+ * @returns the shape of `logits` without `axis`; a scalar where reduced
+ * @throws {ShapeError} if the shapes do not fit, or a class index known when the call is made is out of range
  * @throws {DtypeError} for class indices that are no integers
  * @throws {ArgumentError} for a label smoothing outside [0, 1)
  * @example
@@ -74,9 +76,7 @@ export function crossEntropy(logits: MLXArray, targets: MLXArray, options: Cross
   const areProbabilities = targets.ndim === logits.ndim;
   const expected = areProbabilities ? logits.shape : logits.shape.filter((_, k) => k !== axis);
   requireShape("crossEntropy", "targets", targets.shape, expected);
-  if (!areProbabilities && isFloating(targets.dtype)) {
-    throw new DtypeError("crossEntropy", `class indices are of an integer dtype, got ${targets.dtype}; see asType`);
-  }
+  if (!areProbabilities) checkIndices("crossEntropy", targets, logits.shape, axis);
   const shifted = subtract(logits, stopGradient(max(logits, axis, { keepAxes: true })));
   const score = areProbabilities ? sum(multiply(shifted, targets), axis) : pick(shifted, targets, axis);
   const kept = labelSmoothing === 0 ? score : multiply(score, 1 - labelSmoothing);
@@ -87,7 +87,7 @@ export function crossEntropy(logits: MLXArray, targets: MLXArray, options: Cross
 
 /**
  * The elements of `x` at `index` along `axis`, picked by comparison: unlike with `takeAlongAxis`, the gradient is
- * elementwise and fuses. A negative index counts from the end.
+ * elementwise and fuses. A negative index counts from the end; one out of range that nobody could check picks 0.
  */
 function pick(x: MLXArray, index: MLXArray, axis: number): MLXArray {
   const length = x.shape[axis] ?? 0;
@@ -132,7 +132,15 @@ export function binaryCrossEntropy(
   return reduced(weighted("binaryCrossEntropy", loss, weights), reduction);
 }
 
-/** `|predictions - targets|`. @param options reduction is "mean" unless given @throws {ShapeError} if the shapes differ */
+/**
+ * `|predictions - targets|`.
+ *
+ * @param options reduction is "mean" unless given
+ * @throws {ShapeError} if the shapes differ
+ * @example
+ * await nn.losses.l1Loss(array([1, 2]), array([1, 4])).item(); // 1
+ * await nn.losses.l1Loss(array([1, 2]), array([1, 4]), { reduction: "none" }).tolist(); // [0, 2]
+ */
 export function l1Loss(predictions: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
   requireArrays("l1Loss", [predictions, targets]);
   const { reduction = "mean" } = optionsOf("l1Loss", options, lossRules);
@@ -158,10 +166,15 @@ export function mseLoss(predictions: MLXArray, targets: MLXArray, options: LossO
 /**
  * Negative log likelihood: `-inputs[target]` along `axis` (the last one unless given).
  *
- * @param inputs log probabilities
- * @param targets class indices in the shape of `inputs` without `axis`
+ * @param inputs log probabilities, classes along `axis`
+ * @param targets class indices in the shape of `inputs` without `axis`, negative ones counted from the last class
  * @param options reduction is "none" unless given
- * @throws {ShapeError} if the shapes do not fit
+ * @returns the shape of `inputs` without `axis`; a scalar where reduced
+ * @throws {ShapeError} if the shapes do not fit, or a class index known when the call is made is out of range
+ * @throws {DtypeError} for class indices that are no integers
+ * @example
+ * const logProbabilities = log(array([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]));
+ * await nn.losses.nllLoss(logProbabilities, array([1, 2], "int32")).tolist(); // ≈ [1.386294, 0.510826]
  */
 export function nllLoss(inputs: MLXArray, targets: MLXArray, options: AxisLossOptions = {}): MLXArray {
   requireArrays("nllLoss", [inputs, targets]);
@@ -169,12 +182,13 @@ export function nllLoss(inputs: MLXArray, targets: MLXArray, options: AxisLossOp
   const classes = normalizeAxis("nllLoss", axis, inputs.ndim);
   const expected = inputs.shape.filter((_, k) => k !== classes);
   requireShape("nllLoss", "targets", targets.shape, expected);
+  checkIndices("nllLoss", targets, inputs.shape, classes);
   return reduced(negative(pick(inputs, targets, classes)), reduction);
 }
 
 /** The options of `gaussianNllLoss`. */
 export interface GaussianNllLossOptions extends LossOptions {
-  /** Whether to add the constant `log(2π) / 2`. */
+  /** Whether to add the constant `log(2π) / 2`; not unless given. */
   readonly full?: boolean;
   /** The least variance; 1e-6 unless given. */
   readonly eps?: number;
@@ -186,6 +200,9 @@ export interface GaussianNllLossOptions extends LossOptions {
  * @param inputs expected values
  * @param options reduction is "mean" unless given
  * @throws {ShapeError} if the shapes differ
+ * @example
+ * await nn.losses.gaussianNllLoss(array([0]), array([2]), array([4])).item(); // ≈ 1.193147
+ * await nn.losses.gaussianNllLoss(array([0]), array([2]), array([4]), { full: true }).item(); // ≈ 2.112086
  */
 export function gaussianNllLoss(
   inputs: MLXArray,
@@ -204,10 +221,15 @@ export function gaussianNllLoss(
 }
 
 /**
- * Kullback-Leibler divergence of log probabilities along `axis` (the last one unless given):
- * `Σ exp(targets) · (targets - inputs)`.
+ * Kullback-Leibler divergence of the distributions `targets` from `inputs`, both log probabilities, along `axis` (the last
+ * one unless given): `Σ exp(targets) · (targets - inputs)`.
  *
  * @param options reduction is "none" unless given
+ * @throws {ShapeError} if the shapes do not broadcast
+ * @example
+ * const uniform = log(array([0.5, 0.5]));
+ * await nn.losses.klDivLoss(uniform, log(array([0.75, 0.25]))).item(); // ≈ 0.130812
+ * await nn.losses.klDivLoss(uniform, uniform).item(); // 0
  */
 export function klDivLoss(inputs: MLXArray, targets: MLXArray, options: AxisLossOptions = {}): MLXArray {
   const { axis = -1, reduction = "none" } = optionsOf("klDivLoss", options, alongRules);
@@ -220,6 +242,8 @@ export function klDivLoss(inputs: MLXArray, targets: MLXArray, options: AxisLoss
  *
  * @param options reduction is "mean" unless given
  * @throws {ShapeError} if the shapes differ
+ * @example
+ * await nn.losses.smoothL1Loss(array([0.5, 3]), array([0, 0]), { reduction: "none" }).tolist(); // [0.125, 2.5]
  */
 export function smoothL1Loss(
   predictions: MLXArray,
@@ -248,9 +272,15 @@ export interface TripletLossOptions extends LossOptions {
 
 /**
  * How much farther an anchor should be from the negative than from the positive example:
- * `max(‖anchors - positives‖ₚ - ‖anchors - negatives‖ₚ + margin, 0)`.
+ * `max(‖anchors - positives‖ₚ - ‖anchors - negatives‖ₚ + margin, 0)`, with `(Σ |d|ᵖ + eps)^(1/p)` for `‖d‖ₚ`.
  *
+ * @param anchors features along `axis`, as in all three, whose shapes are broadcast
  * @param options reduction is "none" unless given
+ * @returns the shape without `axis`; a scalar where reduced
+ * @throws {ShapeError} if the shapes do not broadcast
+ * @example
+ * const [anchors, positives, negatives] = [array([[0, 0]]), array([[0, 1]]), array([[3, 4]])];
+ * await nn.losses.tripletLoss(anchors, positives, negatives, { margin: 5 }).tolist(); // ≈ [1]
  */
 export function tripletLoss(
   anchors: MLXArray,
@@ -266,7 +296,14 @@ export function tripletLoss(
   return reduced(loss, reduction);
 }
 
-/** `max(1 - inputs · targets, 0)`, targets being 1 and -1. @param options reduction is "none" unless given */
+/**
+ * `max(1 - inputs · targets, 0)`, targets being 1 and -1.
+ *
+ * @param options reduction is "none" unless given
+ * @throws {ShapeError} if the shapes do not broadcast
+ * @example
+ * await nn.losses.hingeLoss(array([2, 0.25, 0.5]), array([1, 1, -1])).tolist(); // [0, 0.75, 1.5]
+ */
 export function hingeLoss(inputs: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
   const { reduction = "none" } = optionsOf("hingeLoss", options, lossRules);
   return reduced(maximum(subtract(1, multiply(inputs, targets)), 0), reduction);
@@ -277,6 +314,10 @@ export function hingeLoss(inputs: MLXArray, targets: MLXArray, options: LossOpti
  * `q² / 2 + delta · (|inputs - targets| - q)`. Source: Huber 1964.
  *
  * @param options reduction is "none" unless given
+ * @throws {ShapeError} if the shapes do not broadcast
+ * @example
+ * await nn.losses.huberLoss(array([0.5, 3]), array([0, 0])).tolist(); // [0.125, 2.5]
+ * await nn.losses.huberLoss(array([0.5, 3]), array([0, 0]), { delta: 2 }).tolist(); // [0.125, 4]
  */
 export function huberLoss(
   inputs: MLXArray,
@@ -290,7 +331,14 @@ export function huberLoss(
   return reduced(add(multiply(square(quadratic), 0.5), multiply(linear, delta)), reduction);
 }
 
-/** `log(cosh(inputs - targets))`, without overflow. @param options reduction is "none" unless given */
+/**
+ * `log(cosh(inputs - targets))`, without overflow: near `d² / 2` for small errors d, near `|d| - log 2` for large ones.
+ *
+ * @param options reduction is "none" unless given
+ * @throws {ShapeError} if the shapes do not broadcast
+ * @example
+ * await nn.losses.logCoshLoss(array([0, 1, 1000]), array([0, 0, 0])).tolist(); // ≈ [0, 0.433781, 999.306853]
+ */
 export function logCoshLoss(inputs: MLXArray, targets: MLXArray, options: LossOptions = {}): MLXArray {
   const { reduction = "none" } = optionsOf("logCoshLoss", options, lossRules);
   const errors = subtract(inputs, targets);
@@ -306,9 +354,14 @@ export interface CosineSimilarityLossOptions extends LossOptions {
 }
 
 /**
- * The cosine of the angle between `a` and `b` along an axis: `Σ a · b / max(‖a‖ · ‖b‖, eps)`.
+ * The cosine of the angle between `a` and `b` along an axis: `Σ a · b / max(‖a‖ · ‖b‖, eps)`. As in MLX, it is 1 for equal
+ * directions: what should be alike minimizes its negative.
  *
  * @param options reduction is "none" unless given
+ * @returns the shape without the axis; a scalar where reduced
+ * @throws {ShapeError} if the shapes do not broadcast, or there is no such axis
+ * @example
+ * await nn.losses.cosineSimilarityLoss(array([[1, 0], [1, 2]]), array([[1, 1], [2, 4]])).tolist(); // ≈ [0.707107, 1]
  */
 export function cosineSimilarityLoss(a: MLXArray, b: MLXArray, options: CosineSimilarityLossOptions = {}): MLXArray {
   const rules = { ...alongRules, eps: fromZero };
@@ -324,6 +377,8 @@ export function cosineSimilarityLoss(a: MLXArray, b: MLXArray, options: CosineSi
  *
  * @param options reduction is "none" unless given
  * @throws {ShapeError} if the shapes differ
+ * @example
+ * await nn.losses.marginRankingLoss(array([3, 1]), array([1, 3]), array([1, 1])).tolist(); // [0, 2]
  */
 export function marginRankingLoss(
   a: MLXArray,

@@ -227,6 +227,26 @@ const models: readonly Mistake[] = [
     "DtypeError",
     /crossEntropy: .*integer.*got float32/,
   ],
+  [
+    "a class that there is not",
+    () => nn.losses.crossEntropy(grid(), mx.array([0, 3], "int32")),
+    "ShapeError",
+    /crossEntropy: index 3 is out of range for axis 1 of \[2, 3\]/,
+  ],
+  [
+    "a mark for targets to leave out, which losses do not know",
+    () => nn.losses.nllLoss(grid(), mx.array([-100, 0, 0], "int32"), { axis: 0 }),
+    "ShapeError",
+    /nllLoss: index -100 is out of range for axis 0 of \[2, 3\]/,
+  ],
+  [
+    "classes that are no integers for nllLoss",
+    () => nn.losses.nllLoss(grid(), mx.zeros([2])),
+    "DtypeError",
+    /nllLoss: .*integer.*got float32/,
+  ],
+  ["three features to halve", () => nn.glu(grid()), "ShapeError", /glu: axis 1 of \[2, 3\] has length 3.*even length/],
+  ["an axis that there is not", () => nn.logSoftmax(grid(), { axis: 2 }), "ShapeError", /logSoftmax: axis 2/],
   ["a rate that stands alone", () => make(optim.Adam, 0.1), "ArgumentError", /Adam: .*\{ learningRate: 0\.1 \}/],
   ["no rate", () => make(optim.SGD), "ArgumentError", /SGD: .*learningRate/],
   [
