@@ -24,12 +24,8 @@ export class Trace {
   readonly captures: readonly MLXArray[];
   /** What names each result of a call. */
   readonly results: readonly CallParams[];
-  /** The last instantiation; those for a plan are not those of a graph. */
-  #last: {
-    readonly inputs: readonly MLXArray[];
-    readonly outputs: readonly MLXArray[];
-    readonly isOpening: boolean;
-  } | null = null;
+  /** The last instantiation, which stays until the engine's job ends: a recording must not keep the arrays of a call. */
+  #last: WeakRef<Instantiation> | null = null;
 
   constructor(placeholders: readonly MLXArray[], outputs: readonly MLXArray[]) {
     this.placeholders = placeholders;
@@ -44,7 +40,7 @@ export class Trace {
 
   /** The results for other inputs, as a graph; asking again with the same inputs gives the same vertices. */
   instantiate(inputs: readonly MLXArray[]): readonly MLXArray[] {
-    const last = this.#last;
+    const last = this.#last?.deref();
     if (last && last.isOpening === isOpening() && last.inputs.length === inputs.length) {
       if (last.inputs.every((input, k) => input === inputs[k])) return last.outputs;
     }
@@ -61,14 +57,16 @@ export class Trace {
       );
     }
     const outputs = this.outputs.map((output) => replaced.get(output) ?? output);
-    this.#last = { inputs, outputs, isOpening: isOpening() };
+    this.#last = new WeakRef({ inputs, outputs, isOpening: isOpening() });
     return outputs;
   }
+}
 
-  /** Forgets the last instantiation, so that its arrays can go. */
-  forget(): void {
-    this.#last = null;
-  }
+/** Results of a call as a graph; those for a plan are not those of a graph. */
+interface Instantiation {
+  readonly inputs: readonly MLXArray[];
+  readonly outputs: readonly MLXArray[];
+  readonly isOpening: boolean;
 }
 
 interface CallParams {
@@ -157,7 +155,6 @@ function prepareTrace(trace: Trace, runtime: Runtime): Prepared {
   const none = noMemory(runtime.backend);
   const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
   const roots = opening(() => trace.instantiate(inputs));
-  trace.forget();
   return runtime.prepare(roots, inputs, []);
 }
 

@@ -17,6 +17,8 @@ async function settle(): Promise<void> {
 const size = 100_000;
 const slope = mx.compile((x: mx.MLXArray) => mx.grad((y: mx.MLXArray) => mx.sort(y).square().sum())(x));
 
+const doubled = mx.compile((x: mx.MLXArray) => [x.mul(2), x.sum()]);
+
 const computations: readonly (readonly [string, (x: mx.MLXArray) => unknown])[] = [
   ["a fused chain", (x) => mx.tanh(x.add(1)).mul(2)],
   ["a reduction", (x) => x.reshape([100, 1000]).sum(0)],
@@ -37,6 +39,7 @@ const computations: readonly (readonly [string, (x: mx.MLXArray) => unknown])[] 
   ["random numbers", () => mx.random.normal([size])],
   ["a gradient", (x) => mx.grad((y: mx.MLXArray) => mx.tanh(y).square().sum())(x)],
   ["a compiled gradient", (x) => slope(x)],
+  ["a call of a compiled function within a larger graph", (x) => doubled(x.add(1)).map((y) => y.sub(1))],
   ["a batch", (x) => mx.vmap((row: mx.MLXArray) => mx.softmax(row))(x.reshape([100, 1000]))],
 ];
 
