@@ -154,10 +154,14 @@ export class Runtime {
     const values = constantSources.map((source) =>
       scalarValue(typeof source === "number" ? constants[source] : source),
     );
-    if (held.every(({ backend }) => backend === this.backend))
-      return pickRoots(rootBuffers, held, executable.run(held, values));
-    return Promise.all(held.map((allocation) => residentIn(this.backend, allocation))).then((here) =>
-      pickRoots(rootBuffers, here, executable.run(here, values)),
+    return pickRoots(
+      rootBuffers,
+      held,
+      held.every(({ backend }) => backend === this.backend)
+        ? executable.run(held, values)
+        : Promise.all(held.map((allocation) => residentIn(this.backend, allocation))).then((here) =>
+            executable.run(here, values),
+          ),
     );
   }
 
@@ -208,7 +212,15 @@ function pickRoots(
   inputs: readonly Allocation[],
   outputs: Promise<readonly Allocation[]> | readonly Allocation[],
 ): Promise<Allocation[]> | Allocation[] {
-  if (outputs instanceof Promise) return outputs.then((done) => pickRoots(rootBuffers, inputs, done));
+  if (outputs instanceof Promise) {
+    // Whoever else had them may let go of them before the run has read them.
+    for (const input of inputs) input.retain();
+    return outputs
+      .then((done) => pickRoots(rootBuffers, inputs, done))
+      .finally(() => {
+        for (const input of inputs) input.release();
+      });
+  }
   // Outputs are numbered as roots first need them.
   let taken = 0;
   return rootBuffers.map((buffer) => {
