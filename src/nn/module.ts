@@ -4,10 +4,10 @@ import type { NamedArrays } from "../array/safetensors.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating, requireDtype } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, DtypeError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
 import type { Rules } from "../base/rules.ts";
-import { flag, names, optionsOf, requireValues } from "../base/rules.ts";
+import { callable, flag, names, optionsOf, requireValues } from "../base/rules.ts";
 import { treeChildren } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -215,10 +215,21 @@ export abstract class Module extends Callable {
     return this.train(false);
   }
 
-  /** Converts the floating-point parameters, or those whose dtype `predicate` admits. Returns this module. */
-  setDtype(dtype: Dtype, predicate: (dtype: Dtype) => boolean = isFloating): this {
+  /**
+   * Converts the floating-point parameters, or those whose dtype `predicate` admits. Returns this module.
+   *
+   * @throws {DtypeError} for a dtype that is not floating, unless `predicate` says which parameters are to be cut off to it
+   */
+  setDtype(dtype: Dtype, predicate?: (dtype: Dtype) => boolean): this {
     requireDtype("setDtype", dtype);
-    return this.apply((parameter) => (predicate(parameter.dtype) ? castTo(parameter, dtype) : parameter));
+    if (predicate !== undefined) requireValues("setDtype", callable, { predicate });
+    else if (!isFloating(dtype)) {
+      const remedy = "for quantized weights see quantize, or say by a predicate which parameters are meant";
+      throw new DtypeError("setDtype", `weights would lose their fractions in ${dtype}; ${remedy}`);
+    }
+    return this.apply((parameter) =>
+      (predicate ?? isFloating)(parameter.dtype) ? castTo(parameter, dtype) : parameter,
+    );
   }
 
   /**

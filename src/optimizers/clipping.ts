@@ -44,7 +44,7 @@ export function commonNorm(tree: object): MLXArray {
   return sqrt(squares);
 }
 
-/** Squares of float16 overflow early. */
+/** Squares of float16 overflow early, those of bfloat16 have three digits, and those of integers wrap around. */
 function wide(x: MLXArray): MLXArray {
-  return x.dtype === "float16" ? castTo(x, "float32") : x;
+  return x.dtype === "float64" ? x : castTo(x, "float32");
 }

@@ -5,6 +5,7 @@ import { callable, listOf, requireValues } from "../base/rules.ts";
 import { treeChildren, treeFlatten } from "../base/tree.ts";
 import { treeMapWithPath } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
+import { requireGradients } from "./gradient-tree.ts";
 import type { OptimizerState, ParameterState } from "./optimizer.ts";
 import { Optimizer } from "./optimizer.ts";
 
@@ -66,6 +67,11 @@ export class MultiOptimizer extends Optimizer {
     return this.optimizers.map((optimizer) => optimizer.endSchedule()).includes(true);
   }
 
+  /** Those of all optimizers that have a schedule. */
+  override scheduledRates(): MLXArray[] {
+    return this.optimizers.flatMap((optimizer) => optimizer.scheduledRates());
+  }
+
   /** Updates made so far. */
   override get step(): MLXArray {
     return this.#first.step;
@@ -110,11 +116,12 @@ export class MultiOptimizer extends Optimizer {
 
   override applyGradients<G extends object>(gradients: G, parameters: object): G;
   override applyGradients(gradients: object, parameters: object): unknown {
+    requireGradients(gradients, parameters);
     const changed = this.optimizers.map(
       (optimizer, k) => new Map(treeFlatten(optimizer.applyGradients(this.#part(gradients, k), parameters))),
     );
     return treeMapWithPath(
-      (path, leaf) => (leaf instanceof MLXArray ? changed[this.#takerOf(path, leaf)]?.get(path) : leaf),
+      (path, leaf) => changed[leaf instanceof MLXArray ? this.#takerOf(path, leaf) : 0]?.get(path),
       gradients,
     );
   }

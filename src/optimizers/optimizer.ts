@@ -2,15 +2,17 @@
 import type { FileSource } from "../array/files.ts";
 import { formatElements, whyUnseen } from "../array/format.ts";
 import { fromTypedArray } from "../array/from-data.ts";
+import { currentElements } from "../array/reading.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import { shown } from "../base/describe.ts";
 import type { OwnBytes } from "../base/elements.ts";
-import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
+import { readElement } from "../base/elements.ts";
+import { ArgumentError, FormatError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
 import type { Rule, Rules } from "../base/rules.ts";
 import { anything, fromZero, optionsOf } from "../base/rules.ts";
-import { formatShape, sameShape } from "../base/shape.ts";
-import { childrenOf, isPlainObject, isTreeNode, treeChildren, treeFlatten } from "../base/tree.ts";
+import { formatShape } from "../base/shape.ts";
+import { childrenOf, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
 import { add } from "../primitives/arithmetic.ts";
@@ -18,6 +20,7 @@ import { castTo } from "../primitives/cast.ts";
 import { zerosLike } from "../primitives/creation.ts";
 import { knownValue } from "../primitives/elementwise.ts";
 import { constant } from "../primitives/leaf.ts";
+import { childOf, requireGradients } from "./gradient-tree.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** A learning rate: a number, a scalar array, or a schedule, which is asked at every step. */
@@ -114,6 +117,11 @@ export abstract class Optimizer {
     return hadSchedule;
   }
 
+  /** The learning rate that the schedule gives for the next update, in a list that is empty without one: to look at beforehand. */
+  scheduledRates(): MLXArray[] {
+    return this.#schedule ? [rateArray(this.constructor.name, this.#schedule(this.#state.step))] : [];
+  }
+
   /** The state's arrays by name: `step`, `learningRate`, and `parameters.` with path and name for each parameter. */
   flatState(): Record<string, MLXArray> {
     const { step, learningRate, parameters } = this.#state;
@@ -162,6 +170,13 @@ export abstract class Optimizer {
     return this.loadFlatState((await loadSafetensors(source)).arrays);
   }
 
+  /** How it is set, with the learning rate of the latest update and the updates made so far: for `JSON.stringify`. */
+  toJSON(): Record<string, unknown> {
+    const { learningRate, step } = this;
+    const progress = { learningRate: seenNumber(learningRate) ?? whyUnseen(learningRate), step: seenNumber(step) };
+    return { ...progress, ...Object.fromEntries(Object.entries(this)) };
+  }
+
   /** What it is and how it is set, with the updates made so far: `SGD(learningRate=0.1, step=3, momentum=0.9, …)`. */
   toString(): string {
     const { learningRate, step } = this;
@@ -182,9 +197,10 @@ export abstract class Optimizer {
   }
 
   /**
-   * Changes the parameters of `model` by `gradients`, a tree as `nn.valueAndGrad` returns it.
+   * Changes the parameters of `model` by `gradients`, a tree as `nn.valueAndGrad` returns it. Parameters that have none in it, or
+   * null in its place, stay as they are.
    *
-   * @throws {ArgumentError} for a gradient of what is no parameter
+   * @throws {ArgumentError} for a gradient of what is no parameter, and for none at all; {ShapeError} for one of another shape
    */
   update(model: Updatable, gradients: object): void {
     if (typeof Object(model).update !== "function") {
@@ -197,35 +213,22 @@ export abstract class Optimizer {
    * The parameters changed by `gradients`, as a tree of the form of `gradients`; the optimizer's own state changes in place.
    *
    * @param parameters a tree (or a module) that has a parameter for every gradient
-   * @throws {ArgumentError} for a gradient without parameter; {ShapeError} for one of another shape
+   * @throws {ArgumentError} for a gradient without parameter, and for none at all; {ShapeError} for one of another shape
    */
   applyGradients<G extends object>(gradients: G, parameters: object): G;
   applyGradients(gradients: object, parameters: object): unknown {
+    requireGradients(gradients, parameters);
     const state = this.#state;
-    if (this.#schedule) state.learningRate = rateArray(this.constructor.name, this.#schedule(state.step));
+    const [scheduled] = this.scheduledRates();
+    if (scheduled) state.learningRate = scheduled;
     state.step = successor(state.step);
     return this.#apply(gradients, parameters, "");
   }
 
   #apply(gradient: unknown, parameter: unknown, path: string): unknown {
-    if (gradient instanceof MLXArray) {
-      if (!(parameter instanceof MLXArray)) {
-        const detail =
-          path === ""
-            ? "gradients are a tree like the parameters, got an array"
-            : `there is no parameter at "${path}" for its gradient`;
-        throw new ArgumentError("applyGradients", detail);
-      }
-      if (!sameShape(gradient.shape, parameter.shape)) {
-        const shapes = `${formatShape(parameter.shape)}, its gradient ${formatShape(gradient.shape)}`;
-        throw new ShapeError("applyGradients", `the parameter at "${path}" is ${shapes}`);
-      }
+    if (gradient instanceof MLXArray && parameter instanceof MLXArray)
       return this.applySingle(gradient, parameter, this.#stateOf(path, parameter));
-    }
     const children = childrenOf(gradient);
-    if (children === null && path === "") {
-      throw new ArgumentError("applyGradients", `gradients are a tree like the parameters, got ${shown(gradient)}`);
-    }
     if (children === null) return parameter;
     const changed = children.map(([key, child]): [string, unknown] => [
       key,
@@ -283,11 +286,21 @@ function isRate(rate: unknown): rate is LearningRate {
 }
 
 function shownRate(rate: unknown): string {
-  return rate instanceof MLXArray ? `shape ${formatShape(rate.shape)}` : shown(rate);
+  if (!(rate instanceof MLXArray)) return shown(rate);
+  return rate.ndim === 0 ? String(rate) : `shape ${formatShape(rate.shape)}`;
 }
 
+/** Whether `rate` can be a learning rate, as far as can be seen: an array may not be computed yet. */
 function isValue(rate: unknown): rate is number | MLXArray {
-  return rate instanceof MLXArray ? rate.ndim === 0 : fromZero.admits(rate);
+  if (!(rate instanceof MLXArray)) return fromZero.admits(rate);
+  return rate.ndim === 0 && fromZero.admits(seenNumber(rate) ?? 0);
+}
+
+/** The number in a scalar array, if it is known or lies in the CPU's memory; else null. */
+function seenNumber(scalar: MLXArray): number | null {
+  const known = knownValue(scalar);
+  if (known !== null) return Number(known);
+  return whyUnseen(scalar) === null ? Number(readElement(currentElements(scalar), 0, scalar.dtype)) : null;
 }
 
 /** A number of updates in the dtype that every device has; MLX saves it in 64 bits. */
@@ -316,10 +329,4 @@ function settingText(setting: unknown): string {
   if (Array.isArray(setting)) return `[${setting.map(settingText).join(", ")}]`;
   if (setting instanceof MLXArray) return whyUnseen(setting) ?? formatElements(setting);
   return typeof setting === "function" ? "function" : String(setting);
-}
-
-function childOf(tree: unknown, key: string): unknown {
-  if (Array.isArray(tree)) return tree[Number(key)];
-  if (isTreeNode(tree)) return tree[treeChildren]()[key];
-  return isPlainObject(tree) ? tree[key] : undefined;
 }

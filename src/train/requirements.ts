@@ -1,7 +1,7 @@
 /** What `train` refuses before it begins: options of other names, and values that would spoil hours of work later on. */
 import { ArgumentError } from "../base/errors.ts";
 import type { Rule, Rules } from "../base/rules.ts";
-import { anything, callable, flag, limit, optionsOf, requireValues, size } from "../base/rules.ts";
+import { anything, callable, flag, fromZero, limit, optionsOf, requireValues, size } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -77,9 +77,9 @@ export function countSamples(batch: unknown, { epoch, batch: number }: TrainPosi
   return 0;
 }
 
-/** The learning rate of step `step`. @throws {ArgumentError} if it is not finite: then no parameter is, after it */
+/** The learning rate of step `step`. @throws {ArgumentError} if it is none: a step with it would spoil the parameters */
 export function requireRate(rate: number, step: number): number {
-  if (Number.isFinite(rate)) return rate;
+  if (fromZero.admits(rate)) return rate;
   const remedy = "give a schedule that is defined at every step, and go on from a checkpoint";
   throw new ArgumentError("train", `the learning rate of step ${step} is ${rate}; ${remedy}`);
 }

@@ -64,7 +64,8 @@ async function prepare<M extends Module, B>({ model, optimizer, resume }: TrainO
   // Only a step whose inputs are all known runs from its recorded plan: pending ones would join it and be planned with it.
   await evaluate(model, optimizer, randomState);
   for (const tree of [model, optimizer, randomState]) replaceLeaves(tree, own, []);
-  requireRate(Number(await item(optimizer.learningRate)), (resume?.position.step ?? 0) + 1);
+  for (const rate of [optimizer.learningRate, ...optimizer.scheduledRates()])
+    requireRate(Number(await item(rate)), (resume?.position.step ?? 0) + 1);
 }
 
 /** How long the training goes on at most. */

@@ -44,6 +44,8 @@ export class Training<M extends Module, B> {
   /** The random state when the epoch began. */
   #epochKey: MLXArray;
   #wantsKernels: boolean;
+  /** What schedules give for the next step. */
+  #nextRates: readonly number[] = [];
 
   constructor(options: TrainOptions<M, B>, limits: TrainLimits) {
     const { resume } = options;
@@ -146,6 +148,7 @@ export class Training<M extends Module, B> {
     const { model, optimizer, control, watch = {}, checkpoint = {} } = this.#options;
     const rate = control?.takeLearningRate() ?? null;
     if (rate !== null) this.#updater.setLearningRate(rate);
+    else for (const next of this.#nextRates) requireRate(next, this.#position.step + 1);
     if (!model.training) model.train();
     const sampleCount = countSamples(data, this.#position);
     // Only a step whose inputs are all known runs from its recorded plan: a slice at another place would be another plan.
@@ -162,6 +165,7 @@ export class Training<M extends Module, B> {
     this.#position = { step: step + 1, epoch, batch: batch + 1 };
     const loss = Number(await item(update.loss));
     this.#lossSum += loss;
+    this.#nextRates = await Promise.all(update.nextRates.map(async (next) => Number(await item(next))));
     const phases = { data: arrived - asked, record: recorded - arrived, compute: performance.now() - launched };
     if (kernels) yield { ...this.#position, ...kernels };
     yield await this.#stepEvent(update, loss, sampleCount, phases);

@@ -33,6 +33,8 @@ export interface Update {
   readonly norm: MLXArray | null;
   /** The gradients, before clipping, if somebody wants them. */
   readonly gradients: object | null;
+  /** What schedules give for the update after this one. */
+  readonly nextRates: readonly MLXArray[];
 }
 
 type Step<B> = (batch: B) => Update;
@@ -85,7 +87,8 @@ export class Updater<M extends Module, B> {
         optimizer.update(model, clipped);
         norm = before;
       }
-      return { loss, metrics, norm, gradients: keepsGradients ? gradients : null };
+      const nextRates = optimizer.scheduledRates();
+      return { loss, metrics, norm, gradients: keepsGradients ? gradients : null, nextRates };
     };
   }
 }

@@ -138,6 +138,17 @@ describe("a module", () => {
     expect(model(mx.zeros([1, 2], "float16")).dtype).toBe("float16");
   });
 
+  it("does not cut weights off to integers unless it is told which", () => {
+    const model = new nn.Linear(2, 3);
+    expect(() => model.setDtype("int32")).toThrow("setDtype: weights would lose their fractions in int32");
+    // @ts-expect-error a name in place of a function
+    expect(() => model.setDtype("float16", "weight")).toThrow('setDtype: predicate is a function, got "weight"');
+    expect(model.weight.dtype).toBe("float32");
+    model.bias = mx.arange(3);
+    model.setDtype("int8", (dtype) => dtype === "int32");
+    expect([model.weight.dtype, model.bias.dtype]).toEqual(["float32", "int8"]);
+  });
+
   it("prints as a tree with shapes and counts", () => {
     const model = new nn.Sequential(new nn.Linear(2, 300), nn.relu, new nn.Linear(300, 1, { bias: false }));
     model.layers[0].freeze();

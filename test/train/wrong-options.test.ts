@@ -163,7 +163,7 @@ describe("a training is refused", () => {
     ],
     [
       "with a schedule of NaN",
-      () => runWith({ optimizer: new optim.SGD({ learningRate: () => mx.array(Number.NaN) }) }),
+      () => runWith({ optimizer: new optim.SGD({ learningRate: () => mx.array(0).divide(0) }) }),
       "train",
       "the learning rate of step 1 is NaN",
     ],
@@ -192,6 +192,22 @@ describe("a training is refused", () => {
       "everySteps or everyEpochs",
       "",
     );
+  });
+
+  it.each([true, false])("before a step at which a schedule turns negative (compiled: %s)", async (compiled) => {
+    const { model, ...others } = parts();
+    const optimizer = new optim.SGD({
+      learningRate: (step) => mx.multiply(mx.subtract(2, mx.asType(step, "float32")), 0.1),
+    });
+    const seen: unknown[] = [];
+    const training = train.train({ ...others, model, optimizer, compiled, epochs: 9, clipNorm: 1 });
+    const consume = async (): Promise<void> => {
+      for await (const { kind, step } of training) if (kind === "step") seen[step] = await model.weight.tolist();
+    };
+    await expectRefusal(consume, "train", "the learning rate of step 4 is -0.1", "");
+    expect(seen).toHaveLength(4);
+    expect(await model.weight.tolist()).toEqual(seen[3]);
+    expect(await optimizer.step.item()).toBe(3);
   });
 
   it("before the first step, with the model as it was", async () => {
