@@ -86,10 +86,11 @@ abstract class Convolution<Sizes extends readonly number[]> extends Module {
 }
 
 /**
- * A convolution along one axis: [batch, length, inputChannels] → [batch, count, outputChannels]. Weights begin uniform within
+ * A convolution along one axis: [batch, length, inputChannels] → [batch, count, outputChannels], where count is
+ * `⌊(length + 2 · padding - dilation · (kernelSize - 1) - 1) / stride⌋ + 1`. Weights begin uniform within
  * `± 1 / √(terms of each sum)`, the bias at 0.
  *
- * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
+ * @throws {ArgumentError} if `inputChannels` or `outputChannels` is no multiple of the groups
  * @example
  * const layer = new nn.Conv1d(1, 8, 5, { padding: 2 });
  * layer(zeros([4, 100, 1])).shape; // [4, 100, 8]
@@ -105,10 +106,14 @@ export class Conv1d extends Convolution<readonly [number]> {
 }
 
 /**
- * A convolution of images: [batch, height, width, inputChannels] → [batch, countY, countX, outputChannels]. Parameters begin
- * as in `Conv1d`.
+ * A convolution of images: [batch, height, width, inputChannels] → [batch, countY, countX, outputChannels], with counts
+ * as in `Conv1d`. Parameters begin as there.
  *
- * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
+ * @throws {ArgumentError} if `inputChannels` or `outputChannels` is no multiple of the groups
+ * @example
+ * const layer = new nn.Conv2d(3, 16, 5, { stride: 2, padding: 2 });
+ * layer(zeros([1, 32, 32, 3])).shape; // [1, 16, 16, 16]
+ * layer.weight.shape; // [16, 5, 5, 3]
  */
 export class Conv2d extends Convolution<readonly [number, number]> {
   protected override rank(): number {
@@ -121,9 +126,12 @@ export class Conv2d extends Convolution<readonly [number, number]> {
 }
 
 /**
- * A convolution of volumes: [batch, depth, height, width, inputChannels]. Parameters begin as in `Conv1d`.
+ * A convolution of volumes: [batch, depth, height, width, inputChannels] → the same axes, with counts as in `Conv1d`.
+ * Parameters begin as there.
  *
- * @throws {ArgumentError} if `inputChannels` is no multiple of the groups
+ * @throws {ArgumentError} if `inputChannels` or `outputChannels` is no multiple of the groups
+ * @example
+ * new nn.Conv3d(1, 4, [1, 3, 3])(zeros([2, 5, 8, 8, 1])).shape; // [2, 5, 6, 6, 4]
  */
 export class Conv3d extends Convolution<readonly [number, number, number]> {
   protected override rank(): number {
@@ -170,8 +178,9 @@ abstract class TransposedConvolution<Sizes extends readonly number[]> extends Co
 }
 
 /**
- * A transposed convolution along one axis: [batch, length, inputChannels] → [batch, longer, outputChannels]; see
- * `convTransposed1d`. Parameters begin as in `Conv1d`.
+ * A transposed convolution along one axis: [batch, length, inputChannels] → [batch, longer, outputChannels], where longer is
+ * `(length - 1) · stride - 2 · padding + dilation · (kernelSize - 1) + 1 + outputPadding`; see `convTransposed1d`. Parameters
+ * begin as in `Conv1d`.
  *
  * @example
  * const layer = new nn.ConvTransposed1d(8, 1, 4, { stride: 2, padding: 1 });
@@ -187,7 +196,15 @@ export class ConvTransposed1d extends TransposedConvolution<readonly [number]> {
   }
 }
 
-/** A transposed convolution of images: [batch, height, width, inputChannels]. */
+/**
+ * A transposed convolution of images: [batch, height, width, inputChannels] → the same axes, with lengths as in
+ * `ConvTransposed1d`.
+ *
+ * @example
+ * const layer = new nn.ConvTransposed2d(16, 3, 4, { stride: 2, padding: 1 });
+ * layer(zeros([1, 16, 16, 16])).shape; // [1, 32, 32, 3]
+ * layer.weight.shape; // [3, 4, 4, 16]
+ */
 export class ConvTransposed2d extends TransposedConvolution<readonly [number, number]> {
   protected override rank(): number {
     return 2;
@@ -198,7 +215,13 @@ export class ConvTransposed2d extends TransposedConvolution<readonly [number, nu
   }
 }
 
-/** A transposed convolution of volumes: [batch, depth, height, width, inputChannels]. */
+/**
+ * A transposed convolution of volumes: [batch, depth, height, width, inputChannels] → the same axes, with lengths as in
+ * `ConvTransposed1d`.
+ *
+ * @example
+ * new nn.ConvTransposed3d(8, 1, 2, { stride: 2 })(zeros([1, 4, 4, 4, 8])).shape; // [1, 8, 8, 8, 1]
+ */
 export class ConvTransposed3d extends TransposedConvolution<readonly [number, number, number]> {
   protected override rank(): number {
     return 3;

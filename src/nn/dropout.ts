@@ -15,6 +15,11 @@ import { Module } from "./module.ts";
  * expected value stays. Otherwise returns its input. Source: Srivastava et al. 2014.
  *
  * @throws {ArgumentError} if `p` is not in [0, 1)
+ * @example
+ * random.seed(0);
+ * const layer = new nn.Dropout(0.5);
+ * await layer(ones([6])).tolist(); // [2, 2, 2, 0, 2, 2]
+ * await layer.eval()(ones([6])).tolist(); // [1, 1, 1, 1, 1, 1]
  */
 export class Dropout extends Module {
   readonly p: number;
@@ -42,14 +47,26 @@ export class Dropout extends Module {
   }
 }
 
-/** `Dropout` of whole channels of images: [height, width, channels] or [batch, height, width, channels]. */
+/**
+ * `Dropout` of whole channels of images: [height, width, channels] or [batch, height, width, channels].
+ *
+ * @example
+ * random.seed(5);
+ * await new nn.Dropout2d(0.5)(ones([1, 2, 3])).tolist(); // [[[2, 0, 2], [2, 0, 2]]]
+ */
 export class Dropout2d extends Dropout {
   protected override maskShape(shape: Shape): Shape {
     return channelShape("Dropout2d", shape, 2);
   }
 }
 
-/** `Dropout` of whole channels of volumes: [depth, height, width, channels], with or without a batch axis in front. */
+/**
+ * `Dropout` of whole channels of volumes: [depth, height, width, channels], with or without a batch axis in front.
+ *
+ * @example
+ * random.seed(5);
+ * await new nn.Dropout3d(0.5)(ones([1, 1, 2, 3])).tolist(); // [[[[2, 0, 2], [2, 0, 2]]]]
+ */
 export class Dropout3d extends Dropout {
   protected override maskShape(shape: Shape): Shape {
     return channelShape("Dropout3d", shape, 3);

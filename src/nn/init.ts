@@ -47,14 +47,25 @@ function shapeOf(operation: string, array: MLXArray): Shape {
   return array.shape;
 }
 
-/** An initializer that fills with `value`. */
+/**
+ * An initializer that fills with `value`.
+ *
+ * @example
+ * await nn.init.constant(0.5)(zeros([2, 2])).tolist(); // [[0.5, 0.5], [0.5, 0.5]]
+ */
 export function constant(value: number, options: InitializerOptions = {}): Initializer {
   const dtype = dtypeOf("init.constant", options);
   requireValues("init.constant", finite, { value });
   return (array) => full(shapeOf("init.constant", array), value, dtype);
 }
 
-/** An initializer of normal samples with `mean` 0 and standard deviation `std` 1 unless given. */
+/**
+ * An initializer of normal samples; `mean` is 0 and the standard deviation `std` 1 unless given.
+ *
+ * @example
+ * const weight = nn.init.normal({ mean: 3, std: 0.1 })(zeros([100, 100]));
+ * await weight.mean().sub(3).abs().less(0.01).item(); // true
+ */
 export function normal(
   options: InitializerOptions & { readonly mean?: number; readonly std?: number } = {},
 ): Initializer {
@@ -63,7 +74,13 @@ export function normal(
   return (array) => randomNormal(shapeOf("init.normal", array), { loc: mean, scale: std, dtype });
 }
 
-/** An initializer of uniform samples from `low` (0 unless given) up to `high` (1 unless given). */
+/**
+ * An initializer of uniform samples from `low` (0 unless given) up to `high` (1 unless given).
+ *
+ * @example
+ * const weight = nn.init.uniform({ low: -0.5, high: 0.5 })(zeros([100, 100]));
+ * await weight.abs().max().lessEqual(0.5).item(); // true
+ */
 export function uniform(
   options: InitializerOptions & { readonly low?: number; readonly high?: number } = {},
 ): Initializer {
@@ -72,7 +89,13 @@ export function uniform(
   return (array) => randomUniform(shapeOf("init.uniform", array), { low, high, dtype });
 }
 
-/** An initializer of identity matrices. The array must be a square matrix. */
+/**
+ * An initializer of identity matrices.
+ *
+ * @throws {ShapeError} when called with what is no square matrix
+ * @example
+ * await nn.init.identity()(zeros([2, 2])).tolist(); // [[1, 0], [0, 1]]
+ */
 export function identity(options: InitializerOptions = {}): Initializer {
   const dtype = dtypeOf("init.identity", options);
   return (array) => {
@@ -85,7 +108,15 @@ export function identity(options: InitializerOptions = {}): Initializer {
   };
 }
 
-/** Normal samples with standard deviation `gain · √(2 / (fanIn + fanOut))`. Source: Glorot & Bengio 2010. */
+/**
+ * Normal samples with standard deviation `gain · √(2 / (fanIn + fanOut))`, for weights [outputs, sizes…, inputs]. Source:
+ * Glorot & Bengio 2010.
+ *
+ * @throws {ShapeError} when called with an array of fewer than 2 axes
+ * @example
+ * const weight = nn.init.glorotNormal()(zeros([100, 100]));
+ * await weight.std().sub(0.1).abs().less(0.01).item(); // true
+ */
 export function glorotNormal(options: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
   const dtype = dtypeOf("init.glorotNormal", options);
   return (array, given = {}) => {
@@ -95,7 +126,15 @@ export function glorotNormal(options: InitializerOptions = {}): (array: MLXArray
   };
 }
 
-/** Uniform samples within `± gain · √(6 / (fanIn + fanOut))`. Source: Glorot & Bengio 2010. */
+/**
+ * Uniform samples within `± gain · √(6 / (fanIn + fanOut))`, for weights [outputs, sizes…, inputs]. Source: Glorot & Bengio
+ * 2010.
+ *
+ * @throws {ShapeError} when called with an array of fewer than 2 axes
+ * @example
+ * const weight = nn.init.glorotUniform()(zeros([16, 8]));
+ * await weight.abs().max().lessEqual(0.5).item(); // true
+ */
 export function glorotUniform(options: InitializerOptions = {}): (array: MLXArray, options?: GainOptions) => MLXArray {
   const dtype = dtypeOf("init.glorotUniform", options);
   return (array, given = {}) => {
@@ -106,7 +145,15 @@ export function glorotUniform(options: InitializerOptions = {}): (array: MLXArra
   };
 }
 
-/** Normal samples with standard deviation `gain / √fan`. Source: He et al. 2015. */
+/**
+ * Normal samples with standard deviation `gain / √fan`, for weights [outputs, sizes…, inputs]; before `relu`, He takes a gain
+ * of √2. Source: He et al. 2015.
+ *
+ * @throws {ShapeError} when called with an array of fewer than 2 axes
+ * @example
+ * const weight = nn.init.heNormal()(zeros([200, 100]), { gain: Math.SQRT2 });
+ * await weight.std().sub(0.1414).abs().less(0.01).item(); // true
+ */
 export function heNormal(options: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
   const dtype = dtypeOf("init.heNormal", options);
   return (array, given = {}) => {
@@ -116,7 +163,14 @@ export function heNormal(options: InitializerOptions = {}): (array: MLXArray, op
   };
 }
 
-/** Uniform samples within `± gain · √(3 / fan)`. Source: He et al. 2015. */
+/**
+ * Uniform samples within `± gain · √(3 / fan)`, for weights [outputs, sizes…, inputs]. Source: He et al. 2015.
+ *
+ * @throws {ShapeError} when called with an array of fewer than 2 axes
+ * @example
+ * const weight = nn.init.heUniform()(zeros([3, 12]), { mode: "fanOut" });
+ * await weight.abs().max().lessEqual(1).item(); // true
+ */
 export function heUniform(options: InitializerOptions = {}): (array: MLXArray, options?: HeOptions) => MLXArray {
   const dtype = dtypeOf("init.heUniform", options);
   return (array, given = {}) => {

@@ -1,8 +1,11 @@
 /** Layers of matrix products. */
 import { uniform } from "../array/random.ts";
+import { ShapeError } from "../base/errors.ts";
 import type { Rules } from "../base/rules.ts";
 import { constructorOptions, flag, requireValues, size } from "../base/rules.ts";
+import { formatShape, sameShape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
+import { requireArrays } from "../graph/require-array.ts";
 import { add } from "../primitives/arithmetic.ts";
 import { addmm, matmul } from "../primitives/contraction.ts";
 import { swapAxes } from "../primitives/shaping.ts";
@@ -18,7 +21,13 @@ export interface BiasOptions {
 /** The rules of `BiasOptions`. */
 export const biasRules: Rules<BiasOptions> = { bias: flag };
 
-/** The input itself; takes any arguments. */
+/**
+ * The input itself; takes any arguments.
+ *
+ * @example
+ * const layer = new nn.Identity();
+ * await layer(array([1, 2])).tolist(); // [1, 2]
+ */
 export class Identity extends Module {
   constructor(..._: readonly unknown[]) {
     super();
@@ -62,7 +71,14 @@ export class Linear extends Module {
   }
 }
 
-/** A product of two inputs: `x1ᵀ · weight · x2 + bias` for each output. Parameters begin uniform within `± 1 / √inputSize1`. */
+/**
+ * A product of two inputs: `x2ᵀ · weight · x1 + bias` for each output. Parameters begin uniform within `± 1 / √inputSize1`.
+ *
+ * @example
+ * const layer = new nn.Bilinear(2, 3, 4);
+ * layer(zeros([5, 2]), zeros([5, 3])).shape; // [5, 4]
+ * layer.weight.shape; // [4, 3, 2]
+ */
 export class Bilinear extends Module {
   /** [outputSize, inputSize2, inputSize1] */
   weight: MLXArray;
@@ -77,13 +93,20 @@ export class Bilinear extends Module {
     if (bias) this.bias = uniformWithin(Math.sqrt(1 / inputSize1), [outputSize]);
   }
 
-  /** [..., inputSize1] and [..., inputSize2] → [..., outputSize]. */
+  /** [..., inputSize1] and [..., inputSize2] → [..., outputSize]. @throws {ShapeError} for inputs of other shapes */
   forward(x1: MLXArray, x2: MLXArray): MLXArray {
+    requireArrays("Bilinear", [x1, x2]);
     const [outputs = 0, size2 = 0, size1 = 0] = this.weight.shape;
+    const batch = x1.shape.slice(0, -1);
+    // Reshaping would take the elements of one row for those of another.
+    if (!sameShape(x1.shape, [...batch, size1]) || !sameShape(x2.shape, [...batch, size2])) {
+      const shapes = `${formatShape(x1.shape)} and ${formatShape(x2.shape)}`;
+      throw new ShapeError("Bilinear", `needs inputs [..., ${size1}] and [..., ${size2}] of equal rows, got ${shapes}`);
+    }
     const products = matmul(reshape(x1, [-1, size1]), transpose(reshape(this.weight, [outputs * size2, size1])));
     // [rows, 1, size2] @ [rows, size2, outputs]
     const result = matmul(reshape(x2, [-1, 1, size2]), swapAxes(reshape(products, [-1, outputs, size2]), -2, -1));
-    const y = reshape(result, [...x1.shape.slice(0, -1), outputs]);
+    const y = reshape(result, [...batch, outputs]);
     return this.bias ? add(y, this.bias) : y;
   }
 

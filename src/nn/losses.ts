@@ -99,7 +99,7 @@ function pick(x: MLXArray, index: MLXArray, axis: number): MLXArray {
 
 /** The options of `binaryCrossEntropy`. */
 export interface BinaryCrossEntropyOptions extends WeightedLossOptions {
-  /** Whether the inputs are logits (unless given) or probabilities. */
+  /** Whether the inputs are logits, and not probabilities; true unless given. */
   readonly withLogits?: boolean;
 }
 

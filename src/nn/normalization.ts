@@ -23,7 +23,7 @@ export interface NormOptions {
 
 /** The options of normalizations that can scale and shift. */
 export interface AffineOptions extends NormOptions {
-  /** Whether to scale and shift with parameters. */
+  /** Whether to scale and shift with parameters; true unless given, but false for `InstanceNorm`. */
   readonly affine?: boolean;
 }
 
@@ -31,6 +31,10 @@ export interface AffineOptions extends NormOptions {
  * Normalization over the last axis to mean 0 and variance 1, then `· weight + bias`. Source: Ba et al. 2016.
  *
  * @throws {ArgumentError} if `eps` is not positive
+ * @example
+ * const layer = new nn.LayerNorm(2);
+ * await layer(array([[1, 3], [10, 0]])).tolist(); // ≈ [[-1, 1], [1, -1]]
+ * layer.weight?.shape; // [2]
  */
 export class LayerNorm extends Module {
   weight?: MLXArray;
@@ -59,9 +63,11 @@ export class LayerNorm extends Module {
 }
 
 /**
- * Root-mean-square normalization over the last axis, then `· weight`. Source: Zhang & Sennrich 2019.
+ * Root-mean-square normalization over the last axis: `x / √(mean(x²) + eps) · weight`. Source: Zhang & Sennrich 2019.
  *
  * @throws {ArgumentError} if `eps` is not positive
+ * @example
+ * await new nn.RMSNorm(2)(array([3, 4])).tolist(); // ≈ [0.8485, 1.1314]
  */
 export class RMSNorm extends Module {
   weight: MLXArray;
@@ -89,6 +95,9 @@ export class RMSNorm extends Module {
  * Normalization of each channel of each example over its places, then, if `affine`, `· weight + bias`. Source: Ulyanov et al. 2016.
  *
  * @throws {ArgumentError} if `eps` is not positive
+ * @example
+ * const places = reshape(array([1, 10, 3, 30]), [1, 2, 2]);
+ * await new nn.InstanceNorm(2)(places).tolist(); // ≈ [[[-1, -1], [1, 1]]]
  */
 export class InstanceNorm extends Module {
   weight?: MLXArray;
@@ -111,6 +120,7 @@ export class InstanceNorm extends Module {
   /** [batch, places…, channels] → the same. @throws {ShapeError} for fewer than 3 axes */
   forward(x: MLXArray): MLXArray {
     requireArray("InstanceNorm", x);
+    requireChannels("InstanceNorm", x, this.weight);
     if (x.ndim < 3)
       throw new ShapeError("InstanceNorm", `needs [batch, places…, channels], got ${formatShape(x.shape)}`);
     const channelsFirst = moveAxis(x, -1, 1);
@@ -126,14 +136,19 @@ export class InstanceNorm extends Module {
 
 /** The options of `GroupNorm`. */
 export interface GroupNormOptions extends AffineOptions {
-  /** Whether a group is of neighbouring channels, as in PyTorch, and not of every `groups`-th one. */
+  /** Whether a group is of neighbouring channels, as in PyTorch, and not of every `groups`-th one; false unless given. */
   readonly pytorchCompatible?: boolean;
 }
 
 /**
- * Normalization of groups of channels of each example over its places, then `· weight + bias`. Source: Wu & He 2018.
+ * Normalization of groups of channels of each example over its places, then `· weight + bias`. As in MLX, a group is every
+ * `groups`-th channel unless `pytorchCompatible`. Source: Wu & He 2018.
  *
  * @throws {ArgumentError} if `eps` is not positive, or `channels` no multiple of `groups`
+ * @example
+ * const x = array([[1, 10, 3, 30]]);
+ * await new nn.GroupNorm(2, 4)(x).tolist(); // ≈ [[-1, -1, 1, 1]]
+ * await new nn.GroupNorm(2, 4, { pytorchCompatible: true })(x).tolist(); // ≈ [[-1, 1, -1, 1]]
  */
 export class GroupNorm extends Module {
   weight?: MLXArray;
@@ -163,6 +178,7 @@ export class GroupNorm extends Module {
   /** [batch, places…, channels] → the same. */
   forward(x: MLXArray): MLXArray {
     requireArray("GroupNorm", x);
+    requireChannels("GroupNorm", x, this.weight);
     const [batch = 0, places, channels = 0] = [x.shape[0], sizeOf(x.shape.slice(1, -1)), x.shape.at(-1)];
     const size = channels / this.groups;
     const normalized = this.pytorchCompatible
@@ -199,9 +215,15 @@ export interface BatchNormOptions extends AffineOptions {
 
 /**
  * Normalization of each channel over batch and places, then `· weight + bias`. While training it uses the batch's statistics
- * and collects running ones, which are parameters that are never trained; evaluation uses those. Source: Ioffe & Szegedy 2015.
+ * and collects running ones (the variance with n - 1), which are parameters that are never trained; evaluation uses those.
+ * Source: Ioffe & Szegedy 2015.
  *
  * @throws {ArgumentError} if `eps` is not positive
+ * @example
+ * const layer = new nn.BatchNorm(1);
+ * await layer(array([[1], [3]])).tolist(); // ≈ [[-1], [1]]
+ * await layer.runningMean?.tolist(); // ≈ [0.2]
+ * await layer.eval()(array([[0.2]])).tolist(); // ≈ [[0]]
  */
 export class BatchNorm extends Module {
   weight?: MLXArray;
@@ -234,6 +256,7 @@ export class BatchNorm extends Module {
   forward(x: MLXArray): MLXArray {
     requireArray("BatchNorm", x);
     if (x.ndim < 2 || x.ndim > 4) throw new ShapeError("BatchNorm", `needs 2 to 4 axes, got ${formatShape(x.shape)}`);
+    requireChannels("BatchNorm", x, this.weight ?? this.runningMean);
     const axes = x.shape.slice(0, -1).map((_, axis) => axis);
     if (this.training && sizeOf(x.shape.slice(0, -1)) === 1) {
       throw new ShapeError("BatchNorm", "training needs more than one value per channel");
@@ -271,6 +294,13 @@ export class BatchNorm extends Module {
     const normalized = multiply(subtract(x, average), rsqrt(add(spread, this.eps)));
     return affineOf(normalized, this.weight, this.bias);
   }
+}
+
+/** Throws unless `x` has as many channels as a parameter: a single one would be spread over all of them. @throws {ShapeError} */
+function requireChannels(layer: string, x: MLXArray, parameter: MLXArray | undefined): void {
+  if (!parameter || x.shape.at(-1) === parameter.size) return;
+  const got = `got ${formatShape(x.shape)}, whose last axis is that of the channels`;
+  throw new ShapeError(layer, `normalizes ${parameter.size} channels, ${got}`);
 }
 
 function affineOf(x: MLXArray, weight: MLXArray | undefined, bias: MLXArray | undefined): MLXArray {

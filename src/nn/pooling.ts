@@ -76,42 +76,76 @@ abstract class AvgPool extends Pool {
   }
 }
 
-/** The greatest value of each window of [batch, places, channels]; padding never wins. */
+/**
+ * The greatest value of each window of [batch, places, channels]; padding never wins.
+ *
+ * @example
+ * await new nn.MaxPool1d(2)(reshape(array([1, 3, 2, 5]), [1, 4, 1])).flatten().tolist(); // [3, 5]
+ */
 export class MaxPool1d extends MaxPool {
   protected override rank(): number {
     return 1;
   }
 }
 
-/** The greatest value of each window of [batch, height, width, channels]; padding never wins. */
+/**
+ * The greatest value of each window of [batch, height, width, channels]; padding never wins.
+ *
+ * @example
+ * const image = reshape(arange(16), [1, 4, 4, 1]);
+ * await new nn.MaxPool2d(2)(image).flatten().tolist(); // [5, 7, 13, 15]
+ * new nn.MaxPool2d(3, { stride: 2, padding: 1 })(image).shape; // [1, 2, 2, 1]
+ */
 export class MaxPool2d extends MaxPool {
   protected override rank(): number {
     return 2;
   }
 }
 
-/** The greatest value of each window of [batch, depth, height, width, channels]; padding never wins. */
+/**
+ * The greatest value of each window of [batch, depth, height, width, channels]; padding never wins.
+ *
+ * @example
+ * await new nn.MaxPool3d(2)(reshape(arange(8), [1, 2, 2, 2, 1])).flatten().tolist(); // [7]
+ */
 export class MaxPool3d extends MaxPool {
   protected override rank(): number {
     return 3;
   }
 }
 
-/** The mean of each window of [batch, places, channels]; padding counts as 0. */
+/**
+ * The mean of each window of [batch, places, channels]; padding counts as 0.
+ *
+ * @example
+ * const x = reshape(array([1, 3, 2, 5]), [1, 4, 1]);
+ * await new nn.AvgPool1d(2)(x).flatten().tolist(); // [2, 3.5]
+ * await new nn.AvgPool1d(2, { padding: 1 })(x).flatten().tolist(); // [0.5, 2.5, 2.5]
+ */
 export class AvgPool1d extends AvgPool {
   protected override rank(): number {
     return 1;
   }
 }
 
-/** The mean of each window of [batch, height, width, channels]; padding counts as 0. */
+/**
+ * The mean of each window of [batch, height, width, channels]; padding counts as 0.
+ *
+ * @example
+ * await new nn.AvgPool2d(2)(reshape(arange(16), [1, 4, 4, 1])).flatten().tolist(); // [2.5, 4.5, 10.5, 12.5]
+ */
 export class AvgPool2d extends AvgPool {
   protected override rank(): number {
     return 2;
   }
 }
 
-/** The mean of each window of [batch, depth, height, width, channels]; padding counts as 0. */
+/**
+ * The mean of each window of [batch, depth, height, width, channels]; padding counts as 0.
+ *
+ * @example
+ * await new nn.AvgPool3d(2)(reshape(arange(8), [1, 2, 2, 2, 1])).flatten().tolist(); // [3.5]
+ */
 export class AvgPool3d extends AvgPool {
   protected override rank(): number {
     return 3;

@@ -30,7 +30,7 @@ import { Module } from "./module.ts";
 
 /** The options of `RoPE`. */
 export interface RoPEOptions {
-  /** Whether neighbouring features are rotated together, and not those half the features apart. */
+  /** Whether neighbouring features are rotated together, and not those half of `dims` apart; false unless given. */
   readonly traditional?: boolean;
   /** The base of the angular frequencies; 10000 unless given. */
   readonly base?: number;
@@ -38,7 +38,15 @@ export interface RoPEOptions {
   readonly scale?: number;
 }
 
-/** Rotary position encoding of the first `dims` features as a module; see `fast.rope`. */
+/**
+ * Rotary position encoding of the first `dims` features as a module; see `fast.rope`.
+ *
+ * @throws {ArgumentError} if `dims` is odd
+ * @example
+ * const layer = new nn.RoPE(2);
+ * await layer(array([[1, 0], [1, 0]])).tolist(); // ≈ [[1, 0], [0.5403023, 0.841471]]
+ * await layer(array([[1, 0]]), 1).tolist(); // ≈ [[0.5403023, 0.841471]]
+ */
 export class RoPE extends Module {
   readonly dims: number;
   readonly traditional: boolean;
@@ -76,9 +84,9 @@ export interface SinusoidalOptions {
   readonly maxFreq?: number;
   /** A factor of the result; `√(2 / dims)` unless given. */
   readonly scale?: number;
-  /** Whether the cosines come before the sines. */
+  /** Whether the cosines come before the sines; false unless given. */
   readonly cosFirst?: boolean;
-  /** Whether frequencies count full turns, not radians. */
+  /** Whether frequencies count full turns, not radians; false unless given. */
   readonly fullTurns?: boolean;
 }
 
@@ -86,6 +94,10 @@ export interface SinusoidalOptions {
  * Positions as sines and cosines of geometrically spaced frequencies. Source: Vaswani et al. 2017, section 3.5.
  *
  * @throws {ArgumentError} if `dims` is odd
+ * @example
+ * const encode = new nn.SinusoidalPositionalEncoding(4);
+ * await encode(array([0, 1])).tolist();
+ * // ≈ [[0, 0, 0.707107, 0.707107], [0.59501, 0.0000707107, 0.38205, 0.707107]]
  */
 export class SinusoidalPositionalEncoding extends Module {
   readonly _frequencies: MLXArray;

@@ -126,7 +126,7 @@ export interface TransformerLayerOptions {
   readonly dropout?: number;
   /** `relu` unless given. */
   readonly activation?: (x: MLXArray) => MLXArray;
-  /** Whether to normalize before attention and linear layers (unless given) or after them. */
+  /** Whether to normalize before attention and linear layers, and not after them; true unless given. */
   readonly normFirst?: boolean;
 }
 
@@ -137,7 +137,14 @@ const layerRules: Rules<TransformerLayerOptions> = {
   normFirst: flag,
 };
 
-/** Self-attention, then two linear layers, each beside a shortcut. Source: Vaswani et al. 2017; Xiong et al. 2020. */
+/**
+ * Self-attention, then two linear layers, each beside a shortcut. Source: Vaswani et al. 2017; Xiong et al. 2020.
+ *
+ * @example
+ * const layer = new nn.TransformerEncoderLayer(8, 2, { hiddenSize: 16 });
+ * layer(zeros([1, 5, 8]), "causal").shape; // [1, 5, 8]
+ * layer.linear1.weight.shape; // [16, 8]
+ */
 export class TransformerEncoderLayer extends Module {
   attention: MultiHeadAttention;
   ln1: LayerNorm;
@@ -188,7 +195,14 @@ export class TransformerEncoderLayer extends Module {
   }
 }
 
-/** Encoder layers in a row, then a normalization. */
+/**
+ * Encoder layers in a row, then a normalization.
+ *
+ * @example
+ * const encoder = new nn.TransformerEncoder(2, 8, 4);
+ * encoder(zeros([1, 5, 8])).shape; // [1, 5, 8]
+ * encoder.layers.length; // 2
+ */
 export class TransformerEncoder extends Module {
   layers: TransformerEncoderLayer[];
   ln: LayerNorm;
@@ -207,7 +221,13 @@ export class TransformerEncoder extends Module {
   }
 }
 
-/** Attention to itself, then to the memory of an encoder, then two linear layers, each beside a shortcut. Source: Vaswani et al. 2017. */
+/**
+ * Attention to itself, then to the memory of an encoder, then two linear layers, each beside a shortcut. Source: Vaswani et al. 2017.
+ *
+ * @example
+ * const layer = new nn.TransformerDecoderLayer(8, 2);
+ * layer(zeros([1, 3, 8]), zeros([1, 5, 8]), "causal").shape; // [1, 3, 8]
+ */
 export class TransformerDecoderLayer extends Module {
   selfAttention: MultiHeadAttention;
   crossAttention: MultiHeadAttention;
@@ -261,7 +281,13 @@ export class TransformerDecoderLayer extends Module {
   }
 }
 
-/** Decoder layers in a row, then a normalization. */
+/**
+ * Decoder layers in a row, then a normalization.
+ *
+ * @example
+ * const decoder = new nn.TransformerDecoder(2, 8, 4, { dropout: 0.1 });
+ * decoder(zeros([1, 3, 8]), zeros([1, 5, 8]), "causal").shape; // [1, 3, 8]
+ */
 export class TransformerDecoder extends Module {
   layers: TransformerDecoderLayer[];
   ln: LayerNorm;

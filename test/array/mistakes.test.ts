@@ -247,6 +247,24 @@ const models: readonly Mistake[] = [
   ],
   ["three features to halve", () => nn.glu(grid()), "ShapeError", /glu: axis 1 of \[2, 3\] has length 3.*even length/],
   ["an axis that there is not", () => nn.logSoftmax(grid(), { axis: 2 }), "ShapeError", /logSoftmax: axis 2/],
+  [
+    "two inputs whose rows differ",
+    () => new nn.Bilinear(2, 3, 4)(mx.ones([2, 1]), mx.ones([2, 3])),
+    "ShapeError",
+    /Bilinear: needs inputs \[\.\.\., 2\] and \[\.\.\., 3\].*got \[2, 1\] and \[2, 3\]/,
+  ],
+  [
+    "one channel for four",
+    () => new nn.BatchNorm(4)(mx.ones([2, 1])),
+    "ShapeError",
+    /BatchNorm: normalizes 4 channels, got \[2, 1\]/,
+  ],
+  [
+    "images with the channels first",
+    () => new nn.GroupNorm(2, 4)(mx.ones([1, 4, 8, 8])),
+    "ShapeError",
+    /GroupNorm: normalizes 4 channels, got \[1, 4, 8, 8\], whose last axis/,
+  ],
   ["a rate that stands alone", () => make(optim.Adam, 0.1), "ArgumentError", /Adam: .*\{ learningRate: 0\.1 \}/],
   ["no rate", () => make(optim.SGD), "ArgumentError", /SGD: .*learningRate/],
   [
