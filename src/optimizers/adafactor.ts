@@ -1,4 +1,5 @@
 /** Adafactor: second moments of matrices kept as a row and a column. */
+import { ArgumentError } from "../base/errors.ts";
 import type { Rules } from "../base/rules.ts";
 import { constructorOptions, flag, fromZero, listOf, numbers, orNull, partialShare, positive } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
@@ -14,7 +15,7 @@ import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts
 
 /** The options of `Adafactor`. */
 export interface AdafactorOptions {
-  /** Used only without `relativeStep`. */
+  /** Used only without `relativeStep`, which then needs one. */
   readonly learningRate?: LearningRate;
   /** Added to the squares of the gradient, and the least scale of a parameter; [1e-30, 1e-3] unless given. */
   readonly eps?: readonly [number, number];
@@ -30,7 +31,7 @@ export interface AdafactorOptions {
   readonly scaleParameter?: boolean;
   /** Whether the learning rate follows from the step count; true unless given. */
   readonly relativeStep?: boolean;
-  /** Whether that rate grows from 0. */
+  /** Whether that rate grows from 0; false unless given. */
   readonly warmupInit?: boolean;
 }
 
@@ -50,6 +51,7 @@ const adafactorRules: Rules<AdafactorOptions> = {
  * Adam's second moment in sublinear memory: that of a matrix is the product of what its rows and its columns have on average.
  * Source: Shazeer & Stern 2018.
  *
+ * @throws {ArgumentError} without both `relativeStep` and a learning rate, and for a number that its option does not take
  * @example
  * const optimizer = new optim.Adafactor();
  * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
@@ -69,6 +71,9 @@ export class Adafactor extends Optimizer {
     const own = constructorOptions("Adafactor", new.target === Adafactor, options, adafactorRules);
     const { learningRate = 0, eps = [1e-30, 1e-3], clipThreshold = 1, decayRate = -0.8, beta1 = null } = own;
     super({ learningRate });
+    if (own.relativeStep === false && own.learningRate === undefined) {
+      throw new ArgumentError("Adafactor", "without relativeStep it needs a learningRate, got none");
+    }
     const { weightDecay = 0, scaleParameter = true, relativeStep = true, warmupInit = false } = own;
     this.eps = eps;
     this.clipThreshold = clipThreshold;

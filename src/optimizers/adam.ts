@@ -81,6 +81,10 @@ export interface AdamWOptions extends AdamOptions {
  * `Adam` on parameters first multiplied by `1 - learningRate · weightDecay`. Source: Loshchilov & Hutter 2019.
  *
  * @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps`
+ * @example
+ * const optimizer = new optim.AdamW({ learningRate: 0.1, weightDecay: 0.1, biasCorrection: true });
+ * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
+ * await changed.w.tolist(); // ≈ [1.88]
  */
 export class AdamW extends Adam {
   readonly weightDecay: number;
@@ -102,6 +106,10 @@ export class AdamW extends Adam {
  * Adam with the greatest gradient in place of the second moment: `v ← max(β₂ · v, |g|)`. Source: Kingma & Ba 2015, section 7.
  *
  * @throws {ArgumentError} for a beta outside [0, 1) or a negative `eps`
+ * @example
+ * const optimizer = new optim.Adamax({ learningRate: 0.1 });
+ * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
+ * await changed.w.tolist(); // ≈ [1.99]
  */
 export class Adamax extends Optimizer {
   readonly betas: readonly [number, number];

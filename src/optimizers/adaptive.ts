@@ -18,6 +18,10 @@ export interface RMSpropOptions extends OptimizerOptions {
  * `v ← α · v + (1 - α) · g²`, `w ← w - learningRate · g / (√v + eps)`. Source: Tieleman & Hinton 2012.
  *
  * @throws {ArgumentError} for an `alpha` outside [0, 1], or an `eps` that is not positive
+ * @example
+ * const optimizer = new optim.RMSprop({ learningRate: 0.01 });
+ * const changed = optimizer.applyGradients({ w: array([1, 100]) }, { w: array([2, 2]) });
+ * await changed.w.tolist(); // ≈ [1.9, 1.9]
  */
 export class RMSprop extends Optimizer {
   readonly alpha: number;
@@ -53,6 +57,10 @@ export interface AdagradOptions extends OptimizerOptions {
  * `v ← v + g²`, `w ← w - learningRate · g / (√v + eps)`. Source: Duchi et al. 2011.
  *
  * @throws {ArgumentError} for an `eps` that is not positive
+ * @example
+ * const optimizer = new optim.Adagrad({ learningRate: 0.1 });
+ * const changed = optimizer.applyGradients({ w: array([1, 100]) }, { w: array([2, 2]) });
+ * await changed.w.tolist(); // ≈ [1.9, 1.9]
  */
 export class Adagrad extends Optimizer {
   readonly eps: number;
@@ -87,6 +95,10 @@ export interface AdaDeltaOptions extends OptimizerOptions {
  * Zeiler 2012.
  *
  * @throws {ArgumentError} for a `rho` outside [0, 1], or an `eps` that is not positive
+ * @example
+ * const optimizer = new optim.AdaDelta({ learningRate: 1 });
+ * const changed = optimizer.applyGradients({ w: array([1]) }, { w: array([2]) });
+ * await changed.w.tolist(); // ≈ [1.9968]
  */
 export class AdaDelta extends Optimizer {
   readonly rho: number;

@@ -16,7 +16,7 @@ export interface SGDOptions extends OptimizerOptions {
   readonly weightDecay?: number;
   /** How much of the gradient is withheld from the velocity; 0 unless given. */
   readonly dampening?: number;
-  /** Whether to look ahead along the velocity (Nesterov momentum). */
+  /** Whether to look ahead along the velocity (Nesterov momentum); false unless given. */
   readonly nesterov?: boolean;
 }
 
@@ -85,6 +85,10 @@ export interface LionOptions extends OptimizerOptions {
  * `m ← β₂ · m + (1 - β₂) · g`. Source: Chen et al. 2023.
  *
  * @throws {ArgumentError} for a beta outside [0, 1)
+ * @example
+ * const optimizer = new optim.Lion({ learningRate: 0.1 });
+ * const changed = optimizer.applyGradients({ w: array([3, -100]) }, { w: array([2, 2]) });
+ * await changed.w.tolist(); // ≈ [1.9, 2.1]
  */
 export class Lion extends Optimizer {
   readonly betas: readonly [number, number];

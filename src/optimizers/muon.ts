@@ -30,6 +30,10 @@ const [a, b, c] = [3.4445, -4.775, 2.0315];
  * `MultiOptimizer`. Source: Jordan et al. 2024.
  *
  * @throws {ArgumentError} for a number of iterations that is none
+ * @example
+ * const optimizer = new optim.Muon({ learningRate: 0.1, weightDecay: 0 });
+ * const changed = optimizer.applyGradients({ w: array([[3, 0], [0, -0.5]]) }, { w: ones([2, 2]) });
+ * await changed.w.tolist(); // ≈ [[0.92864, 1], [1, 1.1042]]
  */
 export class Muon extends Optimizer {
   readonly momentum: number;

@@ -60,6 +60,15 @@ export interface Updatable {
  * changes (`applySingle`). Updates are elementwise, so that they fuse into the kernels that compute the gradients.
  *
  * @throws {ArgumentError} for a learning rate that is none
+ * @example
+ * class SignDescent extends optim.Optimizer {
+ *   protected override initialState() { return {}; }
+ *   protected override applySingle(gradient: mx.MLXArray, parameter: mx.MLXArray) {
+ *     return parameter.sub(sign(gradient).mul(this.rateFor(gradient)));
+ *   }
+ * }
+ * const optimizer = new SignDescent({ learningRate: 0.5 });
+ * await optimizer.applyGradients({ w: array([3]) }, { w: array([2]) }).w.tolist(); // [1.5]
  */
 export abstract class Optimizer {
   static {

@@ -14,12 +14,13 @@ import { asArray } from "../primitives/operands.ts";
 import { where } from "../primitives/selection.ts";
 import { cos } from "../primitives/trigonometry.ts";
 
-/** The learning rate at a step, counted from 0: a scalar array. */
+/** The learning rate at a step, counted from 0: a scalar array (at many steps, an array of rates). */
 export type Schedule = (step: ArrayLike) => MLXArray;
 
 /**
  * `init · decayRate^step`.
  *
+ * @throws {ArgumentError} if a value is negative
  * @example
  * await optim.exponentialDecay(0.1, 0.5)(3).item(); // ≈ 0.0125
  */
@@ -28,7 +29,15 @@ export function exponentialDecay(init: number, decayRate: number): Schedule {
   return (step) => multiply(power(decayRate, castTo(counted(step), "float32")), init);
 }
 
-/** `init · decayRate^⌊step / stepSize⌋`. @throws {ArgumentError} if `stepSize` is less than 1 */
+/**
+ * `init · decayRate^⌊step / stepSize⌋`.
+ *
+ * @throws {ArgumentError} if `stepSize` is less than 1, or a value negative
+ * @example
+ * const schedule = optim.stepDecay(0.1, 0.5, 10);
+ * await schedule(9).item(); // ≈ 0.1
+ * await schedule(20).item(); // ≈ 0.025
+ */
 export function stepDecay(init: number, decayRate: number, stepSize: number): Schedule {
   requireValues("stepDecay", fromZero, { init, decayRate });
   requireValues("stepDecay", duration, { stepSize });
@@ -39,7 +48,10 @@ export function stepDecay(init: number, decayRate: number, stepSize: number): Sc
  * From `init` along half a cosine to `end` (0 unless given) in `decaySteps` steps, `end` from then on. Source: Loshchilov &
  * Hutter 2017.
  *
- * @throws {ArgumentError} if `decaySteps` is less than 1
+ * @throws {ArgumentError} if `decaySteps` is less than 1, or a value negative
+ * @example
+ * const schedule = optim.cosineDecay(0.1, 100);
+ * await schedule(array([0, 50, 100, 200])).tolist(); // ≈ [0.1, 0.05, 0, 0]
  */
 export function cosineDecay(init: number, decaySteps: number, end = 0): Schedule {
   requireValues("cosineDecay", fromZero, { init, end });
@@ -51,7 +63,14 @@ export function cosineDecay(init: number, decaySteps: number, end = 0): Schedule
   };
 }
 
-/** From `init` along a line to `end` in `steps` steps, `end` from then on. @throws {ArgumentError} if `steps` is less than 1 */
+/**
+ * From `init` along a line to `end` in `steps` steps, `end` from then on.
+ *
+ * @throws {ArgumentError} if `steps` is less than 1, or a value negative
+ * @example
+ * const warmup = optim.linearSchedule(0, 0.1, 10);
+ * await warmup(array([0, 5, 10, 20])).tolist(); // ≈ [0, 0.05, 0.1, 0.1]
+ */
 export function linearSchedule(init: number, end: number, steps: number): Schedule {
   requireValues("linearSchedule", fromZero, { init, end });
   requireValues("linearSchedule", duration, { steps });

@@ -79,6 +79,13 @@ describe("a learning rate that is none", () => {
 });
 
 describe("options of optimizers", () => {
+  it("leave Adafactor no rate of 0 that nobody gave", async () => {
+    const rateless = { relativeStep: false };
+    await expectRefusal(() => new optim.Adafactor(rateless), "Adafactor", "needs a learningRate", "no rate");
+    const optimizer = new optim.Adafactor({ relativeStep: false, learningRate: 0.1, scaleParameter: false });
+    expect(await optimizer.applyGradients({ w: mx.array(3) }, { w: mx.array(1) }).w.item()).toBeCloseTo(0.9);
+  });
+
   it("are tested for every optimizer", () => {
     const isClass = (value: unknown): boolean =>
       typeof value === "function" && value.prototype instanceof optim.Optimizer;
