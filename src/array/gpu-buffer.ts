@@ -28,8 +28,9 @@ export async function bufferOf(x: MLXArray): Promise<GpuElements> {
   const allocation = x.allocation ?? (await allocationOf(x));
   const resident = await residentIn(backend, allocation);
   const { GpuAllocation } = await import("../backends/webgpu/gpu-allocation.ts");
-  x.requireKept("bufferOf");
   if (resident instanceof GpuAllocation) {
+    await resident.pooled.check;
+    x.requireKept("bufferOf");
     x.isLent = true;
     return { buffer: resident.pooled.buffer, byteLength: x.nbytes };
   }

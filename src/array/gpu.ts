@@ -4,6 +4,7 @@ import type { WebGpuBackend } from "../backends/webgpu/webgpu-backend.ts";
 import { webgpu } from "../backends/webgpu/webgpu-loader.ts";
 import { ArgumentError, DeviceError } from "../base/errors.ts";
 import { openedGpu, setGpu } from "./device.ts";
+import { memoryLimits } from "./memory-limits.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What the GPU at hand is and has. */
@@ -43,6 +44,7 @@ function runtimeOf(backend: WebGpuBackend): Runtime {
   const runtime = setGpu(backend);
   if (!runtime) throw new DeviceError("gpu", "the device was closed while it was opened");
   current = backend;
+  backend.setLimits(memoryLimits);
   return runtime;
 }
 

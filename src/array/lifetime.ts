@@ -5,6 +5,7 @@ import { recordCreations } from "../graph/mlx-array.ts";
 import type { Backend, MemoryReport } from "../ir/backend.ts";
 import { currentRuntime, openedGpu } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
+import { memoryLimits } from "./memory-limits.ts";
 import type { Moves } from "./residence.ts";
 import { movesInto } from "./residence.ts";
 
@@ -39,7 +40,7 @@ interface DeviceMoves {
   readonly toCpu: Moves;
 }
 
-/** The memory of arrays, in bytes, the CPU's and the GPU's together. Limits apply at once, to each device by itself. */
+/** The memory of arrays, in bytes, the CPU's and the GPU's together. Limits apply at once, to each device by itself, to those opened later too. */
 export const memory: {
   /** Bytes held by arrays now. */
   readonly active: number;
@@ -81,11 +82,11 @@ export const memory: {
     clearCache: () => each((backend) => backend.clearCache()),
     setMemoryLimit(byteLength) {
       requireLimit("setMemoryLimit", byteLength);
-      each((backend) => backend.setLimits({ memory: byteLength }));
+      limit({ memory: byteLength });
     },
     setCacheLimit(byteLength) {
       requireLimit("setCacheLimit", byteLength);
-      each((backend) => backend.setLimits({ cache: byteLength }));
+      limit({ cache: byteLength });
     },
   },
   ({ active, peak, cache, gpu, moves }) => ({ active, peak, cache, gpu, moves }),
@@ -93,6 +94,11 @@ export const memory: {
 
 function requireLimit(operation: string, byteLength: number): void {
   if (!(byteLength >= 0)) throw new ArgumentError(operation, `a limit is a number of bytes from 0, got ${byteLength}`);
+}
+
+function limit(limits: { readonly memory?: number; readonly cache?: number }): void {
+  Object.assign(memoryLimits, limits);
+  each((backend) => backend.setLimits(limits));
 }
 
 const noMoves: Moves = { count: 0, bytes: 0 };

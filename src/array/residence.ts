@@ -7,7 +7,7 @@ export interface Moves {
   readonly bytes: number;
 }
 
-const moved = new Map<Backend, { count: number; bytes: number }>();
+const moved = new WeakMap<Backend, { count: number; bytes: number }>();
 
 /** What has moved into the memory of `backend` so far. */
 export function movesInto(backend: Backend): Moves {
@@ -16,11 +16,15 @@ export function movesInto(backend: Backend): Moves {
 
 /** The elements of `allocation`, which lie elsewhere, in the memory of `backend`. */
 export function bringTo(backend: Backend, allocation: Allocation): Allocation | Promise<Allocation> {
-  const known = allocation.copies?.get(backend);
-  if (known) return known;
   const copies = allocation.copies ?? new Map<Backend, Allocation | Promise<Allocation>>();
   allocation.copies = copies;
-  for (const place of copies.keys()) if (place.isLost) copies.delete(place);
+  for (const [place, copy] of copies) {
+    const isBroken = !(copy instanceof Promise) && copy.isBroken;
+    if (isBroken) copy.release();
+    if (isBroken || place.isLost) copies.delete(place);
+  }
+  const known = copies.get(backend);
+  if (known) return known;
   const copy = nearest(allocation).read((bytes): Allocation => {
     const count = moved.get(backend) ?? { count: 0, bytes: 0 };
     moved.set(backend, { count: count.count + 1, bytes: count.bytes + bytes.byteLength });

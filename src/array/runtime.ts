@@ -167,11 +167,11 @@ export class Runtime {
 
   #allocationOf(array: MLXArray | undefined): Allocation {
     // A disposed array keeps its memory until the computations that were pending then are done.
-    if (array?.allocation) return array.allocation;
+    if (array?.allocation && !array.allocation.isBroken) return array.allocation;
     const value = array ? constantOf(array) : null;
     if (!array || value === null) {
       array?.requireKept("evaluate");
-      throw new MLXError("evaluate", "an input has no memory");
+      throw new MLXError("evaluate", "an input has no value");
     }
     array.allocation = this.backend.upload(elementsOf(array.dtype, [value]));
     return array.allocation;
@@ -215,11 +215,10 @@ function pickRoots(
   if (outputs instanceof Promise) {
     // Whoever else had them may let go of them before the run has read them.
     for (const input of inputs) input.retain();
-    return outputs
-      .then((done) => pickRoots(rootBuffers, inputs, done))
-      .finally(() => {
-        for (const input of inputs) input.release();
-      });
+    const letGo = (): void => {
+      for (const input of inputs) input.release();
+    };
+    return outputs.then((done) => pickRoots(rootBuffers, inputs, done)).finally(letGo);
   }
   // Outputs are numbered as roots first need them.
   let taken = 0;
@@ -257,6 +256,6 @@ function withShape(error: OutOfMemoryError, roots: readonly MLXArray[]): OutOfMe
 /** The value of an array that is a constant. */
 export function scalarValue(array: MLXArray | undefined): number | bigint {
   const value = array ? constantOf(array) : null;
-  if (value === null) throw new MLXError("evaluate", "a constant has no value");
+  if (value === null) throw new MLXError("evaluate", "an input has no value");
   return value;
 }

@@ -7,6 +7,8 @@ export interface Allocation {
   readonly byteLength: number;
   /** Whose memory it is. */
   readonly backend: Backend;
+  /** Whether it turned out that there was no memory for it: it holds nothing, and what uses it fails. */
+  readonly isBroken?: boolean;
   /** The same elements in other backends' memory, there or on their way; they go when this block goes. */
   copies: Map<Backend, Allocation | Promise<Allocation>> | null;
   /** The bytes as they are now, if the CPU sees them; a view that memory growth may invalidate, so do not keep it. */

@@ -121,21 +121,56 @@ describe("exhausted memory", () => {
       await step();
       // Or the collector gives back, in the middle of a step, what that then need not allocate.
       backend.pool.setLimits({ cache: 0 });
-      failures.created = 0;
       await step();
-      const allocations = failures.created;
-      expect(allocations).toBeGreaterThan(0);
-      for (let at = 0; at < allocations; at++) {
-        failures.created = 0;
-        failures.failFrom = at;
+      let at = 0;
+      for (; ; at++) {
+        Object.assign(failures, { created: 0, failFrom: at });
+        const outcome = await step().catch((error: unknown) => error);
+        if (!(outcome instanceof Error)) break;
+        expect(outcome).toBeInstanceOf(mx.OutOfMemoryError);
         await expect(step()).rejects.toThrow(/injected/);
-        await expect(step()).rejects.toThrow(mx.OutOfMemoryError);
         failures.failFrom = Number.POSITIVE_INFINITY;
         expect(Number.isFinite(await step())).toBe(true);
       }
+      // Nothing failed, so nothing more was asked for.
+      expect(failures.created).toBe(at);
+      expect(at).toBeGreaterThan(1);
     } finally {
       mx.setDefaultDevice("cpu");
     }
+  });
+
+  it("is an OutOfMemoryError at whichever buffer of a first computation: inputs, constants, results, and what is read through", async () => {
+    const elements = Float32Array.from({ length: 3000 }, (_, k) => k / 3000);
+    const coefficients = Array.from({ length: 20 }, (_, k) => 0.3 + k / 100); // Too many for immediates.
+    const failures: Failures = { failFrom: Number.POSITIVE_INFINITY, created: 0 };
+    const compute = (x: mx.MLXArray, one: mx.MLXArray): mx.MLXArray => {
+      const polynomial = coefficients.reduce((sum, coefficient) => sum.mul(x).add(coefficient), x);
+      return mx.concatenate([mx.sort(polynomial), one.reshape([1])], 0);
+    };
+    const expected = await compute(mx.array(elements), mx.array(7)).data();
+    let allocations = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < allocations; at++) {
+      const backend = await useBackend(failures);
+      const [x, one] = [mx.array(elements), mx.array(7)];
+      const y = onGpu(() => compute(x, one));
+      Object.assign(failures, { failFrom: at, created: 0 });
+      const outcome = await y.data().catch((error: unknown) => error);
+      if (at === 0 || outcome instanceof Error) {
+        expect(outcome).toBeInstanceOf(mx.OutOfMemoryError);
+        await expect(y.data()).rejects.toThrow(/injected/);
+        failures.failFrom = Number.POSITIVE_INFINITY;
+        const found = await y.data();
+        expect(found.length).toBe(expected.length);
+        for (const [k, value] of expected.entries()) expect(found[k]).toBeCloseTo(Number(value), 3);
+        await mx.synchronize();
+      } else allocations = at;
+      for (const array of [x, one, y]) array.dispose();
+      expect(backend.memory().active).toBe(0);
+      mx.gpu.close();
+      backend.close();
+    }
+    expect(allocations).toBeGreaterThan(4);
   });
 
   it("names the array that does not fit and what is held, and frees what the failed evaluation took", async () => {
@@ -152,5 +187,17 @@ describe("exhausted memory", () => {
     expect(backend.memory().active).toBeLessThanOrEqual(active);
     backend.setLimits({ memory: Number.POSITIVE_INFINITY });
     expect((await y.data()).length).toBe(4096);
+  });
+
+  it("is what a limit brings about that was set before the GPU was opened", async () => {
+    mx.memory.setMemoryLimit(2 ** 22);
+    try {
+      const large = onGpu(() => mx.zeros([2 ** 21]).add(mx.arange(2 ** 21)));
+      await expect(mx.evaluate(large)).rejects.toThrow(/do not fit: \d+ of 4194304 are in use on the GPU/);
+      mx.gpu.close();
+      await expect(mx.evaluate(large)).rejects.toThrow(mx.OutOfMemoryError);
+    } finally {
+      mx.memory.setMemoryLimit(Number.POSITIVE_INFINITY);
+    }
   });
 });

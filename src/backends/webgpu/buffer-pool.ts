@@ -1,6 +1,7 @@
 /** The GPU's memory: buffers in size classes, kept for reuse within a budget. Knows sizes, not what lies in a buffer. */
 import { OutOfMemoryError } from "../../base/errors.ts";
-import type { GpuBuffer, GpuDevice } from "./gpu-api.ts";
+import { type CheckedBuffer, createChecked } from "./checked-buffer.ts";
+import type { GpuDevice } from "./gpu-api.ts";
 import { bufferUsage } from "./gpu-api.ts";
 
 /** Bytes kept for reuse in any case, unless a limit is set; beyond them no more than was in use at once. */
@@ -9,12 +10,9 @@ const smallestClass = 256;
 
 const storageUsage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
 
-/** A buffer of the GPU with its place in the pool. */
-export interface PooledBuffer {
-  readonly buffer: GpuBuffer;
+/** A buffer of the GPU with its place in the pool; one that is broken is never handed out again. */
+export interface PooledBuffer extends CheckedBuffer {
   readonly byteLength: number;
-  /** The device had no memory for it: it is never handed out again. */
-  isBroken: boolean;
 }
 
 /** Hands out storage buffers. Work on the queue is in order, so a buffer may be handed out again as soon as it is given back. */
@@ -27,8 +25,6 @@ export class BufferPool {
   #cached = 0;
   #memoryLimit = Number.POSITIVE_INFINITY;
   #cacheLimit: number | null = null;
-  /** Whether buffers made lately fit; asked before work that uses them is submitted. */
-  #checks: Promise<void>[] = [];
 
   constructor(device: GpuDevice) {
     this.#device = device;
@@ -44,14 +40,10 @@ export class BufferPool {
   get cached(): number {
     return this.#cached;
   }
-  /** Whether `settled` has anything to wait for. */
-  get isUnsettled(): boolean {
-    return this.#checks.length > 0;
-  }
 
-  /** A buffer of at least `byteLength` bytes, contents undefined. @throws {OutOfMemoryError} */
+  /** A buffer of at least `byteLength` bytes, contents undefined; a new one is to be checked. @throws {OutOfMemoryError} */
   take(byteLength: number): PooledBuffer {
-    const size = sizeClassOf(byteLength);
+    const size = Math.min(sizeClassOf(byteLength), this.#largest);
     if (byteLength > this.#largest) {
       throw new OutOfMemoryError(
         "allocate",
@@ -67,7 +59,7 @@ export class BufferPool {
         `${byteLength} bytes do not fit: ${this.#active} of ${this.#memoryLimit} are in use on the GPU`,
       );
     }
-    const taken = kept ?? this.#create(Math.min(size, this.#largest));
+    const taken = kept ?? this.#create(size);
     this.#active += taken.byteLength;
     this.#peak = Math.max(this.#peak, this.#active);
     return taken;
@@ -78,13 +70,6 @@ export class BufferPool {
     this.#active -= buffer.byteLength;
     this.#keep(buffer);
     this.#trim(this.#cacheLimit ?? Math.max(leastCache, this.#peak));
-  }
-
-  /** Waits until it is known that all buffers exist. @throws {OutOfMemoryError} if one does not */
-  async settled(): Promise<void> {
-    const checks = this.#checks;
-    this.#checks = [];
-    await Promise.all(checks);
   }
 
   resetPeak(): void {
@@ -102,19 +87,10 @@ export class BufferPool {
     this.#trim(limits.cache);
   }
 
-  #create(size: number): PooledBuffer {
-    this.#device.pushErrorScope("out-of-memory");
-    const buffer = this.#device.createBuffer({ size, usage: storageUsage });
-    const pooled: PooledBuffer = { buffer, byteLength: size, isBroken: false };
-    const check = this.#device.popErrorScope().then((error) => {
-      if (!error) return;
-      pooled.isBroken = true;
-      const held = `${this.#active} bytes are in use on the GPU, ${this.#cached} kept for reuse`;
-      throw new OutOfMemoryError("allocate", `${size} bytes do not fit: ${error.message} (${held})`);
-    });
-    check.catch(() => undefined);
-    this.#checks.push(check);
-    return pooled;
+  #create(byteLength: number): PooledBuffer {
+    const descriptor = { size: byteLength, usage: storageUsage };
+    const held = (): string => ` (${this.#active} bytes are in use on the GPU, ${this.#cached} kept for reuse)`;
+    return Object.assign(createChecked(this.#device, descriptor, held), { byteLength });
   }
 
   #keep(buffer: PooledBuffer): void {

@@ -22,6 +22,10 @@ export class GpuAllocation extends CountedAllocation<PooledBuffer> {
     this.pooled = pooled;
   }
 
+  get isBroken(): boolean {
+    return this.pooled.isBroken;
+  }
+
   bytes(): null {
     return null;
   }

@@ -2,6 +2,7 @@
 import { DeviceError, MLXError } from "../../base/errors.ts";
 import type { Allocation, Executable, Plan } from "../../ir/backend.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
+import { type CheckedBuffer, createChecked } from "./checked-buffer.ts";
 import { GpuAllocation } from "./gpu-allocation.ts";
 import type { GpuBuffer } from "./gpu-api.ts";
 import { bufferUsage } from "./gpu-api.ts";
@@ -21,8 +22,9 @@ interface BindGroup {
   readonly group: object;
 }
 
-/** What a run holds besides its inputs. */
+/** The memory of a run. */
 interface Held {
+  readonly inputs: readonly PooledBuffer[];
   readonly outputs: readonly GpuAllocation[];
   /** Given back as soon as the work is submitted: what is submitted later runs later. */
   readonly scratch: readonly PooledBuffer[];
@@ -33,7 +35,8 @@ export class GpuExecutable implements Executable {
   readonly #backend: WebGpuBackend;
   readonly #plan: Plan;
   readonly #bound: BoundPlan;
-  readonly #uniform: GpuBuffer | null;
+  /** Made at the first run, if there is anything to lie in it. */
+  #uniform: CheckedBuffer | null = null;
   /** The constants of all kernels; those of some are given as immediates, the others lie in `#uniform` too. */
   readonly #constantWords: Uint32Array<ArrayBuffer>;
   readonly #groups: readonly BindGroup[][];
@@ -47,9 +50,6 @@ export class GpuExecutable implements Executable {
     const { launches, constantBytes } = this.#bound;
     this.#groups = launches.map(() => []);
     this.#constantWords = new Uint32Array(constantBytes / 4);
-    const hasUniforms = launches.some(({ sources }) => sources.some(({ kind }) => kind === "uniform"));
-    const usage = bufferUsage.uniform | bufferUsage.copyTarget;
-    this.#uniform = hasUniforms ? backend.device.createBuffer({ size: constantBytes, usage }) : null;
   }
 
   run(
@@ -59,10 +59,10 @@ export class GpuExecutable implements Executable {
     this.#backend.requireWorking();
     const { launches } = this.#bound;
     if (this.#hasRun) {
-      const held = this.#take();
-      const wait = this.#backend.beforeSubmit();
-      if (wait) return this.#runAfter(wait, held, inputs, constants);
-      this.#backend.watched(() => this.#submit(held, inputs, constants));
+      const held = this.#take(inputs);
+      const wait = this.#waits(held);
+      if (wait) return this.#runAfter(wait, held, constants);
+      this.#backend.watched(() => this.#submit(held, constants));
       return held.outputs;
     }
     const label = [...new Set(launches.map((launch) => launch.label))].join(", ");
@@ -70,7 +70,7 @@ export class GpuExecutable implements Executable {
   }
 
   dispose(): void {
-    this.#uniform?.destroy();
+    this.#uniform?.buffer.destroy();
   }
 
   /** Compiles, then runs with the errors of this very work reported. */
@@ -84,9 +84,10 @@ export class GpuExecutable implements Executable {
       this.#bound.launches.map((launch) => pipelines.get(launch.dispatch, launch.label)),
     );
     this.#backend.requireWorking();
-    const held = this.#take();
-    await this.#ready(this.#backend.beforeSubmit() ?? Promise.resolve(), held);
-    const found = await this.#backend.scoped(() => this.#submit(held, inputs, constants));
+    if (!this.#uniform || this.#uniform.isBroken) this.#uniform = this.#createUniform();
+    const held = this.#take(inputs);
+    await this.#ready(this.#waits(held), held);
+    const found = await this.#backend.scoped(() => this.#submit(held, constants));
     this.#backend.requireWorking();
     if (found) {
       for (const output of held.outputs) output.release();
@@ -97,18 +98,39 @@ export class GpuExecutable implements Executable {
   }
 
   async #runAfter(
-    wait: Promise<void>,
+    wait: Promise<unknown>,
     held: Held,
-    inputs: readonly Allocation[],
     constants: readonly (number | bigint)[],
   ): Promise<readonly Allocation[]> {
     await this.#ready(wait, held);
-    this.#backend.watched(() => this.#submit(held, inputs, constants));
+    this.#backend.watched(() => this.#submit(held, constants));
     return held.outputs;
   }
 
+  /** What must be waited for before the submission: that all memory is there, and that the GPU is not too far behind. */
+  #waits({ inputs, outputs, scratch }: Held): Promise<unknown> | null {
+    const waits: Promise<void>[] = [];
+    const ask = ({ check }: CheckedBuffer): void => {
+      if (check) waits.push(check);
+    };
+    inputs.forEach(ask);
+    for (const { pooled } of outputs) ask(pooled);
+    scratch.forEach(ask);
+    if (this.#uniform) ask(this.#uniform);
+    const marker = this.#backend.beforeSubmit();
+    if (marker) waits.push(marker);
+    return waits.length > 0 ? Promise.all(waits) : null;
+  }
+
+  #createUniform(): CheckedBuffer | null {
+    const { launches, constantBytes } = this.#bound;
+    if (!launches.some(({ sources }) => sources.some(({ kind }) => kind === "uniform"))) return null;
+    const usage = bufferUsage.uniform | bufferUsage.copyTarget;
+    return createChecked(this.#backend.device, { size: constantBytes, usage });
+  }
+
   /** Waits; gives back what was taken if the device fails meanwhile. */
-  async #ready(wait: Promise<void>, held: Held): Promise<void> {
+  async #ready(wait: Promise<unknown> | null, held: Held): Promise<void> {
     try {
       await wait;
       this.#backend.requireWorking();
@@ -119,7 +141,8 @@ export class GpuExecutable implements Executable {
     }
   }
 
-  #take(): Held {
+  #take(given: readonly Allocation[]): Held {
+    const inputs = given.map(pooledOf);
     const { inputCount, outputCount, bufferBytes } = this.#plan;
     const outputs: GpuAllocation[] = [];
     const scratch: PooledBuffer[] = [];
@@ -127,7 +150,7 @@ export class GpuExecutable implements Executable {
       for (let k = inputCount; k < inputCount + outputCount; k++)
         outputs.push(this.#backend.allocate(bufferBytes[k] ?? 0));
       for (const byteLength of this.#bound.scratchBytes) scratch.push(this.#backend.pool.take(byteLength));
-      return { outputs, scratch };
+      return { inputs, outputs, scratch };
     } catch (error) {
       for (const output of outputs) output.release();
       for (const buffer of scratch) this.#backend.pool.give(buffer);
@@ -135,11 +158,11 @@ export class GpuExecutable implements Executable {
     }
   }
 
-  #submit({ outputs, scratch }: Held, inputs: readonly Allocation[], constants: readonly (number | bigint)[]): void {
+  #submit({ inputs, outputs, scratch }: Held, constants: readonly (number | bigint)[]): void {
     const { device } = this.#backend;
     const { launches } = this.#bound;
     this.#setConstants(constants);
-    const memory: Memory = { inputs: inputs.map(pooledOf), outputs: outputs.map(({ pooled }) => pooled), scratch };
+    const memory: Memory = { inputs, outputs: outputs.map(({ pooled }) => pooled), scratch };
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     launches.forEach((launch, k) => {
@@ -165,7 +188,8 @@ export class GpuExecutable implements Executable {
       this.#constantWords[word] = bits;
       isChanged = true;
     }
-    if (this.#uniform && isChanged) this.#backend.device.queue.writeBuffer(this.#uniform, 0, this.#constantWords);
+    if (this.#uniform && isChanged)
+      this.#backend.device.queue.writeBuffer(this.#uniform.buffer, 0, this.#constantWords);
   }
 
   #groupOf(place: number, { sources }: Launch, { layout }: Pipeline, memory: Memory): object {
@@ -184,7 +208,7 @@ export class GpuExecutable implements Executable {
 
   #resourceOf(source: Source, memory: Memory): { buffer: GpuBuffer; offset: number; size: number } {
     const { offset, byteLength: size } = source;
-    const buffer = source.kind === "uniform" ? this.#uniform : bufferOf(source, memory)?.buffer;
+    const buffer = source.kind === "uniform" ? this.#uniform?.buffer : bufferOf(source, memory)?.buffer;
     if (!buffer) throw new MLXError("evaluate", "a kernel is bound to memory that its plan lacks");
     return { buffer, offset, size };
   }

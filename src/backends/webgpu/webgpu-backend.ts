@@ -7,7 +7,7 @@ import type { OpenDevice } from "./adapter.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { GpuAllocation } from "./gpu-allocation.ts";
-import type { GpuAdapterInfo, GpuDevice, GpuErrorReport } from "./gpu-api.ts";
+import type { GpuAdapterInfo, GpuBuffer, GpuDevice, GpuErrorReport } from "./gpu-api.ts";
 import { GpuExecutable } from "./gpu-executable.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { emitKernel, overridesComposite } from "./kernels.ts";
@@ -112,9 +112,23 @@ export class WebGpuBackend implements Backend {
 
   upload(data: TypedArray): Allocation {
     const allocation = this.allocate(data.byteLength);
-    const { buffer } = allocation.pooled;
-    const { queue } = this.device;
+    const { pooled } = allocation;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    if (!pooled.check) this.#write(bytes, pooled.buffer);
+    else {
+      // That nothing can be written to a buffer that turns out not to exist is no news.
+      this.scoped(() => this.#write(bytes, pooled.buffer)).then(
+        (error) => {
+          if (error && !pooled.isBroken) this.#failure ??= error.message;
+        },
+        () => undefined,
+      );
+    }
+    return allocation;
+  }
+
+  #write(bytes: Uint8Array, buffer: GpuBuffer): void {
+    const { queue } = this.device;
     // Writes are whole words; the last one is filled up.
     const whole = areShared(bytes) ? 0 : bytes.byteLength - (bytes.byteLength % 4);
     if (whole > 0) queue.writeBuffer(buffer, 0, bytes, 0, whole);
@@ -125,7 +139,6 @@ export class WebGpuBackend implements Backend {
       chunk.set(part);
       queue.writeBuffer(buffer, start, chunk, 0, Math.ceil(part.byteLength / 4) * 4);
     }
-    return allocation;
   }
 
   allocate(byteLength: number): GpuAllocation {
@@ -160,7 +173,6 @@ export class WebGpuBackend implements Backend {
 
   /** Something to wait for before work is submitted, or null. */
   beforeSubmit(): Promise<void> | null {
-    if (this.pool.isUnsettled) return this.pool.settled();
     if (this.#sinceMarker < submissionsPerMarker) return null;
     this.#sinceMarker = 0;
     const previous = this.#marker;
