@@ -1,5 +1,6 @@
 /** checkpoint: trades memory for time by computing a function anew where its gradient needs what is inside it. */
-import { requireFunction } from "../base/describe.ts";
+import { describeValue, requireFunction } from "../base/describe.ts";
+import { ArgumentError } from "../base/errors.ts";
 import { typedTree } from "../base/tree.ts";
 import { treeMap } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -49,12 +50,22 @@ export const checkpointRow: Primitive<null> = {
  * computed a second time when it is. Arguments and results are arrays, or trees of arrays; gradients also flow to arrays
  * that `fn` captures.
  *
+ * @throws {ArgumentError} for arguments besides the function: what it returns takes them
  * @example
  * const block = checkpoint((x: mx.MLXArray) => x.mul(x).mul(x));
  * await grad(block)(array(2)).item(); // 12
  */
-export function checkpoint<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+export function checkpoint<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
+export function checkpoint<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  ...more: readonly unknown[]
+): (...args: A) => R {
   requireFunction("checkpoint", fn);
+  // A number is the place in a list whose `map` calls this.
+  if (more.length > 0 && typeof more[0] !== "number") {
+    const detail = `takes a function alone, got ${describeValue(more[0])} besides; call what it returns: checkpoint(fn)(x)`;
+    throw new ArgumentError("checkpoint", detail);
+  }
   return (...args: A): R => {
     const result = fn(...args);
     const given = [...new Set(arraysIn(args))];

@@ -102,21 +102,23 @@ interface Selection {
 
 function selectionOf(operation: string, fn: unknown, options: number | readonly number[] | GradOptions): Selection {
   requireFunction(operation, fn);
-  const given: GradOptions = typeof options === "number" || isList(options) ? { argnums: options } : options;
-  if (Object(given) !== given)
-    throw new ArgumentError(operation, `to differentiate by name, give { argnames: "${String(options)}" }`);
+  const isNamed = typeof options === "object" && options !== null && !isList(options);
+  const given: GradOptions = isNamed ? options : { argnums: options };
   requireOptions(operation, given, ["argnums", "argnames"]);
   const { argnums, argnames } = given;
-  const names = argnames === undefined ? null : typeof argnames === "string" ? [argnames] : argnames;
-  const chosen = argnums ?? (names ? [] : 0);
-  const positions = isList(chosen) ? chosen : [chosen];
-  positions.forEach((position, k) => {
-    if (!Number.isInteger(position) || position < 0 || positions.indexOf(position) < k)
-      throw new ArgumentError(operation, `${position} is no position of an argument, or is given twice`);
+  const names = argnames === undefined ? null : [argnames].flat();
+  const chosen = argnums === undefined ? (names ? [] : 0) : argnums;
+  const positions = [chosen].flat();
+  const keys = [...positions, ...(names ?? [])];
+  keys.forEach((key, k) => {
+    const fits = k < positions.length ? Number.isInteger(key) && Number(key) >= 0 : typeof key === "string";
+    if (!fits || keys.indexOf(key) < k)
+      throw new ArgumentError(
+        operation,
+        `${key} is no position of an argument (or name, in { argnames }), or is given twice`,
+      );
   });
-  if (positions.length === 0 && (names === null || names.length === 0)) {
-    throw new ArgumentError(operation, "give argnums or argnames: no argument is named");
-  }
+  if (keys.length === 0) throw new ArgumentError(operation, "give argnums or argnames: no argument is named");
   return { positions, isList: typeof chosen !== "number", names };
 }
 

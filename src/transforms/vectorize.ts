@@ -26,7 +26,7 @@ export interface VmapOptions {
 
 const axesRule: Rule = {
   is: "an axis, null, or a list or an object of such",
-  admits: (value) => place.admits(value) || (typeof value !== "number" && isBatchAxes(value)),
+  admits: isBatchAxes,
 };
 
 /**
@@ -116,6 +116,9 @@ function mapWithAxes(
   const children = childrenOf(tree);
   if (children === null) throw new ArgumentError("vmap", "the axes are a tree where the argument is an array");
   const inner = new Map(childrenOf(axes) ?? []);
+  const keys = children.map(([key]) => key);
+  for (const key of inner.keys())
+    if (!keys.includes(key)) throw new ArgumentError("vmap", `the axes name "${key}", but there is ${keys.join(", ")}`);
   const mapped = children.map(([key, child]): [string, unknown] => {
     const axis = inner.get(key);
     return [key, mapWithAxes(change, child, isBatchAxes(axis) ? axis : null, undo)];
@@ -124,5 +127,6 @@ function mapWithAxes(
 }
 
 function isBatchAxes(value: unknown): value is BatchAxes {
-  return value === null || typeof value === "number" || typeof value === "object";
+  if (value === null || place.admits(value)) return true;
+  return childrenOf(value)?.every(([, axis]) => isBatchAxes(axis)) ?? false;
 }

@@ -108,6 +108,25 @@ describe("what makes no sense is refused:", () => {
       '"arg" is no option',
     ],
     ["text for positions of arguments", () => called(mx.grad, square, { argnums: "0" }), "grad", "0 is no position"],
+    ["a number for a name", () => called(mx.grad, square, { argnames: 3 }), "grad", "3 is no position"],
+    ["no name", () => called(mx.valueAndGrad, square, { argnames: null }), "valueAndGrad", "null is no position"],
+    ["no position", () => called(mx.grad, square, { argnums: null }), "grad", "null is no position"],
+    ["a name twice", () => called(mx.grad, square, { argnames: ["w", "w"] }), "grad", "w is no position"],
+    ["no names", () => called(mx.grad, square, { argnames: [] }), "grad", "no argument is named"],
+    ["an axis as text", () => called(mx.vmap, square, { inAxes: ["0"] }), "vmap", "inAxes is an axis, null, or a list"],
+    ["half an axis in a tree", () => called(mx.vmap, square, { outAxes: { w: 0.5 } }), "vmap", "outAxes is an axis"],
+    [
+      "an axis of what is not there",
+      () =>
+        called(
+          mx.vmap((tree: Record<string, mx.MLXArray>) => tree, { inAxes: [{ w: 0, v: 0 }] }),
+          { w: mx.ones([2]) },
+        ),
+      "vmap",
+      'the axes name "v", but there is w',
+    ],
+    ["a checkpoint of a call", () => called(mx.checkpoint, square, mx.ones([2])), "checkpoint", "a MLXArray besides"],
+    ["options of checkpoint", () => called(mx.checkpoint, square, {}), "checkpoint", "checkpoint(fn)(x)"],
     ["no options of grad", () => called(mx.grad, square, null), "grad", "argnames"],
     ["no array to hand over", () => called(worker.toHandle, 3), "toHandle", "needs an array"],
     [

@@ -19,6 +19,11 @@ const countOf = (name: string, root: MLXArray): number =>
   topologicalOrder([root]).filter(({ primitive }) => primitive.name === name).length;
 
 describe("checkpoint", () => {
+  it("can be given to the map of a list of functions", async () => {
+    const [first = block] = [block, sin].map(checkpoint);
+    expect(await bench.readOne(first(x))).toEqual(await bench.readOne(block(x)));
+  });
+
   it("keeps values and derivatives", async () => {
     const pairs: [MLXArray, MLXArray][] = [
       [kept(x), block(x)],
