@@ -55,6 +55,16 @@ export interface StepEvent extends TrainPosition {
   readonly gradientNorm?: number;
 }
 
+/**
+ * The loss of the latest step, or the norm of its gradients where that is known, is NaN or infinite, and that of the step before
+ * was not: what the training does from here on is hardly of use. See `stopOnNonFinite`.
+ */
+export interface NonFiniteEvent extends TrainPosition {
+  readonly kind: "nonFinite";
+  readonly loss: number;
+  readonly gradientNorm?: number;
+}
+
 /** A pass over the data has ended; `epoch` counts it. */
 export interface EpochEvent extends TrainPosition {
   readonly kind: "epoch";
@@ -116,8 +126,8 @@ export interface ResumeEvent extends TrainPosition {
 /** Training has ended. */
 export interface EndEvent extends TrainPosition {
   readonly kind: "end";
-  /** Whether all epochs (or steps) are done, or the signal or the control ended it. */
-  readonly reason: "finished" | "aborted";
+  /** Whether all epochs (or steps) are done, the signal or the control ended it, or a loss did that was not finite. */
+  readonly reason: "finished" | "aborted" | "nonFinite";
   readonly milliseconds: number;
 }
 
@@ -125,6 +135,7 @@ export interface EndEvent extends TrainPosition {
 export type TrainEvent =
   | StartEvent
   | StepEvent
+  | NonFiniteEvent
   | EpochEvent
   | HistogramsEvent
   | SamplesEvent

@@ -11,6 +11,7 @@ export type {
   FailureEvent,
   HistogramsEvent,
   KernelsEvent,
+  NonFiniteEvent,
   PauseEvent,
   ResumeEvent,
   RunEvent,

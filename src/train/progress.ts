@@ -3,7 +3,7 @@ import { shown } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Rules } from "../base/rules.ts";
 import { optionsOf, text } from "../base/rules.ts";
-import type { RunEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts";
+import type { NonFiniteEvent, RunEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts";
 
 /** Where progress is shown: Node's `process.stdout` is one. */
 export interface ProgressOutput {
@@ -94,6 +94,8 @@ class ProgressBar {
       this.#rate = recent(this.#rate, event.samplesPerSecond);
       this.#share = this.#shareAt(event.step, event.epoch, event.batch);
       this.#draw(false);
+    } else if (event.kind === "nonFinite") {
+      this.#tell(`step ${event.step}: ${whatIsNotFinite(event)}`);
     } else if (event.kind === "end") {
       if (event.reason === "finished") this.#share = 1;
       this.#draw(true);
@@ -103,6 +105,12 @@ class ProgressBar {
   /** Ends the line of a bar that was left. */
   end(): void {
     if (this.#isOpen) this.#output.write("\n");
+    this.#isOpen = false;
+  }
+
+  /** A line of its own, above the bar. */
+  #tell(text: string): void {
+    this.#output.write(`${this.#isOpen ? "\r\x1b[2K" : ""}${this.#name}  ${text}\n`);
     this.#isOpen = false;
   }
 
@@ -148,6 +156,11 @@ class ProgressBar {
     if (this.#share === null || this.#share >= 1 || done <= 0) return null;
     return ((performance.now() - this.#started) / done) * (1 - this.#share);
   }
+}
+
+/** Which number of a step is not finite, and what it is. */
+function whatIsNotFinite({ loss, gradientNorm }: NonFiniteEvent): string {
+  return Number.isFinite(loss) ? `the norm of the gradients is ${gradientNorm}` : `the loss is ${loss}`;
 }
 
 function drawBar(share: number): string {

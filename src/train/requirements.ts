@@ -27,6 +27,7 @@ const trainRules: Rules<TrainOptions<Module, unknown>> = {
   epochs: limit,
   steps: limit,
   clipNorm: { is: "a number above 0", admits: (value) => typeof value === "number" && value > 0 },
+  stopOnNonFinite: flag,
   signal: { is: "an AbortSignal", admits: (value) => typeof Object(value).aborted === "boolean" },
   checkpoint: anything,
   resume: { is: "a checkpoint, as loadCheckpoint gives", admits: isCheckpoint },

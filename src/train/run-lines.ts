@@ -16,6 +16,7 @@ const textKeys: ReadonlySet<string> = new Set(["prediction", "input", "target", 
 const kinds: ReadonlySet<unknown> = new Set<RunEvent["kind"]>([
   "start",
   "step",
+  "nonFinite",
   "epoch",
   "histograms",
   "samples",

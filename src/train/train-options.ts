@@ -37,6 +37,11 @@ export interface TrainOptions<M extends Module, B> {
   readonly steps?: number;
   /** Scales gradients down to at most this norm. */
   readonly clipNorm?: number;
+  /**
+   * Whether a loss (or a norm of gradients, where that is known) that is NaN or infinite ends the training, after its step and
+   * before another checkpoint is taken; false unless given. A `nonFinite` event tells of it either way.
+   */
+  readonly stopOnNonFinite?: boolean;
   /** Ends the training when aborted: after the step in progress, without an error. */
   readonly signal?: AbortSignal;
   readonly checkpoint?: CheckpointOptions;

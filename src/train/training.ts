@@ -14,6 +14,7 @@ import type { TrainingControl } from "./control.ts";
 import type {
   CheckpointEvent,
   EndEvent,
+  NonFiniteEvent,
   StartEvent,
   StepEvent,
   StepPhases,
@@ -44,6 +45,8 @@ export class Training<M extends Module, B> {
   /** The random state when the epoch began. */
   #epochKey: MLXArray;
   #wantsKernels: boolean;
+  /** Whether the loss of the latest step, and the norm of its gradients where that is known, were finite. */
+  #isFinite = true;
   /** What schedules give for the next step. */
   #nextRates: readonly number[] = [];
 
@@ -61,12 +64,17 @@ export class Training<M extends Module, B> {
   /** Whether all that was asked for is done, or the training was ended from outside. */
   get isOver(): boolean {
     const { step, epoch } = this.#position;
-    return epoch >= this.#limits.epochs || step >= this.#limits.steps || this.#isEnded;
+    return epoch >= this.#limits.epochs || step >= this.#limits.steps || this.#isEnded || this.#isSpoilt;
   }
 
   get #isEnded(): boolean {
     const { signal, control } = this.#options;
     return signal?.aborted === true || control?.state === "stopped";
+  }
+
+  /** Whether what was not finite is to end the training. */
+  get #isSpoilt(): boolean {
+    return !this.#isFinite && this.#options.stopOnNonFinite === true;
   }
 
   startEvent(): StartEvent {
@@ -81,7 +89,7 @@ export class Training<M extends Module, B> {
   }
 
   endEvent(): EndEvent {
-    const reason = this.#isEnded ? "aborted" : "finished";
+    const reason = this.#isSpoilt ? "nonFinite" : this.#isEnded ? "aborted" : "finished";
     return { kind: "end", ...this.#position, reason, milliseconds: performance.now() - this.#started };
   }
 
@@ -116,7 +124,7 @@ export class Training<M extends Module, B> {
       }
       if (this.#isEnded) return;
       yield* this.#step(data, asked);
-      if (this.#position.step >= this.#limits.steps) return;
+      if (this.#position.step >= this.#limits.steps || this.#isSpoilt) return;
       asked = performance.now();
     }
   }
@@ -168,14 +176,17 @@ export class Training<M extends Module, B> {
     this.#nextRates = await Promise.all(update.nextRates.map(async (next) => Number(await item(next))));
     const phases = { data: arrived - asked, record: recorded - arrived, compute: performance.now() - launched };
     if (kernels) yield { ...this.#position, ...kernels };
-    yield await this.#stepEvent(update, loss, sampleCount, phases);
+    const event = await this.#stepEvent(update, loss, sampleCount, phases);
+    yield event;
+    yield* this.#watchFiniteness(event);
     if (update.gradients) {
       const taken = await takeHistograms(model, update.gradients, watch.histograms?.binCount);
       yield { ...this.#position, ...taken };
     }
     if (watch.samples && isDue(watch.samples, this.#position.step))
       yield { ...this.#position, ...(await takeSamples(model, watch.samples.take)) };
-    if (checkpoint.everySteps && this.#position.step % checkpoint.everySteps === 0) yield await this.#checkpoint();
+    if (checkpoint.everySteps && !this.#isSpoilt && this.#position.step % checkpoint.everySteps === 0)
+      yield await this.#checkpoint();
   }
 
   async #stepEvent(update: Update, loss: number, sampleCount: number, phases: StepPhases): Promise<StepEvent> {
@@ -193,6 +204,14 @@ export class Training<M extends Module, B> {
       memory: { active: memory.active, peak: memory.peak, cache: memory.cache },
       ...(update.norm && { gradientNorm: Number(await item(update.norm)) }),
     };
+  }
+
+  /** Tells of the first of several steps whose numbers are not finite. */
+  *#watchFiniteness({ loss, gradientNorm }: StepEvent): Generator<NonFiniteEvent, void, void> {
+    const wasFinite = this.#isFinite;
+    this.#isFinite = Number.isFinite(loss) && Number.isFinite(gradientNorm ?? 0);
+    if (this.#isFinite || !wasFinite) return;
+    yield { kind: "nonFinite", ...this.#position, loss, ...(gradientNorm !== undefined && { gradientNorm }) };
   }
 
   async #checkpoint(): Promise<CheckpointEvent> {

@@ -43,6 +43,17 @@ describe("withProgress", () => {
     expect(left.texts.at(-1)).toBe("\n");
   });
 
+  it("says in a line of its own when a loss, or a norm of gradients, is not finite", async () => {
+    const at = { step: 2, epoch: 0, batch: 2 };
+    const events = (loss: number): RunEvent[] => [
+      ...training({ steps: 100 }, 2),
+      { kind: "nonFinite", ...at, loss, gradientNorm: Number.POSITIVE_INFINITY },
+    ];
+    expect((await shown(events(Number.NaN), false)).texts).toEqual(["net  step 2: the loss is NaN\n"]);
+    const { texts } = await shown(events(1), true);
+    expect(texts.at(-1)).toBe("\r\u001b[2Knet  step 2: the norm of the gradients is Infinity\n");
+  });
+
   it("counts epochs where no number of steps is known, and draws no bar without an end", async () => {
     const half = stepEvent(6, { epoch: 1, batch: 2 });
     expect((await shown([startEvent({ epochs: 2 }), half], true)).texts[0]).toContain(" 75 %");

@@ -212,6 +212,7 @@ describe("lines of events", () => {
     await collect(train({ ...nan, steps: 1, watch: { samples }, log }));
     const written = await writtenEvents();
     expect(written.find(({ kind }) => kind === "step")).toMatchObject({ loss: Number.NaN });
+    expect(written.find(({ kind }) => kind === "nonFinite")).toMatchObject({ step: 1, loss: Number.NaN });
     expect(written.find(({ kind }) => kind === "samples")).toMatchObject({
       samples: [{ prediction: "NaN", target: "-Infinity" }],
     });

@@ -107,6 +107,43 @@ describe("train", () => {
     });
   });
 
+  it("tells once when losses turn NaN or infinite, and again after they were finite", async () => {
+    const scales = [1, Number.NaN, Number.POSITIVE_INFINITY, 1, Number.POSITIVE_INFINITY].map((scale) =>
+      mx.array(scale),
+    );
+    // The parameters' gradients are 0, so that they stay finite.
+    const scaled = (model: Model, scale: mx.MLXArray): mx.MLXArray =>
+      mx.add(model.last.weight.multiply(0).sum(), scale);
+    const events = await collect(train({ ...options(), loss: scaled, batches: scales, epochs: 1 }));
+    const told = events.flatMap((event) => (event.kind === "nonFinite" ? [[event.step, event.loss]] : []));
+    expect(told).toEqual([
+      [2, Number.NaN],
+      [5, Number.POSITIVE_INFINITY],
+    ]);
+    expect(events.at(-1)).toMatchObject({ kind: "end", reason: "finished", step: 5 });
+  });
+
+  it("ends with the first loss that is not finite if that is wanted, and leaves the last good checkpoint", async () => {
+    const scales = [1, 2, 3, Number.NaN, 5].map((scale) => mx.array(scale));
+    const scaled = (model: Model, scale: mx.MLXArray): mx.MLXArray => model.last.weight.square().sum().multiply(scale);
+    const settings = { checkpoint: { everySteps: 1 }, stopOnNonFinite: true, watch: { gradientNorm: true } };
+    const events = await collect(train({ ...options(), ...settings, loss: scaled, batches: scales, epochs: 2 }));
+    expect(events.slice(-3)).toMatchObject([
+      { kind: "step", step: 4 },
+      { kind: "nonFinite", step: 4, loss: Number.NaN, gradientNorm: Number.NaN },
+      { kind: "end", reason: "nonFinite", step: 4, epoch: 0 },
+    ]);
+    expect(events.flatMap((event) => (event.kind === "checkpoint" ? [event.step] : []))).toEqual([1, 2, 3]);
+  });
+
+  it("tells of gradients that are not finite where their norm is known", async () => {
+    // The slope of a root at 0 is infinite, its value is not.
+    const rooted = (model: Model): mx.MLXArray => model.last.weight.multiply(0).square().sum().sqrt();
+    const settings = { steps: 1, clipNorm: 1, stopOnNonFinite: true };
+    const events = await collect(train({ ...options(), ...settings, loss: rooted }));
+    expect(events.at(-2)).toMatchObject({ kind: "nonFinite", loss: 0, gradientNorm: Number.NaN });
+  });
+
   it("stops after a number of steps", async () => {
     const events = await collect(train({ ...options(), epochs: 9, steps: 4 }));
     expect(events.at(-1)).toMatchObject({ kind: "end", step: 4, epoch: 1, batch: 1 });

@@ -50,6 +50,7 @@ describeOptions("train, with options", {
       epochs: limit,
       steps: limit,
       clipNorm: [1, ...noNumbers, 0, -1],
+      stopOnNonFinite: flag,
       signal: [new AbortController().signal, new AbortController(), {}, true],
       checkpoint: [{}],
       resume: [undefined, {}, "file.safetensors", null],

@@ -2,6 +2,7 @@
 import type {
   HistogramsEvent,
   KernelsEvent,
+  NonFiniteEvent,
   RunEvent,
   SamplesEvent,
   StartEvent,
@@ -10,13 +11,15 @@ import type {
 } from "mlx-ts/train";
 
 /** Whether a training goes on. */
-export type TrainingStatus = "waiting" | "running" | "paused" | "finished" | "aborted" | "failed";
+export type TrainingStatus = "waiting" | "running" | "paused" | "finished" | "aborted" | "nonFinite" | "failed";
 
 /** What is known of a training at one moment. Never changed in place. */
 export interface MonitorState {
   readonly status: TrainingStatus;
   /** What made it fail. */
   readonly error: string | null;
+  /** Since when losses, or norms of gradients, are NaN or infinite; null while they are finite. */
+  readonly nonFinite: NonFiniteEvent | null;
   readonly position: TrainPosition;
   readonly start: StartEvent | null;
   /** The latest step. */
@@ -43,6 +46,7 @@ export interface MonitorState {
 export const initialState: MonitorState = {
   status: "waiting",
   error: null,
+  nonFinite: null,
   position: { step: 0, epoch: 0, batch: 0 },
   start: null,
   step: null,
@@ -71,6 +75,7 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
         ...state,
         status: "running",
         error: null,
+        nonFinite: null,
         start: event,
         stepCount: 0,
         epochLosses: state.epochLosses.filter(({ step }) => step <= event.step),
@@ -82,6 +87,7 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
         ...state,
         status: state.status === "paused" ? "paused" : "running",
         step: event,
+        nonFinite: areFinite(event) ? null : state.nonFinite,
         stepCount: state.stepCount + 1,
         smoothedLoss: faded(state.smoothedLoss, event.loss, state.stepCount),
         throughput: faded(state.throughput, event.samplesPerSecond, state.stepCount),
@@ -91,6 +97,8 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
           compute: state.phaseTotals.compute + event.phases.compute,
         },
       };
+    case "nonFinite":
+      return { ...state, nonFinite: event };
     case "epoch":
       return {
         ...state,
@@ -119,6 +127,11 @@ export function stateAfter(before: MonitorState, event: RunEvent): MonitorState 
       event satisfies never;
       return state;
   }
+}
+
+/** Whether the numbers of a step are such that training with them makes sense. */
+function areFinite({ loss, gradientNorm = 0 }: StepEvent): boolean {
+  return Number.isFinite(loss) && Number.isFinite(gradientNorm);
 }
 
 /** The first values weigh the same; then each new one has its share. */

@@ -118,6 +118,26 @@ describe("TrainingMonitor", () => {
     expect(data + record + compute).toBeGreaterThan(0);
   });
 
+  it("knows since when losses are not finite, until they are again", () => {
+    const { monitor, frame } = monitorWithFrames();
+    const nonFinite = { kind: "nonFinite", step: 2, epoch: 0, batch: 2, loss: Number.NaN } as const;
+    for (const event of [
+      startEvent(),
+      stepEvent(2, { loss: Number.NaN }),
+      nonFinite,
+      stepEvent(3, { loss: Number.NaN }),
+    ])
+      monitor.push(event);
+    frame();
+    expect(monitor.state.value.nonFinite).toEqual(nonFinite);
+    monitor.push(stepEvent(4, { loss: 1 }));
+    frame();
+    expect(monitor.state.value.nonFinite).toBeNull();
+    monitor.push({ kind: "end", step: 4, epoch: 0, batch: 4, reason: "nonFinite", milliseconds: 1 });
+    frame();
+    expect(monitor.status.value).toBe("nonFinite");
+  });
+
   it("knows a training that was paused, left, or has failed", async () => {
     const { monitor, frame } = monitorWithFrames();
     monitor.push(startEvent());

@@ -66,6 +66,19 @@ describe.skipIf(typeof document === "undefined")("<mlx-training-monitor>", () =>
     expect(textOf(element)).toContain("LossNaNlowest 0.2500 at 1");
   });
 
+  it("says since when losses are not finite, while they are not", () => {
+    const element = place();
+    const monitor = monitorOf(startEvent(), stepEvent(1));
+    element.monitor = monitor;
+    const alert = (): string => element.shadowRoot?.querySelector(".error")?.textContent ?? "";
+    monitor.push({ kind: "nonFinite", step: 1, epoch: 0, batch: 1, loss: Number.NaN });
+    monitor.flush();
+    expect(alert()).toBe("Since step 1 the loss is NaN");
+    monitor.push(stepEvent(2, { loss: 1 }));
+    monitor.flush();
+    expect(alert()).toBe("");
+  });
+
   it("takes what was set before it was known to the page", () => {
     const early = document.createElement("mlx-early-monitor");
     const monitor = monitorOf(startEvent());

@@ -13,6 +13,7 @@ const statusNames: { readonly [status in TrainingStatus]: string } = {
   paused: "Paused",
   finished: "Finished",
   aborted: "Stopped",
+  nonFinite: "Stopped: not finite",
   failed: "Failed",
 };
 
@@ -40,12 +41,15 @@ export function makeHead({ monitor, controls }: PanelContext): Panel {
   if (buttons) element.append(buttons.element);
   element.append(progress, problem, news);
 
+  let told: string | null = null;
   const endState = effect(() => {
     const state = monitor.state.value;
     element.dataset.status = state.status;
     setText(name, statusNames[state.status]);
     setText(place, placeOf(state));
-    if (state.error !== null) setText(problem, state.error);
+    const trouble = state.error ?? nonFiniteText(state);
+    if (trouble !== told) setText(problem, trouble ?? "");
+    told = trouble;
     buttons?.show(state);
   });
   const endProgress = effect(() => {
@@ -69,6 +73,14 @@ export function makeHead({ monitor, controls }: PanelContext): Panel {
       endNews();
     },
   };
+}
+
+/** Since when losses, or norms of gradients, are no numbers that a training can use; null while they are. */
+function nonFiniteText({ nonFinite }: MonitorState): string | null {
+  if (!nonFinite) return null;
+  const { loss, gradientNorm, step } = nonFinite;
+  const what = Number.isFinite(loss) ? `norm of the gradients is ${gradientNorm}` : `loss is ${loss}`;
+  return `Since step ${formatCount(step)} the ${what}`;
 }
 
 function placeOf({ position: { step, epoch }, start }: MonitorState): string {

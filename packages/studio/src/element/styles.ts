@@ -32,7 +32,7 @@ const head = `
 [data-status="running"] .dot { background: var(--accent); animation: breathe 2.4s ease-in-out infinite; }
 [data-status="finished"] .dot { background: var(--accent); }
 [data-status="paused"] .dot { background: var(--warning); }
-[data-status="failed"] .dot { background: var(--danger); }
+[data-status="failed"] .dot, [data-status="nonFinite"] .dot { background: var(--danger); }
 @keyframes breathe { 50% { box-shadow: 0 0 0 5px var(--accent-soft); } }
 @media (prefers-reduced-motion: reduce) { .dot { animation: none !important; } }
 .place { color: var(--muted); font-weight: 400; font-size: 14px; letter-spacing: 0; }
