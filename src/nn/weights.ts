@@ -65,7 +65,7 @@ export async function loadWeights(
   }
   const given = isFileSource(source) ? await loadArrays(source) : isList(source) ? Object.fromEntries(source) : source;
   const arrays = underOwnNames(module, given);
-  if (strict) check(module, arrays);
+  if (strict) requireWeights("loadWeights", module, arrays, "; pass { strict: false } to load what fits");
   module.update(Object(treeUnflatten(Object.entries(arrays))), { strict: false });
 }
 
@@ -84,21 +84,26 @@ function isList(source: NamedArrays | WeightList): source is WeightList {
   return Array.isArray(source);
 }
 
-function check(module: Module, arrays: NamedArrays): void {
+/**
+ * Throws unless there are weights for every parameter of `module`, and no others.
+ *
+ * @throws {ArgumentError} for a name that only one of them has
+ * @throws {ShapeError} for weights of another shape
+ */
+export function requireWeights(operation: string, module: Module, arrays: NamedArrays, remedy: string): void {
   const own = namedParameters(module);
   const extra = Object.keys(arrays).filter((name) => !Object.hasOwn(own, name));
   const missing = Object.keys(own).filter((name) => !Object.hasOwn(arrays, name));
-  const remedy = "pass { strict: false } to load what fits";
   if (extra.length > 0) {
-    throw new ArgumentError("loadWeights", `the model has no parameters ${extra.sort().join(", ")}; ${remedy}`);
+    throw new ArgumentError(operation, `the model has no parameters ${extra.sort().join(", ")}${remedy}`);
   }
   if (missing.length > 0) {
-    throw new ArgumentError("loadWeights", `there are no weights for ${missing.sort().join(", ")}; ${remedy}`);
+    throw new ArgumentError(operation, `there are no weights for ${missing.sort().join(", ")}${remedy}`);
   }
   for (const [name, { shape }] of Object.entries(own)) {
     const given = arrays[name]?.shape ?? [];
     if (sameShape(shape, given)) continue;
-    throw new ShapeError("loadWeights", `${name} is ${formatShape(shape)}, the weights are ${formatShape(given)}`);
+    throw new ShapeError(operation, `${name} is ${formatShape(shape)}, the weights are ${formatShape(given)}`);
   }
 }
 

@@ -5,9 +5,11 @@ import { state as randomState } from "../array/random.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { FormatError } from "../base/errors.ts";
+import { count } from "../base/rules.ts";
 import { isPlainObject, treeFlatten, treeUnflatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "../nn/module.ts";
+import { requireWeights } from "../nn/weights.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
 import type { TrainPosition } from "./events.ts";
 
@@ -41,10 +43,19 @@ export function takeCheckpoint(
  * Puts parameters and the optimizer's state back. The random state is put back by `train`, once it is where it was in its
  * data.
  *
- * @throws {ArgumentError} if the checkpoint is of another model
+ * @throws {ArgumentError} if the checkpoint lacks a parameter of the model, or has others
+ * @throws {ShapeError} if a parameter has another shape in it
+ * @example
+ * const [model, optimizer] = [new nn.Linear(1, 1), new optim.SGD({ learningRate: 0.1 })];
+ * const arrays = { "model.weight": array([[2]]), "model.bias": array([1]) };
+ * const checkpoint = { arrays, position: { step: 3, epoch: 1, batch: 1 }, lossSum: 0.5 };
+ * train.restoreCheckpoint(checkpoint, model, optimizer);
+ * await model(array([[3]])).tolist(); // [[7]]
+ * train.restoreCheckpoint(checkpoint, new nn.Linear(2, 1), optimizer); // throws ShapeError
  */
 export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimizer: Optimizer): void {
   const parameters = within(checkpoint, "model.");
+  requireWeights("restoreCheckpoint", model, parameters, "; it was taken of another model");
   model.update(Object(treeUnflatten(Object.entries(parameters))));
   optimizer.loadFlatState(within(checkpoint, "optimizer."));
 }
@@ -52,6 +63,15 @@ export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimiz
 /**
  * The bytes of a checkpoint: a safetensors file whose metadata say in JSON where the training is. Written to `path` too, if
  * that is given.
+ *
+ * @example
+ * const [model, optimizer, batches] = [new nn.Linear(1, 1), new optim.SGD({ learningRate: 0.1 }), [ones([4, 1])]];
+ * const training = { model, optimizer, batches, loss: (m: nn.Linear, x: mx.MLXArray) => m(x).square().mean() };
+ * let bytes: Uint8Array = new Uint8Array();
+ * for await (const event of train.train({ ...training, checkpoint: { everySteps: 1 } }))
+ *   if (event.kind === "checkpoint") bytes = await train.saveCheckpoint(event.checkpoint);
+ * for await (const event of train.train({ ...training, steps: 5, resume: await train.loadCheckpoint(bytes) })) event.kind;
+ * await optimizer.step.item(); // 5
  */
 export function saveCheckpoint(checkpoint: Checkpoint, path?: string | URL): Promise<OwnBytes> {
   const { arrays, position, lossSum } = checkpoint;
@@ -59,7 +79,16 @@ export function saveCheckpoint(checkpoint: Checkpoint, path?: string | URL): Pro
   return saveSafetensors(arrays, path === undefined ? { metadata } : { metadata, path });
 }
 
-/** The checkpoint that `saveCheckpoint` wrote (bytes, a path or an address). @throws {FormatError} if it is damaged or none */
+/**
+ * The checkpoint that `saveCheckpoint` wrote (bytes, a path or an address), for `train({ resume })` or `restoreCheckpoint`.
+ *
+ * @throws {FormatError} if it is damaged or none
+ * @example
+ * const arrays = { "model.weight": array([1, 2]) };
+ * const bytes = await train.saveCheckpoint({ arrays, position: { step: 3, epoch: 1, batch: 1 }, lossSum: 0.5 });
+ * (await train.loadCheckpoint(bytes)).position; // { step: 3, epoch: 1, batch: 1 }
+ * await train.loadCheckpoint(await new nn.Linear(1, 1).saveWeights()); // throws FormatError
+ */
 export async function loadCheckpoint(source: FileSource): Promise<Checkpoint> {
   const { arrays, metadata } = await loadSafetensors(source);
   const progress = metadata.progress === undefined ? null : parseProgress(metadata.progress);
@@ -76,10 +105,16 @@ function parseProgress(text: string): Pick<Checkpoint, "position" | "lossSum"> |
     return null;
   }
   if (!isPlainObject(parsed) || !isPlainObject(parsed.position)) return null;
-  const [step, epoch, batch] = [parsed.position.step, parsed.position.epoch, parsed.position.batch].map(Number);
-  if (step === undefined || epoch === undefined || batch === undefined) return null;
+  const { step, epoch, batch } = parsed.position;
+  if (!isCount(step) || !isCount(epoch) || !isCount(batch)) return null;
   // The sum is text there: JSON has no NaN.
-  return { position: { step, epoch, batch }, lossSum: Number(parsed.lossSum) };
+  return typeof parsed.lossSum === "string"
+    ? { position: { step, epoch, batch }, lossSum: Number(parsed.lossSum) }
+    : null;
+}
+
+function isCount(value: unknown): value is number {
+  return count.admits(value);
 }
 
 /** An array of a checkpoint. @throws {FormatError} if it is not there */

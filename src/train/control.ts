@@ -111,7 +111,13 @@ export class TrainingControl {
   }
 }
 
-/** The command in a line of JSON, or null if there is none that a control would take. */
+/**
+ * The command in a line of JSON, or null if there is none that a control would take.
+ *
+ * @example
+ * train.readCommand('{"kind":"pause"}'); // { kind: "pause" }
+ * train.readCommand('{"kind":"learningRate","learningRate":-1}'); // null
+ */
 export function readCommand(line: string): ControlCommand | null {
   let parsed: unknown;
   try {

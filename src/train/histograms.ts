@@ -19,32 +19,41 @@ export interface Histogram {
   readonly invalidCount: number;
 }
 
-/** The histogram of `values` in `binCount` intervals. */
+/**
+ * The histogram of `values` in `binCount` intervals.
+ *
+ * @throws {ArgumentError} if `binCount` is no whole number from 1
+ * @example
+ * const { counts, mean, deviation } = train.histogramOf([0, 1, 1, 4, NaN], 2);
+ * counts; // [3, 1]
+ * [mean, deviation]; // [1.5, 1.5]
+ */
 export function histogramOf(values: ArrayLike<number>, binCount: number): Histogram {
   requireValues("histogramOf", size, { binCount });
-  let [minimum, maximum, sum, squares, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
+  let [minimum, maximum, sum, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let k = 0; k < values.length; k++) {
     const value = values[k] ?? Number.NaN;
     if (!Number.isFinite(value)) continue;
     if (value < minimum) minimum = value;
     if (value > maximum) maximum = value;
     sum += value;
-    squares += value * value;
     count++;
   }
   const counts = new Array<number>(binCount).fill(0);
   const invalidCount = values.length - count;
   if (count === 0) return { minimum: 0, maximum: 0, counts, mean: 0, deviation: 0, invalidCount };
-  const scale = maximum > minimum ? binCount / (maximum - minimum) : 0;
+  const mean = sum / count;
+  const range = maximum - minimum;
+  let squares = 0;
   for (let k = 0; k < values.length; k++) {
     const value = values[k] ?? Number.NaN;
     if (!Number.isFinite(value)) continue;
-    const bin = Math.min(Math.floor((value - minimum) * scale), binCount - 1);
+    const bin = range > 0 ? Math.min(Math.floor(((value - minimum) / range) * binCount), binCount - 1) : 0;
     counts[bin] = (counts[bin] ?? 0) + 1;
+    // About the mean: of squares of the values themselves, little would be left where these lie close together.
+    squares += (value - mean) ** 2;
   }
-  const mean = sum / count;
-  const deviation = Math.sqrt(Math.max(squares / count - mean * mean, 0));
-  return { minimum, maximum, counts, mean, deviation, invalidCount };
+  return { minimum, maximum, counts, mean, deviation: Math.sqrt(squares / count), invalidCount };
 }
 
 /** The histogram of every array in a tree, by its dotted path. */

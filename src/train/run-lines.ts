@@ -28,13 +28,26 @@ const kinds: ReadonlySet<unknown> = new Set<RunEvent["kind"]>([
   "end",
 ]);
 
-/** An event without its arrays: what can be written, or sent. */
+/**
+ * An event without its arrays: what can be written, or sent.
+ *
+ * @example
+ * const position = { step: 2, epoch: 1, batch: 0 };
+ * const event = { kind: "checkpoint", ...position, checkpoint: { arrays: {}, position, lossSum: 0 } } as const;
+ * train.runEventOf(event); // { kind: "checkpoint", step: 2, epoch: 1, batch: 0 }
+ */
 export function runEventOf(event: TrainEvent | RunEvent): RunEvent {
   if (event.kind !== "checkpoint") return event;
   return { kind: event.kind, step: event.step, epoch: event.epoch, batch: event.batch };
 }
 
-/** An event as a line of JSON; NaN and infinities, which JSON lacks, are texts there. */
+/**
+ * An event as a line of JSON; NaN and infinities, which JSON lacks, are texts there.
+ *
+ * @example
+ * train.writeRunEvent({ kind: "epoch", step: 2, epoch: 1, batch: 0, loss: NaN, milliseconds: 5 });
+ * // '{"kind":"epoch","step":2,"epoch":1,"batch":0,"loss":"NaN","milliseconds":5}\n'
+ */
 export function writeRunEvent(event: TrainEvent | RunEvent): string {
   const line = JSON.stringify(runEventOf(event), (_, value: unknown) =>
     typeof value === "number" && !Number.isFinite(value) ? String(value) : value,

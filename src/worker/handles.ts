@@ -75,6 +75,10 @@ export async function toHandle(x: MLXArray, options: ShareOptions = {}): Promise
  *
  * @throws {DisposedError} if the thread that sent it has ended, or it was opened before
  * @throws {MLXError} in a thread that does not share the memory: see `joinMemory`
+ * @example
+ * const handle = await worker.toHandle(zeros([1024]));
+ * worker.fromHandle(handle).shape; // [1024]
+ * worker.fromHandle(handle); // throws DisposedError
  */
 export function fromHandle(handle: ArrayHandle): MLXArray {
   requireHandle("fromHandle", handle, "openArrays");
@@ -87,7 +91,15 @@ export function fromHandle(handle: ArrayHandle): MLXArray {
   return fromAllocation(arena.take(block), aval);
 }
 
-/** Lets go of a handle that will not be opened. */
+/**
+ * Lets go of a handle that will not be opened.
+ *
+ * @throws {ArgumentError} for what is no handle
+ * @example
+ * const handle = await worker.toHandle(zeros([1024]));
+ * worker.discardHandle(handle);
+ * worker.fromHandle(handle); // throws DisposedError
+ */
 export function discardHandle(handle: ArrayHandle): void {
   requireHandle("discardHandle", handle, "discardArrays");
   if (handle.block) sharedArena()?.cancel(handle.block);
@@ -98,7 +110,13 @@ function requireHandle(operation: string, handle: unknown, forTrees: string): vo
   throw new ArgumentError(operation, `takes what toHandle gave, got ${describeValue(handle)}; see ${forTrees}`);
 }
 
-/** Whether a value is a handle. */
+/**
+ * Whether a value is a handle.
+ *
+ * @example
+ * worker.isArrayHandle(await worker.toHandle(array([1, 2]))); // true
+ * worker.isArrayHandle(array([1, 2])); // false
+ */
 export function isArrayHandle(value: unknown): value is ArrayHandle {
   return isPlainObject(value) && value.mlxArray === 1;
 }
@@ -136,12 +154,26 @@ export async function shareArrays(tree: unknown, options: ShareOptions = {}): Pr
   return { message, transfer };
 }
 
-/** The data that `shareArrays` took apart, with arrays in place of handles, in the thread it was sent to. */
+/**
+ * The data that `shareArrays` took apart, with arrays in place of handles, in the thread it was sent to.
+ *
+ * @throws {DisposedError} and {MLXError} as `fromHandle` does
+ * @example
+ * const { message } = await worker.shareArrays([array([1, 2]), "epoch 3"]);
+ * worker.openArrays(message); // [[1, 2], "epoch 3"]
+ */
 export function openArrays(message: unknown): unknown {
   return mapPlain(message, (leaf) => (isArrayHandle(leaf) ? fromHandle(leaf) : leaf));
 }
 
-/** Lets go of all handles of a message that will not be opened. */
+/**
+ * Lets go of all handles of a message that will not be opened.
+ *
+ * @example
+ * const { message } = await worker.shareArrays({ weight: zeros([1024]) });
+ * worker.discardArrays(message);
+ * worker.openArrays(message); // throws DisposedError
+ */
 export function discardArrays(message: unknown): void {
   mapPlain(message, (leaf) => {
     if (isArrayHandle(leaf)) discardHandle(leaf);

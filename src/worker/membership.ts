@@ -58,6 +58,11 @@ export function admitWorker(): WorkerTicket {
  * copied when they are next needed.
  *
  * @param options.threads threads that compute for this one; as many as the hardware has, up to 8, unless given
+ * @throws {ArgumentError} for what is no ticket
+ * @throws {MLXError} if the memory is shared and this thread cannot share memory
+ * @example
+ * // In the worker, when the ticket comes:
+ * const begin = (ticket: worker.WorkerTicket) => worker.joinMemory(ticket, { threads: 1 });
  */
 export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: number } = {}): void {
   optionsOf("joinMemory", options, { threads: size });
@@ -82,6 +87,11 @@ export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: n
 /**
  * Takes back what a worker held that was admitted here: its memory, the arrays that only it had, and handles that it has not
  * opened. Arrays of its own that others hold live on. Call it when the worker has ended, and not before.
+ *
+ * @example
+ * const ticket = worker.admitWorker();
+ * // … the worker works, and ends …
+ * worker.releaseWorker(ticket);
  */
 export function releaseWorker(ticket: WorkerTicket): void {
   requireValues("releaseWorker", ticketRule, { ticket });
@@ -91,6 +101,13 @@ export function releaseWorker(ticket: WorkerTicket): void {
 /**
  * Ends the threads that compute for this worker; resolves when they have ended. A worker calls it before it ends, so that
  * nobody writes to the memory that `releaseWorker` takes back.
+ *
+ * @example
+ * // In the worker, before it ends:
+ * const end = async () => {
+ *   await worker.leaveMemory();
+ *   close();
+ * };
  */
 export async function leaveMemory(): Promise<void> {
   const { backend } = currentRuntime();

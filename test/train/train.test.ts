@@ -257,6 +257,39 @@ describe("train", () => {
     expect(rest.at(-1)).toMatchObject({ step: 9, epoch: 3 });
   });
 
+  it("resumes no other model, and leaves that as it is", async () => {
+    const optimizer = new optim.SGD({ learningRate: 0.1 });
+    const position = { step: 1, epoch: 0, batch: 1 };
+    const key = mx.random.key(0);
+    const random = { "random.key": key, "random.epochKey": key };
+    for (const [arrays, message] of [
+      [{ "model.weight": mx.ones([3, 2]), "model.bias": mx.ones([3]) }, /weight is \[1, 2\], the weights are \[3, 2\]/],
+      [{ "model.weight": mx.ones([1, 2]) }, /no weights for bias; it was taken of another model/],
+      [
+        { "model.weight": mx.ones([1, 2]), "model.bias": mx.ones([1]), "model.scale": mx.ones([1]) },
+        /no parameters scale/,
+      ],
+    ] as const) {
+      const model = new nn.Linear(2, 1);
+      const { weight } = model;
+      const resume = { arrays: { ...arrays, ...random }, position, lossSum: 0 };
+      const sum = (m: nn.Linear, { x }: Batch): mx.MLXArray => m(x).sum();
+      await expect(collect(train({ model, optimizer, loss: sum, batches: shuffled, resume }))).rejects.toThrow(message);
+      expect(model.weight).toBe(weight);
+    }
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["no position", "{}"],
+    ["half a position", '{"position":{"step":1},"lossSum":"0"}'],
+    ["half a step", '{"position":{"step":0.5,"epoch":0,"batch":0},"lossSum":"0"}'],
+    ["no sum of losses", '{"position":{"step":1,"epoch":0,"batch":0}}'],
+  ])("reads no checkpoint with %s", async (_, progress) => {
+    const bytes = await mx.saveSafetensors({ "random.key": mx.random.key(0) }, { metadata: { progress } });
+    await expect(loadCheckpoint(bytes)).rejects.toThrow(/loadCheckpoint: the file is not of a training/);
+  });
+
   it("takes checkpoints at the ends of epochs, too", async () => {
     const events = await collect(train({ ...options(), checkpoint: { everyEpochs: 2 } }));
     expect(events.filter(({ kind }) => kind === "checkpoint")).toHaveLength(1);

@@ -121,6 +121,9 @@ describe("watching a training", () => {
       invalidCount: 2,
     });
     expect(histogramOf([Number.NaN], 2)).toMatchObject({ counts: [0, 0], invalidCount: 1 });
+    // Far from 0, squares of the values themselves would leave nothing of the deviation.
+    expect(histogramOf([1e9, 1e9 + 1], 2)).toMatchObject({ counts: [1, 1], deviation: 0.5 });
+    expect(histogramOf([0, 2 ** -1074], 2)).toMatchObject({ counts: [1, 1] });
     expect(histogramOf([3, 3], 2)).toMatchObject({ counts: [2, 0], minimum: 3, maximum: 3, deviation: 0 });
   });
 });
