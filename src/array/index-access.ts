@@ -1,4 +1,5 @@
 /** Reading and writing what an index selects, once it is taken apart. */
+import { windowOf } from "../backends/wasm/window.ts";
 import type { Shape } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, negative, reciprocal, subtract } from "../primitives/arithmetic.ts";
@@ -63,11 +64,37 @@ function rangeFor(selection: Selection, length: number): { start: number; step: 
 /** The elements of `x` that a plan selects. */
 export function readAt(x: MLXArray, form: IndexForm, ...indices: readonly MLXArray[]): MLXArray {
   const { region, kept, axes, order } = placesOf(x.shape, form, indices[0]?.ndim ?? 0);
+  const users = x.pendingUses;
   const part = reshape(sliceRegion(x, region), kept);
-  if (indices.length === 0) return reshape(part, form.shape);
+  if (indices.length === 0) {
+    const result = reshape(part, form.shape);
+    // Where no user is counted nothing is taken, or a plan is made, for other arrays too.
+    if (x.pendingUses > users) lookAt(result, x, region);
+    return result;
+  }
   const joined = joinedIndices({ source: part, indices, axes }, true);
   const gathered = gatherAt(joined.source, joined.indices, { batchRank: 0, axes: joined.axes });
   return reshape(transpose(gathered, order), form.shape);
+}
+
+/**
+ * Computes `part` at once, without a kernel, if `x` is computed, and the region lies in one piece of the CPU's memory: a loop over
+ * the rows or the batches of its data plans and compiles nothing for each of them.
+ */
+function lookAt(part: MLXArray, x: MLXArray, { starts, steps, lengths }: Region): void {
+  if (!x.allocation || part.device !== "cpu") return;
+  // Single positions, then one range, then whole axes.
+  const range = lengths.findIndex((length) => length !== 1);
+  const isInOnePiece = lengths.every(
+    (length, axis) =>
+      range < 0 ||
+      axis < range ||
+      ((axis === range || length === x.shape[axis]) && (length === 1 || steps[axis] === 1)),
+  );
+  if (!isInOnePiece) return;
+  const start = starts.reduce((sofar, position, axis) => sofar * (x.shape[axis] ?? 1) + position, 0);
+  const window = windowOf(x.allocation, start * x.itemSize, part.nbytes);
+  if (window) part.settle(window);
 }
 
 /** `x` with what a plan selects combined with `value`, which has the shape and dtype of it. */

@@ -47,8 +47,8 @@ export interface Shared {
 
 /**
  * A handle on the elements of an array, for another thread; an array that is not evaluated is evaluated first. Nothing is
- * copied: both threads read the same bytes, which stay until both have let go. (Arrays of less than 2 KiB, and all where
- * memory cannot be shared, are copied: see `Shared.transfer`.)
+ * copied: both threads read the same bytes, which stay until both have let go. (Arrays of less than 2 KiB, what `get` gave of
+ * a computed array, and all where memory cannot be shared, are copied: see `Shared.transfer`.)
  *
  * @throws {DisposedError} if the array was disposed
  * @example

@@ -30,7 +30,7 @@ describe("at", () => {
   });
 
   it("is computed and printed like an array", async () => {
-    const row = grid().at(1);
+    const row = grid().mul(1).at(1);
     expect(String(row)).toBe("array(float32 [3], not yet computed)");
     await mx.evaluate({ rows: [row] });
     expect(String(row)).toBe("array([4, 5, 6], dtype=float32)");
@@ -252,6 +252,81 @@ describe("places that are computed", () => {
   ])("may be results of reductions over %s", async (dtype, expected) => {
     const counts = dtype === "bool" ? mx.any(table, 0) : mx.sum(mx.asType(table, dtype), 0);
     expect(await mx.take(values(), mx.asType(counts, "int32")).tolist()).toEqual(expected);
+  });
+});
+
+describe("what lies in one piece of a computed array", () => {
+  const rows = mx.arange(4000).reshape([50, 4, 20]);
+  const expected = Array.from({ length: 4000 }, (_, k) => k);
+  const cases: readonly (readonly [string, readonly mx.IndexItem[], number, number, readonly number[]])[] = [
+    ["one position", [7], 560, 80, [4, 20]],
+    ["a position from the end", [-1], 3920, 80, [4, 20]],
+    ["a range", ["10:40"], 800, 2400, [30, 4, 20]],
+    ["a range of one", ["10:11"], 800, 80, [1, 4, 20]],
+    ["a position and a range", [3, "1:3"], 260, 40, [2, 20]],
+    ["positions and a range", [3, 2, "5:9"], 285, 4, [4]],
+    ["one element", [3, 2, 19], 299, 1, []],
+    ["new axes", [null, "20:", null], 1600, 2400, [1, 30, 1, 4, 20]],
+    ["nothing", ["5:5"], 0, 0, [0, 4, 20]],
+  ];
+
+  it.each(cases)("is there without a kernel: %s", async (_, items, start, size, shape) => {
+    await mx.evaluate(rows);
+    const [part, again] = [rows.get(...items), rows.get(...items)];
+    await mx.evaluate(part);
+    expect(mx.explain(rows.get(...items)).kernels).toHaveLength(0);
+    expect(part.shape).toEqual(shape);
+    expect([...(await part.data())]).toEqual(expected.slice(start, start + size));
+    expect([...(await again.add(1).data())]).toEqual(expected.slice(start, start + size).map((value) => value + 1));
+  });
+
+  it.each(["::2", "::-1", ":, 1", ":, :, :5", "1:3, :2", "3, :, 4", ":1, ::-1"])("is not %s", async (index) => {
+    const again = mx.add(rows, 0);
+    await mx.evaluate(rows);
+    expect(mx.explain(rows.get(index)).kernels).toHaveLength(1);
+    expect(await rows.get(index).tolist()).toEqual(await again.get(index).tolist());
+  });
+
+  it("keeps its memory when the whole is disposed, and takes none of its own", async () => {
+    const whole = mx.ones([100, 1000]).mul(3);
+    await mx.evaluate(whole);
+    const before = mx.memory.active;
+    const part = whole.get("50:");
+    expect(mx.memory.active).toBe(before);
+    whole.dispose();
+    expect(mx.memory.active).toBe(before);
+    expect(await part.sum().item()).toBe(150_000);
+    part.dispose();
+    expect(mx.memory.active).toBeLessThanOrEqual(before - 400_000);
+  });
+
+  it("has a gradient where the whole has one", async () => {
+    await mx.evaluate(rows);
+    const slope = mx.grad((x: MLXArray) => x.get(1).square().sum())(rows.asType("float32"));
+    expect(await slope.get(":3, 0, :2").tolist()).toEqual([
+      [0, 0],
+      [160, 162],
+      [0, 0],
+    ]);
+    expect(
+      await mx
+        .vmap((x: MLXArray) => x.get(1).sum())(rows)
+        .get(":2")
+        .tolist(),
+    ).toEqual([590, 2190]);
+  });
+
+  it("is an argument or a capture of a compiled function like any other", async () => {
+    await mx.evaluate(rows);
+    let recordings = 0;
+    const total = mx.compile((x: MLXArray) => {
+      recordings++;
+      return x.add(rows.get(0)).sum();
+    });
+    const sums: unknown[] = [];
+    for (const k of [0, 1, 2]) sums.push(await total(rows.get(k)).item());
+    expect(sums).toEqual([6320, 12720, 19120]);
+    expect(recordings).toBe(1);
   });
 });
 

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 describe("console.log", () => {
   it("shows arrays within lists and objects", () => {
     const x = mx.array([1, 2]);
-    expect(inspect({ x, list: [x.add(1), x.at(0)] })).toBe(`{
+    expect(inspect({ x, list: [x.add(1), x.add(1).at(0)] })).toBe(`{
   x: array([1, 2], dtype=float32),
   list: [
     array(float32 [2], not yet computed),

@@ -46,6 +46,21 @@ describe("a handle", () => {
     expect(mx.memory.active).toBeLessThanOrEqual(before);
   });
 
+  it("of a part of an array leads to a block of its own", async () => {
+    const before = mx.memory.active;
+    const x = mx.arange(6000).reshape([2, 3000]);
+    await mx.evaluate(x);
+    const part = x.get(1);
+    const handle = await toHandle(part);
+    x.dispose();
+    part.dispose();
+    const y = fromHandle(handle);
+    expect((await y.view())[2999]).toBe(5999);
+    y.dispose();
+    expect(sharing()).toMatchObject({ blocks: 0, handles: 0 });
+    expect(mx.memory.active).toBeLessThanOrEqual(before);
+  });
+
   it("is opened once", async () => {
     const x = mx.full([3000], 2);
     const handle = await toHandle(x);

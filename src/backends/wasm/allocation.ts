@@ -10,7 +10,7 @@ export const smallByteLimit = 2048;
 /** A counted handle on a block of the arena. */
 export class WasmAllocation extends CountedAllocation<number> {
   readonly offset: number;
-  readonly #arena: Arena;
+  readonly arena: Arena;
 
   constructor(
     backend: Backend,
@@ -20,13 +20,13 @@ export class WasmAllocation extends CountedAllocation<number> {
     byteLength: number,
   ) {
     super(backend, registry, offset, byteLength);
-    this.#arena = arena;
+    this.arena = arena;
     this.offset = offset;
   }
 
   bytes(): Uint8Array {
     if (this.isReleased) throw new MLXError("read", "the memory was released");
-    return this.#arena.bytes().subarray(this.offset, this.offset + this.byteLength);
+    return this.arena.bytes().subarray(this.offset, this.offset + this.byteLength);
   }
 
   read<T>(use: (bytes: Uint8Array) => T): T {
@@ -34,7 +34,7 @@ export class WasmAllocation extends CountedAllocation<number> {
   }
 
   protected free(): void {
-    this.#arena.free(this.offset);
+    this.arena.free(this.offset);
   }
 }
 

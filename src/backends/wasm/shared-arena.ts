@@ -20,6 +20,7 @@ import { chunkBytes, chunkLimit, MemoryParts } from "./memory-parts.ts";
 import { type RelaxedSimd, relaxedSimd } from "./relaxed-simd.ts";
 import { chunkWords, SharedTable, type TableMemory } from "./shared-table.ts";
 import type { WasmBackend } from "./wasm-backend.ts";
+import { WasmWindow } from "./window.ts";
 
 /** Threads with arenas over one memory, at a time: one bit of a word each. */
 const memberLimit = 32;
@@ -146,8 +147,10 @@ export class SharedArena implements ArenaSharing, TableMemory {
   }
 
   /** A handle on a block for another thread (`receiver`, where it is known); the block stays until the handle is taken. */
-  send(allocation: WasmAllocation, receiver?: number): BlockHandle {
+  send(given: WasmAllocation, receiver?: number): BlockHandle {
     this.collect(false);
+    // A handle names a block, not a place in one.
+    const allocation = given instanceof WasmWindow ? this.#copyOf(given) : given;
     const { offset, byteLength } = allocation;
     let known = this.#held.get(offset);
     if (known === undefined) {
@@ -167,10 +170,16 @@ export class SharedArena implements ArenaSharing, TableMemory {
     const words = this.reach(entry + ticketWords);
     Atomics.store(words, entry + ticket.sender, this.member);
     Atomics.store(words, entry + ticket.receiver, receiver === undefined ? 0 : receiver + 1);
-    allocation.retain();
+    if (allocation === given) allocation.retain();
     this.#underway.set(entry, { number, allocation });
     const generation = Atomics.load(words, known.record + record.generation);
     return { record: known.record, generation, ticket: entry, number };
+  }
+
+  #copyOf(window: WasmAllocation): WasmAllocation {
+    const own = this.#backend.allocateBlock(window.byteLength);
+    own.bytes().set(window.bytes());
+    return own;
   }
 
   /** The block behind a handle, held by this thread from now on. @throws {DisposedError} if its sender has ended or let go of it */
