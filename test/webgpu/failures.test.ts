@@ -8,6 +8,7 @@ import { openedGpu, setGpu } from "../../src/array/device.ts";
 import { openDevice } from "../../src/backends/webgpu/adapter.ts";
 import type { GpuDevice } from "../../src/backends/webgpu/gpu-api.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+import { changedDevice } from "./changed-device.ts";
 import { type Failures, failingDevice } from "./failing-device.ts";
 
 /** Devices lost in a row; `VITE_LOST_DEVICES` in the environment asks for more. */
@@ -93,6 +94,53 @@ describe("a device that the program uses too", () => {
   });
 });
 
+describe("a kernel that the GPU does not take", () => {
+  const compute = (): mx.MLXArray => {
+    const x = mx.array(new Float32Array(2048)).reshape([64, 32]);
+    const weights = mx.array(new Float32Array(160)).reshape([32, 5]);
+    return onGpu(() => mx.softmax(x.matmul(weights).add(1), -1).sum(0));
+  };
+
+  async function useChanged(own: (device: GpuDevice) => object): Promise<void> {
+    const open = await openDevice();
+    setGpu(new WebGpuBackend({ ...open, device: changedDevice(open.device, own(open.device)) }));
+  }
+
+  it("is named with what it works on where it does not compile", async () => {
+    await useChanged((device) => ({
+      createShaderModule: ({ code }: { readonly code: string }) =>
+        device.createShaderModule({ code: code.replace("fn main", "fn other") }),
+    }));
+    await expect(compute().data()).rejects.toThrow(mx.DeviceError);
+    await expect(compute().data()).rejects.toThrow(
+      /the kernel matmul .*\(64 × 5 × 32: float32\[2048\], float32\[160\] → float32\[320\]\) does not compile/,
+    );
+  });
+
+  it("is named with what it works on, alone of its plan, where it does not run, and runs when the device takes it", async () => {
+    let isStrict = true;
+    await useChanged((device) => ({
+      createBindGroup: (descriptor: Parameters<GpuDevice["createBindGroup"]>[0]) => {
+        const { layout, entries } = descriptor;
+        // Those of the product have more entries than any other.
+        return device.createBindGroup({ layout, entries: isStrict && entries.length > 2 ? entries.slice(1) : entries });
+      },
+    }));
+    for (let round = 0; round < 2; round++) {
+      const message = String(
+        await compute()
+          .data()
+          .catch((error: unknown) => error),
+      );
+      expect(message).toMatch(
+        /^DeviceError: gpu: the GPU refuses matmul [a-zA-Z ]*\(64 × 5 × 32: [^)]*\): [^;]*entries/,
+      );
+    }
+    isStrict = false;
+    expect(await compute().sum().item()).toBeCloseTo(64, 3);
+  });
+});
+
 class Net extends nn.Module {
   first: nn.Linear = new nn.Linear(6, 8);
   second: nn.Linear = new nn.Linear(8, 3);
@@ -146,7 +194,7 @@ describe("exhausted memory", () => {
     const failures: Failures = { failFrom: Number.POSITIVE_INFINITY, created: 0 };
     const compute = (x: mx.MLXArray, one: mx.MLXArray): mx.MLXArray => {
       const polynomial = coefficients.reduce((sum, coefficient) => sum.mul(x).add(coefficient), x);
-      return mx.concatenate([mx.sort(polynomial), one.reshape([1])], 0);
+      return mx.concatenate([polynomial.sub(polynomial.mean()), one.reshape([1])], 0);
     };
     const expected = await compute(mx.array(elements), mx.array(7)).data();
     let allocations = Number.POSITIVE_INFINITY;

@@ -4,7 +4,7 @@ import type { Allocation, Executable, Plan } from "../../ir/backend.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { type CheckedBuffer, createChecked } from "./checked-buffer.ts";
 import { GpuAllocation } from "./gpu-allocation.ts";
-import type { GpuBuffer } from "./gpu-api.ts";
+import type { GpuBuffer, GpuErrorReport } from "./gpu-api.ts";
 import { bufferUsage } from "./gpu-api.ts";
 import type { GpuKernelCode } from "./kernel-code.ts";
 import type { BoundPlan, Launch, Source } from "./launches.ts";
@@ -57,7 +57,6 @@ export class GpuExecutable implements Executable {
     constants: readonly (number | bigint)[],
   ): Promise<readonly Allocation[]> | readonly Allocation[] {
     this.#backend.requireWorking();
-    const { launches } = this.#bound;
     if (this.#hasRun) {
       const held = this.#take(inputs);
       const wait = this.#waits(held);
@@ -65,8 +64,7 @@ export class GpuExecutable implements Executable {
       this.#backend.watched(() => this.#submit(held, constants));
       return held.outputs;
     }
-    const label = [...new Set(launches.map((launch) => launch.label))].join(", ");
-    return this.#firstRun(inputs, constants, label);
+    return this.#firstRun(inputs, constants);
   }
 
   dispose(): void {
@@ -77,7 +75,6 @@ export class GpuExecutable implements Executable {
   async #firstRun(
     inputs: readonly Allocation[],
     constants: readonly (number | bigint)[],
-    label: string,
   ): Promise<readonly Allocation[]> {
     const { pipelines } = this.#backend;
     this.#pipelines ??= await Promise.all(
@@ -90,8 +87,9 @@ export class GpuExecutable implements Executable {
     const found = await this.#backend.scoped(() => this.#submit(held, constants));
     this.#backend.requireWorking();
     if (found) {
+      const error = await this.#refusal(held, found);
       for (const output of held.outputs) output.release();
-      throw new DeviceError("gpu", `the GPU refuses ${label}: ${found.message}`);
+      throw error;
     }
     this.#hasRun = true;
     return held.outputs;
@@ -160,24 +158,46 @@ export class GpuExecutable implements Executable {
 
   #submit({ inputs, outputs, scratch }: Held, constants: readonly (number | bigint)[]): void {
     const { device } = this.#backend;
-    const { launches } = this.#bound;
     this.#setConstants(constants);
     const memory: Memory = { inputs, outputs: outputs.map(({ pooled }) => pooled), scratch };
-    const encoder = device.createCommandEncoder();
+    device.queue.submit([this.#encode(memory, this.#bound.launches.keys())]);
+    for (const buffer of scratch) this.#backend.pool.give(buffer);
+    this.#backend.afterSubmit();
+  }
+
+  /** The launches at these places, as one pass. */
+  #encode(memory: Memory, places: Iterable<number>): object {
+    const encoder = this.#backend.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    launches.forEach((launch, k) => {
-      const pipeline = this.#pipelines?.[k];
-      if (!pipeline) return;
+    for (const place of places) {
+      const launch = this.#bound.launches[place];
+      const pipeline = this.#pipelines?.[place];
+      if (!launch || !pipeline) continue;
       pass.setPipeline(pipeline.pipeline);
-      pass.setBindGroup(0, this.#groupOf(k, launch, pipeline, memory));
+      pass.setBindGroup(0, this.#groupOf(place, launch, pipeline, memory));
       const { immediates } = launch;
       if (immediates) pass.setImmediates?.(0, this.#constantWords, immediates.word, immediates.count);
       pass.dispatchWorkgroups(...launch.dispatch.workgroups);
-    });
+    }
     pass.end();
-    device.queue.submit([encoder.finish()]);
-    for (const buffer of scratch) this.#backend.pool.give(buffer);
-    this.#backend.afterSubmit();
+    return encoder.finish();
+  }
+
+  /** The error of a run that the device refuses because of `found`: encoded one by one, the launches show which it is. */
+  async #refusal({ inputs, outputs, scratch }: Held, found: GpuErrorReport): Promise<DeviceError> {
+    const memory: Memory = { inputs, outputs: outputs.map(({ pooled }) => pooled), scratch };
+    // Those of the run may be what is wrong.
+    const forget = (): void => {
+      for (const groups of this.#groups) groups.length = 0;
+    };
+    for (const [place, { label }] of this.#bound.launches.entries()) {
+      forget();
+      const own = await this.#backend.scoped(() => this.#encode(memory, [place]));
+      forget();
+      if (own) return new DeviceError("gpu", `the GPU refuses ${label}: ${own.message}`);
+    }
+    const labels = [...new Set(this.#bound.launches.map(({ label }) => label))];
+    return new DeviceError("gpu", `the GPU refuses ${labels.join("; ")}: ${found.message}`);
   }
 
   #setConstants(constants: readonly (number | bigint)[]): void {

@@ -2,6 +2,7 @@
 import type { Dtype } from "../../base/dtype.ts";
 import type { Plan } from "../../ir/backend.ts";
 import type { GpuDispatch, GpuKernelCode } from "./kernel-code.ts";
+import { kernelName } from "./kernel-name.ts";
 import type { Lifetime } from "./scratch-plan.ts";
 import { planScratch } from "./scratch-plan.ts";
 
@@ -21,6 +22,7 @@ export type Source =
 /** A dispatch with its memory. */
 export interface Launch {
   readonly dispatch: GpuDispatch;
+  /** What errors call its kernel. */
   readonly label: string;
   readonly sources: readonly Source[];
   /** The words of the constants that it is given as immediates. */
@@ -82,7 +84,7 @@ export function bindPlan(plan: Plan, codes: readonly GpuKernelCode[]): BoundPlan
         if (buffer < firstScratch) return { kind: "output", index: buffer - plan.inputCount, offset, byteLength };
         return { kind: "scratch", index: scratch.bufferOf[buffer - firstScratch] ?? 0, offset, byteLength };
       });
-      launches.push({ dispatch, label: kernel?.label ?? "", sources, immediates });
+      launches.push({ dispatch, label: kernel ? kernelName(kernel) : "", sources, immediates });
     }
   });
   return { launches, scratchBytes: scratch.bufferBytes.map(padded), constantBytes, constantPlaces };

@@ -7,6 +7,7 @@ import { byteLengthOf } from "../../base/dtype.ts";
 import { DeviceError } from "../../base/errors.ts";
 import type { Slot } from "../../ir/kernel.ts";
 import type { GpuBinding, GpuTarget } from "./kernel-code.ts";
+import { buffersName } from "./kernel-name.ts";
 import type { Usage } from "./wgsl-elements.ts";
 import { ElementAccess, storageElement } from "./wgsl-elements.ts";
 import type { Shader } from "./wgsl-shader.ts";
@@ -185,7 +186,7 @@ export class ShaderMemory {
     if (bindings.length > storageBuffers) {
       throw new DeviceError(
         "gpu",
-        `the kernel ${this.#kernel.label} binds ${bindings.length} buffers or parts of large ones, and this device at most ` +
+        `the kernel ${buffersName(this.#kernel)} binds ${bindings.length} buffers or parts of large ones, and this device at most ` +
           `${storageBuffers}: evaluate some of its inputs before, or use smaller arrays`,
       );
     }
