@@ -1,13 +1,20 @@
 /** The product over axes, whose derivative needs the product of all other elements. */
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
-import { multiply } from "./arithmetic.ts";
+import { add, multiply, negative, subtract } from "./arithmetic.ts";
+import { castTo } from "./cast.ts";
+import { greater, notEqual } from "./comparison.ts";
+import { floorDivide } from "./division.ts";
 import { filledLike } from "./elementwise.ts";
 import { only } from "./families.ts";
 import { concatenate } from "./joining.ts";
+import { bitwiseAnd, leftShift, logicalAnd, rightShift } from "./logical.ts";
+import { abs } from "./magnitude.ts";
 import type { ArrayLike } from "./operands.ts";
 import type { AxisOrOptions, ReduceOptions, ReduceParams } from "./reductions.ts";
 import { accumulate, reduction, spread, sum } from "./reductions.ts";
+import { view } from "./reinterpretation.ts";
+import { clip, stopGradient, where } from "./selection.ts";
 import { sliceAxis } from "./slicing.ts";
 import { inverseOrder, reshape, transpose } from "./views.ts";
 
@@ -23,7 +30,8 @@ export const prodRow: Primitive<ReduceParams> = /* @__PURE__ */ reduction("prod"
 });
 
 /**
- * Product of the elements over `axis` (one, several, or all). Small integers and bool multiply in 32 bits.
+ * Product of the elements over `axis` (one, several, or all). Small integers and bool multiply in 32 bits. Its gradient holds with
+ * zeros among the elements, and where the product of some of them leaves the range of float32 and that of all does not.
  *
  * @throws {ShapeError} for an axis that `x` does not have
  * @example
@@ -38,7 +46,8 @@ function productOfOthers(x: MLXArray, axes: readonly number[]): MLXArray {
   const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const order = [...kept, ...axes];
   const front = transpose(x, order);
-  const others = othersAlongLast(reshape(front, [...front.shape.slice(0, kept.length), lengthOf(x, axes)]));
+  const rows = reshape(front, [...front.shape.slice(0, kept.length), lengthOf(x, axes)]);
+  const others = x.dtype === "float64" ? othersAlongLast(rows) : scaledOthers(rows);
   return transpose(reshape(others, front.shape), inverseOrder(order));
 }
 
@@ -60,4 +69,29 @@ function othersAlongLast(x: MLXArray): MLXArray {
   const high = length % 2 === 0 ? rest : concatenate([rest, filledLike(sliceAxis(x, last, 0, 1), 1)], last);
   const others = othersAlongLast(multiply(low, high));
   return sliceAxis(concatenate([multiply(high, others), multiply(low, others)], last), last, 0, length);
+}
+
+/** `othersAlongLast` with very large and very small numbers brought near 1 meanwhile, so that parts of a product stay finite. */
+function scaledOthers(x: MLXArray): MLXArray {
+  const wide = castTo(x, "float32");
+  const exponents = extremeExponents(stopGradient(wide));
+  const others = othersAlongLast(multiply(wide, powerOfTwo(negative(exponents))));
+  const left = clip(subtract(sum(exponents, -1, { keepAxes: true }), exponents), -372, 372);
+  // In three steps, as the power itself may be infinite or zero.
+  const third = floorDivide(left, 3);
+  const step = powerOfTwo(third);
+  const last = powerOfTwo(subtract(left, multiply(third, 2)));
+  return castTo(multiply(multiply(multiply(others, step), step), last), x.dtype);
+}
+
+/** The binary exponents of numbers far from 1, of either sign; 0 for the others and for 0: int32. */
+function extremeExponents(x: MLXArray): MLXArray {
+  const biased = bitwiseAnd(rightShift(view(x, "int32"), 23), 255);
+  const exponents = subtract(clip(biased, 1, 253), 127);
+  return where(logicalAnd(greater(abs(exponents), 10), notEqual(x, 0)), exponents, 0);
+}
+
+/** `2^exponents` exactly, for exponents of normal numbers: float32. Constants to gradients. */
+function powerOfTwo(exponents: MLXArray): MLXArray {
+  return stopGradient(view(leftShift(add(exponents, 127), 23), "float32"));
 }

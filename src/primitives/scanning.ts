@@ -11,7 +11,7 @@ import { apply } from "../graph/primitive.ts";
 import { requireArray } from "../graph/require-array.ts";
 import { add, multiply, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
-import { equal, notEqual } from "./comparison.ts";
+import { equal, isInf, notEqual } from "./comparison.ts";
 import { filledLike, pair } from "./elementwise.ts";
 import { exp } from "./exponential.ts";
 import { alignBatch, batchToFront, only } from "./families.ts";
@@ -128,7 +128,12 @@ function previous(x: MLXArray, initial: number | bigint, reverse: boolean): MLXA
 function recurrenceOf(x: MLXArray, output: MLXArray, { op, reverse }: ScanParams): [MLXArray, MLXArray] {
   if (op === "product") return [x, previous(output, 1, reverse)];
   const before = previous(output, Number.NEGATIVE_INFINITY, reverse);
-  return [exp(subtract(before, output)), exp(subtract(x, output))];
+  // Where the result is infinite, the latest element that is so has all of it.
+  const isOwn = equal(x, output);
+  const isInfinite = isInf(output);
+  const shareOf = (part: MLXArray, isWhole: MLXArray): MLXArray =>
+    exp(where(isInfinite, where(isWhole, 0, Number.NEGATIVE_INFINITY), subtract(part, output)));
+  return [shareOf(before, notEqual(x, output)), shareOf(x, isOwn)];
 }
 
 /** Where along the last axis each running extremum was last met. */
