@@ -11,6 +11,7 @@ import { checkBudgets } from "./check-budgets.ts";
 import { findCasts } from "./check-casts.ts";
 import { findUndocumented } from "./check-documentation.ts";
 import { findLayerViolations } from "./check-layers.ts";
+import { checkPublicExamples } from "./check-public-examples.ts";
 import { generateDocumentationTests } from "./documentation-tests.ts";
 import { listPackages, rootPath } from "./root.ts";
 import { checkSources } from "./source-check.ts";
@@ -31,7 +32,7 @@ const checks: readonly StaticCheck[] = [
     holds: () => runs("tsc", "-p", "bench/peers"),
   },
   { name: "layers", holds: () => checkSources(findLayerViolations) },
-  { name: "docstrings", holds: () => checkSources(findUndocumented) },
+  { name: "docstrings", holds: () => checkSources(findUndocumented) && checkPublicExamples() },
   { name: "casts", holds: () => checkSources(findCasts) },
   { name: "examples", holds: checkExamples },
   { name: "package", holds: checkPackage },

@@ -4,9 +4,9 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import ts from "typescript";
 import { type Example, findDocstringExamples, findMarkdownExamples } from "./documentation-examples.ts";
 import { startingBundles, writeDocumentationFiles } from "./documentation-files.ts";
+import { listPublicExports } from "./public-exports.ts";
 import { listPackages, listTypeScriptFiles, rootPath } from "./root.ts";
 import { translateExample } from "./translate-example.ts";
 
@@ -49,7 +49,7 @@ export function generateDocumentationTests(): void {
 }
 
 function assemble(examples: readonly Example[]): string {
-  const publicNames = listPublicNames();
+  const isTypeByName = new Map(listPublicExports([entryPath]).map(({ name, isType }) => [name, isType]));
   const imports = new ImportTable();
   for (const [name, module, path] of namespaces) {
     if (existsSync(join(rootPath, path))) imports.add(name, `import * as ${name} from "${module}";`, "the generator");
@@ -59,8 +59,9 @@ function assemble(examples: readonly Example[]): string {
     for (const { localName, text } of imported) imports.add(localName, text, example.path);
     if (example.seesPublicNames) {
       for (const name of usedNames) {
-        const kind = publicNames.get(name);
-        if (kind !== undefined) imports.add(name, `import { ${kind}${name} } from "mlx-ts";`, example.path);
+        const isType = isTypeByName.get(name);
+        if (isType === undefined) continue;
+        imports.add(name, `import { ${isType ? "type " : ""}${name} } from "mlx-ts";`, example.path);
       }
     }
     return [
@@ -99,28 +100,4 @@ class ImportTable {
   lines(): readonly string[] {
     return [...this.#textByName.values()];
   }
-}
-
-/** Every name that `mlx-ts` exports, with the keyword an import of it needs: nothing for a value, `type ` for a type. */
-function listPublicNames(): ReadonlyMap<string, "" | "type "> {
-  const program = ts.createProgram([join(rootPath, entryPath)], {
-    allowImportingTsExtensions: true,
-    module: ts.ModuleKind.ESNext,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
-    noEmit: true,
-    noLib: true,
-    target: ts.ScriptTarget.ES2022,
-    types: [],
-  });
-  const checker = program.getTypeChecker();
-  const entry = program.getSourceFile(join(rootPath, entryPath));
-  const symbol = entry && checker.getSymbolAtLocation(entry);
-  if (symbol === undefined) throw new Error(`${entryPath} exports nothing`);
-  return new Map(
-    checker.getExportsOfModule(symbol).map((exported) => {
-      const isAlias = (exported.flags & ts.SymbolFlags.Alias) !== 0;
-      const target = isAlias ? checker.getAliasedSymbol(exported) : exported;
-      return [exported.name, (target.flags & ts.SymbolFlags.Value) !== 0 ? "" : "type "];
-    }),
-  );
 }

@@ -21,6 +21,10 @@ export interface GpuElements {
  *
  * @throws {DeviceError} where there is no GPU
  * @throws {DisposedError} for an array that was disposed
+ * @example
+ * import { bufferOf } from "mlx-ts/webgpu";
+ * // What a shader of your own reads the elements of x by:
+ * const entryOf = async (x: mx.MLXArray) => ({ binding: 0, resource: { buffer: (await bufferOf(x)).buffer } });
  */
 export async function bufferOf(x: MLXArray): Promise<GpuElements> {
   await evaluate(x);

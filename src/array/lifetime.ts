@@ -40,7 +40,15 @@ interface DeviceMoves {
   readonly toCpu: Moves;
 }
 
-/** The memory of arrays, in bytes, the CPU's and the GPU's together. Limits apply at once, to each device by itself, to those opened later too. */
+/**
+ * The memory of arrays, in bytes, the CPU's and the GPU's together. Limits apply at once, to each device by itself, to those
+ * opened later too.
+ *
+ * @example
+ * memory.resetPeak();
+ * await zeros([1024]).add(array(1)).sum().item(); // 1024
+ * memory.peak >= memory.active; // true
+ */
 export const memory: {
   /** Bytes held by arrays now. */
   readonly active: number;

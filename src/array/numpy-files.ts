@@ -69,7 +69,15 @@ function npyOf(x: MLXArray, elements: TypedArray): OwnBytes {
   return bytes;
 }
 
-/** The array of an npy file (bytes, a path or an address). @throws {FormatError} if it is none, or of another element type */
+/**
+ * The array of an npy file (bytes, a path or an address).
+ *
+ * @throws {FormatError} if it is none, or of another element type
+ * @example
+ * const bytes = await saveNpy(array([1, 2], "int16"));
+ * await loadNpy(bytes); // array([1, 2], dtype=int16)
+ * await loadNpy(bytes.subarray(0, 20)); // throws FormatError
+ */
 export async function loadNpy(source: FileSource): Promise<MLXArray> {
   return parseNpy(await readBytes("loadNpy", source), nameOfSource(source));
 }
@@ -106,7 +114,15 @@ async function archive(arrays: NamedArrays, options: SaveOptions, isCompressed: 
   return bytes;
 }
 
-/** The arrays of an npz file (bytes, a path or an address) by name. @throws {FormatError} if it is none */
+/**
+ * The arrays of an npz file (bytes, a path or an address) by name.
+ *
+ * @throws {FormatError} if it is none
+ * @example
+ * const bytes = await saveNpz({ x: array([1, 2]) });
+ * const { x } = await loadNpz(bytes);
+ * await x?.tolist(); // [1, 2]
+ */
 export async function loadNpz(source: FileSource): Promise<Record<string, MLXArray>> {
   return parseNpz(await readBytes("loadNpz", source), nameOfSource(source));
 }

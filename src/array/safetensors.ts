@@ -122,6 +122,11 @@ export async function saveSafetensors(arrays: NamedArrays, options: SaveSafetens
  * The arrays of a safetensors file (bytes, a path or an address), and its metadata.
  *
  * @throws {FormatError} if the bytes are no safetensors file, or one that was cut off
+ * @example
+ * const bytes = await saveSafetensors({ weight: array([1, 2]) }, { metadata: { epoch: "3" } });
+ * const { arrays, metadata } = await loadSafetensors(bytes);
+ * await arrays.weight?.tolist(); // [1, 2]
+ * metadata; // { epoch: "3" }
  */
 export async function loadSafetensors(source: FileSource): Promise<SafetensorsContents> {
   return parseSafetensors(await readBytes("loadSafetensors", source), nameOfSource(source));

@@ -64,6 +64,11 @@ export function recordCreations<T>(body: () => T): { readonly result: T; readonl
 /**
  * An immutable n-dimensional array. Operations on it record a graph; nothing is computed until a value is read or
  * `evaluate` is called. Arrays are made by `array`, `zeros` and the other functions, not with `new`.
+ *
+ * @example
+ * const x = array([[1, 2], [3, 4]]);
+ * x.shape; // [2, 2]
+ * await x.mul(2).sum(0).tolist(); // [8, 12]
  */
 export class MLXArray implements Aval {
   /** @internal */

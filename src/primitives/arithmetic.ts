@@ -114,7 +114,12 @@ export const negative: UnaryOperation = (x, options?: OperationOptions) => {
   return apply(negativeRow, [array], null);
 };
 
-/** `x` itself. */
+/**
+ * `x` itself.
+ *
+ * @example
+ * await positive(array([1, -2])).tolist(); // [1, -2]
+ */
 export function positive(x: ArrayLike): MLXArray {
   return asArray("positive", x);
 }

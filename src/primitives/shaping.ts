@@ -181,7 +181,12 @@ export const atLeast3d: UnaryOperation<MLXArray> = (x, options?: OperationOption
   return reshape(x, x.ndim === 2 ? [...x.shape, 1] : [1, x.size, 1]);
 };
 
-/** `x` itself: every evaluated array lies row-major and without gaps in memory already. */
+/**
+ * `x` itself: every evaluated array lies row-major and without gaps in memory already.
+ *
+ * @example
+ * await contiguous(transpose(array([[1, 2], [3, 4]]))).tolist(); // [[1, 3], [2, 4]]
+ */
 export const contiguous: UnaryOperation<MLXArray> = (x, options?: OperationOptions) => {
   if (options) return placed("contiguous", options, () => contiguous(x));
   requireArray("contiguous", x);

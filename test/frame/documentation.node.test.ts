@@ -1,6 +1,10 @@
 /** Documentation becomes tests: what counts as an example, and what its comments turn into. */
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { findUndocumented } from "../../tools/check-documentation.ts";
+import { findWithoutExample } from "../../tools/check-public-examples.ts";
 import { findDocstringExamples, findMarkdownExamples } from "../../tools/documentation-examples.ts";
 import { translateExample } from "../../tools/translate-example.ts";
 
@@ -74,5 +78,45 @@ describe("docstring check", () => {
   it("one docstring serves the overloads of a function", () => {
     const text = '/** File. */\nimport "b";\n/** F. */\nexport function f(a: 1): void;\nexport function f(): void {}\n';
     expect(findUndocumented("a.ts", text)).toEqual([]);
+  });
+});
+
+describe("check of public examples", () => {
+  /** What the check says of an entry `index.ts` beside other files. */
+  function withoutExample(files: Readonly<Record<string, string>>): readonly string[] {
+    const folder = mkdtempSync(join(tmpdir(), "mlx-ts-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    return findWithoutExample(["index.ts"], folder).map(({ place, message }) => `${place} ${message}`);
+  }
+  const shown = "/**\n * Does.\n *\n * @example\n * f(); // 1\n */\n";
+
+  it("functions, classes and what can be called want one, where they are written, once", () => {
+    const parts = `/** Parts. */\n\n/** F. */\nexport function f() {}\nexport class C {}\n${shown}export class D extends C {}\n`;
+    const found = withoutExample({
+      "index.ts": 'export { C, D, f, f as g } from "./parts.ts";\nexport const h: (x: number) => number = (x) => x;\n',
+      "parts.ts": parts,
+    });
+    const message = (name: string): string => `public ${name} has no @example in its docstring`;
+    expect(found).toEqual([`parts.ts:5 ${message("C")}`, `parts.ts:4 ${message("f")}`, `index.ts:2 ${message("h")}`]);
+  });
+
+  it("those of a namespace want one, too", () => {
+    const files = {
+      "index.ts": 'export * as draw from "./draw.ts";\n',
+      "draw.ts": `${shown}export const line = () => 1;\nexport const arc = () => 2;\n`,
+    };
+    expect(withoutExample(files)).toEqual(["draw.ts:8 public draw.arc has no @example in its docstring"]);
+  });
+
+  it("an example of one overload serves all; one without code is none", () => {
+    const overloads = "export function f(a: 1): void;\nexport function f(): void {}\n";
+    expect(withoutExample({ "index.ts": `/** File. */\nimport "b";\n${shown}${overloads}` })).toEqual([]);
+    expect(withoutExample({ "index.ts": "/**\n * F.\n * @example\n */\nexport function f() {}\n" })).toHaveLength(1);
+  });
+
+  it("types and values that nobody calls need none", () => {
+    const text = "export interface I { (): void }\nexport const one = 1;\nclass C {}\nexport type { C };\n";
+    expect(withoutExample({ "index.ts": text })).toEqual([]);
   });
 });

@@ -1,7 +1,14 @@
 /** Errors on their way from one thread to another: their class, stack and fields arrive with them. */
 import * as mx from "mlx-ts";
 
-/** Thrown by every call that was pending when a worker failed, and by every later one. */
+/**
+ * Thrown by every call that was pending when a worker failed, and by every later one.
+ *
+ * @example
+ * import { WorkerError } from "@mlx-ts/actor";
+ * const isOver = (error: unknown) => error instanceof WorkerError;
+ * isOver(new WorkerError("normalize", "the worker ended")); // true
+ */
 export class WorkerError extends mx.MLXError {
   override readonly name = "WorkerError";
 }

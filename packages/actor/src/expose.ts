@@ -19,6 +19,13 @@ export interface ExposeOptions {
  * `Symbol.asyncDispose`) is disposed when its actor is.
  *
  * @throws {ArgumentError} for what is no class, or options of other names; {Error} if the file runs in no worker
+ * @example
+ * import { expose } from "@mlx-ts/actor";
+ * class Summer {
+ *   sum(x: mx.MLXArray) { return x.sum().item(); }
+ * }
+ * // A file summer.worker.ts ends with expose(Summer):
+ * const inWorker = () => expose(Summer, { concurrent: ["sum"] });
  */
 export function expose(exposed: ExposableClass, options: ExposeOptions = {}): void {
   if (typeof exposed !== "function")

@@ -119,6 +119,14 @@ class TrainerHost<M extends Module, B> implements TrainerMethods {
  * of `train`: the model, the optimizer, the loss, the batches. All of them stay in the worker.
  *
  * @throws {Error} if the file runs in no worker
+ * @example
+ * import { exposeTrainer } from "@mlx-ts/actor";
+ * const setup = (batches: mx.MLXArray[], rate: number) => {
+ *   const [model, optimizer] = [new nn.Linear(1, 1), new optim.SGD({ learningRate: rate })];
+ *   return { model, optimizer, batches, loss: (m: nn.Linear, x: mx.MLXArray) => m(x).square().mean() };
+ * };
+ * // A file line.worker.ts ends with exposeTrainer(setup):
+ * const inWorker = () => exposeTrainer(setup);
  */
 export function exposeTrainer<M extends Module, B, P extends readonly unknown[]>(
   setup: (...parameters: P) => TrainOptions<M, B> | Promise<TrainOptions<M, B>>,

@@ -6,7 +6,13 @@ export type Schedule = (flush: () => void) => void;
 /** About a frame. */
 const frameMilliseconds = 16;
 
-/** Before the next frame is drawn; where nothing is drawn (Node, most workers, a hidden page), after a frame's time. */
+/**
+ * Before the next frame is drawn; where nothing is drawn (Node, most workers, a hidden page), after a frame's time.
+ *
+ * @example
+ * import { onNextFrame } from "@mlx-ts/monitor";
+ * await new Promise<string>((resolve) => onNextFrame(() => resolve("drawn"))); // "drawn"
+ */
 export function onNextFrame(flush: () => void): void {
   const isDrawn = typeof document !== "undefined" && document.visibilityState === "visible";
   if (isDrawn) requestAnimationFrame(flush);

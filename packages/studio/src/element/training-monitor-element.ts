@@ -28,6 +28,11 @@ const properties = ["monitor", "controls", "comparisons"] as const;
  * Attributes: `theme` (`light` or `dark`; otherwise the colour scheme of the page), `panels` (names of `panelNames` with spaces
  * between; all unless given), `label` (what the training is called beside others). Colours, font and distances are custom
  * properties such as `--accent`, `--paper`, `--font`, `--gap`, which a page may set on the element.
+ *
+ * @example
+ * import { defineTrainingMonitor } from "@mlx-ts/studio";
+ * // Then <mlx-training-monitor theme="dark"></mlx-training-monitor> is alive:
+ * defineTrainingMonitor();
  */
 export function defineTrainingMonitor(tag = "mlx-training-monitor"): void {
   // On a server, which renders the tag alone, there is nothing to make known.
