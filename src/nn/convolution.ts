@@ -45,7 +45,7 @@ abstract class Convolution<Sizes extends readonly number[]> extends Module {
   ) {
     super();
     const rank = this.rank();
-    const layer = this.constructor.name;
+    const layer = this.layer();
     const rules = { ...placeRules(rank), groups: size, bias: flag };
     const own = constructorOptions(layer, Object.getPrototypeOf(new.target) === Convolution, options, rules);
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = own;
@@ -74,6 +74,11 @@ abstract class Convolution<Sizes extends readonly number[]> extends Module {
 
   /** How many axes of places there are. */
   protected abstract rank(): number;
+
+  /** What errors call the layer: minifiers rename classes. */
+  protected layer(): string {
+    return `Conv${this.rank()}d`;
+  }
 
   protected abstract convolve(x: MLXArray, options: ConvolutionOptions): MLXArray;
 
@@ -167,7 +172,11 @@ abstract class TransposedConvolution<Sizes extends readonly number[]> extends Co
     const rank = this.rank();
     const rules = { ...placeRules(rank), bias: flag, outputPadding: perAxis(rank, count) };
     const isOwn = Object.getPrototypeOf(new.target) === TransposedConvolution;
-    this.outputPadding = constructorOptions(this.constructor.name, isOwn, options, rules).outputPadding ?? 0;
+    this.outputPadding = constructorOptions(this.layer(), isOwn, options, rules).outputPadding ?? 0;
+  }
+
+  protected override layer(): string {
+    return `ConvTransposed${this.rank()}d`;
   }
 
   protected override convolve(x: MLXArray, options: ConvolutionOptions): MLXArray {

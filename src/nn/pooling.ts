@@ -31,7 +31,7 @@ abstract class Pool extends Module {
   constructor(kernelSize: PerPlaceAxis, options: PoolOptions = {}) {
     super();
     const rank = this.rank();
-    const layer = this.constructor.name;
+    const layer = `${this.kind()}${rank}d`;
     const sizes = perAxis(rank, size);
     requireValues(layer, sizes, { kernelSize });
     // Each layer extends one of two classes that extend this one.
@@ -48,6 +48,9 @@ abstract class Pool extends Module {
   /** How many axes of places there are. */
   protected abstract rank(): number;
 
+  /** What errors call the layer, without its rank: minifiers rename classes. */
+  protected abstract kind(): string;
+
   /** The windows of `x`, [batch, counts…, sizes…, channels], and the axes of their places. */
   protected windows(x: MLXArray, fill: number): readonly [MLXArray, number[]] {
     const ends = [0, ...this.padding, 0].map((width): [number, number] => [width, width]);
@@ -63,6 +66,10 @@ abstract class Pool extends Module {
 }
 
 abstract class MaxPool extends Pool {
+  protected override kind(): string {
+    return "MaxPool";
+  }
+
   forward(x: MLXArray): MLXArray {
     const [windows, axes] = this.windows(x, Number.NEGATIVE_INFINITY);
     return max(windows, axes);
@@ -70,6 +77,10 @@ abstract class MaxPool extends Pool {
 }
 
 abstract class AvgPool extends Pool {
+  protected override kind(): string {
+    return "AvgPool";
+  }
+
   forward(x: MLXArray): MLXArray {
     const [windows, axes] = this.windows(x, 0);
     return mean(windows, axes);

@@ -1,7 +1,6 @@
 /** The rows behind `fast`: normalizations and rotary positions, which a backend may compute in kernels of its own. */
 import type { Dtype } from "../base/dtype.ts";
 import { isHalf, promote } from "../base/dtype.ts";
-import { MLXError } from "../base/errors.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -14,7 +13,7 @@ import { concatenate, stack } from "./joining.ts";
 import { sliceAxis } from "./slicing.ts";
 import { mean } from "./statistics.ts";
 import { cos, sin } from "./trigonometry.ts";
-import { reshape } from "./views.ts";
+import { broadcastTo, reshape } from "./views.ts";
 
 /** The parameters of a normalization. */
 export interface NormParams {
@@ -82,33 +81,36 @@ interface RopeParams {
   readonly scale: number;
 }
 
-/** Rotary positions: input, offset, and perhaps periods. */
+/** Rotary positions: input, offset, and perhaps periods; offsets and periods may be one for each place of the first axis. */
 export const ropeRow: Primitive<RopeParams> = {
   name: "rope",
   aval: ([x]) => only("rope", x),
   lowering: { kind: "composite", define: rotate },
   derivative: { kind: "definition" },
-  batch([x, offset, ...periods], [axis = null, offsetAxis = null, periodsAxis = null], params) {
-    if (periodsAxis !== null) throw new MLXError("rope", "its periods cannot be batched; call it once for each");
+  batch([x, offset, ...periods], [axis = null, ...axes], params) {
     const [input, start] = [only("rope", x), only("rope", offset)];
-    const isShared = offsetAxis === null && start.ndim === 0;
-    if (isShared) return [apply(ropeRow, [batchToFront(input, axis ?? 0), start, ...periods], params), 0];
-    // Examples join the first axis, and each of its places gets its own offset.
-    const [a, b] = alignBatch([input, start], [axis, offsetAxis]);
-    const [batched, starts] = [only("rope", a), only("rope", b)];
-    const [examples = 1, first = 1, ...rest] = batched.shape;
+    const settings = [start, ...periods];
+    const own = settings.map(({ ndim }, k) => (axes[k] ?? null) !== null || ndim > k);
+    if (!own.includes(true)) return [apply(ropeRow, [batchToFront(input, axis ?? 0), start, ...periods], params), 0];
+    // Examples join the first axis, and each of its places gets what is its own.
+    const [first, ...others] = alignBatch([input, ...settings], [axis, ...axes]);
+    const batched = only("rope", first);
+    const [examples = 1, places = 1, ...rest] = batched.shape;
     const isAxisPlain = batched.ndim === 3;
-    const joined = isAxisPlain ? batched : reshape(batched, [examples * first, ...rest]);
-    const each = isAxisPlain
-      ? starts
-      : reshape(starts.ndim === 1 ? spreadColumns(starts, first) : starts, [examples * first]);
-    return [reshape(apply(ropeRow, [joined, each, ...periods], params), batched.shape), 0];
+    const joined = isAxisPlain ? batched : reshape(batched, [examples * places, ...rest]);
+    const each = others.map((other, k) => {
+      if (!own[k]) return only("rope", settings[k]);
+      const perPlace = other.ndim === k + 1 ? spreadPlaces(other, places) : other;
+      return isAxisPlain ? other : reshape(perPlace, [examples * places, ...perPlace.shape.slice(2)]);
+    });
+    return [reshape(apply(ropeRow, [joined, ...each], params), batched.shape), 0];
   },
 };
 
-/** [n] → [n, count], each element repeated. */
-function spreadColumns(x: MLXArray, count: number): MLXArray {
-  return add(reshape(x, [x.size, 1]), castTo(multiply(iota([1, count], 1, "int32"), 0), x.dtype));
+/** [n, …] → [n, count, …], each repeated. */
+function spreadPlaces(x: MLXArray, count: number): MLXArray {
+  const [length = 1, ...rest] = x.shape;
+  return broadcastTo(reshape(x, [length, 1, ...rest]), [length, count, ...rest]);
 }
 
 function rotate([x, offset, periods]: readonly MLXArray[], params: RopeParams): MLXArray {
@@ -119,11 +121,11 @@ function rotate([x, offset, periods]: readonly MLXArray[], params: RopeParams): 
   const computed: Dtype = isHalf(input.dtype) ? "float32" : input.dtype;
   const frequencies =
     base === null
-      ? reciprocal(castTo(only("rope", periods), computed))
+      ? reciprocal(castTo(perFirstAxis(only("rope", periods), 1, rank), computed))
       : exp(multiply(iota([half], 0, computed), -Math.log(base) / half));
   // [rows, 1], or [batch, 1, …, rows, 1] for offsets of their own
-  const own = start.ndim === 1 ? reshape(start, [start.size, ...new Array<number>(rank - 1).fill(1)]) : start;
-  const position = multiply(add(iota([rows, 1], 0, computed), castTo(own, computed)), scale);
+  const own = castTo(perFirstAxis(start, 0, rank), computed);
+  const position = multiply(add(iota([rows, 1], 0, computed), own), scale);
   const angle = multiply(position, frequencies);
   const [cosine, sine] = [cos(angle), sin(angle)];
   const wide = castTo(input, computed);
@@ -138,4 +140,11 @@ function rotate([x, offset, periods]: readonly MLXArray[], params: RopeParams): 
   const whole =
     dims === features ? turned : concatenate([turned, sliceAxis(wide, rank - 1, dims, features - dims)], rank - 1);
   return castTo(whole, input.dtype);
+}
+
+/** What broadcasts over an input of `rank` axes: [n, …] → [n, 1, …, …], unless all places of the first axis share `x`. */
+function perFirstAxis(x: MLXArray, shared: number, rank: number): MLXArray {
+  if (x.ndim === shared) return x;
+  const [length = 1, ...rest] = x.shape;
+  return reshape(x, [length, ...new Array<number>(rank - 1 - shared).fill(1), ...rest]);
 }

@@ -213,6 +213,12 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
   ropeRow: [true, false].flatMap((isTraditional): LawCase[] => [
     { inputs: [of(2, 3, 4), wholes([2], [])], params: { dims: 4, isTraditional, base: 100, scale: 1 } },
     { inputs: [of(2, 2, 3, 4), wholes([2, 5], [2])], params: { dims: 2, isTraditional, base: 100, scale: 0.5 } },
+    ...[[2], [2, 2]].map(
+      (shape): LawCase => ({
+        inputs: [of(2, 3, 4), wholes([2], []), { shape, domain: [1, 3] }],
+        params: { dims: 4, isTraditional, base: null, scale: 0.5 },
+      }),
+    ),
   ]),
   attentionRow: [
     { inputs: [of(1, 2, 3, 2), of(1, 2, 3, 2), of(1, 2, 3, 2)], params: { scale: 0.7, isCausal: false } },

@@ -64,6 +64,25 @@ describe("rope", () => {
     expect(await distance(mx.vmap(turned)(x, offsets), loop(turned, x, offsets))).toBeLessThan(1e-6);
   });
 
+  it.each([
+    [[4, 2, 5, 8], 0, []],
+    [[4, 5, 8], 0, [4]],
+    [[2, 5, 8], null, [4]],
+    [[4, 3, 2, 5, 8], 0, [4, 3]],
+  ] as const)("batches inputs %j along %j over periods, with offsets of shape %j", async (shape, axis, offsetShape) => {
+    const x = numbers([...shape], 5);
+    const freqs = numbers([4, 2], 6).abs().add(1);
+    const offset = mx.ones([...offsetShape]).multiply(3);
+    const inAxes = [axis, 0, offsetShape.length > 0 ? 0 : null];
+    const turned = (a: mx.MLXArray, periods: mx.MLXArray, start: mx.MLXArray): mx.MLXArray =>
+      rope(a, 4, { freqs: periods, offset: start });
+    const each = [0, 1, 2, 3].map((k) => {
+      const pick = (a: mx.MLXArray, along: number | null): mx.MLXArray => (along === null ? a : mx.take(a, k, 0));
+      return turned(pick(x, axis), pick(freqs, 0), pick(offset, inAxes[2] ?? null));
+    });
+    expect(await distance(mx.vmap(turned, { inAxes })(x, freqs, offset), mx.stack(each))).toBeLessThan(1e-6);
+  });
+
   it("refuses odd sizes, and a base beside periods", () => {
     expect(() => rope(mx.zeros([2, 8]), 3)).toThrow(mx.ArgumentError);
     expect(() => rope(mx.zeros([2, 8]), 10)).toThrow(mx.ShapeError);

@@ -98,6 +98,16 @@ describe("options of layers", () => {
     expect(known.filter((name) => !withoutOptions.has(name)).sort()).toEqual(Object.keys(layers).sort());
   });
 
+  it.each(Object.entries(layers))("are refused by %s, whatever a minifier calls its class", async (name, [args]) => {
+    const layer = classes[name];
+    Object.defineProperty(layer, "name", { value: "e", configurable: true });
+    try {
+      await expectRefusal(() => made(layer, ...args, { biass: 1 }), name, '"biass"', name);
+    } finally {
+      Object.defineProperty(layer, "name", { value: name, configurable: true });
+    }
+  });
+
   it("may be more in a subclass, which passes all of them on", () => {
     class Noisy extends nn.Linear {
       readonly noise: number;
