@@ -43,6 +43,8 @@ async function openRuntime(): Promise<Runtime> {
 function runtimeOf(backend: WebGpuBackend): Runtime {
   const runtime = setGpu(backend);
   if (!runtime) throw new DeviceError("gpu", "the device was closed while it was opened");
+  // Arrays that lie there go on needing theirs.
+  current?.clearCache();
   current = backend;
   backend.setLimits(memoryLimits);
   return runtime;

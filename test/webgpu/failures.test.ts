@@ -8,6 +8,7 @@ import { openedGpu, setGpu } from "../../src/array/device.ts";
 import { openDevice } from "../../src/backends/webgpu/adapter.ts";
 import type { GpuDevice } from "../../src/backends/webgpu/gpu-api.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
+import { onceCollected } from "../setup/collected.ts";
 import { changedDevice } from "./changed-device.ts";
 import { type Failures, failingDevice } from "./failing-device.ts";
 
@@ -49,11 +50,19 @@ describe("a lost device", () => {
 
   it("can be lost again and again", { timeout: 300_000 }, async () => {
     const source = mx.array([1, 2, 3]);
+    let alive = 0;
+    const backends = new FinalizationRegistry<null>(() => {
+      alive--;
+    });
     for (let round = 0; round < lostDevices; round++) {
       const result = onGpu(() => source.add(round));
       expect(await result.tolist()).toEqual([1 + round, 2 + round, 3 + round]);
+      const backend = openedGpu()?.backend;
+      if (backend) backends.register(backend, null);
+      alive++;
       mx.gpu.close();
     }
+    expect(await onceCollected(() => alive, lostDevices / 10)).toBeLessThanOrEqual(lostDevices / 10);
     expect(source.allocation?.copies?.size ?? 0).toBeLessThanOrEqual(1);
   });
 });
@@ -83,6 +92,37 @@ describe("a device that the program uses too", () => {
     await mx.gpu.use(device);
     expect(await onGpu(() => x.sum()).item()).toBe(6);
     mx.gpu.close();
+    device.destroy();
+  });
+
+  it("gets the memory back when it is let go of, that of arrays when they go", async () => {
+    const { device } = await openDevice();
+    let held = 0;
+    const counted = changedDevice(device, {
+      createBuffer: (descriptor: Parameters<GpuDevice["createBuffer"]>[0]) => {
+        const buffer = device.createBuffer(descriptor);
+        held++;
+        const destroy = buffer.destroy.bind(buffer);
+        buffer.destroy = () => {
+          held--;
+          destroy();
+        };
+        return buffer;
+      },
+    });
+    await mx.gpu.use(counted);
+    const kept = onGpu(() => mx.arange(5000).add(1));
+    await kept.data();
+    for (let size = 1000; size < 9000; size += 1000) {
+      const other = onGpu(() => mx.arange(size).add(1));
+      await other.data();
+      other.dispose();
+    }
+    expect(held).toBeGreaterThan(4);
+    mx.gpu.close();
+    expect(held).toBe(1);
+    kept.dispose();
+    expect(held).toBe(0);
     device.destroy();
   });
 

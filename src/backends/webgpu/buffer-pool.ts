@@ -25,6 +25,7 @@ export class BufferPool {
   #cached = 0;
   #memoryLimit = Number.POSITIVE_INFINITY;
   #cacheLimit: number | null = null;
+  #isClosed = false;
 
   constructor(device: GpuDevice) {
     this.#device = device;
@@ -80,6 +81,12 @@ export class BufferPool {
     this.#trim(0);
   }
 
+  /** Keeps nothing any more; buffers in use go when they are given back. */
+  close(): void {
+    this.#isClosed = true;
+    this.#trim(0);
+  }
+
   setLimits(limits: { readonly memory?: number; readonly cache?: number }): void {
     if (limits.memory !== undefined) this.#memoryLimit = limits.memory;
     if (limits.cache === undefined) return;
@@ -94,7 +101,7 @@ export class BufferPool {
   }
 
   #keep(buffer: PooledBuffer): void {
-    if (buffer.isBroken) {
+    if (buffer.isBroken || this.#isClosed) {
       buffer.buffer.destroy();
       return;
     }

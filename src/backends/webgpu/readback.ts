@@ -67,6 +67,11 @@ export class Readback {
     throw new DeviceError("read", `${size} bytes of the GPU cannot be read: ${reason}`, { cause });
   }
 
+  /** Gives up what is kept. */
+  close(): void {
+    for (const { buffer } of this.#kept.splice(0)) buffer.destroy();
+  }
+
   #take(size: number): CheckedBuffer {
     const found = this.#kept.findIndex(({ buffer }) => buffer.size >= size);
     if (found !== -1) return this.#kept.splice(found, 1)[0] ?? this.#create(size);

@@ -26,6 +26,11 @@ const chunkBytes = 1 << 20;
 /** The code of a kernel that has no element to compute. */
 const noCode: GpuKernelCode = { dispatches: [], scratchBytes: [] };
 
+/** What a device refused since it was last asked for that. */
+interface Refused {
+  message: string | null;
+}
+
 /** Runs plans on the GPU. */
 export class WebGpuBackend implements Backend {
   readonly name = "gpu";
@@ -41,7 +46,7 @@ export class WebGpuBackend implements Backend {
   /** What is written passes through it where the GPU cannot be given the memory itself; writing copies at once. */
   #chunk: Uint8Array<ArrayBuffer> | null = null;
   #lost: string | null = null;
-  #failure: string | null = null;
+  readonly #refused: Refused = { message: null };
   #sinceMarker = 0;
   #marker: Promise<void> | null = null;
 
@@ -60,10 +65,7 @@ export class WebGpuBackend implements Backend {
       this.#lost = message || reason || "no reason given";
     });
     // On a shared device they may be others'.
-    if (!isShared)
-      device.addEventListener("uncapturederror", ({ error }) => {
-        this.#failure ??= error.message;
-      });
+    if (!isShared) hearErrors(device, this.#refused);
   }
 
   get isLost(): boolean {
@@ -74,10 +76,10 @@ export class WebGpuBackend implements Backend {
   requireWorking(): void {
     if (this.#lost !== null)
       throw new DeviceError("gpu", `the device was lost (${this.#lost}); the next evaluation opens a new one`);
-    const failure = this.#failure;
-    if (failure === null) return;
-    this.#failure = null;
-    throw new DeviceError("gpu", `the GPU refused earlier work: ${failure}`);
+    const { message } = this.#refused;
+    if (message === null) return;
+    this.#refused.message = null;
+    throw new DeviceError("gpu", `the GPU refused earlier work: ${message}`);
   }
 
   /** Does `work`, and tells what the device says against it. The scope is closed at once: others may use the device meanwhile. */
@@ -100,7 +102,7 @@ export class WebGpuBackend implements Backend {
     }
     this.scoped(work).then(
       (error) => {
-        this.#failure ??= error?.message ?? null;
+        this.#refused.message ??= error?.message ?? null;
       },
       () => undefined,
     );
@@ -119,7 +121,7 @@ export class WebGpuBackend implements Backend {
       // That nothing can be written to a buffer that turns out not to exist is no news.
       this.scoped(() => this.#write(bytes, pooled.buffer)).then(
         (error) => {
-          if (error && !pooled.isBroken) this.#failure ??= error.message;
+          if (error && !pooled.isBroken) this.#refused.message ??= error.message;
         },
         () => undefined,
       );
@@ -208,8 +210,17 @@ export class WebGpuBackend implements Backend {
   /** Gives the device up, unless the program that brought it goes on using it. */
   close(): void {
     this.#lost ??= "it was closed";
+    this.pool.close();
+    this.#readback.close();
     if (!this.#isShared) this.device.destroy();
   }
+}
+
+/** Notes what nobody else hears of. A function of its own: Dawn keeps a listener, and all that its surroundings know, for ever. */
+function hearErrors(device: GpuDevice, refused: Refused): void {
+  device.addEventListener("uncapturederror", ({ error }) => {
+    refused.message ??= error.message;
+  });
 }
 
 /** Whether the bytes lie in memory that threads share. */
