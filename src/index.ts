@@ -75,13 +75,13 @@ export type {
   SaveSafetensorsOptions,
 } from "./array/safetensors.ts";
 export { loadSafetensors, saveSafetensors } from "./array/safetensors.ts";
+export type { ArrayTree, MappedTree, TreeOf } from "./array/trees.ts";
+export { treeFlatten, treeMap, treeMapWithPath, treeMerge, treeReduce, treeUnflatten } from "./array/trees.ts";
 export type { Dtype, ElementsOf, TypedArray } from "./base/dtype.ts";
 export type { OwnBytes, Scalar } from "./base/elements.ts";
 export * from "./base/errors.ts";
 export { requireOptions } from "./base/options.ts";
 export type { Shape } from "./base/shape.ts";
-export { treeFlatten, treeMerge, treeReduce, treeUnflatten } from "./base/tree.ts";
-export { treeMap, treeMapWithPath } from "./base/tree-map.ts";
 export type { Aval } from "./graph/mlx-array.ts";
 export { MLXArray } from "./graph/mlx-array.ts";
 export type { Device, DeviceOptions, OperationOptions, WideFallback } from "./graph/placement.ts";

@@ -1,5 +1,6 @@
 /** Methods of arrays whose operations are loaded when an evaluation first needs one; until then they are deferred. */
 import { Part } from "../base/part.ts";
+import type { Pieces } from "../graph/array-lists.ts";
 import type { Aval } from "../graph/mlx-array.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
@@ -65,12 +66,15 @@ export interface LaterMethods
     Methods<typeof extrema, "max" | "min" | "any" | "all" | "argMax" | "argMin">,
     Methods<typeof scanning, "cumsum" | "cumprod" | "cummax" | "cummin" | "logCumsumExp">,
     Methods<typeof contraction, "matmul">,
-    Methods<typeof joining, "split" | "roll">,
+    Methods<typeof joining, "roll">,
     Methods<typeof slicing, "flip">,
     Methods<typeof diagonals, "diag" | "diagonal" | "trace" | "tril" | "triu">,
     Methods<typeof gather, "take" | "takeAlongAxis">,
     Methods<typeof scatter, "putAlongAxis">,
-    Methods<typeof sorting, "sort" | "argSort" | "topK"> {}
+    Methods<typeof sorting, "sort" | "argSort" | "topK"> {
+  /** The array cut along `axis`; see the function `split`. */
+  split<const P extends number | readonly number[]>(parts: P, axis?: number, options?: OperationOptions): Pieces<P>;
+}
 
 /** The operations of those methods, each with the array as its first argument, and others that need them. */
 export type MethodMeanings = {

@@ -7,6 +7,7 @@ import { finite, fromZero, requireValues, share } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, checkShape, formatShape, normalizeAxis } from "../base/shape.ts";
 import { treeChildren } from "../base/tree.ts";
+import type { ArrayTimes } from "../graph/array-lists.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed, withOptions } from "../graph/placement.ts";
@@ -156,8 +157,9 @@ export function key(value: number | bigint, options?: OperationOptions): MLXArra
  *
  * @example
  * const [first, second] = random.split(random.key(7));
- * await arrayEqual(first ?? 0, second ?? 0).item(); // false
+ * await arrayEqual(first, second).item(); // false
  */
+export function split<N extends number = 2>(from: MLXArray, count?: N, options?: OperationOptions): ArrayTimes<N>;
 export function split(from: MLXArray, count = 2, options?: OperationOptions): MLXArray[] {
   if (options) return placed("split", options, () => split(from, count));
   requireArray("split", from);

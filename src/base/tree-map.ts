@@ -4,9 +4,6 @@ import { childrenOf } from "./tree.ts";
 /**
  * A tree of the same form with `change` applied to each leaf, and to the leaves of `others` at the same paths. Modules
  * become plain objects.
- *
- * @example
- * treeMap((x) => Number(x) * 2, { a: 1, b: [2, 3] }); // {"a": 2, "b": [4, 6]}
  */
 export function treeMap(
   change: (leaf: unknown, ...others: unknown[]) => unknown,
@@ -16,12 +13,7 @@ export function treeMap(
   return treeMapWithPath((_, leaf, ...rest) => change(leaf, ...rest), tree, ...others);
 }
 
-/**
- * As `treeMap`; `change` receives the dotted path of each leaf first.
- *
- * @example
- * treeMapWithPath((path) => path, { a: 1, b: [2] }); // {"a": "a", "b": ["b.0"]}
- */
+/** As `treeMap`; `change` receives the dotted path of each leaf first. */
 export function treeMapWithPath(
   change: (path: string, leaf: unknown, ...others: unknown[]) => unknown,
   tree: unknown,

@@ -29,12 +29,7 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null;
 }
 
-/**
- * The leaves of a tree with their dotted paths, in order.
- *
- * @example
- * treeFlatten({ a: 1, b: [2, { c: 3 }] }); // [["a", 1], ["b.0", 2], ["b.1.c", 3]]
- */
+/** The leaves of a tree with their dotted paths, in order. */
 export function treeFlatten(tree: unknown): [string, unknown][] {
   const leaves: [string, unknown][] = [];
   const walk = (node: unknown, path: string): void => {
@@ -50,8 +45,6 @@ export function treeFlatten(tree: unknown): [string, unknown][] {
  * The tree that `treeFlatten` took apart; a branch whose keys are 0, 1, 2 … becomes a list.
  *
  * @throws {ArgumentError} if one path leads through a leaf of another
- * @example
- * treeUnflatten([["a", 1], ["b.0", 2]]); // {"a": 1, "b": [2]}
  */
 export function treeUnflatten(leaves: readonly (readonly [string, unknown])[]): unknown {
   const [first] = leaves;
@@ -86,34 +79,6 @@ export function mapLeaves(tree: unknown, change: (leaf: unknown) => unknown): un
   if (children === null) return change(tree);
   const mapped = children.map(([key, child]): [string, unknown] => [key, mapLeaves(child, change)]);
   return Array.isArray(tree) ? mapped.map(([, value]) => value) : Object.fromEntries(mapped);
-}
-
-/**
- * The leaves combined from first to last, beginning with `initial`.
- *
- * @example
- * treeReduce((sum, leaf) => sum + Number(leaf), { a: 1, b: [2, 3] }, 0); // 6
- */
-export function treeReduce<T>(combine: (sofar: T, leaf: unknown) => T, tree: unknown, initial: T): T {
-  return treeFlatten(tree).reduce((sofar, [, leaf]) => combine(sofar, leaf), initial);
-}
-
-/**
- * A tree with the leaves of both.
- *
- * @throws {ArgumentError} if both have a leaf at one path and `merge` is not given
- * @example
- * treeMerge({ a: 1 }, { b: 2 }); // {"a": 1, "b": 2}
- */
-export function treeMerge(a: unknown, b: unknown, merge?: (a: unknown, b: unknown) => unknown): unknown {
-  const merged = new Map(treeFlatten(a));
-  for (const [path, leaf] of treeFlatten(b)) {
-    if (merged.has(path)) {
-      if (!merge) throw new ArgumentError("treeMerge", `both trees have a leaf at "${path}"; say how to merge them`);
-      merged.set(path, merge(merged.get(path), leaf));
-    } else merged.set(path, leaf);
-  }
-  return treeUnflatten([...merged]);
 }
 
 /** The child of a branch under `key` replaced in place. */

@@ -4,6 +4,7 @@ import { isFloating, isHalf, requireDtype } from "../base/dtype.ts";
 import { ArgumentError, DtypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { checkShape } from "../base/shape.ts";
+import type { ArrayForEach } from "../graph/array-lists.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { withOptions } from "../graph/placement.ts";
@@ -282,10 +283,12 @@ export interface MeshgridOptions extends OperationOptions {
  * @param args vectors, and at the end the options
  * @throws {ArgumentError} for an indexing other than "xy" and "ij"
  * @example
- * const grid = meshgrid(array([1, 2]), array([3, 4, 5]));
- * await grid[0]?.tolist(); // [[1, 2], [1, 2], [1, 2]]
- * await grid[1]?.tolist(); // [[3, 3], [4, 4], [5, 5]]
+ * const [x, y] = meshgrid(array([1, 2]), array([3, 4, 5]));
+ * await x.tolist(); // [[1, 2], [1, 2], [1, 2]]
+ * await y.tolist(); // [[3, 3], [4, 4], [5, 5]]
  */
+export function meshgrid<A extends readonly MLXArray[]>(...args: A): ArrayForEach<A>;
+export function meshgrid<A extends readonly MLXArray[]>(...args: [...A, MeshgridOptions]): ArrayForEach<A>;
 export function meshgrid(...args: readonly (MLXArray | MeshgridOptions)[]): MLXArray[] {
   const last = args.at(-1);
   const options = isPlain(last) ? last : {};

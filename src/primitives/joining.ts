@@ -2,6 +2,7 @@
 import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { formatShape, normalizeAxis, sizeOf } from "../base/shape.ts";
+import type { Pieces } from "../graph/array-lists.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed, withOptions } from "../graph/placement.ts";
@@ -168,10 +169,17 @@ export function stack(arrays: readonly MLXArray[], axis = 0, options?: Operation
  *
  * @throws {ShapeError} if the axis does not divide into that many pieces
  * @example
- * const halves = split(array([1, 2, 3, 4]), 2);
- * await Promise.all(halves.map((half) => half.tolist())); // [[1, 2], [3, 4]]
+ * const [left, right] = split(array([1, 2, 3, 4]), 2);
+ * await left.tolist(); // [1, 2]
+ * await right.tolist(); // [3, 4]
  * split(array([1, 2, 3, 4]), [1, 3]).map((piece) => piece.size); // [1, 2, 1]
  */
+export function split<const P extends number | readonly number[]>(
+  x: MLXArray,
+  parts: P,
+  axis?: number,
+  options?: OperationOptions,
+): Pieces<P>;
 export function split(
   x: MLXArray,
   parts: number | readonly number[],

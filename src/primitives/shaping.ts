@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes as broadcastPair, formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../base/shape.ts";
+import type { ArrayForEach } from "../graph/array-lists.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
@@ -129,6 +130,7 @@ export const matrixTranspose: UnaryOperation<MLXArray> = (x, options?: Operation
  * @example
  * broadcastArrays(array([1, 2]), array([[1], [2], [3]])).map((x) => x.shape); // [[3, 2], [3, 2]]
  */
+export function broadcastArrays<A extends readonly MLXArray[]>(...arrays: A): ArrayForEach<A>;
 export function broadcastArrays(...arrays: readonly MLXArray[]): MLXArray[] {
   return broadcasted("broadcastArrays", arrays);
 }

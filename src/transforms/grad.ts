@@ -4,6 +4,7 @@ import { ArgumentError, GradientError } from "../base/errors.ts";
 import { requireOptions } from "../base/options.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, mapLeaves, replaceLeaves, treeFlatten, typedTree } from "../base/tree.ts";
+import type { ArrayForEach, ResultList } from "../graph/array-lists.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { tracing } from "../graph/tracing.ts";
 import { filledLike } from "../primitives/elementwise.ts";
@@ -224,10 +225,15 @@ function lossOf(operation: string, result: unknown): MLXArray {
  * @param fn takes arrays, returns an array or a list of arrays
  * @throws {GradientError} if a primal is not floating; {ShapeError} if a cotangent does not fit its output
  * @example
- * const [outputs, pulled] = vjp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
- * await outputs[0]?.item(); // 9
- * await pulled[0]?.item(); // 6
+ * const [[output], [slope]] = vjp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
+ * await output.item(); // 9
+ * await slope.item(); // 6
  */
+export function vjp<const P extends readonly MLXArray[], R extends MLXArray | readonly MLXArray[]>(
+  fn: (...primals: ArrayForEach<P>) => R,
+  primals: P,
+  cotangents: readonly MLXArray[],
+): [ResultList<R>, ArrayForEach<P>];
 export function vjp(
   fn: (...primals: MLXArray[]) => MLXArray | readonly MLXArray[],
   primals: readonly MLXArray[],
@@ -256,9 +262,14 @@ export function vjp(
  *
  * @throws {GradientError} if a primal is not floating
  * @example
- * const [outputs, tangents] = jvp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
- * await tangents[0]?.item(); // 6
+ * const [, [tangent]] = jvp((x: mx.MLXArray) => x.mul(x), [array(3)], [array(1)]);
+ * await tangent.item(); // 6
  */
+export function jvp<const P extends readonly MLXArray[], R extends MLXArray | readonly MLXArray[]>(
+  fn: (...primals: ArrayForEach<P>) => R,
+  primals: P,
+  tangents: readonly MLXArray[],
+): [ResultList<R>, ResultList<R>];
 export function jvp(
   fn: (...primals: MLXArray[]) => MLXArray | readonly MLXArray[],
   primals: readonly MLXArray[],

@@ -36,6 +36,61 @@ describe("types", () => {
     expect(grads.forward).toBeUndefined();
   });
 
+  it("know the arrays in a model's tree: flattened, mapped, reduced, and put back", async () => {
+    class Residual extends nn.Module {
+      readonly inner = new nn.Sequential(new nn.Linear(2, 2), nn.relu);
+      readonly shortcut: nn.Linear | undefined;
+      readonly blocks: readonly Residual[] = [];
+      forward(x: mx.MLXArray): mx.MLXArray {
+        return this.inner(x).add(this.shortcut?.(x) ?? x);
+      }
+    }
+    const model = new Residual();
+    const leaves = mx.treeFlatten(model.trainableParameters());
+    expectTypeOf(leaves).toEqualTypeOf<[string, mx.MLXArray][]>();
+    expect(leaves.map(([path]) => path)).toEqual(["inner.layers.0.weight", "inner.layers.0.bias"]);
+    const file = await mx.saveSafetensors(Object.fromEntries(leaves));
+    await model.loadWeights((await mx.loadSafetensors(file)).arrays);
+    await model.loadWeights(leaves);
+    const doubled = mx.treeMap((leaf, other) => leaf.add(other), model.parameters(), model.parameters());
+    expectTypeOf(doubled.inner.layers[0].weight).toEqualTypeOf<mx.MLXArray>();
+    model.update(doubled).update(mx.treeUnflatten(leaves.map(([path, leaf]) => [path, leaf.mul(0.5)])));
+    expect(await mx.arrayEqual(model.inner.layers[0].weight.mul(2), leaves[0]?.[1] ?? 0).item()).toBe(true);
+    const sizes = mx.treeMap((leaf) => leaf.size, new Net().parameters());
+    expectTypeOf(sizes.heads.left.weight).toEqualTypeOf<number>();
+    expect(sizes.heads.left.weight).toBe(1);
+    expect(mx.treeReduce((count, leaf) => count + leaf.size, model.parameters(), 0)).toBe(6);
+    const linears = model
+      .namedModules()
+      .flatMap(([path, one]) => (one instanceof nn.Linear ? [[path, one] as const] : []));
+    model.updateModules(mx.treeUnflatten(linears.map(([path]) => [path, new nn.Linear(2, 2, { bias: false })])));
+    expect(mx.treeFlatten(model.parameters()).map(([path]) => path)).toEqual(["inner.layers.0.weight"]);
+    expectTypeOf(mx.treeFlatten({ a: 1 })).toEqualTypeOf<[string, unknown][]>();
+    expect(mx.treeFlatten({ a: undefined, b: mx.array(1) }).map(([path]) => path)).toEqual(["b"]);
+  });
+
+  it("know how many arrays there are in a list", () => {
+    const x = mx.arange(12).asType("float32");
+    const [first, second] = mx.random.split(mx.random.key(0));
+    expectTypeOf([first, second, ...mx.random.split(first, 3)]).toEqualTypeOf<mx.MLXArray[]>();
+    const keys = mx.random.split(second, x.size);
+    expectTypeOf(keys).toEqualTypeOf<mx.MLXArray[]>();
+    const [left, right] = x.split(2);
+    const [, middle, last] = mx.split(x, [3, 5]);
+    expect([left.size, right.size, middle.size, last.size]).toEqual([6, 6, 2, 7]);
+    const [rows, columns] = mx.meshgrid(left, x, { indexing: "ij" });
+    expect([rows.shape, columns.shape]).toEqual([
+      [6, 12],
+      [6, 12],
+    ]);
+    const [wide] = mx.broadcastArrays(mx.array(1), x);
+    expect(wide.shape).toEqual([12]);
+    const [[sum, product], [ofA, ofB]] = mx.vjp((a, b) => [a.add(b), a.mul(b)] as const, [left, right], [left, right]);
+    expect([sum.size, product.size, ofA.size, ofB.size]).toEqual([6, 6, 6, 6]);
+    const [[value], [tangent]] = mx.jvp((a) => a.square(), [x], [x]);
+    expect([value.size, tangent.size]).toEqual([12, 12]);
+  });
+
   it("take a Sequential of certain layers for a Sequential, as a parameter, a field and a layer", () => {
     const model = new nn.Sequential(new nn.Linear(2, 3), nn.relu);
     const lossOf = (m: nn.Sequential, x: mx.MLXArray): mx.MLXArray => m(x).sum();
