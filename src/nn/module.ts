@@ -81,24 +81,49 @@ export abstract class Module extends Callable {
     return this.#isTraining;
   }
 
-  /** All parameters as a tree of the modules' fields. */
+  /**
+   * All parameters as a tree of the modules' fields.
+   *
+   * @example
+   * const { layers } = new nn.Sequential(new nn.Linear(2, 3), nn.relu).parameters();
+   * layers[0].weight.shape; // [3, 2]
+   */
   parameters(): ParametersOf<this>;
   parameters(): object {
     return this.filterAndMap(isParameter);
   }
 
-  /** The parameters that are not frozen, as a tree of the modules' fields. */
+  /**
+   * The parameters that are not frozen, as a tree of the modules' fields.
+   *
+   * @example
+   * const model = new nn.Linear(2, 3).freeze({ keys: "bias" });
+   * Object.keys(model.trainableParameters()); // ["weight"]
+   */
   trainableParameters(): ParametersOf<this>;
   trainableParameters(): object {
     return this.filterAndMap((module, key, value) => isParameter(module, key, value) && !module.isFrozen(key));
   }
 
-  /** The modules directly in the fields, as a tree. */
+  /**
+   * The modules directly in the fields, as a tree.
+   *
+   * @example
+   * const model = new nn.TransformerEncoderLayer(4, 2);
+   * Object.keys(model.children()).includes("attention"); // true
+   */
   children(): NestedTree {
     return this.filterAndMap(isChild, undefined, (_, __, value) => value instanceof Module);
   }
 
-  /** The innermost modules, those that have no children themselves, as a tree. */
+  /**
+   * The innermost modules, those that have no children themselves, as a tree.
+   *
+   * @example
+   * const model = new nn.Sequential(new nn.Sequential(new nn.Linear(2, 3)), new nn.ReLU());
+   * const { layers } = Object(model.leafModules());
+   * layers[0].layers[0] instanceof nn.Linear; // true
+   */
   leafModules(): NestedTree {
     return this.filterAndMap(
       isChild,
@@ -107,12 +132,23 @@ export abstract class Module extends Callable {
     );
   }
 
-  /** This module and all modules inside, outer before inner. */
+  /**
+   * This module and all modules inside, outer before inner.
+   *
+   * @example
+   * new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU()).modules().length; // 3
+   */
   modules(): Module[] {
     return this.namedModules().map(([, module]) => module);
   }
 
-  /** This module (named "") and all modules inside with their dotted paths, outer before inner. */
+  /**
+   * This module (named "") and all modules inside with their dotted paths, outer before inner.
+   *
+   * @example
+   * const model = new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU());
+   * model.namedModules().map(([path]) => path); // ["", "layers.0", "layers.1"]
+   */
   namedModules(): [string, Module][] {
     const found: [string, Module][] = [];
     const seen = new Set<Module>();
@@ -126,7 +162,14 @@ export abstract class Module extends Callable {
     return found;
   }
 
-  /** Calls `visit` with this module (named "") and every module inside, outer before inner. Returns this module. */
+  /**
+   * Calls `visit` with this module (named "") and every module inside, outer before inner. Returns this module.
+   *
+   * @example
+   * const model = new nn.Sequential(new nn.Linear(2, 3), new nn.Dropout(0.5));
+   * model.applyToModules((_, module) => { if (module instanceof nn.Linear) module.freeze(); });
+   * mx.treeFlatten(model.trainableParameters()); // []
+   */
   applyToModules(visit: (path: string, module: Module) => void): this {
     for (const [path, module] of this.namedModules()) visit(path, module);
     return this;
@@ -137,6 +180,10 @@ export abstract class Module extends Callable {
    * modules, lists and plain objects) is descended into; an item of a list that `filter` refuses leaves `{}` in its place.
    *
    * @param filter is asked with the module, the path of the value within it and the value
+   * @example
+   * const isMatrix: nn.ModuleFilter = (_, __, value) => value instanceof mx.MLXArray && value.ndim === 2;
+   * const found = new nn.Linear(2, 3).filterAndMap(isMatrix, (value) => String(Object(value).shape));
+   * found; // { weight: "3,2" }
    */
   filterAndMap(filter: ModuleFilter, map?: ModuleMap, isLeaf?: ModuleLeafTest): NestedTree {
     return filterAndMapModule(this, filter, map ?? ((value) => value), isLeaf ?? ((_, __, value) => !isBranch(value)));
@@ -146,6 +193,11 @@ export abstract class Module extends Callable {
    * Replaces the arrays that `parameters` (a tree like that of `parameters()`, or a part of it) names. Returns this module.
    *
    * @throws {ArgumentError} for a name that the module does not have, unless `strict` is false
+   * @example
+   * const model = new nn.Linear(1, 1);
+   * model.update({ weight: array([[2]]), bias: array([1]) });
+   * await model(array([[3]])).tolist(); // [[7]]
+   * model.update({ wieght: array([[2]]) }); // throws ArgumentError
    */
   update(parameters: object, options: UpdateOptions = {}): this {
     const { strict = true } = optionsOf("update", options, { strict: flag });
@@ -153,12 +205,26 @@ export abstract class Module extends Callable {
     return this;
   }
 
-  /** Replaces every parameter (or those that `filter` admits) by `map` of it. Returns this module. */
+  /**
+   * Replaces every parameter (or those that `filter` admits) by `map` of it. Returns this module.
+   *
+   * @example
+   * const model = new nn.Linear(2, 1).apply((parameter) => zeros(parameter.shape));
+   * await model(array([[5, 7]])).tolist(); // [[0]]
+   */
   override apply(map: (parameter: MLXArray) => MLXArray, filter: ModuleFilter = isParameter): this {
     return this.update(this.filterAndMap(filter, (value) => (value instanceof MLXArray ? map(value) : value)));
   }
 
-  /** Replaces the modules that `modules` (a tree like that of `children()`) names. Returns this module. */
+  /**
+   * Replaces the modules that `modules` (a tree like that of `children()`, or a part of it) names. Returns this module.
+   *
+   * @throws {ArgumentError} for a name that the module does not have, unless `strict` is false
+   * @example
+   * const model = new nn.Sequential<readonly nn.Layer[]>(new nn.Linear(2, 3), new nn.ReLU());
+   * model.updateModules({ layers: [{}, new nn.Tanh()] });
+   * model.layers[1] instanceof nn.Tanh; // true
+   */
   updateModules(modules: object, options: UpdateOptions = {}): this {
     const { strict = true } = optionsOf("updateModules", options, { strict: flag });
     updateBranch(this, modules, strict, "");
@@ -185,7 +251,14 @@ export abstract class Module extends Callable {
     );
   }
 
-  /** Lets parameters be trained again. Returns this module. */
+  /**
+   * Lets parameters be trained again. Returns this module.
+   *
+   * @throws {ArgumentError} for a key that no module has
+   * @example
+   * const model = new nn.Linear(2, 3).freeze();
+   * Object.keys(model.unfreeze({ keys: "bias" }).trainableParameters()); // ["bias"]
+   */
   unfreeze(options: FreezeOptions = {}): this {
     return this.#select(
       "unfreeze",
@@ -198,12 +271,24 @@ export abstract class Module extends Callable {
     );
   }
 
-  /** Whether the parameter in field `key` is frozen. */
+  /**
+   * Whether the parameter in field `key` is frozen.
+   *
+   * @example
+   * new nn.Linear(2, 3).freeze({ keys: "bias" }).isFrozen("bias"); // true
+   */
   isFrozen(key: string): boolean {
     return this.#frozen.has(key);
   }
 
-  /** Switches this module and those inside to training (or, with false, to evaluation). Returns this module. */
+  /**
+   * Switches this module and those inside to training (or, with false, to evaluation). Returns this module.
+   *
+   * @example
+   * const model = new nn.Dropout(0.5).eval();
+   * await model(ones([3])).tolist(); // [1, 1, 1]
+   * model.train().training; // true
+   */
   train(mode = true): this {
     requireValues("train", flag, { mode });
     for (const module of this.modules()) module.#isTraining = mode;
@@ -219,6 +304,9 @@ export abstract class Module extends Callable {
    * Converts the floating-point parameters, or those whose dtype `predicate` admits. Returns this module.
    *
    * @throws {DtypeError} for a dtype that is not floating, unless `predicate` says which parameters are to be cut off to it
+   * @example
+   * const model = new nn.Linear(2, 3).setDtype("float16");
+   * model.weight.dtype; // "float16"
    */
   setDtype(dtype: Dtype, predicate?: (dtype: Dtype) => boolean): this {
     requireDtype("setDtype", dtype);

@@ -119,19 +119,38 @@ export abstract class Optimizer {
     this.#state.learningRate = rateArray(this.constructor.name, rate);
   }
 
-  /** Keeps the learning rate from now on as it is, or is set. Returns whether there was a schedule: functions compiled before still follow it. */
+  /**
+   * Keeps the learning rate from now on as it is, or is set. Returns whether there was a schedule: functions compiled before still follow it.
+   *
+   * @example
+   * const optimizer = new optim.SGD({ learningRate: optim.linearSchedule(0.1, 0, 10) });
+   * optimizer.endSchedule(); // true
+   * optimizer.learningRate = 0.05;
+   */
   endSchedule(): boolean {
     const hadSchedule = this.#schedule !== null;
     this.#schedule = null;
     return hadSchedule;
   }
 
-  /** The learning rate that the schedule gives for the next update, in a list that is empty without one: to look at beforehand. */
+  /**
+   * The learning rate that the schedule gives for the next update, in a list that is empty without one: to look at beforehand.
+   *
+   * @example
+   * const optimizer = new optim.SGD({ learningRate: optim.stepDecay(0.5, 0.1, 1) });
+   * optimizer.scheduledRates(); // [0.5]
+   */
   scheduledRates(): MLXArray[] {
     return this.#schedule ? [rateArray(this.constructor.name, this.#schedule(this.#state.step))] : [];
   }
 
-  /** The state's arrays by name: `step`, `learningRate`, and `parameters.` with path and name for each parameter. */
+  /**
+   * The state's arrays by name: `step`, `learningRate`, and `parameters.` with path and name for each parameter.
+   *
+   * @example
+   * const optimizer = new optim.Lion({ learningRate: 0.5 }).init({ layer: { weight: zeros([2]) } });
+   * Object.keys(optimizer.flatState()); // ["step", "learningRate", "parameters.layer.weight.m"]
+   */
   flatState(): Record<string, MLXArray> {
     const { step, learningRate, parameters } = this.#state;
     const flat: Record<string, MLXArray> = { step, learningRate };
@@ -141,7 +160,16 @@ export abstract class Optimizer {
     return flat;
   }
 
-  /** Takes over a state that `flatState` gave. Returns this optimizer. @throws {FormatError} for a name that is none of a state */
+  /**
+   * Takes over a state that `flatState` gave. Returns this optimizer.
+   *
+   * @throws {FormatError} for a name that is none of a state
+   * @example
+   * const trained = new optim.Adam({ learningRate: 0.1 });
+   * trained.applyGradients({ w: array([1]) }, { w: array([2]) });
+   * const optimizer = new optim.Adam({ learningRate: 0.1 }).loadFlatState(trained.flatState());
+   * await optimizer.step.item(); // 1
+   */
   loadFlatState(flat: { readonly [name: string]: MLXArray }): this {
     const { step = this.step, learningRate = this.learningRate, ...rest } = flat;
     const parameters: Record<string, ParameterState> = {};
@@ -186,7 +214,12 @@ export abstract class Optimizer {
     return { ...progress, ...Object.fromEntries(Object.entries(this)) };
   }
 
-  /** What it is and how it is set, with the updates made so far: `SGD(learningRate=0.1, step=3, momentum=0.9, …)`. */
+  /**
+   * What it is and how it is set, with the updates made so far: `SGD(learningRate=0.1, step=3, momentum=0.9, …)`.
+   *
+   * @example
+   * String(new optim.RMSprop({ learningRate: 0.5 })); // "RMSprop(learningRate=0.5, step=0, alpha=0.99, eps=1e-8)"
+   */
   toString(): string {
     const { learningRate, step } = this;
     const settings = [...Object.entries({ learningRate, step }), ...Object.entries(this)];
@@ -197,6 +230,9 @@ export abstract class Optimizer {
    * Makes the state of every parameter in the tree that has none yet. The first update does so too.
    *
    * @throws {ArgumentError} for what is no tree
+   * @example
+   * const optimizer = new optim.Adam({ learningRate: 0.1 }).init(new nn.Linear(2, 1).parameters());
+   * Object.keys(optimizer.state.parameters); // ["weight", "bias"]
    */
   init(parameters: object): this {
     if (childrenOf(parameters) === null)
@@ -210,6 +246,12 @@ export abstract class Optimizer {
    * null in its place, stay as they are.
    *
    * @throws {ArgumentError} for a gradient of what is no parameter, and for none at all; {ShapeError} for one of another shape
+   * @example
+   * const model = new nn.Linear(2, 1).update({ weight: array([[1, 1]]) });
+   * const lossOf = (m: nn.Linear, x: mx.MLXArray) => m(x).sum();
+   * const [, gradients] = nn.valueAndGrad(model, lossOf)(model, array([[3, 4]]));
+   * new optim.SGD({ learningRate: 0.1 }).update(model, gradients);
+   * await model.weight.tolist(); // ≈ [[0.7, 0.6]]
    */
   update(model: Updatable, gradients: object): void {
     if (typeof Object(model).update !== "function") {
@@ -223,6 +265,10 @@ export abstract class Optimizer {
    *
    * @param parameters a tree (or a module) that has a parameter for every gradient
    * @throws {ArgumentError} for a gradient without parameter, and for none at all; {ShapeError} for one of another shape
+   * @example
+   * const optimizer = new optim.SGD({ learningRate: 0.1 });
+   * const changed = optimizer.applyGradients({ layers: [{ w: array([1]) }] }, { layers: [{ w: array([2]) }] });
+   * await changed.layers[0]?.w.tolist(); // ≈ [1.9]
    */
   applyGradients<G extends object>(gradients: G, parameters: object): G;
   applyGradients(gradients: object, parameters: object): unknown {
