@@ -3,6 +3,7 @@ import { byteLengthOf } from "../base/dtype.ts";
 import { DeviceError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
+import { pendingOrder } from "../compiler/program.ts";
 import { countWork } from "../compiler/weight.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
@@ -11,6 +12,7 @@ import type { Kernel, Loop } from "../ir/kernel.ts";
 import { currentRuntime, openedGpu } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
 import type { Runtime } from "./runtime.ts";
+import { passedOften } from "./runtime.ts";
 // Explaining cannot wait for parts: what plans are made with must be there.
 import "../backends/wasm/composites-part.ts";
 import "../compiler/other-kernels-part.ts";
@@ -37,7 +39,7 @@ export interface Explanation {
 
 /**
  * The kernels that computing the given arrays (or trees of arrays) would run, with the bytes they move and the arithmetic
- * they do. Computes nothing.
+ * they do, what they keep besides (arrays that two evaluations computed on their way to others) included. Computes nothing.
  *
  * @example
  * const x = ones([64, 64]);
@@ -45,7 +47,8 @@ export interface Explanation {
  */
 export function explain(...trees: readonly unknown[]): Explanation {
   const roots = trees.flatMap((tree) => leavesOf(tree)).filter((array) => !array.isEvaluated);
-  const steps = roots.length === 0 ? [] : runtimeFor(roots).plan(roots).steps;
+  const kept = passedOften(pendingOrder(roots), roots, 1);
+  const steps = roots.length === 0 ? [] : runtimeFor(roots).plan([...roots, ...kept]).steps;
   const kernels = steps.map(({ kernel }) => explainKernel(kernel));
   const total = (key: "bytes" | "flops"): number => kernels.reduce((sum, kernel) => sum + kernel[key], 0);
   const [bytes, flops] = [total("bytes"), total("flops")];

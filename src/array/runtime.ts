@@ -108,6 +108,7 @@ export class Runtime {
     const inputs: MLXArray[] = [];
     const constants: MLXArray[] = [];
     const order = pendingOrder(asked);
+    if (keepsMore) for (const array of order) array.passes++;
     const roots = keepsMore ? [...asked, ...passedOften(order, asked)] : asked;
     const key = structureKey(roots, inputs, constants, order);
     let prepared = this.#plans.get(key);
@@ -188,20 +189,19 @@ export class Runtime {
 }
 
 /**
- * Counts an evaluation that computes `order`, and picks what it keeps besides `roots`: the topmost of what was computed often
- * enough, without views, which cost nothing, and without what is large. So a loop that only reads its loss does not compute all
- * steps before again.
+ * What an evaluation that computes `order` keeps besides `roots`: the topmost of what was computed often enough, without views,
+ * which cost nothing, and without what is large. So a loop that only reads its loss does not compute all steps before again.
+ * `more` evaluations are counted as if they had been.
  */
-function passedOften(order: readonly MLXArray[], roots: readonly MLXArray[]): readonly MLXArray[] {
-  let isOften = false;
-  for (const array of order) if (!array.isEvaluated && ++array.passes > passesBeforeKept) isOften = true;
-  if (!isOften) return [];
+export function passedOften(order: readonly MLXArray[], roots: readonly MLXArray[], more = 0): readonly MLXArray[] {
+  const isOften = (array: MLXArray): boolean => !array.isEvaluated && array.passes + more > passesBeforeKept;
+  if (!order.some(isOften)) return [];
   const reached = new Set(roots);
   return order.toReversed().filter((array) => {
     if (!reached.has(array) || array.isEvaluated) return false;
-    const { passes, inputs, nbytes, primitive } = array;
+    const { inputs, nbytes, primitive } = array;
     const isFree = primitive.lowering.kind === "map" && weightOf(array, inputs) === 0;
-    const isKept = passes > passesBeforeKept && nbytes <= keptLimit && !isFree;
+    const isKept = isOften(array) && nbytes <= keptLimit && !isFree;
     if (!isKept) for (const input of inputs) reached.add(input);
     return isKept;
   });

@@ -10,8 +10,6 @@ import { arrayOf, restoreCheckpoint } from "./checkpoint.ts";
 import { TrainingControl } from "./control.ts";
 import type { TrainEvent } from "./events.ts";
 import { requireRate, requireTrainOptions } from "./requirements.ts";
-import type { RunDirectory } from "./run-files.ts";
-import type { LogOptions } from "./run-log.ts";
 import type { TrainOptions } from "./train-options.ts";
 import { Training, type TrainLimits } from "./training.ts";
 
@@ -29,23 +27,18 @@ import { Training, type TrainLimits } from "./training.ts";
  *   if (event.kind === "end") event.step; // 200
  * }
  */
-export function train<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
-  const { log } = Object(options);
-  return log === undefined ? trainEvents(options) : logEvents(options, log);
-}
-
-async function* logEvents<M extends Module, B>(
-  options: TrainOptions<M, B>,
-  target: RunDirectory | LogOptions,
-): AsyncGenerator<TrainEvent, void, void> {
+export async function* train<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
   requireTrainOptions(options);
-  const { control = new TrainingControl() } = options;
+  const { log, control = new TrainingControl() } = options;
+  if (log === undefined) {
+    yield* trainEvents(options);
+    return;
+  }
   const { logged } = await import("./run-log.ts");
-  yield* logged(trainEvents({ ...options, control }), target, control);
+  yield* logged(trainEvents({ ...options, control }), log, control);
 }
 
 async function* trainEvents<M extends Module, B>(options: TrainOptions<M, B>): AsyncGenerator<TrainEvent, void, void> {
-  requireTrainOptions(options);
   const limits = limitsOf(options);
   await prepare(options);
   const training = new Training(options, limits);

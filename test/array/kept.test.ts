@@ -30,6 +30,18 @@ describe("an array that is computed again and again on the way to others", () =>
     expect(await view.sum().item()).toBeCloseTo(64 + Number(await x.exp().sum().item()), 3);
   });
 
+  it("is in what explain says of the evaluation that will keep it", async () => {
+    const kept = x.mul(3).exp();
+    const shownBytes: number[] = [];
+    for (let k = 0; k < 4; k++) {
+      const total = kept.sum();
+      shownBytes.push(mx.explain(total).bytes);
+      await total.item();
+    }
+    const [input, one] = [x.nbytes, 4];
+    expect(shownBytes).toEqual([input + one, input + one, input + 2 * kept.nbytes + one, kept.nbytes + one]);
+  });
+
   it("is not kept if it is large: it may have been meant never to lie in memory", async () => {
     const wide = mx.ones([4200, 1]).mul(mx.ones([4200]));
     for (let k = 0; k < 4; k++) expect(await wide.get(k).sum().item()).toBe(4200);
