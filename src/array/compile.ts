@@ -23,7 +23,7 @@ export interface CompileOptions {
   /** Trees whose arrays the function replaces; each call leaves its new arrays in them. */
   readonly outputs?: readonly unknown[];
   /**
-   * Arguments of many lengths are expected: more recordings are kept. The function runs once for each set of shapes, so
+   * Arguments of many lengths are expected: more recordings are kept; false unless given. The function runs once for each set of shapes, so
    * that what it makes of lengths (`x.shape[0]`, a mean) is right for all of them; MLX records once and keeps the lengths
    * of the first call.
    */

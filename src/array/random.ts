@@ -51,6 +51,7 @@ export interface RandomOptions extends OperationOptions {
 
 /** The same with a dtype, float32 unless given. */
 export interface SampleOptions extends RandomOptions {
+  /** Float32 unless given; floating. */
   readonly dtype?: Dtype;
 }
 

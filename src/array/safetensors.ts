@@ -71,6 +71,7 @@ export async function namedArrays(operation: string, arrays: NamedArrays): Promi
 export interface SaveSafetensorsOptions {
   /** Where to write the bytes, too; only where there are files. */
   readonly path?: string | URL;
+  /** Texts by name that the file holds beside the arrays; none unless given. */
   readonly metadata?: SafetensorsMetadata;
 }
 

@@ -150,8 +150,11 @@ export class Conv3d extends Convolution<readonly [number, number, number]> {
 
 /** The options of a transposed convolution layer. */
 export interface TransposedConvolutionLayerOptions extends BiasOptions {
+  /** How far apart neighbours of the input put the weights; 1 unless given. */
   readonly stride?: number | readonly number[];
+  /** Positions cut off at both ends of each axis of the result; 0 unless given. */
   readonly padding?: number | readonly number[];
+  /** Distance of neighbours within the weights; 1 unless given. */
   readonly dilation?: number | readonly number[];
   /** Positions added at the end of each axis of the result; 0 unless given. */
   readonly outputPadding?: number | readonly number[];

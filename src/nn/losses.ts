@@ -25,6 +25,7 @@ export type Reduction = "none" | "mean" | "sum";
 
 /** The option of every loss. */
 export interface LossOptions {
+  /** "none" or "mean" unless given, as the loss says. */
   readonly reduction?: Reduction;
 }
 
@@ -36,7 +37,7 @@ export interface AxisLossOptions extends LossOptions {
 
 /** The options of a loss with weights. */
 export interface WeightedLossOptions extends LossOptions {
-  /** What each sample's loss is multiplied with; the shape of the unreduced loss. */
+  /** What each sample's loss is multiplied with; the shape of the unreduced loss. 1 unless given; "mean" divides by the number. */
   readonly weights?: MLXArray;
 }
 

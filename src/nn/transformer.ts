@@ -30,13 +30,17 @@ import { biasRules, Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 
-/** The options of `MultiHeadAttention`. Sizes are `size` unless given; `bias` is false unless given. */
+/** The options of `MultiHeadAttention`; `bias` is false unless given. */
 export interface MultiHeadAttentionOptions extends BiasOptions {
+  /** The features of the queries; `size` unless given. */
   readonly queryInputSize?: number;
+  /** The features of the keys; `size` unless given. */
   readonly keyInputSize?: number;
-  /** `keyInputSize` unless given. */
+  /** The features of the values; `keyInputSize` unless given. */
   readonly valueInputSize?: number;
+  /** The features of the values after their projection, all heads together; `size` unless given. */
   readonly valueSize?: number;
+  /** The features of the result; `size` unless given. */
   readonly valueOutputSize?: number;
 }
 

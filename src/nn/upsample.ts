@@ -16,9 +16,9 @@ export type UpsampleMode = "nearest" | "linear" | "cubic";
 export interface UpsampleOptions {
   /** "nearest" unless given. */
   readonly mode?: UpsampleMode;
-  /** Whether the first and the last places lie at the same points before and after; else the edges do. */
+  /** Whether the first and the last places lie at the same points before and after; false unless given: the edges do. */
   readonly alignCorners?: boolean;
-  /** Whether to smooth when scaling down; for linear and cubic without `alignCorners`. */
+  /** Whether to smooth when scaling down; for linear and cubic without `alignCorners`. False unless given. */
   readonly antialias?: boolean;
 }
 
@@ -30,7 +30,8 @@ interface Tap {
 }
 
 /**
- * [batch, places…, channels] with `scale` times as many places along every spatial axis.
+ * [batch, places…, channels] with `scaleFactor` times as many places along every spatial axis. Where that is no whole number it
+ * is rounded down, and the places lie about the same middle, as in MLX (in PyTorch, they lie at the same beginning).
  *
  * @throws {ArgumentError} for an unknown mode, or options that do not go together
  * @example

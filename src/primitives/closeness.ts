@@ -18,7 +18,7 @@ export interface ClosenessOptions extends OperationOptions {
   readonly rtol?: number;
   /** Absolute tolerance; 1e-8 unless given. */
   readonly atol?: number;
-  /** Whether NaN is close to NaN. */
+  /** Whether NaN is close to NaN; false unless given. */
   readonly equalNaN?: boolean;
 }
 

@@ -28,14 +28,17 @@ export interface ConvolutionOptions extends OperationOptions {
 
 /** The options of `convGeneral`. */
 export interface GeneralConvolutionOptions extends OperationOptions {
+  /** How far the window moves; 1 unless given. */
   readonly stride?: number | readonly number[];
-  /** Zeros per axis on both sides, or `[before, after]` with a list of each. */
+  /** Zeros per axis on both sides, or `[before, after]` with a list of each; negative ones cut off. 0 unless given. */
   readonly padding?: number | readonly number[] | readonly [readonly number[], readonly number[]];
+  /** Distance of neighbours within the window; 1 unless given. */
   readonly kernelDilation?: number | readonly number[];
-  /** Distance that neighbours of the input are moved apart to, with zeros between them. */
+  /** Distance that neighbours of the input are moved apart to, with zeros between them; 1 unless given. */
   readonly inputDilation?: number | readonly number[];
+  /** Into how many groups the channels are divided, each with its own outputs; 1 unless given. */
   readonly groups?: number;
-  /** Read the weights backwards: a convolution in the mathematical sense instead of a correlation. */
+  /** Read the weights backwards: a convolution in the mathematical sense instead of a correlation; false unless given. */
   readonly flip?: boolean;
 }
 

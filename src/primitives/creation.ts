@@ -21,6 +21,7 @@ import { broadcastTo, reshape } from "./views.ts";
 
 /** The options of what is created. */
 export interface CreationOptions extends OperationOptions {
+  /** What the function says unless given. */
   readonly dtype?: Dtype;
 }
 
@@ -135,8 +136,9 @@ export { zeros as empty, zerosLike as emptyLike };
 export interface DiagonalOptions extends OperationOptions {
   /** Columns; as many as rows unless given. */
   readonly m?: number;
-  /** Which diagonal: 0 the main one, positive above it, negative below. */
+  /** Which diagonal: 0, the main one, unless given; positive above it, negative below. */
   readonly k?: number;
+  /** Float32 unless given. */
   readonly dtype?: Dtype;
 }
 
@@ -273,7 +275,7 @@ export function linspace(start: number, stop: number, options: number | Linspace
 export interface MeshgridOptions extends OperationOptions {
   /** Whether the first array runs along the second axis ("xy", unless given) or along the first ("ij"). */
   readonly indexing?: "xy" | "ij";
-  /** Leave the axes along which a result does not change at length 1. */
+  /** Leave the axes along which a result does not change at length 1; false unless given. */
   readonly sparse?: boolean;
 }
 

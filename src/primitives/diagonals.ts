@@ -30,7 +30,7 @@ export interface DiagonalPlace extends OperationOptions {
 
 /** The options of `trace`. */
 export interface TraceOptions extends DiagonalPlace {
-  /** The dtype to sum in and of the result. */
+  /** The dtype to sum in and of the result; as of `sum` unless given. */
   readonly dtype?: Dtype;
 }
 

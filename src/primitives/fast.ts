@@ -87,7 +87,7 @@ function normalized(
 
 /** The options of `rope`. */
 export interface RopeOptions extends OperationOptions {
-  /** Whether neighbouring features are rotated together, and not those half the features apart. */
+  /** Whether neighbouring features are rotated together, and not those half of `dims` apart; false unless given. */
   readonly traditional?: boolean;
   /** The base of the angular frequencies, 10000 unless given; null if `freqs` gives the periods instead. */
   readonly base?: number | null;
@@ -144,7 +144,7 @@ export interface AttentionOptions extends OperationOptions {
   readonly scale: number;
   /**
    * "causal": a query sees the keys up to its own place, the last query all of them. A boolean array holds where a query sees
-   * a key, any other is added to the scores; both broadcast to [batch, heads, queries, keys].
+   * a key, any other is added to the scores; both broadcast to [batch, heads, queries, keys]. None unless given.
    */
   readonly mask?: AttentionMask;
 }

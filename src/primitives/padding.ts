@@ -16,7 +16,10 @@ export type PadWidth = number | readonly [number, number] | readonly (readonly [
 
 /** The options of `pad`. */
 export interface PadOptions extends OperationOptions {
-  /** What the new positions hold: one value, the nearest element, or the array mirrored without or with its edge. */
+  /**
+   * What the new positions hold: one value ("constant", unless given), the nearest element, or the array mirrored without
+   * ("reflect") or with its edge.
+   */
   readonly mode?: "constant" | "edge" | "reflect" | "symmetric";
   /** The value for mode `constant`; 0 unless given. */
   readonly constantValues?: number | bigint | boolean | MLXArray;

@@ -26,7 +26,7 @@ export interface ReduceParams {
 
 /** The options of a reduction. */
 export interface ReduceOptions extends OperationOptions {
-  /** Leave each reduced axis in place with length 1. */
+  /** Leave each reduced axis in place with length 1; false unless given. */
   readonly keepAxes?: boolean;
 }
 

@@ -151,7 +151,7 @@ function lastAxis({ ndim }: MLXArray): { batchRank: number; axes: readonly numbe
 
 /** The options of cumulative operations. */
 export interface ScanOptions extends OperationOptions {
-  /** Begin at the end of the axis. */
+  /** Begin at the end of the axis; false unless given. */
   readonly reverse?: boolean;
   /** Whether an element is part of its own result (the default); otherwise the first result is the operation's neutral value. */
   readonly inclusive?: boolean;

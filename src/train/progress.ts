@@ -14,6 +14,7 @@ export interface ProgressOutput {
 
 /** What stands before the bar, and where it is drawn. */
 export interface ProgressOptions {
+  /** What stands before the bar; "training" unless given. */
   readonly name?: string;
   /** The standard output unless given; where there is none, nothing is drawn. */
   readonly output?: ProgressOutput;

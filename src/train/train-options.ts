@@ -33,9 +33,9 @@ export interface TrainOptions<M extends Module, B> {
   readonly batches: BatchSource<B>;
   /** Passes over the batches; 1 unless given, without end if `steps` is. */
   readonly epochs?: number;
-  /** Updates at most. */
+  /** Updates at most; as many as `epochs` make unless given. */
   readonly steps?: number;
-  /** Scales gradients down to at most this norm. */
+  /** Scales gradients down to at most this norm; they stay as they are unless given. */
   readonly clipNorm?: number;
   /**
    * Whether a loss (or a norm of gradients, where that is known) that is NaN or infinite ends the training, after its step and
@@ -44,6 +44,7 @@ export interface TrainOptions<M extends Module, B> {
   readonly stopOnNonFinite?: boolean;
   /** Ends the training when aborted: after the step in progress, without an error. */
   readonly signal?: AbortSignal;
+  /** When to tell of checkpoints; none are taken unless given. */
   readonly checkpoint?: CheckpointOptions;
   /** Goes on where this checkpoint was taken, bit for bit, given the same batches. */
   readonly resume?: Checkpoint;

@@ -26,13 +26,13 @@ export interface SampleOptions<M extends Module> extends Every {
 
 /** What a training reports besides its steps. */
 export interface WatchOptions<M extends Module> {
-  /** The norm of all gradients, in every step event. */
+  /** The norm of all gradients, in every step event; not unless asked for. */
   readonly gradientNorm?: boolean;
   /** How parameters and gradients are distributed. */
   readonly histograms?: HistogramOptions;
   /** What the model makes of examples. */
   readonly samples?: SampleOptions<M>;
-  /** The kernels of the first step, each measured by itself, which takes a few times as long as the step. */
+  /** The kernels of the first step, each measured by itself, which takes a few times as long as the step; not unless asked for. */
   readonly kernels?: boolean;
 }
 

@@ -19,6 +19,7 @@ export interface TrainerOptions<S extends TrainerSetup> {
   readonly parameters?: SendableParameters<Parameters<S>>;
   /** Threads that compute for the training; as many as the hardware has, up to 8, unless given. */
   readonly threads?: number;
+  /** Classes of errors, beside those of JavaScript and of mlx-ts, that arrive as what they are. */
   readonly errors?: readonly ErrorClass[];
   /** How often a worker that failed is replaced by another, which goes on from the last checkpoint; 0 unless given. */
   readonly restarts?: number;
