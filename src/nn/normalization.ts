@@ -1,4 +1,6 @@
 /** Layers that normalize. */
+import type { Dtype } from "../base/dtype.ts";
+import { isHalf, promote } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { constructorOptions, flag, positive, requireValues, share, size as sizeRule } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
@@ -6,6 +8,7 @@ import { formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { requireArray } from "../graph/require-array.ts";
 import { add, multiply, subtract } from "../primitives/arithmetic.ts";
+import { castTo } from "../primitives/cast.ts";
 import { ones, zeros } from "../primitives/creation.ts";
 import { rsqrt } from "../primitives/exponential.ts";
 import { layerNorm, rmsNorm } from "../primitives/fast.ts";
@@ -194,10 +197,10 @@ export class GroupNorm extends Module {
   }
 
   #strided(x: MLXArray, shape: Shape): MLXArray {
-    const grouped = reshape(x, shape);
+    const grouped = reshape(wide(x), shape);
     const centered = subtract(grouped, mean(grouped, 1, { keepAxes: true }));
     const scale = rsqrt(add(variance(grouped, 1, { keepAxes: true }), this.eps));
-    return reshape(multiply(centered, scale), x.shape);
+    return reshape(castTo(multiply(centered, scale), x.dtype), x.shape);
   }
 
   override describeExtra(): string {
@@ -262,13 +265,16 @@ export class BatchNorm extends Module {
       throw new ShapeError("BatchNorm", "training needs more than one value per channel");
     }
     const { runningMean, runningVar } = this;
-    if (!this.training && runningMean && runningVar) return this.#normalize(x, runningMean, runningVar);
-    const average = mean(x, axes);
+    if (!this.training && runningMean && runningVar)
+      return affineOf(this.#normalized(x, runningMean, runningVar), this.weight, this.bias);
+    const values = wide(x);
+    const average = mean(values, axes);
     if (this.training && runningMean && runningVar) {
-      this.runningMean = this.#mixed(runningMean, average);
-      this.runningVar = this.#mixed(runningVar, variance(x, axes, { ddof: 1 }));
+      this.runningMean = this.#mixed(runningMean, average, x.dtype);
+      this.runningVar = this.#mixed(runningVar, variance(values, axes, { ddof: 1 }), x.dtype);
     }
-    return this.#normalize(x, average, variance(x, axes));
+    const normalized = castTo(this.#normalized(values, average, variance(values, axes)), x.dtype);
+    return affineOf(normalized, this.weight, this.bias);
   }
 
   /** As that of other modules, but the running statistics stay frozen. */
@@ -286,13 +292,14 @@ export class BatchNorm extends Module {
     this.freeze({ keys: ["runningMean", "runningVar"], recurse: false, strict: false });
   }
 
-  #mixed(running: MLXArray, latest: MLXArray): MLXArray {
-    return add(multiply(running, 1 - this.momentum), multiply(latest, this.momentum));
+  /** In half precision if the running statistics and what is normalized are. */
+  #mixed(running: MLXArray, latest: MLXArray, dtype: Dtype): MLXArray {
+    const mixed = add(multiply(running, 1 - this.momentum), multiply(latest, this.momentum));
+    return castTo(mixed, promote(running.dtype, dtype));
   }
 
-  #normalize(x: MLXArray, average: MLXArray, spread: MLXArray): MLXArray {
-    const normalized = multiply(subtract(x, average), rsqrt(add(spread, this.eps)));
-    return affineOf(normalized, this.weight, this.bias);
+  #normalized(x: MLXArray, average: MLXArray, spread: MLXArray): MLXArray {
+    return multiply(subtract(x, average), rsqrt(add(spread, this.eps)));
   }
 }
 
@@ -301,6 +308,14 @@ function requireChannels(layer: string, x: MLXArray, parameter: MLXArray | undef
   if (!parameter || x.shape.at(-1) === parameter.size) return;
   const got = `got ${formatShape(x.shape)}, whose last axis is that of the channels`;
   throw new ShapeError(layer, `normalizes ${parameter.size} channels, ${got}`);
+}
+
+/**
+ * `x`, in float32 if it is of 16 bits, as layerNorm computes: rounded in between, means far from 0 would cost most digits of what is
+ * left of the values, and the gradient of a group of one element would not vanish.
+ */
+function wide(x: MLXArray): MLXArray {
+  return isHalf(x.dtype) ? castTo(x, "float32") : x;
 }
 
 function affineOf(x: MLXArray, weight: MLXArray | undefined, bias: MLXArray | undefined): MLXArray {

@@ -213,6 +213,38 @@ function errorOf(run: () => unknown): Error {
   throw new Error("nothing was thrown");
 }
 
+describe("a norm in half precision", () => {
+  it.each(["float16", "bfloat16"] as const)("of one element has a gradient of 0: GroupNorm in %s", async (dtype) => {
+    const layer = new nn.GroupNorm(4, 4).setDtype(dtype);
+    const [, [gradient]] = mx.vjp(
+      (x) => layer(x),
+      [mx.full([3, 4], 300).asType(dtype)],
+      [mx.linspace(-2, 3, 12).reshape([3, 4]).asType(dtype)],
+    );
+    expect(await gradient?.abs().max().item()).toBe(0);
+  });
+
+  it.each([
+    ["BatchNorm", () => new nn.BatchNorm(4)],
+    ["GroupNorm", () => new nn.GroupNorm(2, 4)],
+  ])("is that of float32, rounded, though the mean is far from 0: %s", async (_, make) => {
+    const x = mx.random
+      .normal([8, 16, 4], { key: mx.random.key(5) })
+      .add(100)
+      .asType("float16");
+    const ofDtype = (dtype: "float16" | "float32"): mx.MLXArray => make().setDtype(dtype)(x.asType(dtype));
+    const [half, whole] = [ofDtype("float16"), ofDtype("float32")];
+    expect(half.dtype).toBe("float16");
+    expect(await half.asType("float32").subtract(whole).abs().max().item()).toBeLessThan(2e-3);
+  });
+
+  it("keeps running statistics in it", async () => {
+    const layer = new nn.BatchNorm(4).setDtype("float16");
+    layer(mx.ones([3, 4], "float16"));
+    expect([layer.runningMean?.dtype, layer.runningVar?.dtype]).toEqual(["float16", "float16"]);
+  });
+});
+
 describe("a batch without examples", () => {
   it.each([
     ["MultiHeadAttention", new nn.MultiHeadAttention(4, 2), [0, 5, 4]],
