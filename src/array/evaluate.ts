@@ -39,8 +39,7 @@ export async function evaluate(...trees: readonly unknown[]): Promise<void> {
  * await synchronize();
  */
 export async function synchronize(): Promise<void> {
-  await currentRuntime().backend.synchronize();
-  await openedGpu()?.backend.synchronize();
+  await Promise.all([currentRuntime(), openedGpu()].map((runtime) => runtime?.backend.synchronize()));
 }
 
 /** Computes `roots`, none of which is evaluated, each operation on its device; now if that needs no waiting. */

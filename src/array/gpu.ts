@@ -63,6 +63,7 @@ export const gpu: {
    * with the features `shader-f16` and `subgroups` and with the adapter's own limits where it has them.
    *
    * @throws {ArgumentError} if it is no device
+   * @throws {DeviceError} if it is lost already
    */
   use(device: GpuDevice): Promise<void>;
   /** Lets go of the device; arrays that lie only on it are lost. The next operation on the GPU opens another one. */

@@ -63,10 +63,17 @@ export async function openDevice(wanted: Partial<WantedAbilities> = {}): Promise
   }
 }
 
-/** A device that the program itself opened, with what it was opened with. */
+/**
+ * A device that the program itself opened, with what it was opened with.
+ *
+ * @throws {DeviceError} if it is lost already
+ */
 export async function adoptDevice(device: GpuDevice): Promise<OpenDevice> {
   const info = device.adapterInfo ?? { vendor: "", architecture: "", device: "", description: "" };
-  return { device, target: await targetOf(device, info), info, isShared: true };
+  const target = await targetOf(device, info);
+  const loss = await Promise.race([device.lost, null]);
+  if (loss) throw new DeviceError("gpu", `the device was lost (${loss.message || loss.reason}): open another one`);
+  return { device, target, info, isShared: true };
 }
 
 /** Vendor, architecture and description, as far as they are known. */
