@@ -7,7 +7,7 @@ import type { Rule } from "../base/rules.ts";
 import { flag, listOf, optionsOf } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { sameShape } from "../base/shape.ts";
-import { assignChild, childrenOf, isPlainObject, isTreeNode, typedTree } from "../base/tree.ts";
+import { assignChild, childrenOf, isPlainObject, isTreeNode, treeMode, typedTree } from "../base/tree.ts";
 import { identityOf } from "../compiler/program.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
@@ -67,9 +67,17 @@ interface Form {
   readonly shape: Shape;
 }
 
-/** The form of all places of a state, and a text that is another one for every other form. */
+/** What a state holds now. */
+interface State {
+  readonly places: readonly Place[];
+  /** The modes of its modules: whether they train, and what of them is frozen. */
+  readonly mode: string;
+}
+
+/** The form of all places of a state, its mode, and a text that is another one for every other form or mode. */
 interface StateForm {
   readonly forms: readonly (Form & { readonly key: string })[];
+  readonly mode: string;
   readonly text: string;
 }
 
@@ -84,7 +92,7 @@ interface LastCall {
 /**
  * A function with the results of `fn` that is recorded at its first call and from then on runs as one plan: a call costs
  * a lookup and the launches. It is recorded again when the number, form, shapes or dtypes of its arguments change, or an
- * argument that is no array. Arrays that `fn` reads from outside are fixed when it is recorded, unless `inputs` names the
+ * argument that is no array, or a module among them or in `inputs` is switched to evaluation or frozen. Arrays that `fn` reads from outside are fixed when it is recorded, unless `inputs` names the
  * trees that hold them; arrays it replaces outside must be named in `outputs`. Called by a function that is itself being
  * differentiated, batched or recorded, it runs `fn` for that.
  *
@@ -117,7 +125,7 @@ export function compile<A extends readonly unknown[], R>(
   const lastingTrees = inputTrees.filter((tree) => !outputTrees.includes(tree));
   const limit = shapeless ? shapelessTraceLimit : traceLimit;
   /** The state of the last call, and that call: the next one is mostly of the same form. */
-  let state: StateForm = { forms: [], text: "" };
+  let state: StateForm = { forms: [], mode: "", text: "" };
   let last: LastCall | null = null;
   const recordingFor = (args: A, argumentArrays: MLXArray[], places: readonly Place[]): Recording => {
     let key = `${defaultDevice()};`;
@@ -139,8 +147,9 @@ export function compile<A extends readonly unknown[], R>(
     // What is around differentiates or batches what `fn` reads from outside, too, which a recording would keep as it was.
     if (isTracing()) return fn(...args);
     const argumentArrays: MLXArray[] = [];
-    const places = placesOf(inputTrees);
-    if (!isSameState(places, state.forms)) state = stateFormOf(places);
+    const given = stateOf(inputTrees);
+    const { places } = given;
+    if (!isSameState(given, state)) state = stateFormOf(given);
     const recording =
       last?.state === state && last.device === defaultDevice() && takeArguments(args, last.forms, argumentArrays)
         ? last.recording
@@ -213,7 +222,7 @@ function describe(value: unknown, arrays: MLXArray[]): string {
     return (typeof value === "object" && value !== null) || typeof value === "function"
       ? `#${identityOf(value)};`
       : `${typeof value}:${told(scalarText(value))};`;
-  let text = isTreeNode(value) ? `#${identityOf(value)}{` : Array.isArray(value) ? "[" : "{";
+  let text = isTreeNode(value) ? `#${identityOf(value)}${told(modeOf(value))}{` : Array.isArray(value) ? "[" : "{";
   for (const [key, child] of children) text += `${told(key)}=${describe(child, arrays)}`;
   return `${text}}`;
 }
@@ -223,18 +232,28 @@ function told(text: string): string {
   return `${text.length} ${text}`;
 }
 
-/** Appends the places of all arrays in a tree of branches. */
-function findPlaces(tree: unknown, found: Place[]): void {
+/** Appends the places of all arrays in a tree of branches; returns the modes of its nodes. */
+function findPlaces(tree: unknown, found: Place[]): string {
+  let mode = modeOf(tree);
   for (const [key, child] of childrenOf(tree) ?? []) {
     if (child instanceof MLXArray) found.push({ branch: tree, key, array: child });
-    else findPlaces(child, found);
+    else mode += findPlaces(child, found);
   }
+  return mode;
 }
 
-function placesOf(trees: readonly unknown[]): Place[] {
-  const found: Place[] = [];
-  for (const tree of trees) findPlaces(tree, found);
-  return found;
+function modeOf(tree: unknown): string {
+  return isTreeNode(tree) ? `${tree[treeMode]?.() ?? ""}|` : "";
+}
+
+function stateOf(trees: readonly unknown[]): State {
+  const places: Place[] = [];
+  const mode = trees.reduce<string>((sofar, tree) => sofar + findPlaces(tree, places), "");
+  return { places, mode };
+}
+
+function placesOf(trees: readonly unknown[]): readonly Place[] {
+  return stateOf(trees).places;
 }
 
 function formOf({ dtype, shape }: MLXArray): Form {
@@ -245,16 +264,18 @@ function hasForm({ dtype, shape }: MLXArray, form: Form | undefined): boolean {
   return form !== undefined && form.dtype === dtype && sameShape(form.shape, shape);
 }
 
-function stateFormOf(places: readonly Place[]): StateForm {
+function stateFormOf({ places, mode }: State): StateForm {
   return {
     forms: places.map(({ key, array }) => ({ key, ...formOf(array) })),
-    text: places.map(({ key, array }) => `!${key}${array.dtype}${array.shape}`).join(""),
+    mode,
+    text: `${mode}${places.map(({ key, array }) => `!${key}${array.dtype}${array.shape}`).join("")}`,
   };
 }
 
-/** Whether both have the same names, and arrays of the same form: then one text stands for both. */
-function isSameState(places: readonly Place[], forms: StateForm["forms"]): boolean {
+/** Whether both have the same mode and names, and arrays of the same form: then one text stands for both. */
+function isSameState({ places, mode }: State, { forms, mode: known }: StateForm): boolean {
   return (
+    mode === known &&
     places.length === forms.length &&
     places.every(({ key, array }, k) => forms[k]?.key === key && hasForm(array, forms[k]))
   );

@@ -4,10 +4,15 @@ import { ArgumentError } from "./errors.ts";
 /** The key under which an object offers its children to tree functions: modules and optimizers implement it. */
 export const treeChildren: unique symbol = Symbol.for("mlx-ts.treeChildren");
 
+/** The key under which an object tells what it computes depends on besides its children; modules implement it. */
+export const treeMode: unique symbol = /* @__PURE__ */ Symbol.for("mlx-ts.treeMode");
+
 /** An object that takes part in trees by its own rule. */
 export interface TreeNode {
   /** The children by key; assigning to a key replaces that child. */
   [treeChildren](): Record<string, unknown>;
+  /** A text that is another one when the same children are computed with in another way. */
+  [treeMode]?(): string;
 }
 
 /** The children of a branch of a tree, with their keys; null for a leaf. */

@@ -8,7 +8,7 @@ import { ArgumentError, DtypeError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
 import type { Rules } from "../base/rules.ts";
 import { callable, flag, names, optionsOf, requireValues } from "../base/rules.ts";
-import { treeChildren } from "../base/tree.ts";
+import { treeChildren, treeMode } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
 import { Callable } from "./callable.ts";
@@ -60,6 +60,8 @@ export abstract class Module extends Callable {
   static {
     // Functions that take trees, as evaluate and compile do, see the fields.
     define(Module.prototype, treeChildren, (module) => recordOf(module));
+    // Recordings of a compiled function are of one mode.
+    define(Module.prototype, treeMode, (module) => module instanceof Module && module.#modeText());
     printedAs(Module.prototype, String);
     // A module is a function to JSON, which would leave it out.
     define(Module.prototype, "toJSON", () => {
@@ -72,6 +74,8 @@ export abstract class Module extends Callable {
 
   readonly #frozen = new Set<string>();
   #isTraining = true;
+  /** What is told of training and freezing, until that changes. */
+  #mode: string | null = null;
 
   /** What a call of the module computes. */
   abstract override forward(...args: never[]): unknown;
@@ -247,6 +251,7 @@ export abstract class Module extends Callable {
       (module, local) => module.freeze(local),
       (keys) => {
         for (const key of keys ?? localArrayPaths(this)) this.#frozen.add(key);
+        this.#mode = null;
       },
     );
   }
@@ -267,6 +272,7 @@ export abstract class Module extends Callable {
       (keys) => {
         if (keys === null) this.#frozen.clear();
         else for (const key of keys) this.#frozen.delete(key);
+        this.#mode = null;
       },
     );
   }
@@ -291,8 +297,16 @@ export abstract class Module extends Callable {
    */
   train(mode = true): this {
     requireValues("train", flag, { mode });
-    for (const module of this.modules()) module.#isTraining = mode;
+    for (const module of this.modules()) {
+      module.#isTraining = mode;
+      module.#mode = null;
+    }
     return this;
+  }
+
+  #modeText(): string {
+    this.#mode ??= `${this.#isTraining ? "" : "eval "}${[...this.#frozen].sort()}`;
+    return this.#mode;
   }
 
   /** Switches this module and those inside to evaluation. Returns this module. */

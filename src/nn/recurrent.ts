@@ -1,4 +1,6 @@
 /** Layers that walk along a sequence. */
+
+import { ShapeError } from "../base/errors.ts";
 import { callable, constructorOptions, flag, requireValues, size } from "../base/rules.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, multiply, subtract } from "../primitives/arithmetic.ts";
@@ -54,7 +56,7 @@ export class RNN extends Module {
   forward(x: MLXArray, hidden?: MLXArray): MLXArray {
     const recurrent = transpose(this.Whh);
     let state = hidden;
-    const states = steps(project(x, this.Wxh, this.bias)).map((input) => {
+    const states = steps("RNN", project(x, this.Wxh, this.bias)).map((input) => {
       state = this.nonlinearity(state ? addmm(input, state, recurrent) : input);
       return state;
     });
@@ -106,7 +108,7 @@ export class GRU extends Module {
   forward(x: MLXArray, hidden?: MLXArray): MLXArray {
     const recurrent = transpose(this.Wh);
     let state = hidden;
-    const states = steps(project(x, this.Wx, this.b)).map((input) => {
+    const states = steps("GRU", project(x, this.Wx, this.b)).map((input) => {
       state = this.#step(input, state, recurrent);
       return state;
     });
@@ -170,7 +172,7 @@ export class LSTM extends Module {
     const recurrent = transpose(this.Wh);
     const [states, cells]: [MLXArray[], MLXArray[]] = [[], []];
     let [state, memory] = [hidden, cell];
-    for (const input of steps(project(x, this.Wx, this.bias))) {
+    for (const input of steps("LSTM", project(x, this.Wx, this.bias))) {
       const gates = state ? addmm(input, state, recurrent) : input;
       const [i, f, g, o] = [0, 1, 2, 3].map((k) =>
         sliceAxis(gates, gates.ndim - 1, k * this.hiddenSize, this.hiddenSize),
@@ -194,9 +196,13 @@ function project(x: MLXArray, weight: MLXArray, bias: MLXArray | undefined): MLX
   return bias ? addmm(bias, x, transpose(weight)) : matmul(x, transpose(weight));
 }
 
-/** [..., time, features] → time times [..., features]. */
-function steps(x: MLXArray): MLXArray[] {
+/** [..., time, features] → time times [..., features]. @throws {ShapeError} without an axis of time, or steps on it */
+function steps(layer: string, x: MLXArray): MLXArray[] {
   const axis = x.ndim - 2;
+  if (!x.shape[axis]) {
+    const shape = `[${[...x.shape.slice(0, -1), "features"]}]`;
+    throw new ShapeError(layer, `takes [..., time, features] with one step of time at least, got ${shape}`);
+  }
   const shape = x.shape.toSpliced(axis, 1);
   return Array.from({ length: x.shape[axis] ?? 0 }, (_, time) => reshape(sliceAxis(x, axis, time, 1), shape));
 }

@@ -281,6 +281,30 @@ describe("captured state", () => {
     expect(recordings()).toBe(1);
   });
 
+  it.each(["in inputs", "as an argument"])(
+    "follows a module %s to evaluation and into freezing, and back",
+    async (place) => {
+      const model = new nn.Sequential(new nn.Linear(2, 100), new nn.Dropout(0.5));
+      const x = mx.ones([1, 2]);
+      const { compiled, recordings } = counted(
+        (m: typeof model, given: mx.MLXArray) => ({
+          zeros: m(given).equal(0).sum(),
+          trainable: mx.treeFlatten(m.trainableParameters()).length,
+        }),
+        { inputs: place === "in inputs" ? [model, mx.random.state] : [mx.random.state], outputs: [mx.random.state] },
+      );
+      for (const _ of [0, 1]) {
+        expect(await compiled(model.train(), x).zeros.item()).toBeGreaterThan(10);
+        expect(await compiled(model.eval(), x).zeros.item()).toBe(0);
+        model.layers[0].freeze({ keys: "bias" });
+        expect(compiled(model, x).trainable).toBe(1);
+        model.unfreeze();
+        expect(compiled(model, x).trainable).toBe(2);
+      }
+      expect(recordings()).toBe(3);
+    },
+  );
+
   it("is untouched when recording fails", async () => {
     const state = { value: mx.array([1]) };
     const { compiled } = counted(

@@ -245,6 +245,18 @@ const models: readonly Mistake[] = [
     "DtypeError",
     /nllLoss: .*integer.*got float32/,
   ],
+  [
+    "one step, alone",
+    () => new nn.LSTM(3, 4)(mx.ones([3])),
+    "ShapeError",
+    /LSTM: takes \[\.\.\., time, .*got \[features\]/,
+  ],
+  [
+    "no step of time",
+    () => new nn.GRU(3, 4)(mx.ones([2, 0, 3])),
+    "ShapeError",
+    /GRU: .*one step.*got \[2,0,features\]/,
+  ],
   ["three features to halve", () => nn.glu(grid()), "ShapeError", /glu: axis 1 of \[2, 3\] has length 3.*even length/],
   ["an axis that there is not", () => nn.logSoftmax(grid(), { axis: 2 }), "ShapeError", /logSoftmax: axis 2/],
   [

@@ -53,6 +53,25 @@ const stepLosses = (events: readonly TrainEvent[]): number[] =>
   events.flatMap((event) => (event.kind === "step" ? [event.loss] : []));
 
 describe("train", () => {
+  it("trains what is unfrozen on the way, and leaves alone what is frozen", async () => {
+    mx.random.seed(3);
+    const model = new Model();
+    model.first.freeze();
+    const changes: string[] = [];
+    let before = [model.first.weight, model.last.weight].map((weight) => mx.array(weight));
+    const options = { model, optimizer: new optim.Adam({ learningRate: 0.01 }), loss, batches: shuffled, steps: 6 };
+    for await (const event of train(options)) {
+      if (event.kind !== "step") continue;
+      const after = [model.first.weight, model.last.weight].map((weight) => mx.array(weight));
+      const same = after.map((weight, k) => mx.arrayEqual(weight, before[k] ?? weight).item());
+      changes.push((await Promise.all(same)).map((isSame) => (isSame ? "-" : "+")).join(""));
+      before = after;
+      if (event.step === 2) model.unfreeze({ strict: false, keys: ["weight", "bias"] });
+      if (event.step === 4) model.last.freeze();
+    }
+    expect(changes).toEqual(["-+", "-+", "++", "++", "+-", "+-"]);
+  });
+
   it("tells what happens, in order", async () => {
     const events = await collect(train({ ...options(), epochs: 2 }));
     expect(events.map(({ kind }) => kind)).toEqual([
