@@ -98,6 +98,12 @@ function pick(x: MLXArray, index: MLXArray, axis: number): MLXArray {
   return sum(where(isTarget, x, 0), axis);
 }
 
+/** The logarithm of probabilities, kept above -100. Next to 0 its slope would be infinite, and NaN times 0: there it is 0. */
+function cutLog(x: MLXArray): MLXArray {
+  const isTiny = less(x, x.dtype === "float16" ? 2 ** -14 : 2 ** -126);
+  return where(isTiny, stopGradient(clip(log(x), -100)), log(where(isTiny, 1, x)));
+}
+
 /** The options of `binaryCrossEntropy`. */
 export interface BinaryCrossEntropyOptions extends WeightedLossOptions {
   /** Whether the inputs are logits, and not probabilities; true unless given. */
@@ -105,7 +111,8 @@ export interface BinaryCrossEntropyOptions extends WeightedLossOptions {
 }
 
 /**
- * Binary cross entropy: `log(1 + exp(inputs)) - inputs · targets` for logits. For probabilities, logarithms are kept above -100.
+ * Binary cross entropy: `log(1 + exp(inputs)) - inputs · targets` for logits. For probabilities, logarithms are kept above -100,
+ * and have no gradient next to 0: probabilities of exactly 0 or 1 give no NaN.
  *
  * @param options reduction is "mean" unless given
  * @throws {ShapeError} if the shapes differ
@@ -124,12 +131,7 @@ export function binaryCrossEntropy(
   requireShape("binaryCrossEntropy", "targets", targets.shape, inputs.shape);
   const loss = withLogits
     ? subtract(logAddExp(0, inputs), multiply(inputs, targets))
-    : negative(
-        add(
-          multiply(targets, clip(log(inputs), -100)),
-          multiply(subtract(1, targets), clip(log(subtract(1, inputs)), -100)),
-        ),
-      );
+    : negative(add(multiply(targets, cutLog(inputs)), multiply(subtract(1, targets), cutLog(subtract(1, inputs)))));
   return reduced(weighted("binaryCrossEntropy", loss, weights), reduction);
 }
 
@@ -367,7 +369,12 @@ export interface CosineSimilarityLossOptions extends LossOptions {
 export function cosineSimilarityLoss(a: MLXArray, b: MLXArray, options: CosineSimilarityLossOptions = {}): MLXArray {
   const rules = { ...alongRules, eps: fromZero };
   const { axis = 1, eps = 1e-8, reduction = "none" } = optionsOf("cosineSimilarityLoss", options, rules);
-  const norm = (x: MLXArray): MLXArray => sqrt(sum(square(x), axis));
+  const norm = (x: MLXArray): MLXArray => {
+    const squares = sum(square(x), axis);
+    // At 0 the slope of the root is infinite, and NaN times 0.
+    const isZero = equal(squares, 0);
+    return where(isZero, 0, sqrt(where(isZero, 1, squares)));
+  };
   const loss = divide(sum(multiply(a, b), axis), maximum(multiply(norm(a), norm(b)), eps));
   return reduced(loss, reduction);
 }

@@ -11,7 +11,7 @@ import { maximum, minimum } from "../primitives/magnitude.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { mean } from "../primitives/statistics.ts";
 import type { LearningRate, ParameterState } from "./optimizer.ts";
-import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, termIn, zeroState } from "./optimizer.ts";
 
 /** The options of `Adafactor`. */
 export interface AdafactorOptions {
@@ -118,7 +118,7 @@ export class Adafactor extends Optimizer {
 
   /** The gradient over the root of its second moment. */
   #scaled(gradient: MLXArray, kept: MLXArray, state: ParameterState): MLXArray {
-    const squares = add(square(gradient), this.eps[0]);
+    const squares = add(square(gradient), termIn(gradient.dtype, this.eps[0]));
     const moved = (name: string, next: MLXArray): MLXArray => {
       const moment = add(multiply(kept, remembered("Adafactor", state, name)), multiply(subtract(1, kept), next));
       state[name] = moment;

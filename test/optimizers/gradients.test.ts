@@ -113,3 +113,35 @@ describe("JSON of an optimizer", () => {
     });
   });
 });
+
+describe("a gradient of float16 that is 0 from the beginning", () => {
+  const rate = { learningRate: 0.01 };
+  it.each<readonly [name: string, make: () => optim.Optimizer]>([
+    ["Adam", () => new optim.Adam(rate)],
+    ["Adam with bias correction", () => new optim.Adam({ ...rate, biasCorrection: true })],
+    ["AdamW", () => new optim.AdamW({ ...rate, weightDecay: 0 })],
+    ["Adamax", () => new optim.Adamax(rate)],
+    ["RMSprop", () => new optim.RMSprop(rate)],
+    ["Adagrad", () => new optim.Adagrad(rate)],
+    ["AdaDelta", () => new optim.AdaDelta({ ...rate, eps: 1e-10 })],
+    ["Adafactor", () => new optim.Adafactor({ ...rate, relativeStep: false, scaleParameter: false })],
+  ])("leaves its parameter as it is in %s, and others move", async (_, make) => {
+    const optimizer = make();
+    let parameters = { table: mx.ones([2, 2], "float16") };
+    const gradients = {
+      table: mx.array(
+        [
+          [0, 0],
+          [0.5, -0.25],
+        ],
+        "float16",
+      ),
+    };
+    for (let step = 0; step < 3; step++) parameters = optimizer.applyGradients(gradients, parameters);
+    const [a, b, c = 0, d = 0] = await parameters.table.data("float32");
+    expect([a, b]).toEqual([1, 1]);
+    expect(c).toBeLessThanOrEqual(1);
+    expect(d).toBeGreaterThanOrEqual(1);
+    expect([c, d].every(Number.isFinite)).toBe(true);
+  });
+});
