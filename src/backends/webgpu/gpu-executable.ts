@@ -60,15 +60,23 @@ export class GpuExecutable implements Executable {
     if (this.#hasRun) {
       const held = this.#take(inputs);
       const wait = this.#waits(held);
-      if (wait) return this.#runAfter(wait, held, constants);
+      if (wait) return this.#explained(this.#runAfter(wait, held, constants));
       this.#backend.watched(() => this.#submit(held, constants));
       return held.outputs;
     }
-    return this.#firstRun(inputs, constants);
+    return this.#explained(this.#firstRun(inputs, constants));
   }
 
   dispose(): void {
     this.#uniform?.buffer.destroy();
+  }
+
+  async #explained<T>(running: Promise<T>): Promise<T> {
+    try {
+      return await running;
+    } catch (cause) {
+      throw await this.#backend.failureOf(cause);
+    }
   }
 
   /** Compiles, then runs with the errors of this very work reported. */

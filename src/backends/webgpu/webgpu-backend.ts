@@ -1,6 +1,6 @@
 /** The GPU backend: plans run as compute shaders, on memory that the CPU does not see. */
 import type { TypedArray } from "../../base/dtype.ts";
-import { DeviceError } from "../../base/errors.ts";
+import { DeviceError, MLXError, OutOfMemoryError } from "../../base/errors.ts";
 import type { Allocation, Backend, Executable, MemoryReport, Plan } from "../../ir/backend.ts";
 import type { TensorCall } from "../../ir/kernel.ts";
 import type { OpenDevice } from "./adapter.ts";
@@ -22,6 +22,9 @@ const mostImmediates = 4;
 
 /** Bytes written to the GPU at a time from memory that threads share, which some implementations cannot read themselves. */
 const chunkBytes = 1 << 20;
+
+/** How long a failure waits for the word that the device was lost. */
+const patienceMilliseconds = 50;
 
 /** The code of a kernel that has no element to compute. */
 const noCode: GpuKernelCode = { dispatches: [], scratchBytes: [] };
@@ -74,12 +77,27 @@ export class WebGpuBackend implements Backend {
 
   /** @throws {DeviceError} if the device is lost, or refused work since this was asked last */
   requireWorking(): void {
-    if (this.#lost !== null)
-      throw new DeviceError("gpu", `the device was lost (${this.#lost}); the next evaluation opens a new one`);
+    if (this.#lost !== null) throw this.#loss(this.#lost);
     const { message } = this.#refused;
     if (message === null) return;
     this.#refused.message = null;
     throw new DeviceError("gpu", `the GPU refused earlier work: ${message}`);
+  }
+
+  #loss(reason: string): DeviceError {
+    return new DeviceError("gpu", `the device was lost (${reason}); the next evaluation opens a new one`);
+  }
+
+  /** What is wrong if work failed by `cause`: the loss of the device, of which some tell later than of the work that fails by it. */
+  async failureOf(cause: unknown): Promise<unknown> {
+    if (cause instanceof OutOfMemoryError) return cause;
+    if (this.#lost === null) {
+      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, patienceMilliseconds))]);
+    }
+    if (this.#lost !== null) return this.#loss(this.#lost);
+    if (cause instanceof MLXError) return cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new DeviceError("gpu", `the GPU refuses to work: ${reason}`, { cause });
   }
 
   /** Does `work`, and tells what the device says against it. The scope is closed at once: others may use the device meanwhile. */
@@ -152,7 +170,8 @@ export class WebGpuBackend implements Backend {
     try {
       if (this.#lost === null) return await this.#readback.read(allocation.pooled.buffer, allocation.byteLength, use);
     } catch (cause) {
-      if (this.#lost === null) throw cause;
+      const failure = await this.failureOf(cause);
+      if (this.#lost === null) throw failure;
     }
     throw new DeviceError(
       "read",
