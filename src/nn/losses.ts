@@ -4,12 +4,13 @@ import type { Rules } from "../base/rules.ts";
 import { anything, finite, flag, fromZero, oneOf, optionsOf, partialShare, place, positive } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape, normalizeAxis, sameShape } from "../base/shape.ts";
+import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { requireArray, requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
 import { equal, less } from "../primitives/comparison.ts";
-import { exp, log, logAddExp, power, sqrt } from "../primitives/exponential.ts";
+import { exp, log, logAddExp, power, rootOfSquares } from "../primitives/exponential.ts";
 import { max } from "../primitives/extrema.ts";
 import { iota } from "../primitives/generate.ts";
 import { abs, maximum, minimum } from "../primitives/magnitude.ts";
@@ -352,7 +353,7 @@ export function logCoshLoss(inputs: MLXArray, targets: MLXArray, options: LossOp
 export interface CosineSimilarityLossOptions extends LossOptions {
   /** The axis of the features; 1 unless given. */
   readonly axis?: number;
-  /** The least product of norms; 1e-8 unless given. */
+  /** The least product of norms; 1e-8 unless given. In float16 it is at least 6e-8, the least that is not 0. */
   readonly eps?: number;
 }
 
@@ -369,13 +370,8 @@ export interface CosineSimilarityLossOptions extends LossOptions {
 export function cosineSimilarityLoss(a: MLXArray, b: MLXArray, options: CosineSimilarityLossOptions = {}): MLXArray {
   const rules = { ...alongRules, eps: fromZero };
   const { axis = 1, eps = 1e-8, reduction = "none" } = optionsOf("cosineSimilarityLoss", options, rules);
-  const norm = (x: MLXArray): MLXArray => {
-    const squares = sum(square(x), axis);
-    // At 0 the slope of the root is infinite, and NaN times 0.
-    const isZero = equal(squares, 0);
-    return where(isZero, 0, sqrt(where(isZero, 1, squares)));
-  };
-  const loss = divide(sum(multiply(a, b), axis), maximum(multiply(norm(a), norm(b)), eps));
+  const norms = multiply(rootOfSquares(sum(square(a), axis)), rootOfSquares(sum(square(b), axis)));
+  const loss = divide(sum(multiply(a, b), axis), maximum(norms, termIn(norms.dtype, eps)));
   return reduced(loss, reduction);
 }
 

@@ -2,6 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { Rules } from "../base/rules.ts";
 import { constructorOptions, flag, fromZero, listOf, numbers, orNull, partialShare, positive } from "../base/rules.ts";
+import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -11,7 +12,7 @@ import { maximum, minimum } from "../primitives/magnitude.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { mean } from "../primitives/statistics.ts";
 import type { LearningRate, ParameterState } from "./optimizer.ts";
-import { Optimizer, optimizerRules, remembered, termIn, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `Adafactor`. */
 export interface AdafactorOptions {

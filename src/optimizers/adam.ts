@@ -1,6 +1,7 @@
 /** The family of Adam: steps scaled by running moments of the gradient. */
 import type { Rules } from "../base/rules.ts";
 import { constructorOptions, flag, fromZero } from "../base/rules.ts";
+import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -8,7 +9,7 @@ import { power, rsqrt, sqrt } from "../primitives/exponential.ts";
 import { abs, maximum } from "../primitives/magnitude.ts";
 import { pairOfBetas } from "./gradient-descent.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
-import { Optimizer, optimizerRules, remembered, termIn, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `Adamax`. */
 export interface AdamaxOptions extends OptimizerOptions {

@@ -1,10 +1,11 @@
 /** Optimizers that scale steps by past squared gradients alone. */
 import { constructorOptions, positive, share } from "../base/rules.ts";
+import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { sqrt } from "../primitives/exponential.ts";
 import type { OptimizerOptions, ParameterState } from "./optimizer.ts";
-import { Optimizer, optimizerRules, remembered, termIn, zeroState } from "./optimizer.ts";
+import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `RMSprop`. */
 export interface RMSpropOptions extends OptimizerOptions {

@@ -5,7 +5,6 @@ import { fromTypedArray } from "../array/from-data.ts";
 import { currentElements } from "../array/reading.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import { shown } from "../base/describe.ts";
-import type { Dtype } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { readElement } from "../base/elements.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
@@ -318,13 +317,6 @@ export abstract class Optimizer {
 export function zeroState(parameter: MLXArray, ...names: readonly string[]): ParameterState {
   return Object.fromEntries(names.map((name) => [name, zerosLike(parameter)]));
 }
-
-/** `eps` as a term beside values of `dtype`: float16 would round 1e-8 to 0, and 0 / 0 is NaN where no gradient ever came. */
-export function termIn(dtype: Dtype, eps: number): number {
-  return dtype === "float16" && eps > 0 ? Math.max(eps, leastFloat16) : eps;
-}
-
-const leastFloat16 = 2 ** -24;
 
 /** The array that `state` holds under `name`. @throws {ArgumentError} if the state is of another optimizer */
 export function remembered(optimizer: string, state: ParameterState, name: string): MLXArray {

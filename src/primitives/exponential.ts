@@ -98,6 +98,15 @@ export const log1p: UnaryOperation = (x, options?: OperationOptions) => applyFlo
 export const sqrt: UnaryOperation = (x, options?: OperationOptions) => applyFloating(sqrtRow, x, options);
 
 /**
+ * The square root of a sum of squares, a length. Its gradient is 0 where the length is: the root's slope is infinite there,
+ * the squares' 0, and their product would be NaN.
+ */
+export function rootOfSquares(squares: MLXArray): MLXArray {
+  const isZero = equal(squares, 0);
+  return where(isZero, squares, sqrt(where(isZero, 1, squares)));
+}
+
+/**
  * `1 / sqrt(x)`, elementwise; float32 for integers and bool.
  *
  * @example

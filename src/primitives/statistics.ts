@@ -9,7 +9,7 @@ import { add, divide, square, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { isFinite as testFinite, isNaN as testNaN } from "./comparison.ts";
 import { floatingArray } from "./elementwise.ts";
-import { exp, log, sqrt } from "./exponential.ts";
+import { exp, log, rootOfSquares } from "./exponential.ts";
 import { max } from "./extrema.ts";
 import type { ArrayLike } from "./operands.ts";
 import { asArray } from "./operands.ts";
@@ -75,7 +75,7 @@ export function variance(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, op
 }
 
 /**
- * Standard deviation over `axis`: the square root of `variance`.
+ * Standard deviation over `axis`: the square root of `variance`. Its gradient at equal elements is 0.
  *
  * @throws {ShapeError} for an axis that `x` does not have
  * @example
@@ -83,7 +83,7 @@ export function variance(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, op
  */
 export function std(x: ArrayLike, axis?: AxisOrOptions<VarianceOptions>, options: VarianceOptions = {}): MLXArray {
   const body = (axes: AxisArgument, rest: VarianceOptions): MLXArray =>
-    wide("std", x, (array) => sqrt(variance(array, axes, rest)));
+    wide("std", x, (array) => rootOfSquares(variance(array, axes, rest)));
   return overAxes("std", axis, options, body, ["keepAxes", "ddof", "device"]);
 }
 

@@ -49,6 +49,13 @@ describe("the gradient of cosine similarity", () => {
     for (const [k, slope] of (await slopes.data("float32")).entries()) expect(slope).toBeCloseTo(expected[k] ?? 0, 5);
   });
 
+  it("and the similarity itself are finite there in float16, which rounds the usual eps to 0", async () => {
+    const zeros = mx.zeros([1, 2], "float16");
+    const loss = (a: mx.MLXArray): mx.MLXArray => nn.losses.cosineSimilarityLoss(a, zeros).sum();
+    expect(await loss(zeros).item()).toBe(0);
+    expect(await mx.grad(loss)(zeros).tolist()).toEqual([[0, 0]]);
+  });
+
   it("has a second derivative there, too", async () => {
     const loss = (a: mx.MLXArray): mx.MLXArray => nn.losses.cosineSimilarityLoss(a, mx.ones([1, 2])).sum();
     const second = mx.grad((a: mx.MLXArray) => mx.grad(loss)(a).sum())(mx.zeros([1, 2]));

@@ -15,7 +15,7 @@ import { sum } from "../../src/primitives/reductions.ts";
 import { view as bits } from "../../src/primitives/reinterpretation.ts";
 import { cummax, cummin, cumprod, cumsum, logCumsumExp } from "../../src/primitives/scanning.ts";
 import { stopGradient } from "../../src/primitives/selection.ts";
-import { mean } from "../../src/primitives/statistics.ts";
+import { mean, std } from "../../src/primitives/statistics.ts";
 import { sin, tanh } from "../../src/primitives/trigonometry.ts";
 import { grad, jvp, valueAndGrad, vjp } from "../../src/transforms/grad.ts";
 import { vmap } from "../../src/transforms/vectorize.ts";
@@ -66,6 +66,13 @@ describe("grad", () => {
     const slope = grad((y: MLXArray) => sum(square(castTo(y, "float32"))))(x);
     expect(slope.dtype).toBe("float16");
     expect(await numbers(slope)).toEqual([2, 4]);
+  });
+
+  it("of a deviation is 0 at equal elements, not NaN, and that of the formula elsewhere", async () => {
+    expect(await numbers(grad((x: MLXArray) => std(x))(vector(2, 2, 2)))).toEqual([0, 0, 0]);
+    const second = grad((x: MLXArray) => sum(grad((y: MLXArray) => std(y))(x)));
+    expect(await numbers(second(vector(2, 2, 2)))).toEqual([0, 0, 0]);
+    expect(await numbers(grad((x: MLXArray) => std(x))(vector(1, 3)))).toEqual([-0.5, 0.5]);
   });
 
   it("ignores computations that the result does not need", () => {
