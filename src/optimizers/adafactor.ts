@@ -2,7 +2,6 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { Rules } from "../base/rules.ts";
 import { constructorOptions, flag, fromZero, listOf, numbers, orNull, partialShare, positive } from "../base/rules.ts";
-import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -11,7 +10,8 @@ import { power, rsqrt, sqrt } from "../primitives/exponential.ts";
 import { maximum, minimum } from "../primitives/magnitude.ts";
 import { expandDims } from "../primitives/shaping.ts";
 import { mean } from "../primitives/statistics.ts";
-import type { LearningRate, ParameterState } from "./optimizer.ts";
+import type { LearningRate } from "./learning-rate.ts";
+import type { ParameterState } from "./optimizer.ts";
 import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts";
 
 /** The options of `Adafactor`. */
@@ -119,7 +119,7 @@ export class Adafactor extends Optimizer {
 
   /** The gradient over the root of its second moment. */
   #scaled(gradient: MLXArray, kept: MLXArray, state: ParameterState): MLXArray {
-    const squares = add(square(gradient), termIn(gradient.dtype, this.eps[0]));
+    const squares = add(square(gradient), this.eps[0]);
     const moved = (name: string, next: MLXArray): MLXArray => {
       const moment = add(multiply(kept, remembered("Adafactor", state, name)), multiply(subtract(1, kept), next));
       state[name] = moment;

@@ -1,7 +1,6 @@
 /** The family of Adam: steps scaled by running moments of the gradient. */
 import type { Rules } from "../base/rules.ts";
 import { constructorOptions, flag, fromZero } from "../base/rules.ts";
-import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { castTo } from "../primitives/cast.ts";
@@ -15,7 +14,7 @@ import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts
 export interface AdamaxOptions extends OptimizerOptions {
   /** How slowly the two moments change; [0.9, 0.999] unless given. */
   readonly betas?: readonly [number, number];
-  /** Added to the root of the second moment; 1e-8 unless given. Beside float16 it is at least 6e-8, the least that is not 0. */
+  /** Added to the root of the second moment; 1e-8 unless given. */
   readonly eps?: number;
 }
 
@@ -60,16 +59,15 @@ export class Adam extends Optimizer {
   protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
     const rate = this.rateFor(gradient);
     const [beta1, beta2] = this.betas;
-    const eps = termIn(gradient.dtype, this.eps);
     const m = add(multiply(remembered("Adam", state, "m"), beta1), multiply(gradient, 1 - beta1));
     const v = add(multiply(remembered("Adam", state, "v"), beta2), multiply(square(gradient), 1 - beta2));
     state.m = m;
     state.v = v;
-    if (!this.biasCorrection) return subtract(parameter, divide(multiply(m, rate), add(sqrt(v), eps)));
+    if (!this.biasCorrection) return subtract(parameter, divide(multiply(m, rate), add(sqrt(v), this.eps)));
     const step = castTo(this.step, "float32");
     const first = castTo(divide(rate, subtract(1, power(beta1, step))), gradient.dtype);
     const second = castTo(rsqrt(subtract(1, power(beta2, step))), gradient.dtype);
-    return subtract(parameter, divide(multiply(m, first), add(multiply(sqrt(v), second), eps)));
+    return subtract(parameter, divide(multiply(m, first), add(multiply(sqrt(v), second), this.eps)));
   }
 }
 
@@ -135,6 +133,6 @@ export class Adamax extends Optimizer {
     const v = maximum(multiply(remembered("Adamax", state, "v"), beta2), abs(gradient));
     state.m = m;
     state.v = v;
-    return subtract(parameter, divide(multiply(m, this.rateFor(gradient)), add(v, termIn(gradient.dtype, this.eps))));
+    return subtract(parameter, divide(multiply(m, this.rateFor(gradient)), add(v, this.eps)));
   }
 }

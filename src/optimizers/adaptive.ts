@@ -1,6 +1,5 @@
 /** Optimizers that scale steps by past squared gradients alone. */
 import { constructorOptions, positive, share } from "../base/rules.ts";
-import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { sqrt } from "../primitives/exponential.ts";
@@ -44,10 +43,7 @@ export class RMSprop extends Optimizer {
     const kept = multiply(remembered("RMSprop", state, "v"), this.alpha);
     const v = add(kept, multiply(square(gradient), 1 - this.alpha));
     state.v = v;
-    return subtract(
-      parameter,
-      divide(multiply(gradient, this.rateFor(gradient)), add(sqrt(v), termIn(gradient.dtype, this.eps))),
-    );
+    return subtract(parameter, divide(multiply(gradient, this.rateFor(gradient)), add(sqrt(v), this.eps)));
   }
 }
 
@@ -82,10 +78,7 @@ export class Adagrad extends Optimizer {
   protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
     const v = add(remembered("Adagrad", state, "v"), square(gradient));
     state.v = v;
-    return subtract(
-      parameter,
-      divide(multiply(gradient, this.rateFor(gradient)), add(sqrt(v), termIn(gradient.dtype, this.eps))),
-    );
+    return subtract(parameter, divide(multiply(gradient, this.rateFor(gradient)), add(sqrt(v), this.eps)));
   }
 }
 
@@ -126,8 +119,7 @@ export class AdaDelta extends Optimizer {
   protected override applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray {
     const u = remembered("AdaDelta", state, "u");
     const v = this.#mixed(remembered("AdaDelta", state, "v"), gradient);
-    const eps = termIn(gradient.dtype, this.eps);
-    const change = multiply(divide(sqrt(add(u, eps)), sqrt(add(v, eps))), gradient);
+    const change = multiply(divide(sqrt(add(u, this.eps)), sqrt(add(v, this.eps))), gradient);
     state.v = v;
     state.u = this.#mixed(u, change);
     return subtract(parameter, multiply(change, this.rateFor(gradient)));

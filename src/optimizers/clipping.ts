@@ -10,13 +10,14 @@ import { sqrt } from "../primitives/exponential.ts";
 import { constant } from "../primitives/leaf.ts";
 import { minimum } from "../primitives/magnitude.ts";
 import { sum } from "../primitives/reductions.ts";
+import { requireTree } from "./gradient-tree.ts";
 
 /**
  * The gradients scaled down so that their common norm is at most `maxNorm`, and the norm that they had. Source: Pascanu et al.
  * 2013.
  *
  * @param gradients a tree of arrays
- * @throws {ArgumentError} if `maxNorm` is negative
+ * @throws {ArgumentError} if `maxNorm` is negative, or there are no gradients
  * @example
  * const [clipped, norm] = optim.clipGradNorm({ w: array([3, 4]) }, 1);
  * await norm.item(); // 5
@@ -25,6 +26,7 @@ import { sum } from "../primitives/reductions.ts";
 export function clipGradNorm<G extends object>(gradients: G, maxNorm: number): [G, MLXArray];
 export function clipGradNorm(gradients: object, maxNorm: number): [unknown, MLXArray] {
   requireValues("clipGradNorm", bound, { maxNorm });
+  if (!(gradients instanceof MLXArray)) requireTree("clipGradNorm", gradients);
   const norm = commonNorm(gradients);
   const factor = minimum(divide(maxNorm, add(norm, 1e-6)), 1);
   const scaled = treeMap((leaf) => {

@@ -1,5 +1,5 @@
 /** Several optimizers, each for the parameters that its filter picks. */
-import { ArgumentError, MLXError } from "../base/errors.ts";
+import { ArgumentError, FormatError, MLXError } from "../base/errors.ts";
 import type { Rule } from "../base/rules.ts";
 import { callable, listOf, requireValues } from "../base/rules.ts";
 import { treeChildren, treeFlatten } from "../base/tree.ts";
@@ -96,8 +96,12 @@ export class MultiOptimizer extends Optimizer {
     );
   }
 
-  /** Takes over states that `flatState` gave. */
+  /** Takes over states that `flatState` gave. @throws {FormatError} for a name that is of none of the optimizers */
   override loadFlatState(flat: { readonly [name: string]: MLXArray }): this {
+    const places = new Set(this.optimizers.map((_, k) => String(k)));
+    const foreign = Object.keys(flat).find((name) => !places.has(/^optimizers\.(\d+)\./.exec(name)?.[1] ?? ""));
+    if (foreign !== undefined)
+      throw new FormatError("loadState", `"${foreign}" is no part of the state of ${places.size} optimizers`);
     this.optimizers.forEach((optimizer, k) => {
       const prefix = `optimizers.${k}.`;
       const own = Object.entries(flat).filter(([name]) => name.startsWith(prefix));

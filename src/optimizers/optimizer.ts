@@ -1,17 +1,14 @@
 /** What optimizers share: a step count, a learning rate, and state of their own for each parameter. */
 import type { FileSource } from "../array/files.ts";
 import { formatElements, whyUnseen } from "../array/format.ts";
-import { fromTypedArray } from "../array/from-data.ts";
-import { currentElements } from "../array/reading.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import { shown } from "../base/describe.ts";
 import type { OwnBytes } from "../base/elements.ts";
-import { readElement } from "../base/elements.ts";
-import { ArgumentError, FormatError } from "../base/errors.ts";
+import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
 import type { Rule, Rules } from "../base/rules.ts";
-import { anything, fromZero, optionsOf } from "../base/rules.ts";
-import { formatShape } from "../base/shape.ts";
+import { anything, optionsOf } from "../base/rules.ts";
+import { formatShape, sameShape } from "../base/shape.ts";
 import { childrenOf, treeChildren, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { placedOn } from "../graph/placement.ts";
@@ -21,10 +18,9 @@ import { zerosLike } from "../primitives/creation.ts";
 import { knownValue } from "../primitives/elementwise.ts";
 import { constant } from "../primitives/leaf.ts";
 import { childOf, requireGradients } from "./gradient-tree.ts";
+import type { LearningRate } from "./learning-rate.ts";
+import { rateArray, rateOf, seenNumber } from "./learning-rate.ts";
 import type { Schedule } from "./schedules.ts";
-
-/** A learning rate: a number, a scalar array, or a schedule, which is asked at every step. */
-export type LearningRate = number | MLXArray | Schedule;
 
 /** The option of every optimizer. */
 export interface OptimizerOptions {
@@ -83,6 +79,8 @@ export abstract class Optimizer {
 
   #schedule: Schedule | null;
   readonly #state: OptimizerState;
+  /** Paths of parameters whose state was taken over, and not looked at since. */
+  #taken: Set<string> = new Set();
 
   constructor(options: OptimizerOptions) {
     const learningRate = rateOf(new.target.name, options);
@@ -101,8 +99,8 @@ export abstract class Optimizer {
   set state(state: Partial<OptimizerState>) {
     optionsOf("state", state, stateRules);
     if (state.step) this.#state.step = countOf(state.step);
-    if (state.learningRate) this.#state.learningRate = state.learningRate;
-    if (state.parameters) this.#state.parameters = state.parameters;
+    if (state.learningRate) this.learningRate = state.learningRate;
+    if (state.parameters) this.#take(state.parameters);
   }
 
   /** Updates made so far: uint32 []. */
@@ -182,8 +180,15 @@ export abstract class Optimizer {
       state[slot] = array;
       parameters[path] = state;
     }
-    Object.assign(this.#state, { step: countOf(step), learningRate, parameters });
+    this.#state.step = countOf(step);
+    this.learningRate = learningRate;
+    this.#take(parameters);
     return this;
+  }
+
+  #take(parameters: Record<string, ParameterState>): void {
+    this.#state.parameters = parameters;
+    this.#taken = new Set(Object.keys(parameters));
   }
 
   /**
@@ -272,7 +277,7 @@ export abstract class Optimizer {
    */
   applyGradients<G extends object>(gradients: G, parameters: object): G;
   applyGradients(gradients: object, parameters: object): unknown {
-    requireGradients(gradients, parameters);
+    for (const [path, parameter] of requireGradients(gradients, parameters)) this.#stateOf(path, parameter);
     const state = this.#state;
     const [scheduled] = this.scheduledRates();
     if (scheduled) state.learningRate = scheduled;
@@ -281,8 +286,7 @@ export abstract class Optimizer {
   }
 
   #apply(gradient: unknown, parameter: unknown, path: string): unknown {
-    if (gradient instanceof MLXArray && parameter instanceof MLXArray)
-      return this.applySingle(gradient, parameter, this.#stateOf(path, parameter));
+    if (gradient instanceof MLXArray && parameter instanceof MLXArray) return this.#changed(gradient, parameter, path);
     const children = childrenOf(gradient);
     if (children === null) return parameter;
     const changed = children.map(([key, child]): [string, unknown] => [
@@ -292,13 +296,37 @@ export abstract class Optimizer {
     return Array.isArray(gradient) ? changed.map(([, child]) => child) : Object.fromEntries(changed);
   }
 
+  /** The changed parameter, in its dtype. */
+  #changed(gradient: MLXArray, parameter: MLXArray, path: string): MLXArray {
+    const state = this.#stateOf(path, parameter);
+    const wide = widened(parameter);
+    // A state of float16 comes from elsewhere.
+    for (const [name, array] of Object.entries(state)) state[name] = widened(array);
+    return castTo(this.applySingle(castTo(gradient, wide.dtype), wide, state), parameter.dtype);
+  }
+
   #stateOf(path: string, parameter: MLXArray): ParameterState {
     const states = this.#state.parameters;
     const known = states[path];
-    if (known) return known;
-    const made = this.initialState(parameter);
-    states[path] = made;
-    return made;
+    if (known && !this.#taken.has(path)) return known;
+    const made = this.initialState(widened(parameter));
+    if (known) this.#requireFit(path, known, made);
+    this.#taken.delete(path);
+    states[path] = known ?? made;
+    return states[path];
+  }
+
+  /** Throws unless a state that was taken over has what one made here has. */
+  #requireFit(path: string, known: ParameterState, made: ParameterState): void {
+    for (const [name, { shape }] of Object.entries(made)) {
+      const found = remembered(this.constructor.name, known, name).shape;
+      if (sameShape(found, shape)) continue;
+      const shapes = `${formatShape(found)}, and would be ${formatShape(shape)} for the parameter`;
+      throw new ShapeError(
+        this.constructor.name,
+        `"${name}" of "${path}" is ${shapes}; was it saved of another model?`,
+      );
+    }
   }
 
   /** The learning rate in the dtype of a gradient. */
@@ -306,11 +334,16 @@ export abstract class Optimizer {
     return castTo(this.#state.learningRate, gradient.dtype);
   }
 
-  /** What is remembered of a parameter before its first update. */
+  /** What is remembered of a parameter before its first update. For one of float16 it is asked with float32, as `applySingle` is. */
   protected abstract initialState(parameter: MLXArray): ParameterState;
 
   /** The changed parameter; `state` is changed in place. */
   protected abstract applySingle(gradient: MLXArray, parameter: MLXArray, state: ParameterState): MLXArray;
+}
+
+/** What optimizers compute with: in float16 an `eps` such as 1e-8 is 0, and so are the squares of most gradients. */
+function widened(x: MLXArray): MLXArray {
+  return x.dtype === "float16" ? castTo(x, "float32") : x;
 }
 
 /** Zeros in the shape and dtype of `parameter` under each of `names`. */
@@ -325,53 +358,10 @@ export function remembered(optimizer: string, state: ParameterState, name: strin
   return found;
 }
 
-function rateOf(optimizer: string, options: unknown): LearningRate {
-  const { learningRate: rate } = Object(options);
-  if (isRate(rate)) return rate;
-  const given = typeof options === "object" ? Object.keys(Object(options)) : [];
-  const got = given.length === 0 ? shown(options) : `options named ${given.join(", ")}`;
-  throw new ArgumentError(
-    optimizer,
-    `takes options such as { learningRate: 0.1 }, where the rate is a number from 0, a scalar array or a schedule; got ${rate === undefined ? got : shownRate(rate)}`,
-  );
-}
-
-function isRate(rate: unknown): rate is LearningRate {
-  return typeof rate === "function" || isValue(rate);
-}
-
-function shownRate(rate: unknown): string {
-  if (!(rate instanceof MLXArray)) return shown(rate);
-  return rate.ndim === 0 ? String(rate) : `shape ${formatShape(rate.shape)}`;
-}
-
-/** Whether `rate` can be a learning rate, as far as can be seen: an array may not be computed yet. */
-function isValue(rate: unknown): rate is number | MLXArray {
-  if (!(rate instanceof MLXArray)) return fromZero.admits(rate);
-  return rate.ndim === 0 && fromZero.admits(seenNumber(rate) ?? 0);
-}
-
-/** The number in a scalar array, if it is known or lies in the CPU's memory; else null. */
-function seenNumber(scalar: MLXArray): number | null {
-  const known = knownValue(scalar);
-  if (known !== null) return Number(known);
-  return whyUnseen(scalar) === null ? Number(readElement(currentElements(scalar), 0, scalar.dtype)) : null;
-}
-
 /** A number of updates in the dtype that every device has; MLX saves it in 64 bits. */
 function countOf(step: MLXArray): MLXArray {
+  if (step.ndim > 0) throw new ShapeError("loadState", `step is a scalar, got shape ${formatShape(step.shape)}`);
   return step.dtype === "uint32" ? step : placedOn("cpu", () => castTo(step, "uint32"));
-}
-
-function rateArray(optimizer: string, rate: unknown): MLXArray {
-  if (!isValue(rate)) {
-    const remedy = typeof rate === "function" ? "; give a schedule to the constructor" : "";
-    throw new ArgumentError(
-      optimizer,
-      `a learning rate, or what a schedule returns, is a number from 0 or a scalar array, got ${shownRate(rate)}${remedy}`,
-    );
-  }
-  return rate instanceof MLXArray ? castTo(rate, "float32") : fromTypedArray(Float32Array.of(rate), []);
 }
 
 /** `step + 1`: a number as long as it is one, so that it costs nothing and no graph grows; an array while traced. */

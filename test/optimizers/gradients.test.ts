@@ -83,7 +83,133 @@ describe("a learning rate that is none", () => {
   });
 });
 
+describe("dtypes", () => {
+  const families: readonly (readonly [name: string, make: () => optim.Optimizer])[] = [
+    ["SGD", () => new optim.SGD({ learningRate: 1e-2, momentum: 0.9 })],
+    ["Lion", () => new optim.Lion({ learningRate: 1e-2 })],
+    ["Adam", () => new optim.Adam({ learningRate: 1e-2 })],
+    ["Adam with correction", () => new optim.Adam({ learningRate: 1e-2, biasCorrection: true })],
+    ["AdamW", () => new optim.AdamW({ learningRate: 1e-2, weightDecay: 0 })],
+    ["Adamax", () => new optim.Adamax({ learningRate: 1e-2 })],
+    ["RMSprop", () => new optim.RMSprop({ learningRate: 1e-2 })],
+    ["Adagrad", () => new optim.Adagrad({ learningRate: 1e-2 })],
+    ["AdaDelta", () => new optim.AdaDelta({ learningRate: 1 })],
+    ["Adafactor", () => new optim.Adafactor()],
+    ["Muon", () => new optim.Muon({ learningRate: 1e-2, weightDecay: 0 })],
+  ];
+
+  it.each(families)("of 16 bits: %s does nothing where all gradients are 0", async (_, make) => {
+    for (const dtype of ["float16", "bfloat16"] as const) {
+      const optimizer = make();
+      let parameters = { w: mx.array([[1, -2]]).asType(dtype), b: mx.array([0.5]).asType(dtype) };
+      const zeros = { w: mx.zeros([1, 2], dtype), b: mx.zeros([1], dtype) };
+      for (let step = 0; step < 3; step++) {
+        parameters = optimizer.applyGradients(zeros, parameters);
+        await mx.evaluate(parameters, optimizer);
+      }
+      expect(await parameters.w.tolist(), dtype).toEqual([[1, -2]]);
+      expect(await parameters.b.tolist(), dtype).toEqual([0.5]);
+      expect([parameters.w.dtype, parameters.b.dtype]).toEqual([dtype, dtype]);
+    }
+  });
+
+  it.each(families)(
+    "float16: %s goes where it goes in float32, for gradients whose squares it cannot hold",
+    async (_, make) => {
+      const changedIn = async (dtype: "float16" | "float32"): Promise<readonly number[]> => {
+        const [w, gradient] = [mx.array([[1, -2]]), mx.array([[300, 400]])].map((x) => x.asType(dtype));
+        const { w: changed } = make().applyGradients({ w: gradient ?? mx.array(0) }, { w: w ?? mx.array(0) });
+        return [...(await changed.data("float32"))];
+      };
+      const [half, whole] = [await changedIn("float16"), await changedIn("float32")];
+      for (const [k, value] of whole.entries()) expect(half[k]).toBeCloseTo(value, 2);
+    },
+  );
+
+  it.each(families)(
+    "float16: %s goes on as in float32 after the only gradient, whose square it cannot hold",
+    async (_, make) => {
+      const changedIn = async (dtype: "float16" | "float32"): Promise<readonly number[]> => {
+        const optimizer = make();
+        let parameters = { w: mx.array([[1, -2]]).asType(dtype) };
+        for (const value of [1e-3, 0, 0, 0]) {
+          parameters = optimizer.applyGradients({ w: mx.full([1, 2], value).asType(dtype) }, parameters);
+          await mx.evaluate(parameters, optimizer);
+        }
+        return [...(await parameters.w.data("float32"))];
+      };
+      const [half, whole] = [await changedIn("float16"), await changedIn("float32")];
+      for (const [k, value] of whole.entries()) expect(half[k]).toBeCloseTo(value, 2);
+    },
+  );
+
+  it("of parameters stay, whatever those of gradients are", () => {
+    for (const [name, make] of families) {
+      const parameters = { w: mx.ones([1, 2], "float16"), b: mx.ones([2], "float32") };
+      const gradients = { w: mx.ones([1, 2], "float32"), b: mx.ones([2], "bfloat16") };
+      const { w, b } = make().applyGradients(gradients, parameters);
+      expect([w.dtype, b.dtype], name).toEqual(["float16", "float32"]);
+    }
+  });
+
+  it("of whole numbers are refused: every step would be 0", () => {
+    const whole = { w: mx.array([1, 2], "int32") };
+    expect(() => sgd().applyGradients(whole, whole)).toThrow(/"w" is int32, its gradient int32/);
+    expect(() => sgd().applyGradients(whole, { w: mx.ones([2]) })).toThrow(mx.DtypeError);
+  });
+});
+
+describe("a state that is taken over", () => {
+  const parameters = { w: mx.ones([2]) };
+  const fresh = (): optim.SGD => new optim.SGD({ learningRate: 0.1, momentum: 0.9 });
+
+  it("must be of a parameter of this shape, before anything changes", async () => {
+    for (const v of [mx.ones([1]), mx.ones([3]), mx.ones([2, 1])]) {
+      for (const optimizer of [
+        fresh().loadFlatState({ "parameters.w.v": v }),
+        Object.assign(fresh(), { state: { parameters: { w: { v } } } }),
+      ]) {
+        expect(() => optimizer.applyGradients(parameters, parameters)).toThrow(
+          /SGD: "v" of "w" is .* would be \[2\] for the parameter/,
+        );
+        expect(() => optimizer.init(parameters)).toThrow(mx.ShapeError);
+        expect(await optimizer.step.item()).toBe(0);
+      }
+    }
+    const fitting = fresh().loadFlatState({ "parameters.w.v": mx.ones([2]) });
+    expect(await fitting.applyGradients(parameters, parameters).w.tolist()).toEqual([
+      expect.closeTo(0.81, 6),
+      expect.closeTo(0.81, 6),
+    ]);
+  });
+
+  it("must be of the optimizer, before anything changes", async () => {
+    const optimizer = new optim.Adam({ learningRate: 0.1 }).loadFlatState({ "parameters.w.v": mx.ones([2]) });
+    expect(() => optimizer.applyGradients(parameters, parameters)).toThrow(
+      /its state lacks "m"; was it saved by another/,
+    );
+    expect(await optimizer.step.item()).toBe(0);
+    expect(() => several().loadFlatState({ step: mx.array(3) })).toThrow(
+      /"step" is no part of the state of 2 optimizers/,
+    );
+    expect(() => several().loadFlatState({ "optimizers.2.step": mx.array(3) })).toThrow(mx.FormatError);
+  });
+
+  it("has a scalar step and a learning rate that is one", () => {
+    expect(() => fresh().loadFlatState({ step: mx.ones([3]) })).toThrow(/step is a scalar, got shape \[3\]/);
+    expect(() => fresh().loadFlatState({ learningRate: mx.array(-1) })).toThrow(/a number from 0/);
+    expect(() => Object.assign(fresh(), { state: { learningRate: mx.ones([3]) } })).toThrow(/got shape \[3\]/);
+  });
+});
+
 describe("clipGradNorm", () => {
+  it("refuses what has no gradients", () => {
+    for (const wrong of [undefined, null, 3, {}, { w: 3 }, []])
+      expect(() => called(optim.clipGradNorm, wrong, 1), String(wrong)).toThrow(
+        /clipGradNorm: (gradients are|there is no)/,
+      );
+  });
+
   it.each(["float16", "bfloat16", "int8"] as const)("adds up squares of %s in float32", async (dtype) => {
     const gradients = { w: mx.full([1000], 100).asType(dtype) };
     const [, norm] = optim.clipGradNorm(gradients, 1);
