@@ -58,8 +58,8 @@ export async function openDevice(wanted: Partial<WantedAbilities> = {}): Promise
     const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
     return { device, target: await targetOf(device, adapter.info), info: adapter.info, isShared: false };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DeviceError("gpu", `the adapter ${describeAdapter(adapter.info)} gave no device: ${reason}`, { cause });
+    const adapterText = describeAdapter(adapter.info);
+    throw new DeviceError("gpu", `the adapter ${adapterText} gave no device: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -139,14 +139,22 @@ async function findGpu(): Promise<Gpu> {
   } catch (cause) {
     throw new DeviceError(
       "gpu",
-      "this runtime has no WebGPU of its own: install Dawn's package beside mlx-ts, `npm install webgpu`",
+      `this runtime has no WebGPU of its own: install Dawn's package beside mlx-ts, \`npm install webgpu\` (${reasonOf(cause)})`,
       { cause },
     );
   }
   if (!isDawn(module))
     throw new DeviceError("gpu", "the package `webgpu` has no create(): install version 0.4 or later");
-  dawn = module.create([...dawnOptions]);
+  try {
+    dawn = module.create([...dawnOptions]);
+  } catch (cause) {
+    throw new DeviceError("gpu", `the package \`webgpu\` does not start: ${reasonOf(cause)}`, { cause });
+  }
   return dawn;
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function ownGpu(): Gpu | null {

@@ -29,7 +29,8 @@ export class BufferPool {
 
   constructor(device: GpuDevice) {
     this.#device = device;
-    this.#largest = device.limits.maxBufferSize ?? 256 * 1024 * 1024;
+    // Kernels work on whole vectors of 16 bytes.
+    this.#largest = Math.floor((device.limits.maxBufferSize ?? 2 ** 28) / 16) * 16;
   }
 
   get active(): number {
