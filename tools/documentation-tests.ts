@@ -16,7 +16,7 @@ const generatedFolder = "test/.generated";
 const entryPath = "src/index.ts";
 
 /** The Markdown files whose blocks run where the docstrings' examples do, and those whose blocks need a GPU. */
-const documents = ["README.md", "docs/live-training.md", "docs/concurrency.md"];
+const documents = ["README.md", "docs/recipes.md", "docs/live-training.md", "docs/concurrency.md"];
 const gpuDocuments = ["docs/gpu.md"];
 
 /** The namespaces that every docstring's example sees; a block in a Markdown file writes its own imports. */

@@ -21,7 +21,7 @@ import type { ParametersOf } from "./parameter-tree.ts";
  * const [loss, gradients] = nn.valueAndGrad(model, lossOf)(model, array([[1, 2]]));
  * gradients.weight.shape; // [1, 2]
  */
-export function valueAndGrad<M extends Module, A extends readonly unknown[], R>(
+export function valueAndGrad<M extends Module, A extends readonly unknown[], const R>(
   model: M,
   fn: (model: M, ...args: A) => R,
 ): (model: M, ...args: A) => [R, ParametersOf<M>];

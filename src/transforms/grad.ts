@@ -54,11 +54,11 @@ type GradientOfOne<T> = [T] extends [ArrayLike] ? MLXArray : GradientOf<T>;
  * await value.item(); // 14
  * await slope.tolist(); // [2, 4, 6]
  */
-export function valueAndGrad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+export function valueAndGrad<A extends readonly unknown[], const R, const N extends number | readonly number[] = 0>(
   fn: (...args: A) => R,
   options?: N | (GradOptions<N> & { readonly argnames?: undefined }),
 ): (...args: A) => [R, ArgumentGradient<A, N>];
-export function valueAndGrad<A extends readonly unknown[], R>(
+export function valueAndGrad<A extends readonly unknown[], const R>(
   fn: (...args: A) => R,
   options: GradOptions & { readonly argnames: string | readonly string[] },
 ): (...args: A) => [R, [unknown, Record<string, unknown>]];

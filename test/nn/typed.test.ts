@@ -69,6 +69,16 @@ describe("types", () => {
     expect(mx.treeFlatten({ a: undefined, b: mx.array(1) }).map(([path]) => path)).toEqual(["b"]);
   });
 
+  it("keep a loss and what is computed beside it apart", () => {
+    const [[loss, { norm }], grads] = nn.valueAndGrad(new Net(), (m: Net, x: mx.MLXArray) => [
+      m(x).sum(),
+      { norm: m.scale },
+    ])(new Net(), mx.ones([4, 2]));
+    expect([loss.shape, norm.shape, grads.scale.shape]).toEqual([[], [], []]);
+    const [[value, other], slope] = mx.valueAndGrad((x: mx.MLXArray) => [x.square(), "text"])(mx.array(2));
+    expect([value.shape, slope.shape, other]).toEqual([[], [], "text"]);
+  });
+
   it("know how many arrays there are in a list", () => {
     const x = mx.arange(12).asType("float32");
     const [first, second] = mx.random.split(mx.random.key(0));
