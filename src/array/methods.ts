@@ -50,7 +50,12 @@ export interface ArrayMethods extends PresentMethods, LaterMethods {
 
 declare module "../graph/mlx-array.ts" {
   interface MLXArray extends ArrayMethods {
-    /** The array with its axes reversed. */
+    /**
+     * The array with its axes reversed.
+     *
+     * @example
+     * await array([[1, 2], [3, 4]]).T.tolist(); // [[1, 3], [2, 4]]
+     */
     readonly T: MLXArray;
     /**
      * The place at an index, to update or to read; see the function `at`.
@@ -67,7 +72,12 @@ declare module "../graph/mlx-array.ts" {
      * await array([[1, 2], [3, 4]]).get(":, -1").tolist(); // [2, 4]
      */
     get(...items: readonly IndexItem[]): MLXArray;
-    /** The elements converted to `dtype`. */
+    /**
+     * The elements converted to `dtype`; see the function `asType`.
+     *
+     * @example
+     * await array([1.5, -1.5]).asType("int32").tolist(); // [1, -1]
+     */
     asType(dtype: Dtype, options?: OperationOptions): MLXArray;
     /**
      * The only element of an array of size 1.
@@ -91,7 +101,13 @@ declare module "../graph/mlx-array.ts" {
      * [...(await array([[1, 2], [3, 4]]).data())]; // [1, 2, 3, 4]
      */
     data(): Promise<TypedArray>;
-    /** The same, converted to `dtype`: `await x.data("float32")` is a `Float32Array`, whatever `x` holds. */
+    /**
+     * The same, converted to `dtype`, which types it.
+     *
+     * @example
+     * const elements: Float32Array = await array([1, 2], "int64").data("float32");
+     * elements.length; // 2
+     */
     data<D extends Dtype>(dtype: D): Promise<ElementsOf<D>>;
     /**
      * The elements where they lie, without a copy, float16 and bfloat16 as their bits: to be read, as long as the array is
@@ -101,9 +117,20 @@ declare module "../graph/mlx-array.ts" {
      * (await array([1, 2]).view()).length; // 2
      */
     view(): Promise<TypedArray>;
-    /** The same bits read as elements of another dtype. */
+    /**
+     * The same bits read as elements of another dtype; see the function `view`.
+     *
+     * @example
+     * await array([1]).view("int32").tolist(); // [1065353216]
+     */
     view(dtype: Dtype, options?: OperationOptions): MLXArray;
-    /** The array as MLX prints it, if it is computed. */
+    /**
+     * The array as MLX prints it, if it is computed.
+     *
+     * @example
+     * String(array([1, 2])); // "array([1, 2], dtype=float32)"
+     * String(array([1, 2]).add(1)); // "array(float32 [2], not yet computed)"
+     */
     toString(): string;
   }
 }

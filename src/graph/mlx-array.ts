@@ -177,6 +177,13 @@ export class MLXArray implements Aval {
   /**
    * Lets go of this array: using it afterwards throws `DisposedError`. Its memory returns at once, or when the pending
    * computations that read it are done. Nobody needs to call this: arrays that are no longer referenced are collected.
+   *
+   * @example
+   * const x = array([1, 2]);
+   * const doubled = x.mul(2);
+   * x.dispose();
+   * await doubled.tolist(); // [2, 4]
+   * x.add(1); // throws DisposedError
    */
   dispose(): void {
     if (this.isDisposed) return;

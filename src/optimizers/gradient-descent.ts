@@ -21,7 +21,8 @@ export interface SGDOptions extends OptimizerOptions {
 }
 
 /**
- * Stochastic gradient descent: `v ← momentum · v + (1 - dampening) · g`, `w ← w - learningRate · v`. Source: Sutskever et al.
+ * Stochastic gradient descent: `v ← momentum · v + (1 - dampening) · g` (without momentum, `v` is `g`), `w ← w - learningRate · v`;
+ * with `nesterov`, `w ← w - learningRate · (g + momentum · v)`. `g` is the gradient plus `weightDecay · w`. Source: Sutskever et al.
  * 2013 for the momentum.
  *
  * @throws {ArgumentError} for Nesterov momentum without momentum, or with dampening
