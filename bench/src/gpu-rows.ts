@@ -92,7 +92,9 @@ function attention(dtype: mx.Dtype, withGradient: boolean): GpuRow {
         })(a, b, c),
       );
       return async () => {
-        await mx.evaluate(slope(q, k, v));
+        const [value, gradients] = slope(q, k, v);
+        await mx.evaluate(value, gradients);
+        for (const result of [value, ...gradients]) result.dispose();
       };
     },
   };

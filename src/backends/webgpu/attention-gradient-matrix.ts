@@ -14,11 +14,21 @@
  */
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import type { Eight, RowsAt } from "./attention-gradient-stage.ts";
-import { blockRows, GradientStage, gradientTile, pairThreads, step, sumRow } from "./attention-gradient-stage.ts";
+import type { RowsAt } from "./attention-gradient-stage.ts";
+import {
+  blockRows,
+  GradientStage,
+  gradientTile,
+  keysOf,
+  ownHalf,
+  ownRow,
+  step,
+  weightRow,
+} from "./attention-gradient-stage.ts";
 import { lowestScore } from "./attention-mask.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { elementBytes, multipliesHalves, side } from "./subgroup-matrices.ts";
+import type { Shader } from "./wgsl-shader.ts";
 import { floatLiteral } from "./wgsl-types.ts";
 
 /** Bytes that are kept of a query: the logarithm to base two of the sum of its weights, and the mean of its slopes. */
@@ -70,7 +80,7 @@ class QueryGradient {
     shader.line(`let key_head = head / ${group} * ${keys};`);
     shader.line(`let end = ${isCausal ? `min(${keys}, row0 + ${blockRows + offset})` : keys};`);
     shader.line(`let turns = (end + ${step - 1}) / ${step};`);
-    shader.line(`let query = row0 + pair * ${side} + place % ${side};`);
+    shader.line(`let query = row0 + pair * ${side} + ${ownRow} % ${side};`);
     shader.line(`let limit = ${isCausal ? `min(query + ${offset}, ${keys - 1})` : keys - 1};`);
     this.#emitStatistics();
     this.#emitSums(offset);
@@ -82,10 +92,8 @@ class QueryGradient {
     first: this.#stage.shader.let("first", `${turn} * ${step}`),
   });
 
-  /** The text of the first of eight keys. */
-  #keyOf({ row, half }: Eight): string {
-    return `turn * ${step} + ${row} / ${side} * ${side} + ${half} * 8`;
-  }
+  /** The text of the first of a thread's eight keys. */
+  readonly #key = `turn * ${step} + ${ownRow} / ${side} * ${side} + ${ownHalf} * 8`;
 
   /** The first pass. */
   #emitStatistics(): void {
@@ -98,9 +106,9 @@ class QueryGradient {
     shader.line("var slopes = 0f;");
     const weigh = (): void => {
       const eight = this.#stage.eight();
-      const key = shader.let("key", this.#keyOf(eight));
+      const keys = keysOf(shader.let("key", this.#key));
       const x = eight.scores.map((score, part) =>
-        shader.let("x", `select(vec4f(${lowestScore}), ${score} * ${factor}, ${seen(`${key} + ${4 * part}`)})`),
+        shader.let("x", `select(vec4f(${lowestScore}), ${score} * ${factor}, ${seen(keys[part] ?? "")})`),
       );
       const four = shader.let("four", `max(${x.join(", ")})`);
       const next = shader.let("next", `max(most, max(max(${four}.x, ${four}.y), max(${four}.z, ${four}.w)))`);
@@ -116,8 +124,12 @@ class QueryGradient {
     shader.line("workgroupBarrier();");
     shader.line("tile[scores + place] = vec4u(bitcast<u32>(most), bitcast<u32>(total), bitcast<u32>(slopes), 0u);");
     shader.line("workgroupBarrier();");
-    const found = Array.from({ length: pairThreads / side }, (_, k) =>
-      shader.let("found", `bitcast<vec4f>(tile[scores + place % ${side} + ${k * side}])`),
+    // Both halves of the query's rows in all blocks of sixteen keys.
+    const found = Array.from({ length: (2 * step) / side }, (_, k) =>
+      shader.let(
+        "found",
+        `bitcast<vec4f>(tile[scores + place % ${2 * side} / 2 * 2 + ${(k >> 1) * 2 * side + (k % 2)}])`,
+      ),
     );
     const greatest = shader.let(
       "greatest",
@@ -127,7 +139,7 @@ class QueryGradient {
     const joined = (lane: string): string => found.map((name, k) => `${name}.${lane} * ${shrinks[k]}`).join(" + ");
     const sum = shader.let("sum", joined("y"));
     shader.line(`let statistics = vec2f(${greatest} + log2(${sum}), (${joined("z")}) / ${sum});`);
-    shader.block(`if (place < ${side} && query < ${queries})`, () =>
+    shader.block(`if (place < ${2 * side} && ${ownHalf} == 0 && query < ${queries})`, () =>
       shader.line(`${memory.scratch(0, "vec2f", true)}[head * ${queries} + query] = statistics;`),
     );
   }
@@ -141,7 +153,7 @@ class QueryGradient {
     this.#stage.declareSums(count);
     const weigh = (): void => {
       const isWhole = `turn * ${step} + ${step} <= ${isCausal ? `min(row0 + ${offset + 1}, ${keys})` : keys}`;
-      emitWeights(this.#stage, { scale, isWhole, keyOf: (eight) => this.#keyOf(eight), keepsWeights: false });
+      emitWeights(this.#stage, { scale, isWhole, key: this.#key, keepsWeights: false });
     };
     this.#stage.pass(this.#rowsAt, weigh, () => this.#stage.add(count, "0", "0", `part * ${count}`));
     const factor = floatLiteral(Math.fround(scale));
@@ -172,7 +184,7 @@ class KeyGradient {
     this.#stage.declareSums(count);
     const weigh = (): void => {
       const { base, first } = this.#rowsAt("turn");
-      shader.line(`let query = ${first} + place % ${step};`);
+      shader.line(`let query = ${first} + ${ownRow};`);
       shader.line(`let statistics = ${memory.scratch(0, "vec2f", false)}[${base} + min(query, ${queries - 1})];`);
       // A row beyond the last query sees nothing.
       shader.line(`let limit = select(-1, ${isCausal ? `query + ${offset}` : keys - 1}, query < ${queries});`);
@@ -180,7 +192,7 @@ class KeyGradient {
       emitWeights(this.#stage, {
         scale,
         isWhole: `${first} + ${step} <= ${queries}${inTime}`,
-        keyOf: ({ half }) => `row0 + pair * ${side} + ${half} * 8`,
+        key: `row0 + pair * ${side} + ${ownHalf} * 8`,
         keepsWeights: true,
       });
     };
@@ -216,13 +228,13 @@ interface Weighing {
   readonly scale: number;
   /** The text of whether all is seen; and of the first of eight keys, where it is not. */
   readonly isWhole: string;
-  readonly keyOf: (eight: Eight) => string;
+  readonly key: string;
   /** Whether weights are needed, or changes alone. */
   readonly keepsWeights: boolean;
 }
 
 /** Makes weights and changes of scores and slopes, in their place. */
-function emitWeights(stage: GradientStage, { scale, isWhole, keyOf, keepsWeights }: Weighing): void {
+function emitWeights(stage: GradientStage, { scale, isWhole, key, keepsWeights }: Weighing): void {
   const { shader } = stage;
   const factor = floatLiteral(Math.fround(scale * Math.LOG2E));
   const eight = stage.eight();
@@ -232,9 +244,9 @@ function emitWeights(stage: GradientStage, { scale, isWhole, keyOf, keepsWeights
     return weight;
   });
   shader.block(`if (!(${isWhole}))`, () => {
-    const first = shader.let("key", keyOf(eight));
+    const keys = keysOf(shader.let("key", key));
     for (const [part, weight] of weights.entries())
-      shader.line(`${weight} = select(vec4f(), ${weight}, ${seen(`${first} + ${4 * part}`)});`);
+      shader.line(`${weight} = select(vec4f(), ${weight}, ${seen(keys[part] ?? "")});`);
   });
   const changes = weights.map((weight, part) =>
     shader.let("change", `${weight} * (${eight.slopes[part]} - statistics.y)`),
@@ -242,7 +254,9 @@ function emitWeights(stage: GradientStage, { scale, isWhole, keyOf, keepsWeights
   // Others may still read the scores.
   shader.line("workgroupBarrier();");
   for (const [matrix, values] of (keepsWeights ? [weights, changes] : [changes]).entries())
-    shader.line(`tile[${stage.matrixAt(`${matrix}`)} + ${eight.row} * ${sumRow} + ${eight.half}] = ${bitsOf(values)};`);
+    shader.line(
+      `tile[${stage.matrixAt(`${matrix}`)} + ${ownRow} * ${weightRow} + ${ownHalf}] = ${bitsOf(shader, values)};`,
+    );
 }
 
 /** The text of which of four keys from `key` on the query of a thread sees. */
@@ -250,10 +264,12 @@ function seen(key: string): string {
   return `(vec4i(${key}) + vec4i(0, 1, 2, 3)) <= vec4i(limit)`;
 }
 
-/** The bits of two vectors of four as halves. */
-function bitsOf(fours: readonly string[]): string {
-  const pairs = fours.flatMap((four) => [`${four}.xy`, `${four}.zw`]);
-  return `vec4u(${pairs.map((pair) => `pack2x16float(${pair})`).join(", ")})`;
+/** The bits of a thread's two fours as halves, in the order of their keys. */
+function bitsOf(shader: Shader, fours: readonly string[]): string {
+  const [first, second] = fours.map((four) =>
+    shader.let("bits", `vec2u(pack2x16float(${four}.xy), pack2x16float(${four}.zw))`),
+  );
+  return `select(vec4u(${first}, ${second}), vec4u(${second}, ${first}), ${ownHalf} == 1)`;
 }
 
 /** Heads of an example that the gradient of an input has: of queries, or of keys and values. */

@@ -5,11 +5,12 @@
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { RowBlock } from "./attention-staging.ts";
-import { padding, RowStaging, rowSize } from "./attention-staging.ts";
+import { halves, padding, RowStaging, rowSize } from "./attention-staging.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuDispatch, GpuTarget } from "./kernel-code.ts";
 import {
   addProduct,
+  elementBytes,
   enableMatrices,
   loadMatrix,
   side,
@@ -29,14 +30,14 @@ const threads = pairs * pairThreads;
 export const blockRows: number = pairs * side;
 /** Rows of the other side at a time. */
 export const step = 32;
-/** Elements of workgroup memory of a row of sixteen sums. */
-export const sumRow: number = side / 4 + padding;
-/** Elements that the scores of a pair take, or its slopes; weights and changes take their places. */
-const scoresSize = step * sumRow;
+/** Elements of workgroup memory of a row of sixteen weights or changes, which take the places of scores and slopes. */
+export const weightRow: number = side / halves + padding;
+/** Elements of a row of sixteen sums: the longer one takes subgroups' stores to different banks. */
+const [shortRow, longRow] = [side / 4 + padding, side / 4 + 2 * padding];
 
 /** Elements of workgroup memory: rows of the other side, scores and slopes; at first the rows of the block. */
-export function gradientTile(features: number): number {
-  return Math.max(2 * step * rowSize(features) + pairs * 2 * scoresSize, 2 * blockRows * rowSize(features));
+export function gradientTile(features: number, sumRow: number = shortRow): number {
+  return Math.max(2 * step * rowSize(features) + pairs * 2 * step * sumRow, 2 * blockRows * rowSize(features));
 }
 
 /** Whose rows a block has. */
@@ -48,13 +49,23 @@ export interface RowsAt {
   readonly first: string;
 }
 
-/** Eight keys of a query, as a thread has them: names of their scores and slopes, four each, and where they lie. */
+/**
+ * Eight keys of a query, as a thread has them: names of their scores and slopes, four each. The second half of a row has its two
+ * fours the other way round, which takes threads of both halves to different banks.
+ */
 export interface Eight {
-  /** Texts of the row of sums, and of which half of it. */
-  readonly row: string;
-  readonly half: string;
   readonly scores: readonly string[];
   readonly slopes: readonly string[];
+}
+
+/** The text of the row of sums that a thread has. */
+export const ownRow = "(place / 2)";
+/** The text of which half of the row. */
+export const ownHalf = "(place % 2)";
+
+/** The texts of the first key of each of a thread's fours, counted from `first`, the text of the first of its eight. */
+export function keysOf(first: string): readonly string[] {
+  return [`${first} + 4 * ${ownHalf}`, `${first} + 4 - 4 * ${ownHalf}`];
 }
 
 /** The text of a dispatch while it is written, whose blocks have rows of queries or of keys. */
@@ -66,8 +77,10 @@ export class GradientStage {
   readonly output: number;
   readonly #side: BlockSide;
   readonly #staging: RowStaging;
-  /** Elements of workgroup memory that rows of one operand take. */
+  /** Elements of workgroup memory that rows of one operand take, a row of sums, and the scores of a pair, or its slopes. */
   readonly #operandSize: number;
+  readonly #sumRow: number;
+  readonly #scoresSize: number;
   readonly #workgroups: GpuDispatch["workgroups"];
 
   constructor(kernel: CompositeKernel, target: GpuTarget, attention: Attention, blocksOf: BlockSide) {
@@ -77,6 +90,9 @@ export class GradientStage {
     this.#side = blocksOf;
     this.#staging = new RowStaging(this.shader, this.memory, threads);
     this.#operandSize = step * rowSize(attention.features);
+    const hasRoom = gradientTile(attention.features, longRow) * elementBytes <= target.workgroupBytes;
+    this.#sumRow = hasRoom ? longRow : shortRow;
+    this.#scoresSize = step * this.#sumRow;
     this.#workgroups = this.#begin(target);
     this.#keepRows();
     for (const each of this.#others("")) this.#staging.declare(each);
@@ -93,7 +109,7 @@ export class GradientStage {
     const shader = this.shader;
     const { heads, group, features } = this.attention;
     enableMatrices(shader);
-    shader.declare(`var<workgroup> tile: array<vec4u, ${gradientTile(features)}>;`);
+    shader.declare(`var<workgroup> tile: array<vec4u, ${gradientTile(features, this.#sumRow)}>;`);
     const blocks = Math.ceil(this.attention[this.#side] / blockRows);
     const places = this.#side === "queries" ? heads : heads / group;
     const grid = gridOf(shader, target, places * blocks);
@@ -105,7 +121,7 @@ export class GradientStage {
     shader.line(`let pair = own / ${pairThreads};`);
     shader.line(`let part = (own / ${subgroupThreads}) % 2;`);
     shader.line(`let place = own % ${pairThreads};`);
-    shader.line(`let scores = ${2 * this.#operandSize} + pair * ${2 * scoresSize};`);
+    shader.line(`let scores = ${2 * this.#operandSize} + pair * ${2 * this.#scoresSize};`);
     return grid.workgroups;
   }
 
@@ -125,6 +141,7 @@ export class GradientStage {
         rows: blockRows,
         length,
         base: `head * ${length}`,
+        memory: "tile",
         target: k * size,
       }),
     );
@@ -149,6 +166,7 @@ export class GradientStage {
       rows: step,
       length: this.#side === "queries" ? keys : queries,
       base,
+      memory: "tile",
       target: k * this.#operandSize,
     }));
   }
@@ -191,44 +209,44 @@ export class GradientStage {
   #multiply(): void {
     const shader = this.shader;
     const stride = rowSize(this.attention.features);
-    for (let j = 0; j < step / side; j++) {
-      shader.block("", () => {
-        // Said to be zero, because drivers may set a variable without a value to zero once, and not in every round.
-        shader.line(`var products = ${zeroSums};`);
-        for (let k = 0; k < this.attention.features / side; k++) {
+    const parts = Array.from({ length: step / side }, (_, j) => j);
+    shader.block("", () => {
+      // Said to be zero, because drivers may set a variable without a value to zero once, and not in every round.
+      for (const j of parts) shader.line(`var products${j} = ${zeroSums};`);
+      for (let k = 0; k < this.attention.features / side; k++) {
+        for (const j of parts) {
           const at = `part * ${this.#operandSize} + ${j * side * stride + 2 * k}`;
           if (this.#side === "queries") {
             const keys = shader.let("keys", loadMatrix("right", "col", "tile", at, stride));
-            shader.line(addProduct("products", `own_${k}`, keys));
+            shader.line(addProduct(`products${j}`, `own_${k}`, keys));
           } else {
             const queries = shader.let("queries", loadMatrix("left", "row", "tile", at, stride));
-            shader.line(addProduct("products", queries, `own_${k}`));
+            shader.line(addProduct(`products${j}`, queries, `own_${k}`));
           }
         }
-        const at = `scores + part * ${scoresSize} + ${j * side * sumRow}`;
-        shader.line(storeSums("products", "tile", at, sumRow));
-      });
-    }
+      }
+      for (const j of parts) {
+        const at = `scores + part * ${this.#scoresSize} + ${j * side * this.#sumRow}`;
+        shader.line(storeSums(`products${j}`, "tile", at, this.#sumRow));
+      }
+    });
   }
 
   /** The eight keys of a query that a thread has. */
   eight(): Eight {
     const { shader } = this;
-    const row = `(place % ${step})`;
-    const half = `(place / ${step})`;
-    const at = shader.let("at", `scores + ${row} * ${sumRow} + ${half} * 2`);
-    const four = (name: string, from: number): string => shader.let(name, `bitcast<vec4f>(tile[${at} + ${from}])`);
+    const at = shader.let("at", `scores + ${ownRow} * ${this.#sumRow}`);
+    const four = (name: string, from: string): string => shader.let(name, `bitcast<vec4f>(tile[${at} + ${from}])`);
+    const [first, second] = [`3 * ${ownHalf}`, `1 + ${ownHalf}`];
     return {
-      row,
-      half,
-      scores: [four("score", 0), four("score", 1)],
-      slopes: [four("slope", scoresSize), four("slope", scoresSize + 1)],
+      scores: [four("score", first), four("score", second)],
+      slopes: [four("slope", `${this.#scoresSize} + ${first}`), four("slope", `${this.#scoresSize} + ${second}`)],
     };
   }
 
   /** The text of where the first, second or either matrix of a pair's scores and slopes begins. */
   matrixAt(which: string): string {
-    return `scores + ${which} * ${scoresSize}`;
+    return `scores + ${which} * ${this.#scoresSize}`;
   }
 
   /** Declares the sums of a subgroup, of so many matrices. */
@@ -246,8 +264,8 @@ export class GradientStage {
     const order = this.#side === "queries" ? "row" : "col";
     for (let j = 0; j < step / side; j++) {
       shader.block("", () => {
-        const at = `${this.matrixAt(weights)} + ${j * side * sumRow}`;
-        shader.line(`let weights = ${loadMatrix("left", order, "tile", at, sumRow)};`);
+        const at = `${this.matrixAt(weights)} + ${j * side * weightRow}`;
+        shader.line(`let weights = ${loadMatrix("left", order, "tile", at, weightRow)};`);
         for (let k = 0; k < count; k++) {
           const from = `${operand} * ${this.#operandSize} + ${column} * 2 + ${j * side * stride + 2 * k}`;
           const rows = shader.let("rows", loadMatrix("right", "row", "tile", from, stride));
@@ -267,12 +285,12 @@ export class GradientStage {
       const matrices = Math.min(together, count - first);
       shader.line("workgroupBarrier();");
       for (let j = 0; j < matrices; j++)
-        shader.line(storeSums(`sum${first + j}`, "tile", `${memory} + ${j * side * sumRow}`, sumRow));
+        shader.line(storeSums(`sum${first + j}`, "tile", `${memory} + ${j * side * this.#sumRow}`, this.#sumRow));
       shader.line("workgroupBarrier();");
       for (let k = 0; k < 2 * matrices; k++) {
         shader.block("", () => {
           const inside = shader.let("inside", `(lane + ${subgroupThreads * (k % 2)}) / 4`);
-          const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${sumRow} + lane % 4`;
+          const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${this.#sumRow} + lane % 4`;
           const value = shader.let("value", `bitcast<vec4f>(tile[${at}])`);
           const row = shader.let("row", `row0 + pair * ${side} + ${inside}`);
           shader.block(`if (${row} < ${this.attention[this.#side]})`, () =>

@@ -16,15 +16,20 @@ export interface RowBlock {
   readonly name: string;
   readonly slot: number;
   readonly features: number;
+  /** Features of a row of the operand, and the first of those that the block has; it has all unless this is given. */
+  readonly line?: { readonly features: number; readonly first: number };
   readonly rows: number;
   /** Rows of the operand, and the text of its first one. */
   readonly length: number;
   readonly base: string;
-  /** The element of the tile at which the block begins. */
+  /** The variable of workgroup memory that the block goes to, and the element of it at which the block begins. */
+  readonly memory: string;
   readonly target: number;
+  /** Whether bits 2 and 3 of a row's number change places on the way. */
+  readonly isSwapped?: boolean;
 }
 
-/** Brings blocks of rows to the variable `tile`. */
+/** Brings blocks of rows to workgroup memory. */
 export class RowStaging {
   readonly #shader: Shader;
   readonly #memory: ShaderMemory;
@@ -47,18 +52,27 @@ export class RowStaging {
     const perRow = block.features / halves;
     this.#each(block, (k, place) => {
       const line = shader.let("line", `${block.base} + min(${first} + ${place} / ${perRow}, ${block.length - 1})`);
-      const at = `${line} * ${block.features} + (${place} % ${perRow}) * ${halves}`;
+      const origin = block.line
+        ? `${line} * ${block.line.features} + ${block.line.first}`
+        : `${line} * ${block.features}`;
+      const at = `${origin} + (${place} % ${perRow}) * ${halves}`;
       shader.line(`next_${block.name}${k} = ${this.#memory.loadEight(block.slot, at)};`);
     });
   }
 
-  /** Puts the registers into the tile. */
+  /** Puts the registers into workgroup memory. */
   store(block: RowBlock): void {
     const perRow = block.features / halves;
     this.#each(block, (k, place) => {
-      const at = `${block.target} + (${place} / ${perRow}) * ${rowSize(block.features)} + ${place} % ${perRow}`;
-      this.#shader.line(`tile[${at}] = next_${block.name}${k};`);
+      const row = block.isSwapped ? this.#swapped(`${place} / ${perRow}`) : `(${place} / ${perRow})`;
+      const at = `${block.target} + ${row} * ${rowSize(block.features)} + ${place} % ${perRow}`;
+      this.#shader.line(`${block.memory}[${at}] = next_${block.name}${k};`);
     });
+  }
+
+  #swapped(row: string): string {
+    const name = this.#shader.let("line", row);
+    return `((${name} & ~12) | ((${name} & 4) << 1u) | ((${name} & 8) >> 1u))`;
   }
 
   #count({ rows, features }: RowBlock): number {

@@ -45,3 +45,8 @@ export function addProduct(sums: string, left: string, right: string): string {
 export function storeSums(sums: string, memory: string, at: string, stride: number): string {
   return `subgroupMatrixStore<row_major>(&${memory}, u32(${at}), ${sums}, ${stride}u);`;
 }
+
+/** The text of sums in workgroup memory. */
+export function loadSums(memory: string, at: string, stride: number): string {
+  return `subgroupMatrixLoad<subgroup_matrix_result<f32, ${side}, ${side}>, row_major>(&${memory}, u32(${at}), ${stride}u)`;
+}
