@@ -1,5 +1,5 @@
 /** checkpoint: trades memory for time by computing a function anew where its gradient needs what is inside it. */
-import { describeValue, requireFunction } from "../base/describe.ts";
+import { describeValue, requireFunction, requireSynchronous } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { typedTree } from "../base/tree.ts";
 import { treeMap } from "../base/tree-map.ts";
@@ -68,6 +68,7 @@ export function checkpoint<A extends readonly unknown[], R>(
   }
   return (...args: A): R => {
     const result = fn(...args);
+    requireSynchronous("checkpoint", result);
     const given = [...new Set(arraysIn(args))];
     return typedTree<R>(
       treeMap((leaf) => {

@@ -1,10 +1,11 @@
 /** customFunction: a function with derivative and batching rules of its own. */
-import { describeValue, requireFunction } from "../base/describe.ts";
+import { describeValue, requireFunction, requireSynchronous } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { callable, optionsOf } from "../base/rules.ts";
-import { formatShape, sameShape } from "../base/shape.ts";
+import { formatShape, normalizeAxis, sameShape } from "../base/shape.ts";
 import { treeFlatten, typedTree } from "../base/tree.ts";
 import { treeMap } from "../base/tree-map.ts";
+import type { Aval } from "../graph/mlx-array.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
@@ -169,8 +170,12 @@ export const customRow: Primitive<CustomParams> = {
       if (!definition.jvp) return tangent;
       const primals = inputs.slice(0, args.count);
       const given = primals.map((primal, k) => tangents[k] ?? zerosLike(primal));
-      const pushed = arraysIn(definition.jvp(filledList(args, primals), filledList(args, given)))[index];
-      return pushed ? fitting(pushed, output, `jvp gave tangent ${index}`, "its result") : null;
+      const pushed = arraysIn(definition.jvp(filledList(args, primals), filledList(args, given)));
+      if (pushed.length !== rules.result.count) {
+        const counts = `${rules.result.count} arrays, jvp gave ${pushed.length}`;
+        throw new ArgumentError("customFunction", `the tangents of the result are ${counts}`);
+      }
+      return fitting(only("customFunction", pushed[index]), output, `jvp gave tangent ${index}`, "its result");
     },
     vjp(cotangent, [, ...inputs], output, { rules, index }) {
       const { args, result, definition } = rules;
@@ -183,16 +188,17 @@ export const customRow: Primitive<CustomParams> = {
       return [null, ...cotangentsOf(pulled, args, primals)];
     },
   },
-  batch([value, ...inputs], [, ...axes], { rules, index }) {
+  batch([value, ...inputs], [valueAxis, ...axes], { rules, index }) {
     const { args, definition } = rules;
+    const length = batchLength(inputs, axes);
     const primals = inputs.slice(0, args.count);
     const primalAxes = axes.slice(0, args.count);
     if (definition.vmap) {
-      const [result, resultAxes] = definition.vmap(filledList(args, primals), axesOf(filled(args, primalAxes)));
-      const array = only("customFunction", arraysIn(result)[index]);
-      return [castTo(array, only("customFunction", value).dtype), axisAt(result, resultAxes, index)];
+      const { shape, dtype } = only("customFunction", value);
+      const one = shape.filter((_, axis) => axis !== valueAxis);
+      const given: unknown = definition.vmap(filledList(args, primals), axesOf(filled(args, primalAxes)));
+      return batchedResult(given, index, { shape: one, dtype }, length);
     }
-    const length = batchLength(inputs, axes);
     const made = inputs.slice(args.count).map((array, k) => {
       const axis = axes[args.count + k] ?? null;
       return axis === null ? broadcastTo(array, [length, ...array.shape]) : batchToFront(array, axis);
@@ -212,23 +218,45 @@ function cotangentsOf(pulled: readonly unknown[], args: Form, primals: readonly 
     const rule = "vjp returns a list: for each argument its cotangent, or null";
     throw new ArgumentError("customFunction", `${rule}; got ${describeValue(pulled)}`);
   }
+  if (Array.isArray(args.tree) && pulled.length !== args.tree.length) {
+    const counts = `${args.tree.length} arguments, got ${pulled.length} cotangents`;
+    throw new ArgumentError("customFunction", `vjp returns a cotangent, or null, for each of ${counts}`);
+  }
   const found = new Map(treeFlatten([...pulled]));
   const result = primals.map((): MLXArray | null => null);
   for (const [path, place] of treeFlatten(args.tree)) {
     if (!(place instanceof Place)) continue;
     const cotangent = found.get(path);
     const primal = only("customFunction", primals[place.index]);
-    if (!(cotangent instanceof MLXArray)) continue;
+    if (cotangent === null || cotangent === undefined) continue;
+    if (!(cotangent instanceof MLXArray)) {
+      const got = `an array, or null, got ${describeValue(cotangent)}`;
+      throw new ArgumentError("customFunction", `the cotangent that vjp gives at ${path} is ${got}`);
+    }
     result[place.index] = fitting(cotangent, primal, `vjp gave the cotangent at ${path}`, "its argument");
   }
   return result;
 }
 
 /** What a rule gave, in the dtype of what it belongs to. @throws {ArgumentError} if it has another shape */
-function fitting(given: MLXArray, { shape, dtype }: MLXArray, what: string, owner: string): MLXArray {
+function fitting(given: MLXArray, { shape, dtype }: Aval, what: string, owner: string): MLXArray {
   if (sameShape(given.shape, shape)) return castTo(given, dtype);
   const [found, wanted] = [formatShape(given.shape), formatShape(shape)];
   throw new ArgumentError("customFunction", `${what} shape ${found}; ${owner} has ${wanted}`);
+}
+
+/** Array `index` of what a vmap rule gave, and its axis of examples. @throws {ArgumentError} if it gave something else */
+function batchedResult(given: unknown, index: number, { shape, dtype }: Aval, length: number): [MLXArray, number] {
+  if (!Array.isArray(given) || given.length !== 2) {
+    const rule = "vmap returns a list of two: the result, and where its examples lie";
+    throw new ArgumentError("customFunction", `${rule}; got ${describeValue(given)}`);
+  }
+  const [result, axes]: readonly unknown[] = given;
+  const array = arraysIn(result)[index];
+  if (!array) throw new ArgumentError("customFunction", `vmap gave no array ${index} of the result`);
+  const axis = normalizeAxis("customFunction", axisAt(result, axes, index), array.ndim);
+  const batched = { shape: shape.toSpliced(axis, 0, length), dtype };
+  return [fitting(array, batched, `vmap gave array ${index} of the result the`, "for these examples it"), axis];
 }
 
 function axisAt(result: unknown, axes: unknown, index: number): number {
@@ -243,6 +271,7 @@ function axisAt(result: unknown, axes: unknown, index: number): number {
  * `fn` with rules of its own for some of vjp, jvp and vmap. Arguments and result are arrays, or plain objects and lists of
  * arrays.
  *
+ * @throws {ArgumentError} if a rule gives what does not fit arguments, result or examples
  * @example
  * const clipped = customFunction((x: mx.MLXArray) => x.mul(x), {
  *   vjp: ([x], cotangent) => [clip(cotangent.mul(x).mul(2), -1, 1)],
@@ -269,6 +298,7 @@ export function customFunction<A extends readonly unknown[], R>(
         )
       : args;
     const result = definition.fn(...inner);
+    requireSynchronous("customFunction", result);
     const made = arraysIn(result);
     const resultForm = formOf(result);
     let shared = known.find((one) => sameForm(one.args, argsForm) && sameForm(one.result, resultForm));

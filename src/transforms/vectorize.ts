@@ -84,7 +84,10 @@ export function vmap<A extends readonly unknown[], R>(
     const finish = (leaf: unknown, axis: number | null): unknown => {
       if (!(leaf instanceof MLXArray)) return leaf;
       const found = batched.get(leaf);
-      if (axis === null) return found ? found[0] : leaf;
+      if (axis === null) {
+        if (!found) return leaf;
+        throw new ArgumentError("vmap", "outAxes names no axis for a result that every example has its own of");
+      }
       if (!found) return moveAxis(broadcastTo(leaf, [examples, ...leaf.shape]), 0, axis);
       return moveAxis(found[0], found[1], axis);
     };
