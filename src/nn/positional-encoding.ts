@@ -117,7 +117,7 @@ export class SinusoidalPositionalEncoding extends Module {
     this.cosFirst = cosFirst;
   }
 
-  /** Positions [...] → [..., dims]. */
+  /** Positions [...] → [..., dims], float32, or float64 for positions of that. */
   forward(x: MLXArray): MLXArray {
     const angle = multiply(expandDims(x, -1), this._frequencies);
     const parts = this.cosFirst ? [cos(angle), sin(angle)] : [sin(angle), cos(angle)];

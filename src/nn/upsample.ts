@@ -30,8 +30,9 @@ interface Tap {
 }
 
 /**
- * [batch, places…, channels] with `scaleFactor` times as many places along every spatial axis. Where that is no whole number it
- * is rounded down, and the places lie about the same middle, as in MLX (in PyTorch, they lie at the same beginning).
+ * [batch, places…, channels] with `⌊scaleFactor · length⌋` places along every spatial axis. Where that rounds, linear and cubic
+ * lay the places about the same middle, as MLX does (PyTorch from the same beginning). Those two compute in float32, and give it
+ * for half floats; nearest keeps the dtype.
  *
  * @throws {ArgumentError} for an unknown mode, or options that do not go together
  * @example
