@@ -4,7 +4,6 @@ import type { Rules } from "../base/rules.ts";
 import { anything, finite, flag, fromZero, oneOf, optionsOf, partialShare, place, positive } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape, normalizeAxis, sameShape } from "../base/shape.ts";
-import { termIn } from "../base/term.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { requireArray, requireArrays } from "../graph/require-array.ts";
 import { add, divide, multiply, negative, square, subtract } from "../primitives/arithmetic.ts";
@@ -371,7 +370,9 @@ export function cosineSimilarityLoss(a: MLXArray, b: MLXArray, options: CosineSi
   const rules = { ...alongRules, eps: fromZero };
   const { axis = 1, eps = 1e-8, reduction = "none" } = optionsOf("cosineSimilarityLoss", options, rules);
   const norms = multiply(rootOfSquares(sum(square(a), axis)), rootOfSquares(sum(square(b), axis)));
-  const loss = divide(sum(multiply(a, b), axis), maximum(norms, termIn(norms.dtype, eps)));
+  // Float16 would round the usual eps to 0, and leave 0 / 0.
+  const least = norms.dtype === "float16" && eps > 0 ? Math.max(eps, 2 ** -24) : eps;
+  const loss = divide(sum(multiply(a, b), axis), maximum(norms, least));
   return reduced(loss, reduction);
 }
 
