@@ -316,7 +316,7 @@ export abstract class Optimizer {
     return states[path];
   }
 
-  /** Throws unless a state that was taken over has what one made here has. */
+  /** Throws unless a state that was taken over has what one made here has, and no more. */
   #requireFit(path: string, known: ParameterState, made: ParameterState): void {
     for (const [name, { shape }] of Object.entries(made)) {
       const found = remembered(this.constructor.name, known, name).shape;
@@ -325,6 +325,13 @@ export abstract class Optimizer {
       throw new ShapeError(
         this.constructor.name,
         `"${name}" of "${path}" is ${shapes}; was it saved of another model?`,
+      );
+    }
+    const unknown = Object.keys(known).filter((name) => !(name in made));
+    if (unknown.length > 0) {
+      throw new ArgumentError(
+        this.constructor.name,
+        `it does not use ${unknown.join(", ")} of the state of "${path}"; was it saved by another optimizer? Weights alone go on with loadWeights`,
       );
     }
   }

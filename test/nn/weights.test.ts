@@ -70,10 +70,32 @@ describe("the state of an optimizer", () => {
     expect(await same?.weight.tolist()).toEqual(await next?.weight.tolist());
   });
 
+  it.each([
+    new optim.SGD({ learningRate: 1, momentum: 0.9 }),
+    new optim.RMSprop({ learningRate: 1 }),
+    new optim.Adagrad({ learningRate: 1 }),
+    new optim.AdaDelta({ learningRate: 1 }),
+    new optim.Adam({ learningRate: 1 }),
+    new optim.AdamW({ learningRate: 1 }),
+    new optim.Adamax({ learningRate: 1 }),
+    new optim.Lion({ learningRate: 1 }),
+    new optim.Adafactor({ beta1: 0.9 }),
+    new optim.Muon({ learningRate: 1 }),
+  ])("fits whom it was saved of: %s", async (optimizer) => {
+    const tree = { matrix: mx.ones([2, 3]), vector: mx.ones([3]) };
+    optimizer.applyGradients(tree, tree);
+    await optimizer.loadState(await optimizer.saveState());
+    expect(optimizer.applyGradients(tree, tree).matrix.shape).toEqual([2, 3]);
+  });
+
   it("of another optimizer is refused", async () => {
     const bytes = await new optim.SGD({ learningRate: 1, momentum: 0.5 }).init({ w: mx.array([1]) }).saveState();
     const adam = await new optim.Adam({ learningRate: 1 }).loadState(bytes);
     expect(() => adam.applyGradients({ w: mx.array([1]) }, { w: mx.array([1]) })).toThrow(/lacks "m"/);
     await expect(adam.loadState(await new nn.Linear(1, 1).saveWeights())).rejects.toThrow(mx.FormatError);
+    const tree = { w: mx.array([[1, 2]]) };
+    const saved = new optim.Adam({ learningRate: 1 }).init(tree).flatState();
+    for (const other of [new optim.SGD({ learningRate: 1 }), new optim.RMSprop({ learningRate: 1 })])
+      expect(() => other.loadFlatState(saved).applyGradients(tree, tree)).toThrow(/does not use m.* another optimizer/);
   });
 });
