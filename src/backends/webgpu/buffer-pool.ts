@@ -26,6 +26,8 @@ export class BufferPool {
   #memoryLimit = Number.POSITIVE_INFINITY;
   #cacheLimit: number | null = null;
   #isClosed = false;
+  /** Buffers that are not known to exist. */
+  #unsettled = 0;
 
   constructor(device: GpuDevice) {
     this.#device = device;
@@ -41,6 +43,11 @@ export class BufferPool {
   }
   get cached(): number {
     return this.#cached;
+  }
+
+  /** Whether any buffer is to be checked before work that uses it is submitted. */
+  get isUnsettled(): boolean {
+    return this.#unsettled > 0;
   }
 
   /** A buffer of at least `byteLength` bytes, contents undefined; a new one is to be checked. @throws {OutOfMemoryError} */
@@ -98,10 +105,17 @@ export class BufferPool {
   #create(byteLength: number): PooledBuffer {
     const descriptor = { size: byteLength, usage: storageUsage };
     const held = (): string => ` (${this.#active} bytes are in use on the GPU, ${this.#cached} kept for reuse)`;
-    return Object.assign(createChecked(this.#device, descriptor, held), { byteLength });
+    const pooled = Object.assign(createChecked(this.#device, descriptor, held), { byteLength });
+    this.#unsettled++;
+    pooled.check?.then(
+      () => this.#unsettled--,
+      () => undefined,
+    );
+    return pooled;
   }
 
   #keep(buffer: PooledBuffer): void {
+    if (buffer.isBroken) this.#unsettled--;
     if (buffer.isBroken || this.#isClosed) {
       buffer.buffer.destroy();
       return;

@@ -40,6 +40,8 @@ export class GpuExecutable implements Executable {
   /** The constants of all kernels; those of some are given as immediates, the others lie in `#uniform` too. */
   readonly #constantWords: Uint32Array<ArrayBuffer>;
   readonly #groups: readonly BindGroup[][];
+  /** Those of all launches. */
+  readonly #places: readonly number[];
   #pipelines: readonly Pipeline[] | null = null;
   #hasRun = false;
 
@@ -49,6 +51,7 @@ export class GpuExecutable implements Executable {
     this.#bound = bindPlan(plan, codes);
     const { launches, constantBytes } = this.#bound;
     this.#groups = launches.map(() => []);
+    this.#places = launches.map((_, place) => place);
     this.#constantWords = new Uint32Array(constantBytes / 4);
   }
 
@@ -115,16 +118,11 @@ export class GpuExecutable implements Executable {
 
   /** What must be waited for before the submission: that all memory is there, and that the GPU is not too far behind. */
   #waits({ inputs, outputs, scratch }: Held): Promise<unknown> | null {
-    const waits: Promise<void>[] = [];
-    const ask = ({ check }: CheckedBuffer): void => {
-      if (check) waits.push(check);
-    };
-    inputs.forEach(ask);
-    for (const { pooled } of outputs) ask(pooled);
-    scratch.forEach(ask);
-    if (this.#uniform) ask(this.#uniform);
     const marker = this.#backend.beforeSubmit();
-    if (marker) waits.push(marker);
+    const isKnown = this.#hasRun && !this.#backend.pool.isUnsettled;
+    if (isKnown) return marker;
+    const buffers = [...inputs, ...outputs.map(({ pooled }) => pooled), ...scratch, this.#uniform];
+    const waits = [marker, ...buffers.map((buffer) => buffer?.check)].filter((wait) => wait instanceof Promise);
     return waits.length > 0 ? Promise.all(waits) : null;
   }
 
@@ -168,13 +166,13 @@ export class GpuExecutable implements Executable {
     const { device } = this.#backend;
     this.#setConstants(constants);
     const memory: Memory = { inputs, outputs: outputs.map(({ pooled }) => pooled), scratch };
-    device.queue.submit([this.#encode(memory, this.#bound.launches.keys())]);
+    device.queue.submit([this.#encode(memory, this.#places)]);
     for (const buffer of scratch) this.#backend.pool.give(buffer);
     this.#backend.afterSubmit();
   }
 
   /** The launches at these places, as one pass. */
-  #encode(memory: Memory, places: Iterable<number>): object {
+  #encode(memory: Memory, places: readonly number[]): object {
     const encoder = this.#backend.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const place of places) {
