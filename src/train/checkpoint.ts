@@ -5,13 +5,14 @@ import { state as randomState } from "../array/random.ts";
 import { loadSafetensors, saveSafetensors } from "../array/safetensors.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { FormatError } from "../base/errors.ts";
-import { count } from "../base/rules.ts";
+import { count, requireValues } from "../base/rules.ts";
 import { isPlainObject, treeFlatten, treeUnflatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "../nn/module.ts";
 import { requireWeights } from "../nn/weights.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
 import type { TrainPosition } from "./events.ts";
+import { checkpointRule } from "./requirements.ts";
 
 /** The state of a training between two steps. Its arrays share the memory of the model's, and outlive them. */
 export interface Checkpoint {
@@ -54,6 +55,7 @@ export function takeCheckpoint(
  * train.restoreCheckpoint(checkpoint, new nn.Linear(2, 1), optimizer); // throws ShapeError
  */
 export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimizer: Optimizer): void {
+  requireValues("restoreCheckpoint", checkpointRule, { checkpoint });
   const parameters = within(checkpoint, "model.");
   requireWeights("restoreCheckpoint", model, parameters, "; it was taken of another model");
   model.update(Object(treeUnflatten(Object.entries(parameters))));
@@ -74,6 +76,7 @@ export function restoreCheckpoint(checkpoint: Checkpoint, model: Module, optimiz
  * await optimizer.step.item(); // 5
  */
 export function saveCheckpoint(checkpoint: Checkpoint, path?: string | URL): Promise<OwnBytes> {
+  requireValues("saveCheckpoint", checkpointRule, { checkpoint });
   const { arrays, position, lossSum } = checkpoint;
   const metadata = { format: "mlx-ts checkpoint", progress: JSON.stringify({ position, lossSum: String(lossSum) }) };
   return saveSafetensors(arrays, path === undefined ? { metadata } : { metadata, path });

@@ -1,4 +1,5 @@
 /** Pausing, resuming and ending a training from outside of its loop, and changing its learning rate. */
+import { shown } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { oneOf, requireValues } from "../base/rules.ts";
 import { isPlainObject } from "../base/tree.ts";
@@ -57,7 +58,7 @@ export class TrainingControl {
    */
   setLearningRate(learningRate: number): void {
     if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
-      throw new ArgumentError("TrainingControl", `a learning rate is a number from 0 on, got ${learningRate}`);
+      throw new ArgumentError("TrainingControl", `a learning rate is a number from 0 on, got ${shown(learningRate)}`);
     }
     this.#learningRate = learningRate;
   }

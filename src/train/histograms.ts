@@ -1,6 +1,7 @@
 /** How the values of arrays are distributed: counted in JavaScript, when somebody asks. */
 import { evaluate } from "../array/evaluate.ts";
 import { copyElements } from "../array/reading.ts";
+import type { Rule } from "../base/rules.ts";
 import { requireValues, size } from "../base/rules.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -19,6 +20,8 @@ export interface Histogram {
   readonly invalidCount: number;
 }
 
+const listLike: Rule = { is: "a list of numbers", admits: (value) => typeof Object(value).length === "number" };
+
 /**
  * The histogram of `values` in `binCount` intervals.
  *
@@ -30,6 +33,7 @@ export interface Histogram {
  */
 export function histogramOf(values: ArrayLike<number>, binCount: number): Histogram {
   requireValues("histogramOf", size, { binCount });
+  requireValues("histogramOf", listLike, { values });
   let [minimum, maximum, sum, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let k = 0; k < values.length; k++) {
     const value = values[k] ?? Number.NaN;

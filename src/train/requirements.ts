@@ -1,7 +1,7 @@
 /** What `train` refuses before it begins: options of other names, and values that would spoil hours of work later on. */
 import { ArgumentError } from "../base/errors.ts";
 import type { Rule, Rules } from "../base/rules.ts";
-import { anything, callable, flag, fromZero, limit, optionsOf, requireValues, size } from "../base/rules.ts";
+import { anything, callable, count, flag, fromZero, limit, optionsOf, requireValues, size } from "../base/rules.ts";
 import { formatShape } from "../base/shape.ts";
 import { isPlainObject, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -19,6 +19,16 @@ const interval: Rule = {
   admits: (value) => value === Number.POSITIVE_INFINITY || size.admits(value),
 };
 
+/** Of a training's state between two steps. */
+export const checkpointRule: Rule = {
+  is: "a checkpoint, as loadCheckpoint gives",
+  admits: (value) => {
+    const { arrays, position, lossSum } = Object(value);
+    const { step, epoch, batch } = Object(position);
+    return isPlainObject(arrays) && [step, epoch, batch].every(count.admits) && typeof lossSum === "number";
+  },
+};
+
 const trainRules: Rules<TrainOptions<Module, unknown>> = {
   model: { is: "a module", admits: (value) => value instanceof Module },
   optimizer: { is: "one of mlx-ts/optimizers", admits: (value) => value instanceof Optimizer },
@@ -30,7 +40,7 @@ const trainRules: Rules<TrainOptions<Module, unknown>> = {
   stopOnNonFinite: flag,
   signal: { is: "an AbortSignal", admits: (value) => typeof Object(value).aborted === "boolean" },
   checkpoint: anything,
-  resume: { is: "a checkpoint, as loadCheckpoint gives", admits: isCheckpoint },
+  resume: checkpointRule,
   compiled: flag,
   donate: flag,
   watch: anything,
@@ -95,11 +105,6 @@ export function requireMetrics(metrics: unknown): void {
 function isSource(value: unknown): boolean {
   if (typeof value === "function") return true;
   return typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
-}
-
-function isCheckpoint(value: unknown): boolean {
-  const { arrays, position, lossSum } = Object(value);
-  return isPlainObject(arrays) && isPlainObject(position) && typeof lossSum === "number";
 }
 
 function isLog(value: unknown): boolean {

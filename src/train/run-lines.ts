@@ -1,5 +1,6 @@
 /** Events of a training as lines of JSON, and back. */
 import { FormatError } from "../base/errors.ts";
+import { requireValues, text as textRule } from "../base/rules.ts";
 import { isPlainObject } from "../base/tree.ts";
 import type { RunEvent, TrainEvent } from "./events.ts";
 
@@ -64,6 +65,7 @@ export function writeRunEvent(event: TrainEvent | RunEvent): string {
  * event?.kind; // "epoch"
  */
 export function readRunEvents(text: string): RunEvent[] {
+  requireValues("readRunEvents", textRule, { text });
   const lines = text.split("\n").slice(0, -1);
   return lines.filter((line) => line !== "").map(readLine);
 }

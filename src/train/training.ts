@@ -143,6 +143,11 @@ export class Training<M extends Module, B> {
       toSkip--;
       if (toSkip === 0 && resume) randomState.key = another(arrayOf(resume, "random.key"));
     }
+    const { batch, epoch } = this.#position;
+    if (toSkip > 0 && !this.#isEnded) {
+      const place = `the checkpoint was taken behind batch ${batch} of epoch ${epoch}, and there are ${batch - toSkip}`;
+      throw new ArgumentError("train", `${place}; give the batches that it was taken with`);
+    }
   }
 
   async *#pause(control: TrainingControl): AsyncGenerator<TrainEvent, void, void> {

@@ -2,11 +2,14 @@
 import { compile } from "../array/compile.ts";
 import { state as randomState } from "../array/random.ts";
 import { requireSynchronous } from "../base/describe.ts";
-import type { MLXArray } from "../graph/mlx-array.ts";
+import { GradientError } from "../base/errors.ts";
+import { treeFlatten } from "../base/tree.ts";
+import { MLXArray } from "../graph/mlx-array.ts";
 import type { Module } from "../nn/module.ts";
 import { valueAndGrad } from "../nn/value-and-grad.ts";
 import { clipGradNorm, commonNorm } from "../optimizers/clipping.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
+import { knownValue } from "../primitives/elementwise.ts";
 import { requireMetrics } from "./requirements.ts";
 
 /** Scalar arrays that are computed along with a loss, such as an accuracy. */
@@ -80,6 +83,8 @@ export class Updater<M extends Module, B> {
     });
     return (batch) => {
       const [[loss, metrics], gradients] = differentiate(model, batch);
+      if (treeFlatten(gradients).every(([, leaf]) => !(leaf instanceof MLXArray) || knownValue(leaf) === 0))
+        throw new GradientError("train", "the loss depends on none of the parameters that are to be trained");
       let norm = clipNorm === undefined && watch?.gradientNorm ? commonNorm(gradients) : null;
       if (clipNorm === undefined) optimizer.update(model, gradients);
       else {

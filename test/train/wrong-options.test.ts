@@ -180,6 +180,33 @@ describe("a training is refused", () => {
       "TrainingControl",
       'got "halt"',
     ],
+    [
+      "with a loss of no parameter",
+      () => runWith({ loss: () => mx.array(1) }),
+      "train",
+      "depends on none of the parameters",
+    ],
+    [
+      "from a place that is none",
+      () => runWith({ resume: { arrays: {}, position: { step: -1, epoch: 0, batch: 0.5 }, lossSum: 0 } }),
+      "train",
+      "resume is a checkpoint",
+    ],
+    [
+      "a checkpoint that is none",
+      () => called(train.restoreCheckpoint, {}, new nn.Linear(1, 1), new optim.SGD({ learningRate: 1 })),
+      "restoreCheckpoint",
+      "checkpoint is a checkpoint, as loadCheckpoint gives",
+    ],
+    ["saving what is no checkpoint", () => called(train.saveCheckpoint, undefined), "saveCheckpoint", "got undefined"],
+    ["a rate as text", () => called(new train.TrainingControl().setLearningRate, "1"), "TrainingControl", 'got "1"'],
+    ["lines that are no text", () => called(train.readRunEvents, 3), "readRunEvents", "text is text, got 3"],
+    [
+      "a histogram of nothing",
+      () => called(train.histogramOf, undefined, 2),
+      "histogramOf",
+      "values is a list of numbers",
+    ],
     ["progress of no events", () => Object(called(train.withProgress, 3)).next(), "withProgress", "got 3"],
     ["a histogram of no bins", () => train.histogramOf([1, 2], 0), "histogramOf", "binCount"],
   ])("%s", async (title, refused, operation, message) => {
@@ -209,6 +236,16 @@ describe("a training is refused", () => {
     expect(seen).toHaveLength(4);
     expect(await model.weight.tolist()).toEqual(seen[3]);
     expect(await optimizer.step.item()).toBe(3);
+  });
+
+  it("when a checkpoint is from behind batches that there are not", async () => {
+    const two = [...batches, ...batches];
+    const events = await runWith({ batches: two, checkpoint: { everySteps: 2 } });
+    const [resume] = events.flatMap((event) => (event.kind === "checkpoint" ? [event.checkpoint] : []));
+    const goOn = (given: readonly Batch[]): Promise<train.TrainEvent[]> =>
+      runWith({ batches: given, resume, epochs: 2 });
+    await expectRefusal(() => goOn(batches), "train", "behind batch 2 of epoch 0, and there are 1", "");
+    expect((await goOn(two)).map(({ kind }) => kind)).toEqual(["start", "epoch", "step", "step", "epoch", "end"]);
   });
 
   it("before the first step, with the model as it was", async () => {
