@@ -158,19 +158,17 @@ function differentiateCall<A extends readonly unknown[], R>(
   const call = (): unknown => {
     for (const position of positions) {
       if (position >= args.length)
-        throw new ArgumentError(
-          operation,
-          `argument ${position} is to be differentiated, but only ${args.length} are given`,
-        );
+        throw new ArgumentError(operation, `there is no argument ${position}, only ${args.length} are given`);
       replaced[position] = mark(args[position], `argument ${position}`);
       trees.push(copy(replaced[position]));
     }
     if (names) {
       const last = args.at(-1);
-      if (!isPlainObject(last)) throw new ArgumentError(operation, "argnames needs an object as the last argument");
+      if (!isPlainObject(last) || positions.includes(args.length - 1))
+        throw new ArgumentError(operation, "argnames needs an object as last argument, without its position");
       const changed = { ...last };
       for (const name of names) {
-        if (!(name in last))
+        if (!Object.hasOwn(last, name))
           throw new ArgumentError(
             operation,
             `there is no argument named "${name}"; the last argument has ${Object.keys(last).join(", ")}`,
@@ -208,7 +206,7 @@ function lossOf(operation: string, result: unknown): MLXArray {
       `the function must return a scalar, or a list that begins with one; it returned ${describeValue(loss)}`,
     );
   }
-  if (loss.size !== 1 || loss.shape.length !== 0) {
+  if (loss.ndim > 0) {
     throw new GradientError(
       operation,
       `the function must return a scalar, it returned shape ${formatShape(loss.shape)}; reduce it with sum() or mean()`,

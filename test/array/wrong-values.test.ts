@@ -127,6 +127,18 @@ describe("what makes no sense is refused:", () => {
     ],
     ["a checkpoint of a call", () => called(mx.checkpoint, square, mx.ones([2])), "checkpoint", "a MLXArray besides"],
     ["options of checkpoint", () => called(mx.checkpoint, square, {}), "checkpoint", "checkpoint(fn)(x)"],
+    [
+      "a name that every object has",
+      () => called(mx.grad(square, { argnames: "toString" }), { x: mx.ones([1]) }),
+      "grad",
+      'there is no argument named "toString"',
+    ],
+    [
+      "a name beside the position of the names",
+      () => called(mx.grad(square, { argnums: 0, argnames: "x" }), { x: mx.ones([1]) }),
+      "grad",
+      "without its position",
+    ],
     ["no options of grad", () => called(mx.grad, square, null), "grad", "argnames"],
     ["no array to hand over", () => called(worker.toHandle, 3), "toHandle", "needs an array"],
     [
