@@ -9,6 +9,7 @@ import type { Allocation, Backend, Plan, Step } from "../ir/backend.ts";
 import { leavesOf } from "./evaluate.ts";
 import type { ExplainedKernel } from "./explain.ts";
 import { explainKernel, runtimeFor } from "./explain.ts";
+import { gpuRuntime } from "./gpu.ts";
 import type { Runtime } from "./runtime.ts";
 import { scalarValue } from "./runtime.ts";
 import { residentIn } from "./several-devices.ts";
@@ -31,7 +32,7 @@ const mostRuns = 200;
  * The kernels that computing the given arrays (or trees of arrays) runs, each measured by itself: on its own, a kernel has
  * nobody to overlap with, so that their sum is more than the computation takes. The arrays stay as they were.
  *
- * @throws {DeviceError} for the GPU before it is open
+ * @throws {DeviceError} for operations on the GPU where there is none
  * @example
  * const x = ones([64, 64]);
  * const [kernel] = await profile(softmax(x, -1));
@@ -40,6 +41,7 @@ const mostRuns = 200;
 export async function profile(...trees: readonly unknown[]): Promise<readonly ProfiledKernel[]> {
   const roots = trees.flatMap((tree) => leavesOf(tree)).filter((array) => !array.isEvaluated);
   if (roots.length === 0) return [];
+  if (roots.some(({ device }) => device === "gpu")) await gpuRuntime();
   const runtime = runtimeFor(roots);
   const { plan, inputs, constants } = await bind(runtime, roots);
   const buffers: (Allocation | undefined)[] = [...inputs];

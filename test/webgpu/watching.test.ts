@@ -42,3 +42,10 @@ it("measures kernels and counts values there, and computes what it computes unwa
   const [histograms] = watched.filter((event) => event.kind === "histograms");
   expect(histograms?.gradients.weight?.counts.reduce((sum, count) => sum + count, 0)).toBe(8);
 });
+
+it("a profile opens the GPU where it is not open yet", async () => {
+  const sum = mx.withDevice("gpu", () => mx.array([1, 2, 3]).add(mx.array([4, 5, 6])));
+  const [kernel] = await mx.profile(sum);
+  expect(kernel?.heldBytes).toBe(36);
+  expect(await sum.tolist()).toEqual([5, 7, 9]);
+});
