@@ -43,10 +43,20 @@ export function filterAndMapModule(
   const fieldsOf = (owner: Module): NestedTree =>
     Object.fromEntries(
       Object.entries(owner).flatMap(([key, value]: [string, unknown]) =>
-        filter(owner, key, value) ? [[key, visit(owner, key, value)]] : [],
+        filter(owner, key, refuseHidden(owner, key, value)) ? [[key, visit(owner, key, value)]] : [],
       ),
     );
   return fieldsOf(module);
+}
+
+/** A field's value, unless it hides modules: they would be neither trained nor saved, and nothing would tell. */
+function refuseHidden(owner: Module, key: string, value: unknown): unknown {
+  const isCollection = (value instanceof Map || value instanceof Set) && !key.startsWith("_");
+  if (isCollection && [...value.values()].some(isModule)) {
+    const what = `"${key}" is a ${value.constructor.name} of modules, which are looked for in lists and plain objects alone`;
+    throw new ArgumentError(owner.constructor.name, `${what}; one that is not meant to be found is named "_${key}"`);
+  }
+  return value;
 }
 
 /** Whether a value is a module. */

@@ -40,7 +40,8 @@ export interface UpdateOptions {
 /**
  * The base of everything with parameters. A subclass keeps arrays, modules, and lists and plain objects of them in its
  * fields, where they are found without registration, and computes in `forward`; its instances are called like functions,
- * with the types of their `forward`. Fields whose names begin with `_`, and `#private` ones, are no parameters.
+ * with the types of their `forward`. Fields whose names begin with `_`, and `#private` ones, are no parameters. A `Map` or
+ * `Set` of modules is refused when parameters are asked for: nobody would find them.
  *
  * @example
  * class Scaler extends nn.Module {

@@ -61,6 +61,27 @@ describe("a module", () => {
     ]);
   });
 
+  it("refuses modules in a map or a set, where they would be neither trained nor saved", () => {
+    class Experts extends nn.Module {
+      readonly byName = new Map([["first", new nn.Linear(1, 1)]]);
+      readonly counts = new Map([["first", 1]]);
+      forward(x: mx.MLXArray): mx.MLXArray {
+        return this.byName.get("first")?.(x) ?? x;
+      }
+    }
+    expect(() => new Experts().parameters()).toThrow(
+      /Experts: "byName" is a Map of modules.*lists and plain.*"_byName"/,
+    );
+    class Hidden extends nn.Module {
+      readonly _teachers = new Set([new nn.Linear(1, 1)]);
+      readonly own = new nn.Linear(1, 1);
+      forward(x: mx.MLXArray): mx.MLXArray {
+        return this.own(x);
+      }
+    }
+    expect(mx.treeFlatten(new Hidden().parameters()).map(([path]) => path)).toEqual(["own.weight", "own.bias"]);
+  });
+
   it("gives parameters the types of its fields", () => {
     const parameters = new Model().parameters();
     expectTypeOf(parameters.layers[0]).toEqualTypeOf<{ readonly scale: mx.MLXArray } | undefined>();
