@@ -6,9 +6,9 @@ import { isFloating, requireDtype } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError, DtypeError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
-import type { Rules } from "../base/rules.ts";
+import type { Rule, Rules } from "../base/rules.ts";
 import { callable, flag, names, optionsOf, requireValues } from "../base/rules.ts";
-import { treeChildren, treeMode } from "../base/tree.ts";
+import { childrenOf, treeChildren, treeMode } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
 import { castTo } from "../primitives/cast.ts";
 import { Callable } from "./callable.ts";
@@ -191,6 +191,7 @@ export abstract class Module extends Callable {
    * found; // { weight: "3,2" }
    */
   filterAndMap(filter: ModuleFilter, map?: ModuleMap, isLeaf?: ModuleLeafTest): NestedTree {
+    requireValues("filterAndMap", callable, { filter });
     return filterAndMapModule(this, filter, map ?? ((value) => value), isLeaf ?? ((_, __, value) => !isBranch(value)));
   }
 
@@ -206,6 +207,7 @@ export abstract class Module extends Callable {
    */
   update(parameters: object, options: UpdateOptions = {}): this {
     const { strict = true } = optionsOf("update", options, { strict: flag });
+    requireValues("update", tree, { parameters });
     updateBranch(this, parameters, strict, "");
     return this;
   }
@@ -218,6 +220,7 @@ export abstract class Module extends Callable {
    * await model(array([[5, 7]])).tolist(); // [[0]]
    */
   override apply(map: (parameter: MLXArray) => MLXArray, filter: ModuleFilter = isParameter): this {
+    requireValues("apply", callable, { map, filter });
     return this.update(this.filterAndMap(filter, (value) => (value instanceof MLXArray ? map(value) : value)));
   }
 
@@ -232,6 +235,7 @@ export abstract class Module extends Callable {
    */
   updateModules(modules: object, options: UpdateOptions = {}): this {
     const { strict = true } = optionsOf("updateModules", options, { strict: flag });
+    requireValues("updateModules", tree, { modules });
     updateBranch(this, modules, strict, "");
     return this;
   }
@@ -396,6 +400,8 @@ export abstract class Module extends Callable {
     return this;
   }
 }
+
+const tree: Rule = { is: "a tree of a module's fields", admits: (value) => childrenOf(value) !== null };
 
 function isParameter(_: Module, key: string, value: unknown): boolean {
   return !key.startsWith("_") && (value instanceof MLXArray || isBranch(value));

@@ -25,7 +25,7 @@ export interface SaveWeightsOptions {
 
 /** The options of `loadWeights`. */
 export interface LoadWeightsOptions {
-  /** Whether every parameter must be there, in its shape, and nothing else; true unless given. */
+  /** Whether every parameter must be there, and nothing else; true unless given. Shapes must be those of the parameters either way. */
   readonly strict?: boolean;
 }
 
@@ -66,6 +66,7 @@ export async function loadWeights(
   const given = isFileSource(source) ? await loadArrays(source) : isList(source) ? Object.fromEntries(source) : source;
   const arrays = underOwnNames(module, given);
   if (strict) requireWeights("loadWeights", module, arrays, "; pass { strict: false } to load what fits");
+  else requireShapes("loadWeights", namedParameters(module), arrays);
   module.update(Object(treeUnflatten(Object.entries(arrays))), { strict: false });
 }
 
@@ -100,10 +101,17 @@ export function requireWeights(operation: string, module: Module, arrays: NamedA
   if (missing.length > 0) {
     throw new ArgumentError(operation, `there are no weights for ${missing.sort().join(", ")}${remedy}`);
   }
-  for (const [name, { shape }] of Object.entries(own)) {
-    const given = arrays[name]?.shape ?? [];
-    if (sameShape(shape, given)) continue;
-    throw new ShapeError(operation, `${name} is ${formatShape(shape)}, the weights are ${formatShape(given)}`);
+  requireShapes(operation, own, arrays);
+}
+
+/** Throws for arrays of other shapes than the parameters of their names. */
+function requireShapes(operation: string, own: NamedArrays, arrays: NamedArrays): void {
+  for (const [name, array] of Object.entries(arrays)) {
+    if (!(array instanceof MLXArray))
+      throw new ArgumentError(operation, `the weights of ${name} are an array, got ${describeValue(array)}`);
+    const { shape } = Object.hasOwn(own, name) ? (own[name] ?? array) : array;
+    if (sameShape(shape, array.shape)) continue;
+    throw new ShapeError(operation, `${name} is ${formatShape(shape)}, the weights are ${formatShape(array.shape)}`);
   }
 }
 

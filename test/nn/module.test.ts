@@ -128,6 +128,18 @@ describe("a module", () => {
     expect(await model.named.first.tolist()).toEqual([10, 20]);
   });
 
+  it("names what its methods cannot work with", () => {
+    const model = new Model();
+    for (const wrong of [undefined, 3, mx.array(1)]) {
+      expect(() => Reflect.apply(model.update, model, [wrong])).toThrow(
+        /update: parameters is a tree of a module's fields/,
+      );
+      expect(() => Reflect.apply(model.updateModules, model, [wrong])).toThrow(/updateModules: modules is a tree of/);
+      expect(() => Reflect.apply(model.apply, model, [wrong])).toThrow(/apply: map is a function/);
+      expect(() => Reflect.apply(model.filterAndMap, model, [wrong])).toThrow(/filterAndMap: filter is a function/);
+    }
+  });
+
   it("freezes and unfreezes, everywhere or here, by key, strictly", () => {
     const model = new Model();
     const trainable = (): string[] => mx.treeFlatten(model.trainableParameters()).map(([path]) => path);

@@ -49,6 +49,21 @@ describe("weights", () => {
     expect(await attention.queryProj.weight.sum().item()).toBe(16);
   });
 
+  it("have the shapes of the parameters, even where they are taken in part", async () => {
+    const model = new nn.Linear(2, 3);
+    const before = model.weight;
+    for (const weight of [mx.ones([5]), mx.ones([2, 3])])
+      await expect(model.loadWeights({ weight }, { strict: false })).rejects.toThrow(
+        /weight is \[3, 2\], the weights are/,
+      );
+    // @ts-expect-error a number in place of an array
+    await expect(model.loadWeights({ weight: 3 }, { strict: false })).rejects.toThrow(
+      /weight are an array, got a number/,
+    );
+    expect(model.weight).toBe(before);
+    await model.loadWeights({ toString: mx.ones([5]) }, { strict: false });
+  });
+
   it("are taken in part when asked to", async () => {
     const model = make();
     await model.loadWeights({ "layers.3.bias": mx.array([7, 8]), other: mx.array([1]) }, { strict: false });
