@@ -64,7 +64,9 @@ it("products are what the interpreter gives, on a device that has matrix operati
   context.skip(target.matrixTiles.length === 0, "the driver has no matrix operations");
   const [left, right] = [await half([150, 100]), await half([100, 202])];
   const [tall, wide] = [await half([136, 264]), await half([130, 136])];
-  for (const root of [left.matmul(right), mx.exp(tall.T).matmul(wide.T).add(1)]) {
+  // So long that tiles of the left last two turns.
+  const [longer, other] = [await half([130, 600]), await half([600, 202])];
+  for (const root of [left.matmul(right), mx.exp(tall.T).matmul(wide.T).add(1), longer.matmul(other)]) {
     const kernel = kernelOf("contraction", root);
     expect(contractionSchedule(kernel, target).kind).toBe("matrix");
     const emit = (): GpuKernelCode => emitContraction(kernel, target);

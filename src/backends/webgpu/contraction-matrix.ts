@@ -12,13 +12,15 @@ import { gridOf } from "./grid.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ProductShader } from "./product-shader.ts";
 import { addProduct, enableMatrices, loadMatrix, side, storeSums, subgroupThreads } from "./subgroup-matrices.ts";
-import { TilePieces } from "./tile-pieces.ts";
+import { runsAlongDepth, TilePieces } from "./tile-pieces.ts";
 import type { TilePlace } from "./tile-place.ts";
 import { tilePlace } from "./tile-place.ts";
 
-/** Rows of a tile, and products per tile. */
+/** Rows of a tile, and products per turn. */
 const tileRows = 128;
 const depth = 32;
+/** Products per result from which a tile may last two turns. */
+const leastForTwo = 512;
 /** Rows and columns of a subgroup's part, in elements and in matrices. */
 const part = 64;
 const perPart = part / side;
@@ -44,10 +46,14 @@ export function emitMatrices(kernel: ContractionKernel, target: GpuTarget, sched
   };
 }
 
+type Side = "left" | "right";
+
 /** One operand: the pieces that threads bring, and how they lie in workgroup memory. */
 interface Operand {
-  readonly name: "left" | "right";
+  readonly name: Side;
   readonly pieces: TilePieces;
+  /** Turns that a tile lasts. */
+  readonly turns: number;
   /** Halves from one row of workgroup memory to the next; a row runs the way pieces do. */
   readonly stride: number;
   /** Names of the elements to which pieces go. */
@@ -59,12 +65,18 @@ class MatrixEmitter {
   readonly #columns: number;
   readonly #threads: number;
   readonly #slices: number;
+  /** Turns that a left tile lasts: two bring whole lines of memory where it runs along the depth. */
+  readonly #leftTurns: number;
 
   constructor(kernel: ContractionKernel, target: GpuTarget, columns: number, slices: number) {
     this.#product = new ProductShader(kernel, target);
     this.#columns = columns;
     this.#threads = (tileRows / part) * (columns / part) * subgroupThreads;
     this.#slices = slices;
+    const { left, m, k } = kernel;
+    // The results of a wide tile take as much memory as two turns of the left one.
+    const takesTwo = columns > tileRows && k.length >= leastForTwo && runsAlongDepth(this.#product, left, m);
+    this.#leftTurns = takesTwo ? 2 : 1;
   }
 
   emit(): GpuDispatch {
@@ -82,27 +94,35 @@ class MatrixEmitter {
     const across = this.#columns / part;
     const row = shader.let("row", `(${subgroup} / ${across}) * ${part}`);
     const column = shader.let("column", `(${subgroup} % ${across}) * ${part}`);
-    const rounds = Math.ceil(k / (depth * this.#slices));
-    const mayLeave = k !== rounds * depth * this.#slices;
-    const left = this.#operand("left", kernel.left, kernel.m, row0, own, mayLeave);
-    const right = this.#operand("right", kernel.right, kernel.n, column0, own, mayLeave);
-    const begin = shader.let("begin", this.#slices === 1 ? "0" : `${place.slice} * ${rounds * depth}`);
-    const load = (at: string): void => {
-      left.pieces.load(at);
-      right.pieces.load(at);
-    };
+    const step = this.#leftTurns;
+    const turns = Math.ceil(k / (depth * step * this.#slices)) * step;
+    const mayLeave = k !== turns * depth * this.#slices;
+    const operands = [
+      this.#operand("left", kernel.left, kernel.m, row0, own, mayLeave),
+      this.#operand("right", kernel.right, kernel.n, column0, own, mayLeave),
+    ] as const;
+    const begin = shader.let("begin", this.#slices === 1 ? "0" : `${place.slice} * ${turns * depth}`);
     for (let i = 0; i < perPart; i++) {
       for (let j = 0; j < perPart; j++) shader.line(`var sum${i}_${j}: subgroup_matrix_result<f32, ${side}, ${side}>;`);
     }
-    load(begin);
-    em.block(`for (var turn = 0; turn < ${rounds}; turn++)`, () => {
-      this.#store(left);
-      this.#store(right);
-      shader.line("workgroupBarrier();");
-      // Without the condition drivers put off these loads until their values are stored, and wait for them there.
-      em.block(`if (turn + 1 < ${rounds})`, () => load(shader.let("k", `${begin} + (turn + 1) * ${depth}`)));
-      for (let inner = 0; inner < depth; inner += side) this.#multiply(left, right, inner, row, column);
-      shader.line("workgroupBarrier();");
+    for (const { pieces } of operands) pieces.load(begin);
+    em.block(`for (var turn = 0; turn < ${turns}; turn += ${step})`, () => {
+      for (let turn = 0; turn < step; turn++) {
+        const due = operands.filter((operand) => turn % operand.turns === 0);
+        for (const operand of due) this.#store(operand);
+        shader.line("workgroupBarrier();");
+        for (const lasting of new Set(due.map(({ turns }) => turns))) {
+          const next = `turn + ${turn + lasting}`;
+          // Without the condition drivers put off these loads until their values are stored, and wait for them there.
+          em.block(`if (${next} < ${turns})`, () => {
+            const at = shader.let("k", `${begin} + (${next}) * ${depth}`);
+            for (const { pieces } of due.filter((operand) => operand.turns === lasting)) pieces.load(at);
+          });
+        }
+        for (let inner = 0; inner < depth; inner += side)
+          this.#multiply(operands, turn, inner, { left: row, right: column });
+        shader.line("workgroupBarrier();");
+      }
     });
     this.#finish(
       own,
@@ -114,15 +134,16 @@ class MatrixEmitter {
     return this.#product.dispatch(this.#threads, grid.workgroups);
   }
 
-  #operand(name: "left" | "right", expr: Expr, line: Axis, origin: string, thread: string, mayLeave: boolean): Operand {
+  #operand(name: Side, expr: Expr, line: Axis, origin: string, thread: string, mayLeave: boolean): Operand {
     const { shader } = this.#product;
     const half = halfOperand(expr);
     const lines = name === "left" ? tileRows : this.#columns;
     const threads = this.#threads;
     if (!half) throw new MLXError("codegen", "an operand holds no 16-bit floats");
-    const source = { name, expr: half, line, lines, depth, origin, threads, thread, mayLeave };
+    const turns = name === "left" ? this.#leftTurns : 1;
+    const source = { name, expr: half, line, lines, depth: turns * depth, origin, threads, thread, mayLeave };
     const pieces = new TilePieces(this.#product, source, unit);
-    const stride = padding + (pieces.runsAlongDepth ? depth : lines);
+    const stride = padding + (pieces.runsAlongDepth ? turns * depth : lines);
     const rows = pieces.runsAlongDepth ? lines : depth;
     const elements = (rows * stride) / unit;
     // The left tile's memory serves for the results too.
@@ -136,7 +157,7 @@ class MatrixEmitter {
           : `(${piece.depth} * ${stride} + ${piece.line}) / ${unit}`,
       ),
     );
-    return { name, pieces, stride, targets };
+    return { name, pieces, turns, stride, targets };
   }
 
   /** Puts the registers into workgroup memory. */
@@ -146,20 +167,27 @@ class MatrixEmitter {
     }
   }
 
-  /** Adds the products of sixteen columns of the left tile with as many rows of the right. */
-  #multiply(left: Operand, right: Operand, inner: number, row: string, column: string): void {
+  /** Adds the products of sixteen columns of the left tile with as many rows of the right, from `inner` on in a turn. */
+  #multiply(
+    [left, right]: readonly [left: Operand, right: Operand],
+    turn: number,
+    inner: number,
+    first: Readonly<Record<Side, string>>,
+  ): void {
     const { shader } = this.#product;
-    const matrix = (operand: Operand, first: string): string => {
-      const along = operand.pieces.runsAlongDepth;
+    const matrix = ({ name, pieces, turns, stride }: Operand, line: number): string => {
+      const along = pieces.runsAlongDepth;
+      const own = `(${first[name]} + ${line})`;
+      const from = (turn % turns) * depth + inner;
       // Rows of workgroup memory are rows of the left matrix if they run along the depth, and columns of the right.
-      const order = along === (operand.name === "left") ? "row" : "col";
-      const at = along ? `${first} * ${operand.stride} + ${inner}` : `${inner * operand.stride} + ${first}`;
-      return loadMatrix(operand.name, order, `${operand.name}_tile`, `(${at}) / ${unit}`, operand.stride / unit);
+      const order = along === (name === "left") ? "row" : "col";
+      const at = along ? `${own} * ${stride} + ${from}` : `${from * stride} + ${own}`;
+      return loadMatrix(name, order, `${name}_tile`, `(${at}) / ${unit}`, stride / unit);
     };
     shader.block("", () => {
-      const rows = Array.from({ length: perPart }, (_, i) => shader.let("a", matrix(left, `(${row} + ${i * side})`)));
+      const rows = Array.from({ length: perPart }, (_, i) => shader.let("a", matrix(left, i * side)));
       for (let j = 0; j < perPart; j++) {
-        const four = shader.let("b", matrix(right, `(${column} + ${j * side})`));
+        const four = shader.let("b", matrix(right, j * side));
         for (const [i, a] of rows.entries()) shader.line(addProduct(`sum${i}_${j}`, a, four));
       }
     });

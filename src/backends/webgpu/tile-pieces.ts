@@ -43,6 +43,12 @@ interface Load extends Piece {
   readonly place: string;
 }
 
+/** Whether neighbours of an operand in memory are neighbours along the depth, and not neighbouring rows or columns. */
+export function runsAlongDepth({ e, kernel }: ProductShader, expr: Expr, line: Axis): boolean {
+  const score = (axis: Axis): number => loadsIn(expr).reduce((sum, at) => sum + accessScore(e, at, axis), 0);
+  return score(kernel.k) > score(line);
+}
+
 /** The pieces of a tile that each thread brings. */
 export class TilePieces {
   /** Whether pieces are neighbours along the depth, and not neighbouring rows or columns. */
@@ -58,10 +64,8 @@ export class TilePieces {
     this.#product = product;
     this.#source = source;
     this.#width = width;
-    const { shader, e, em } = product;
-    const { expr, line } = source;
-    const score = (axis: Axis): number => loadsIn(expr).reduce((sum, at) => sum + accessScore(e, at, axis), 0);
-    this.runsAlongDepth = score(product.kernel.k) > score(line);
+    const { shader, em } = product;
+    this.runsAlongDepth = runsAlongDepth(product, source.expr, source.line);
     this.#loads = this.runsAlongDepth ? this.#alongDepth() : this.#alongLines();
     for (const { register } of this.#loads) shader.line(`var ${register}: ${width === 4 ? "vec4f" : "vec4u"};`);
     em.hoist(this.#loads.flatMap((load) => load.fours));
