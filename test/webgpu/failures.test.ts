@@ -1,6 +1,7 @@
 /** What a program sees when the GPU fails, and that it goes on afterwards. */
 /// <reference types="vite/client" />
 import * as mx from "mlx-ts";
+import { bufferOf } from "mlx-ts/webgpu";
 import { afterEach, describe, expect, it } from "vitest";
 import { openedGpu, setGpu } from "../../src/array/device.ts";
 import { openDevice } from "../../src/backends/webgpu/adapter.ts";
@@ -218,4 +219,22 @@ describe("a kernel that the GPU does not take", () => {
     isStrict = false;
     expect(await compute().sum().item()).toBeCloseTo(64, 3);
   });
+
+  it.each([false, true])(
+    "is an error of what reads its results where it ran before, on a device of the program's own: %s",
+    async (isShared) => {
+      const open = await openDevice();
+      setGpu(new WebGpuBackend({ ...open, isShared }));
+      const given = [1, 2].map((k) => onGpu(() => mx.arange(5).mul(k)));
+      await mx.evaluate(given);
+      const [first, second] = given;
+      if (!first || !second) throw new Error("two arrays");
+      const next = (x: mx.MLXArray): Promise<unknown> => onGpu(() => x.add(1)).tolist();
+      expect(await next(first)).toEqual([1, 2, 3, 4, 5]);
+      const { buffer } = await bufferOf(first);
+      buffer.destroy();
+      await expect(next(first)).rejects.toThrow(/the GPU refused earlier work: .*destroyed/);
+      expect(await next(second)).toEqual([1, 3, 5, 7, 9]);
+    },
+  );
 });

@@ -168,7 +168,13 @@ export class WebGpuBackend implements Backend {
   /** What `use` makes of the bytes of `allocation`. @throws {DeviceError} if they were lost with the device */
   async read<T>(allocation: GpuAllocation, use: (bytes: Uint8Array) => T): Promise<T> {
     try {
-      if (this.#lost === null) return await this.#readback.read(allocation.pooled.buffer, allocation.byteLength, use);
+      if (this.#lost === null) {
+        return await this.#readback.read(allocation.pooled.buffer, allocation.byteLength, (bytes) => {
+          // By now the device has said whether it did the work that these bytes come of.
+          this.requireWorking();
+          return use(bytes);
+        });
+      }
     } catch (cause) {
       const failure = await this.failureOf(cause);
       if (this.#lost === null) throw failure;
