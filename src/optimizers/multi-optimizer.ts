@@ -1,7 +1,7 @@
 /** Several optimizers, each for the parameters that its filter picks. */
 import { ArgumentError, FormatError, MLXError } from "../base/errors.ts";
 import type { Rule } from "../base/rules.ts";
-import { callable, listOf, requireValues } from "../base/rules.ts";
+import { callable, flag, listOf, requireValues } from "../base/rules.ts";
 import { treeChildren, treeFlatten } from "../base/tree.ts";
 import { treeMapWithPath } from "../base/tree-map.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -44,6 +44,8 @@ export class MultiOptimizer extends Optimizer {
     const members: Rule = { is: "an optimizer", admits: (value) => value instanceof Optimizer };
     requireValues("MultiOptimizer", listOf(null, members), { optimizers });
     requireValues("MultiOptimizer", listOf(null, callable), { filters });
+    if (new Set(optimizers).size < optimizers.length)
+      throw new ArgumentError("MultiOptimizer", "one optimizer is given twice, which would count each step twice");
     if (filters.length !== optimizers.length - 1) {
       throw new ArgumentError(
         "MultiOptimizer",
@@ -147,7 +149,11 @@ export class MultiOptimizer extends Optimizer {
   }
 
   #takerOf(path: string, leaf: MLXArray): number {
-    const place = this.filters.findIndex((filter) => filter(path, leaf));
+    const place = this.filters.findIndex((filter, k) => {
+      const isTaken: unknown = filter(path, leaf);
+      requireValues("MultiOptimizer", flag, { [`what filter ${k} says of "${path}"`]: isTaken });
+      return isTaken === true;
+    });
     return place === -1 ? this.filters.length : place;
   }
 

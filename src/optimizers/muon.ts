@@ -1,5 +1,6 @@
 /** Muon: momentum made orthogonal. */
 import { constructorOptions, count, flag, fromZero, partialShare } from "../base/rules.ts";
+import { sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { add, divide, multiply, square, subtract } from "../primitives/arithmetic.ts";
 import { addmm, matmul } from "../primitives/contraction.ts";
@@ -70,7 +71,7 @@ export class Muon extends Optimizer {
     const direction = this.nesterov ? add(multiply(slope, 1 - momentum), multiply(v, momentum)) : v;
     const rate = this.rateFor(gradient);
     if (direction.ndim < 2) return subtract(parameter, multiply(rate, direction));
-    const matrix = reshape(direction, [direction.shape[0] ?? 1, -1]);
+    const matrix = reshape(direction, [direction.shape[0] ?? 1, sizeOf(direction.shape.slice(1))]);
     const update = reshape(orthogonal(matrix, this.nsSteps), direction.shape);
     const [rows = 1, columns = 1] = direction.shape.slice(-2);
     const scale = Math.sqrt(Math.max(1, rows / columns));

@@ -86,7 +86,7 @@ export abstract class Optimizer {
     const learningRate = rateOf(new.target.name, options);
     const step = constant(0, "uint32");
     this.#schedule = typeof learningRate === "function" ? learningRate : null;
-    const rate = typeof learningRate === "function" ? learningRate(step) : learningRate;
+    const rate = typeof learningRate === "function" ? learningRate(signed(step)) : learningRate;
     this.#state = { step, learningRate: rateArray(new.target.name, rate), parameters: {} };
   }
 
@@ -139,7 +139,7 @@ export abstract class Optimizer {
    * optimizer.scheduledRates(); // [0.5]
    */
   scheduledRates(): MLXArray[] {
-    return this.#schedule ? [rateArray(this.constructor.name, this.#schedule(this.#state.step))] : [];
+    return this.#schedule ? [rateArray(this.constructor.name, this.#schedule(signed(this.#state.step)))] : [];
   }
 
   /**
@@ -369,6 +369,11 @@ export function remembered(optimizer: string, state: ParameterState, name: strin
 function countOf(step: MLXArray): MLXArray {
   if (step.ndim > 0) throw new ShapeError("loadState", `step is a scalar, got shape ${formatShape(step.shape)}`);
   return step.dtype === "uint32" ? step : placedOn("cpu", () => castTo(step, "uint32"));
+}
+
+/** A step for a schedule, which may count down from it: in uint32 that would go on from the greatest number. */
+function signed(step: MLXArray): MLXArray {
+  return castTo(step, "int32");
 }
 
 /** `step + 1`: a number as long as it is one, so that it costs nothing and no graph grows; an array while traced. */

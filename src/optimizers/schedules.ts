@@ -14,7 +14,7 @@ import { asArray } from "../primitives/operands.ts";
 import { where } from "../primitives/selection.ts";
 import { cos } from "../primitives/trigonometry.ts";
 
-/** The learning rate at a step, counted from 0: a scalar array (at many steps, an array of rates). */
+/** The learning rate at a step, counted from 0: a scalar array (at many steps, an array of rates). Optimizers ask with int32 []. */
 export type Schedule = (step: ArrayLike) => MLXArray;
 
 /**

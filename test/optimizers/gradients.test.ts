@@ -202,6 +202,26 @@ describe("a state that is taken over", () => {
   });
 });
 
+describe("a schedule", () => {
+  it("may count down from the step, below zero too", async () => {
+    const optimizer = new optim.SGD({ learningRate: (step) => mx.subtract(1, step).multiply(0.1) });
+    const parameters = { w: mx.ones([1]) };
+    const rates: unknown[] = [];
+    for (let step = 0; step < 3; step++) {
+      optimizer.applyGradients(parameters, parameters);
+      rates.push(await optimizer.learningRate.item());
+    }
+    expect(rates).toEqual([expect.closeTo(0.1, 6), 0, expect.closeTo(-0.1, 6)]);
+  });
+});
+
+describe("Muon", () => {
+  it("leaves a parameter without elements alone", async () => {
+    const { w } = new optim.Muon({ learningRate: 1 }).applyGradients({ w: mx.zeros([0, 2]) }, { w: mx.ones([0, 2]) });
+    expect(await w.tolist()).toEqual([]);
+  });
+});
+
 describe("clipGradNorm", () => {
   it("refuses what has no gradients", () => {
     for (const wrong of [undefined, null, 3, {}, { w: 3 }, []])

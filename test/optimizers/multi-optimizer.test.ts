@@ -74,6 +74,15 @@ describe("MultiOptimizer", () => {
     expect(await optimizer.step.item()).toBe(40);
   });
 
+  it("refuses filters that do not say whether they take a parameter", () => {
+    const rates = [new optim.SGD({ learningRate: 1 }), new optim.Adam({ learningRate: 1 })];
+    const silent: optim.ParameterFilter = () => Reflect.get({}, "answer");
+    const optimizer = new optim.MultiOptimizer(rates, [silent]);
+    expect(() => optimizer.applyGradients(gradients, parameters)).toThrow(
+      'MultiOptimizer: what filter 0 says of "layers.0.weight" is true or false, got undefined',
+    );
+  });
+
   it("refuses a number of filters that does not fit", () => {
     expect(() => new optim.MultiOptimizer([new optim.SGD({ learningRate: 1 })], [isBias])).toThrow(
       /filter for each but the last/,

@@ -167,6 +167,15 @@ describe("what cannot be trained with is refused:", () => {
       "optimizers is a list",
     ],
     ["what is no optimizer", () => made(optim.MultiOptimizer, [{}]), "MultiOptimizer", "each an optimizer"],
+    [
+      "an optimizer twice",
+      () => {
+        const one = sgd();
+        return new optim.MultiOptimizer([one, one], [() => true]);
+      },
+      "MultiOptimizer",
+      "one optimizer is given twice",
+    ],
     ["a filter as text", () => made(optim.MultiOptimizer, [sgd(), sgd()], ["bias"]), "MultiOptimizer", "filters"],
     [
       "a state of other names",
