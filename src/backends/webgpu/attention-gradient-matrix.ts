@@ -15,19 +15,10 @@
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { RowsAt } from "./attention-gradient-stage.ts";
-import {
-  blockRows,
-  GradientStage,
-  gradientTile,
-  keysOf,
-  ownHalf,
-  ownRow,
-  step,
-  weightRow,
-} from "./attention-gradient-stage.ts";
+import { GradientStage, gradientLayout, keysOf, ownHalf, ownRow, step, weightRow } from "./attention-gradient-stage.ts";
 import { lowestScore } from "./attention-mask.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
-import { elementBytes, multipliesHalves, side } from "./subgroup-matrices.ts";
+import { multipliesHalves, side } from "./subgroup-matrices.ts";
 import type { Shader } from "./wgsl-shader.ts";
 import { floatLiteral } from "./wgsl-types.ts";
 
@@ -51,7 +42,7 @@ export function isGradientForMatrices(
     features % (2 * side) === 0 &&
     features <= mostFeatures &&
     heads * queries * statisticsBytes <= target.bindingBytes &&
-    gradientTile(features) * elementBytes <= target.workgroupBytes
+    gradientLayout(features, target) !== null
   );
 }
 
@@ -78,12 +69,12 @@ class QueryGradient {
     const { group, queries, keys, isCausal } = this.#stage.attention;
     const offset = keys - queries;
     shader.line(`let key_head = head / ${group} * ${keys};`);
-    shader.line(`let end = ${isCausal ? `min(${keys}, row0 + ${blockRows + offset})` : keys};`);
+    shader.line(`let end = ${isCausal ? `min(${keys}, row0 + ${this.#stage.blockRows + offset})` : keys};`);
     shader.line(`let turns = (end + ${step - 1}) / ${step};`);
     shader.line(`let query = row0 + pair * ${side} + ${ownRow} % ${side};`);
     shader.line(`let limit = ${isCausal ? `min(query + ${offset}, ${keys - 1})` : keys - 1};`);
     this.#emitStatistics();
-    this.#emitSums(offset);
+    this.#emitSums();
     return this.#stage.build();
   }
 
@@ -91,6 +82,12 @@ class QueryGradient {
     base: "key_head",
     first: this.#stage.shader.let("first", `${turn} * ${step}`),
   });
+
+  /** The text of whether all queries of the block see all keys of a turn. */
+  get #isWhole(): string {
+    const { queries, keys, isCausal } = this.#stage.attention;
+    return `turn * ${step} + ${step} <= ${isCausal ? `min(row0 + ${keys - queries + 1}, ${keys})` : keys}`;
+  }
 
   /** The text of the first of a thread's eight keys. */
   readonly #key = `turn * ${step} + ${ownRow} / ${side} * ${side} + ${ownHalf} * 8`;
@@ -145,15 +142,14 @@ class QueryGradient {
   }
 
   /** The second pass. */
-  #emitSums(offset: number): void {
+  #emitSums(): void {
     const { shader, memory } = this.#stage;
-    const { queries, keys, features, isCausal, scale } = this.#stage.attention;
+    const { queries, features, scale } = this.#stage.attention;
     // Each subgroup of a pair has half of the features.
     const count = features / side / 2;
     this.#stage.declareSums(count);
     const weigh = (): void => {
-      const isWhole = `turn * ${step} + ${step} <= ${isCausal ? `min(row0 + ${offset + 1}, ${keys})` : keys}`;
-      emitWeights(this.#stage, { scale, isWhole, key: this.#key, keepsWeights: false });
+      emitWeights(this.#stage, { scale, isWhole: this.#isWhole, key: this.#key, keepsWeights: false });
     };
     this.#stage.pass(this.#rowsAt, weigh, () => this.#stage.add(count, "0", "0", `part * ${count}`));
     const factor = floatLiteral(Math.fround(scale));
@@ -188,7 +184,7 @@ class KeyGradient {
       shader.line(`let statistics = ${memory.scratch(0, "vec2f", false)}[${base} + min(query, ${queries - 1})];`);
       // A row beyond the last query sees nothing.
       shader.line(`let limit = select(-1, ${isCausal ? `query + ${offset}` : keys - 1}, query < ${queries});`);
-      const inTime = isCausal ? ` && ${first} + ${offset + 1} >= row0 + ${blockRows}` : "";
+      const inTime = isCausal ? ` && ${first} + ${offset + 1} >= row0 + ${this.#stage.blockRows}` : "";
       emitWeights(this.#stage, {
         scale,
         isWhole: `${first} + ${step} <= ${queries}${inTime}`,

@@ -2,6 +2,7 @@
  * What the two dispatches of an attention's gradient have in common: the rows of a block, which stay in matrices, and those of the
  * other side, which pass through workgroup memory and are multiplied twice, for scores and slopes and with what these become.
  */
+import { MLXError } from "../../base/errors.ts";
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { RowBlock } from "./attention-staging.ts";
@@ -21,13 +22,8 @@ import {
 import { ShaderMemory } from "./wgsl-memory.ts";
 import { Shader } from "./wgsl-shader.ts";
 
-/** Pairs of subgroups of a workgroup. */
-const pairs = 4;
-/** Threads of a pair. */
-export const pairThreads: number = 2 * subgroupThreads;
-const threads = pairs * pairThreads;
-/** Rows of a block. */
-export const blockRows: number = pairs * side;
+/** Threads of a pair of subgroups. */
+const pairThreads = 2 * subgroupThreads;
 /** Rows of the other side at a time. */
 export const step = 32;
 /** Elements of workgroup memory of a row of sixteen weights or changes, which take the places of scores and slopes. */
@@ -35,9 +31,30 @@ export const weightRow: number = side / halves + padding;
 /** Elements of a row of sixteen sums: the longer one takes subgroups' stores to different banks. */
 const [shortRow, longRow] = [side / 4 + padding, side / 4 + 2 * padding];
 
-/** Elements of workgroup memory: rows of the other side, scores and slopes; at first the rows of the block. */
-export function gradientTile(features: number, sumRow: number = shortRow): number {
-  return Math.max(2 * step * rowSize(features) + pairs * 2 * step * sumRow, 2 * blockRows * rowSize(features));
+/** How workgroups are made up. */
+interface Layout {
+  /** Pairs of subgroups, each with sixteen rows of the block. */
+  readonly pairs: number;
+  /** Elements of workgroup memory of a row of sixteen sums. */
+  readonly sumRow: number;
+  /** Elements of workgroup memory: rows of the other side, scores and slopes; at first the rows of the block. */
+  readonly elements: number;
+}
+
+function layoutOf(features: number, pairs: number, sumRow: number): Layout {
+  const row = rowSize(features);
+  return { pairs, sumRow, elements: Math.max(2 * step * row + pairs * 2 * step * sumRow, 2 * pairs * side * row) };
+}
+
+/**
+ * The layout for a device, null where none fits: small workgroups, of which a multiprocessor runs two at a time if together they
+ * need no more memory than one may have (8 % faster on an H100), or large ones.
+ */
+export function gradientLayout(features: number, { workgroupBytes }: GpuTarget): Layout | null {
+  const small = layoutOf(features, 2, longRow);
+  if (2 * small.elements * elementBytes <= workgroupBytes) return small;
+  const large = [layoutOf(features, 4, longRow), layoutOf(features, 4, shortRow)];
+  return large.find(({ elements }) => elements * elementBytes <= workgroupBytes) ?? null;
 }
 
 /** Whose rows a block has. */
@@ -77,9 +94,11 @@ export class GradientStage {
   readonly output: number;
   readonly #side: BlockSide;
   readonly #staging: RowStaging;
-  /** Elements of workgroup memory that rows of one operand take, a row of sums, and the scores of a pair, or its slopes. */
+  /** Rows of a block. */
+  readonly blockRows: number;
+  readonly #layout: Layout;
+  /** Elements of workgroup memory that rows of one operand take, and the scores of a pair, or its slopes. */
   readonly #operandSize: number;
-  readonly #sumRow: number;
   readonly #scoresSize: number;
   readonly #workgroups: GpuDispatch["workgroups"];
 
@@ -88,11 +107,14 @@ export class GradientStage {
     this.attention = attention;
     this.output = kernel.slots.length - 1;
     this.#side = blocksOf;
-    this.#staging = new RowStaging(this.shader, this.memory, threads);
+    const layout = gradientLayout(attention.features, target);
+    if (!layout)
+      throw new MLXError("codegen", "the device has too little workgroup memory for the gradient of attention");
+    this.#layout = layout;
+    this.blockRows = layout.pairs * side;
+    this.#staging = new RowStaging(this.shader, this.memory, layout.pairs * pairThreads);
     this.#operandSize = step * rowSize(attention.features);
-    const hasRoom = gradientTile(attention.features, longRow) * elementBytes <= target.workgroupBytes;
-    this.#sumRow = hasRoom ? longRow : shortRow;
-    this.#scoresSize = step * this.#sumRow;
+    this.#scoresSize = step * layout.sumRow;
     this.#workgroups = this.#begin(target);
     this.#keepRows();
     for (const each of this.#others("")) this.#staging.declare(each);
@@ -101,22 +123,22 @@ export class GradientStage {
   /** The dispatch. */
   build(): GpuDispatch {
     const bindings = this.memory.bindings();
-    return { wgsl: this.shader.build(threads), bindings, workgroups: this.#workgroups };
+    return { wgsl: this.shader.build(this.#layout.pairs * pairThreads), bindings, workgroups: this.#workgroups };
   }
 
   /** Names what a thread is about: `head`, `row0`, `pair`, `part` and `place` in the pair, whose `scores` begin there. */
   #begin(target: GpuTarget): GpuDispatch["workgroups"] {
     const shader = this.shader;
-    const { heads, group, features } = this.attention;
+    const { heads, group } = this.attention;
     enableMatrices(shader);
-    shader.declare(`var<workgroup> tile: array<vec4u, ${gradientTile(features, this.#sumRow)}>;`);
-    const blocks = Math.ceil(this.attention[this.#side] / blockRows);
+    shader.declare(`var<workgroup> tile: array<vec4u, ${this.#layout.elements}>;`);
+    const blocks = Math.ceil(this.attention[this.#side] / this.blockRows);
     const places = this.#side === "queries" ? heads : heads / group;
     const grid = gridOf(shader, target, places * blocks);
     shader.line(`let head = ${grid.place} % ${places};`);
     // The last queries see most keys, and the first keys are seen by most queries: they begin first.
     const block = `${grid.place} / ${places}`;
-    shader.line(`let row0 = (${this.#side === "queries" ? `${blocks - 1} - ${block}` : block}) * ${blockRows};`);
+    shader.line(`let row0 = (${this.#side === "queries" ? `${blocks - 1} - ${block}` : block}) * ${this.blockRows};`);
     shader.line("let own = i32(thread);");
     shader.line(`let pair = own / ${pairThreads};`);
     shader.line(`let part = (own / ${subgroupThreads}) % 2;`);
@@ -130,7 +152,7 @@ export class GradientStage {
     const shader = this.shader;
     const { features } = this.attention;
     const stride = rowSize(features);
-    const size = blockRows * stride;
+    const size = this.blockRows * stride;
     const length = this.attention[this.#side];
     const isLeft = this.#side === "queries";
     const own = (isLeft ? [0, 3] : [1, 2]).map(
@@ -138,7 +160,7 @@ export class GradientStage {
         name: `own${k}_`,
         slot,
         features,
-        rows: blockRows,
+        rows: this.blockRows,
         length,
         base: `head * ${length}`,
         memory: "tile",
@@ -226,8 +248,8 @@ export class GradientStage {
         }
       }
       for (const j of parts) {
-        const at = `scores + part * ${this.#scoresSize} + ${j * side * this.#sumRow}`;
-        shader.line(storeSums(`products${j}`, "tile", at, this.#sumRow));
+        const at = `scores + part * ${this.#scoresSize} + ${j * side * this.#layout.sumRow}`;
+        shader.line(storeSums(`products${j}`, "tile", at, this.#layout.sumRow));
       }
     });
   }
@@ -235,7 +257,7 @@ export class GradientStage {
   /** The eight keys of a query that a thread has. */
   eight(): Eight {
     const { shader } = this;
-    const at = shader.let("at", `scores + ${ownRow} * ${this.#sumRow}`);
+    const at = shader.let("at", `scores + ${ownRow} * ${this.#layout.sumRow}`);
     const four = (name: string, from: string): string => shader.let(name, `bitcast<vec4f>(tile[${at} + ${from}])`);
     const [first, second] = [`3 * ${ownHalf}`, `1 + ${ownHalf}`];
     return {
@@ -285,12 +307,14 @@ export class GradientStage {
       const matrices = Math.min(together, count - first);
       shader.line("workgroupBarrier();");
       for (let j = 0; j < matrices; j++)
-        shader.line(storeSums(`sum${first + j}`, "tile", `${memory} + ${j * side * this.#sumRow}`, this.#sumRow));
+        shader.line(
+          storeSums(`sum${first + j}`, "tile", `${memory} + ${j * side * this.#layout.sumRow}`, this.#layout.sumRow),
+        );
       shader.line("workgroupBarrier();");
       for (let k = 0; k < 2 * matrices; k++) {
         shader.block("", () => {
           const inside = shader.let("inside", `(lane + ${subgroupThreads * (k % 2)}) / 4`);
-          const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${this.#sumRow} + lane % 4`;
+          const at = `${memory} + (${(k >> 1) * side} + ${inside}) * ${this.#layout.sumRow} + lane % 4`;
           const value = shader.let("value", `bitcast<vec4f>(tile[${at}])`);
           const row = shader.let("row", `row0 + pair * ${side} + ${inside}`);
           shader.block(`if (${row} < ${this.attention[this.#side]})`, () =>
