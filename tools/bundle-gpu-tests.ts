@@ -71,9 +71,12 @@ await build({
   alias: {
     vitest: `${rootPath}/test/setup/bundled-vitest.ts`,
     "mlx-ts": `${rootPath}/src/index.ts`,
-    "mlx-ts/nn": `${rootPath}/src/nn/index.ts`,
-    "mlx-ts/optimizers": `${rootPath}/src/optimizers/index.ts`,
-    "mlx-ts/train": `${rootPath}/src/train/index.ts`,
+    ...Object.fromEntries(
+      ["nn", "optimizers", "train", "webgpu", "worker"].map((part) => [
+        `mlx-ts/${part}`,
+        `${rootPath}/src/${part}/index.ts`,
+      ]),
+    ),
   },
   plugins: [globs, texts],
   define: { "import.meta.env": "process.env" },
