@@ -79,10 +79,11 @@ export function readAt(x: MLXArray, form: IndexForm, ...indices: readonly MLXArr
 
 /**
  * Computes `part` at once, without a kernel, if `x` is computed, and the region lies in one piece of the CPU's memory: a loop over
- * the rows or the batches of its data plans and compiles nothing for each of them.
+ * the rows or the batches of its data plans and compiles nothing for each of them. On the GPU such a part alone moves there, when
+ * something needs it.
  */
 function lookAt(part: MLXArray, x: MLXArray, { starts, steps, lengths }: Region): void {
-  if (!x.allocation || part.device !== "cpu") return;
+  if (!x.allocation) return;
   // Single positions, then one range, then whole axes.
   const range = lengths.findIndex((length) => length !== 1);
   const isInOnePiece = lengths.every(

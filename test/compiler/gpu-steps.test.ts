@@ -85,3 +85,26 @@ describe("a constant that changes from run to run", () => {
     expect(await askedBy(scaled, 4, 0)).toEqual({ ...run, writes: 4, immediates: 0 });
   });
 });
+
+it("a loop over batches of data on the CPU compiles nothing for each, and moves the batch alone", async () => {
+  const rows = mx.fromTypedArray(new Float32Array(1000 * 64), [1000, 64]);
+  const before = mx.memory.moves.toGpu;
+  let batch = 0;
+  const asked = await askedBy(
+    () =>
+      Promise.resolve({
+        run: async () => {
+          const x = rows.get(`${batch}:${batch + 32}`);
+          batch += 7;
+          const y = x.mul(2).sum();
+          await mx.evaluate(y);
+          y.dispose();
+          x.dispose();
+        },
+      }),
+    4,
+  );
+  expect(asked).toEqual({ ...nothingNew, writes: 4, dispatches: 4, immediates: 4, submissions: 4 });
+  const { count, bytes } = mx.memory.moves.toGpu;
+  expect([count - before.count, bytes - before.bytes]).toEqual([12, 12 * 32 * 64 * 4]);
+});
