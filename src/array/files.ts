@@ -1,5 +1,6 @@
 /** Bytes from and to files: paths in Node, addresses everywhere. Knows nothing of formats. */
 import { ArgumentError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { Rule } from "../base/rules.ts";
 
 /**
@@ -50,7 +51,7 @@ async function readFileBytes(operation: string, path: string | URL): Promise<Uin
     const bytes = await readFile(path);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new ArgumentError(operation, `${nameOfSource(path)} cannot be read: ${reason}`, { cause });
   }
 }
@@ -78,7 +79,7 @@ export async function writeBytes(path: string | URL, bytes: Uint8Array): Promise
     await writeFile(temporary, bytes);
     await rename(temporary, path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new ArgumentError("files", `${nameOfSource(path)} cannot be written: ${reason}`, { cause });
   }
 }

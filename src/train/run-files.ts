@@ -2,6 +2,7 @@
 import { inBrowser, noFiles } from "../array/files.ts";
 import type { OwnBytes } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 
 /** Where a run is written: the path of a directory in Node, Deno and Bun; a handle on one in a browser. */
 export type RunDirectory = string | URL | DirectoryHandle;
@@ -72,7 +73,7 @@ async function diskFiles(directory: string | URL): Promise<RunFiles> {
   const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url").catch(noFiles);
   const folder = directory instanceof URL ? fileURLToPath(directory) : directory;
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new ArgumentError("train", `log: ${folder} is no directory, and cannot be made one: ${reason}`, { cause });
   });
   const known = (name: string): Promise<{ readonly size: number; readonly mtimeMs: number } | null> =>

@@ -1,4 +1,5 @@
 /** Writes a training to the directory of a run, and does what is asked of it there. */
+import { reasonOf } from "../base/reason.ts";
 import { readCommand, type TrainingControl } from "./control.ts";
 import type { TrainEvent, TrainPosition } from "./events.ts";
 import { isLogOptions } from "./requirements.ts";
@@ -90,7 +91,7 @@ class RunLog {
   /** Notes what ended the training. */
   fail(error: unknown): void {
     const { step, epoch, batch } = this.#position;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     this.#lines += writeRunEvent({ kind: "failure", step, epoch, batch, message });
     this.#isOver = true;
   }

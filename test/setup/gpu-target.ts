@@ -16,3 +16,14 @@ export const floorTarget: GpuTarget = {
   workgroupThreads: 256,
   immediateBytes: 0,
 };
+
+/** The same with half floats and matrix operations of 16 × 16, and so many KiB of workgroup memory. */
+export function matrixTarget(kibibytes: number): GpuTarget {
+  return {
+    ...floorTarget,
+    hasF16: true,
+    subgroups: { min: 32, max: 32 },
+    matrixTiles: [{ m: 16, n: 16, k: 16 }],
+    workgroupBytes: kibibytes * 1024,
+  };
+}

@@ -6,13 +6,12 @@ import * as mx from "mlx-ts";
 import { expect, it, vi } from "vitest";
 import { attentionOfGradient } from "../../src/backends/webgpu/attention-call.ts";
 import { emitMatrixGradient } from "../../src/backends/webgpu/attention-gradient-matrix.ts";
-import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { overridesComposite } from "../../src/backends/webgpu/kernels.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
 import { attentionGradients } from "../../src/primitives/attention-gradient.ts";
 import { testDevice } from "../setup/gpu-device.ts";
-import { floorTarget } from "../setup/gpu-target.ts";
+import { floorTarget, matrixTarget } from "../setup/gpu-target.ts";
 import type { AttentionCase } from "./attention-kernels.ts";
 import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
 import { differences } from "./compare-kernel.ts";
@@ -21,15 +20,6 @@ import { runKernel } from "./run-kernel.ts";
 
 // Software drivers compile slowly, and more so on a busy machine.
 vi.setConfig({ testTimeout: 240_000 });
-
-/** A device with matrix operations, and so many KiB of workgroup memory. */
-const targetOf = (kibibytes: number): GpuTarget => ({
-  ...floorTarget,
-  hasF16: true,
-  subgroups: { min: 32, max: 32 },
-  matrixTiles: [{ m: 16, n: 16, k: 16 }],
-  workgroupBytes: kibibytes * 1024,
-});
 
 /** The kernel that a backend gets for the gradient of this attention. */
 function kernelOf(given: AttentionCase): CompositeKernel {
@@ -49,15 +39,15 @@ it.for([
   ["of lengths that fill no block", { ...plain, leading: [2], features: 64 }, 32],
   ["of heads that share keys, in time", { ...plain, leading: [2, 4], isCausal: true, queries: 40, keys: 50 }, 28],
 ] satisfies readonly (readonly [string, AttentionCase, number])[])("%s", async ([, given, kibibytes], context) => {
-  const matrixTarget = targetOf(kibibytes);
+  const withMatrices = matrixTarget(kibibytes);
   const { target } = await testDevice();
   context.skip(!target.hasF16, "the driver has no 16-bit floats");
   const kernel = kernelOf(given);
   const attention = attentionOfGradient(kernel.call);
   if (!attention) throw new Error("the call is the gradient of an attention");
-  expect(overridesComposite(kernel.call, matrixTarget)).toBe(true);
+  expect(overridesComposite(kernel.call, withMatrices)).toBe(true);
   const buffers = buffersOf(kernel);
-  const code = emitMatrixGradient(kernel, matrixTarget, attention);
+  const code = emitMatrixGradient(kernel, withMatrices, attention);
   const output = buffers[4] ?? new Uint16Array();
   await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
   const [query, key, value, cotangent] = kernel.call.inputs.map(({ shape, dtype }, slot) =>
@@ -84,7 +74,7 @@ it.for([
 });
 
 it("is for half floats, whole matrices, no mask, queries that see a key, and devices with room", () => {
-  const isTaken = (given: Partial<AttentionCase>, target = targetOf(48)): boolean =>
+  const isTaken = (given: Partial<AttentionCase>, target = matrixTarget(48)): boolean =>
     overridesComposite(kernelOf({ ...plain, isCausal: true, ...given }).call, target);
   expect(isTaken({})).toBe(true);
   expect(isTaken({ features: 128 })).toBe(true);
@@ -93,10 +83,10 @@ it("is for half floats, whole matrices, no mask, queries that see a key, and dev
   expect(isTaken({ queries: 91 })).toBe(false);
   expect(isTaken({ queries: 91, isCausal: false })).toBe(true);
   expect(isTaken({}, floorTarget)).toBe(false);
-  expect(isTaken({}, targetOf(8))).toBe(false);
+  expect(isTaken({}, matrixTarget(8))).toBe(false);
   const { call } = kernelOf(plain);
   const masked = { ...call, inputs: [...call.inputs, { shape: [1, 1, 1, 90], dtype: "bool" as const }] };
-  expect(overridesComposite(masked, targetOf(48))).toBe(false);
+  expect(overridesComposite(masked, matrixTarget(48))).toBe(false);
   const inputs = call.inputs.map(({ shape }) => ({ shape, dtype: "float32" as const }));
-  expect(overridesComposite({ ...call, inputs }, targetOf(48))).toBe(false);
+  expect(overridesComposite({ ...call, inputs }, matrixTarget(48))).toBe(false);
 });

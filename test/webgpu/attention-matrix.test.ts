@@ -7,9 +7,8 @@ import * as mx from "mlx-ts";
 import { expect, it, vi } from "vitest";
 import { attentionOf } from "../../src/backends/webgpu/attention-call.ts";
 import { emitMatrixAttention, isForMatrices } from "../../src/backends/webgpu/attention-matrix.ts";
-import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import { testDevice } from "../setup/gpu-device.ts";
-import { floorTarget } from "../setup/gpu-target.ts";
+import { matrixTarget } from "../setup/gpu-target.ts";
 import type { AttentionCase } from "./attention-kernels.ts";
 import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
 import { differences } from "./compare-kernel.ts";
@@ -19,13 +18,7 @@ import { runKernel } from "./run-kernel.ts";
 // Software drivers compile slowly, and more so on a busy machine.
 vi.setConfig({ testTimeout: 240_000 });
 
-const matrixTarget: GpuTarget = {
-  ...floorTarget,
-  hasF16: true,
-  subgroups: { min: 32, max: 32 },
-  matrixTiles: [{ m: 16, n: 16, k: 16 }],
-  workgroupBytes: 48 * 1024,
-};
+const withMatrices = matrixTarget(48);
 
 interface Case extends AttentionCase {
   readonly valueFeatures: number;
@@ -60,7 +53,7 @@ it.for([
   const kernel = kernelOfCall({ name: "scaledDotProductAttention", inputs, output, params: paramsOf(given) });
   const attention = attentionOf(kernel.call);
   if (!attention) throw new Error("the call is an attention");
-  expect(isForMatrices(attention, kernel.call, matrixTarget)).toBe(true);
+  expect(isForMatrices(attention, kernel.call, withMatrices)).toBe(true);
 
   const buffers = buffersOf(kernel);
   const [q, drawn, v] = inputs.map(({ shape, dtype }, slot) =>
@@ -73,7 +66,7 @@ it.for([
   await mx.evaluate(k);
   buffers[1] = await mx.view(k, "uint16").data();
 
-  const code = emitMatrixAttention(kernel, matrixTarget, attention);
+  const code = emitMatrixAttention(kernel, withMatrices, attention);
   await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
   const found = buffers[3] ?? new Uint16Array();
   const actual = await mx.asType(mx.fromTypedArray(found, [found.length], "float16"), "float32").data();

@@ -3,11 +3,10 @@ import * as mx from "mlx-ts";
 import { describe, expect, it, vi } from "vitest";
 import { attentionOf } from "../../src/backends/webgpu/attention-call.ts";
 import { emitAttention } from "../../src/backends/webgpu/attention-kernel.ts";
-import type { GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
 import type { Dtype } from "../../src/base/dtype.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
-import { floorTarget } from "../setup/gpu-target.ts";
+import { floorTarget, matrixTarget } from "../setup/gpu-target.ts";
 import type { AttentionCase } from "./attention-kernels.ts";
 import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
 import { differences, testTargets } from "./compare-kernel.ts";
@@ -130,14 +129,8 @@ it("what is not taken whole stays with the definition", () => {
 });
 
 describe("attention of half floats by matrix operations", () => {
-  const matrixTarget: GpuTarget = {
-    ...floorTarget,
-    hasF16: true,
-    subgroups: { min: 32, max: 32 },
-    matrixTiles: [{ m: 16, n: 16, k: 16 }],
-    workgroupBytes: 48 * 1024,
-  };
-  const taken = (given: Partial<Case>, target = matrixTarget): boolean => {
+  const withMatrices = matrixTarget(48);
+  const taken = (given: Partial<Case>, target = withMatrices): boolean => {
     const kernel = kernelOf({ ...plain, features: 64, valueFeatures: 64, dtype: "float16", ...given });
     return emitAttention(kernel, target).dispatches.some(({ wgsl }) => wgsl.includes("subgroupMatrixLoad"));
   };
@@ -148,7 +141,7 @@ describe("attention of half floats by matrix operations", () => {
     expect(taken({ dtype: "float32" })).toBe(false);
     expect(taken({ features: 24 })).toBe(false);
     expect(taken({ mask: ["bool", [20, 40]] })).toBe(false);
-    expect(taken({}, { ...matrixTarget, matrixTiles: [] })).toBe(false);
+    expect(taken({}, { ...withMatrices, matrixTiles: [] })).toBe(false);
   });
 
   it("gives what the definition gives, on a device that has them", async (context) => {

@@ -6,26 +6,20 @@ import * as mx from "mlx-ts";
 import { expect, it, vi } from "vitest";
 import { emitContraction } from "../../src/backends/webgpu/contraction-kernel.ts";
 import { contractionSchedule } from "../../src/backends/webgpu/contraction-schedule.ts";
-import type { GpuKernelCode, GpuTarget } from "../../src/backends/webgpu/kernel-code.ts";
+import type { GpuKernelCode } from "../../src/backends/webgpu/kernel-code.ts";
 import type { ContractionKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
-import { floorTarget } from "../setup/gpu-target.ts";
+import { floorTarget, matrixTarget } from "../setup/gpu-target.ts";
 import { given, kernelOf } from "../setup/planned-kernels.ts";
 import { compareKernel } from "./compare-kernel.ts";
 import { emulated } from "./emulated-matrices.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const matrixTarget: GpuTarget = {
-  ...floorTarget,
-  hasF16: true,
-  subgroups: { min: 32, max: 32 },
-  matrixTiles: [{ m: 16, n: 16, k: 16 }],
-  workgroupBytes: 32 * 1024,
-};
+const withMatrices = matrixTarget(32);
 
 function codeOf(kernel: ContractionKernel, slices: number): GpuKernelCode {
-  return emulated(emitContraction(kernel, matrixTarget, { kind: "matrix", columns: 128, slices }));
+  return emulated(emitContraction(kernel, withMatrices, { kind: "matrix", columns: 128, slices }));
 }
 
 const half = (shape: readonly number[]): Promise<mx.MLXArray> => given(shape, "float16");
@@ -55,7 +49,7 @@ for (const { name, slices, build } of cases) {
     const { target } = await testDevice();
     context.skip(!target.hasF16, "the driver has no 16-bit floats");
     const kernel = kernelOf("contraction", await build());
-    await compareKernel(kernel, () => codeOf(kernel, slices), { targets: [matrixTarget] });
+    await compareKernel(kernel, () => codeOf(kernel, slices), { targets: [withMatrices] });
   });
 }
 
@@ -79,13 +73,13 @@ it("products are what the interpreter gives, on a device that has matrix operati
 
 it("the schedule takes matrix operations where both operands are halves, and only there", async () => {
   const [a, b] = [await half([128, 128]), await half([128, 128])];
-  expect(contractionSchedule(kernelOf("contraction", a.matmul(b)), matrixTarget).kind).toBe("matrix");
+  expect(contractionSchedule(kernelOf("contraction", a.matmul(b)), withMatrices).kind).toBe("matrix");
   expect(contractionSchedule(kernelOf("contraction", a.matmul(b)), floorTarget).kind).toBe("tile");
   const large = kernelOf("contraction", (await half([2048, 64])).matmul(await half([64, 2048])));
-  const roomy = { ...matrixTarget, workgroupBytes: 48 * 1024 };
-  expect(contractionSchedule(large, matrixTarget)).toEqual({ kind: "matrix", columns: 128, slices: 1 });
+  const roomy = matrixTarget(48);
+  expect(contractionSchedule(large, withMatrices)).toEqual({ kind: "matrix", columns: 128, slices: 1 });
   expect(contractionSchedule(large, roomy)).toEqual({ kind: "matrix", columns: 256, slices: 1 });
   const wide = mx.ones([128, 128]);
   await mx.evaluate(wide);
-  expect(contractionSchedule(kernelOf("contraction", wide.matmul(wide.add(1))), matrixTarget).kind).toBe("tile");
+  expect(contractionSchedule(kernelOf("contraction", wide.matmul(wide.add(1))), withMatrices).kind).toBe("tile");
 });

@@ -1,5 +1,6 @@
 /** Finds a GPU and opens a device with everything it offers: the browser's or runtime's own, or Dawn's package for Node. */
 import { DeviceError } from "../../base/errors.ts";
+import { reasonOf } from "../../base/reason.ts";
 import { areNeighboursTogether, packsHalvesExactly, roundsIntegersExactly, takesImmediates } from "./device-trials.ts";
 import type { Gpu, GpuAdapterInfo, GpuDevice } from "./gpu-api.ts";
 import type { GpuTarget } from "./kernel-code.ts";
@@ -151,10 +152,6 @@ async function findGpu(): Promise<Gpu> {
     throw new DeviceError("gpu", `the package \`webgpu\` does not start: ${reasonOf(cause)}`, { cause });
   }
   return dawn;
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function ownGpu(): Gpu | null {

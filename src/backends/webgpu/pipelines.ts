@@ -1,5 +1,6 @@
 /** Compiled shaders, kept by their text. */
 import { DeviceError } from "../../base/errors.ts";
+import { reasonOf } from "../../base/reason.ts";
 import type { GpuDevice } from "./gpu-api.ts";
 import { computeStage } from "./gpu-api.ts";
 import type { GpuBinding, GpuDispatch } from "./kernel-code.ts";
@@ -64,7 +65,7 @@ export class PipelineCache {
       const { messages } = await module.getCompilationInfo();
       const found = [...messages].find(({ type }) => type === "error");
       const line = found ? wgsl.split("\n")[found.lineNum - 1]?.trim() : undefined;
-      const reason = found ? `${found.message} in \`${line}\`` : cause instanceof Error ? cause.message : String(cause);
+      const reason = found ? `${found.message} in \`${line}\`` : reasonOf(cause);
       throw new DeviceError("gpu", `the kernel ${label} does not compile on this GPU: ${reason}`, { cause });
     }
   }

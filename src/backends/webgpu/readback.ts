@@ -1,5 +1,6 @@
 /** Reading buffers of the GPU, through buffers that the CPU can map. */
 import { DeviceError } from "../../base/errors.ts";
+import { reasonOf } from "../../base/reason.ts";
 import { type CheckedBuffer, createChecked } from "./checked-buffer.ts";
 import type { GpuBuffer, GpuDevice } from "./gpu-api.ts";
 import { bufferUsage, mapForReading } from "./gpu-api.ts";
@@ -63,7 +64,7 @@ export class Readback {
     if (found) throw new DeviceError("read", `the GPU refuses to copy ${size} bytes: ${found.message}`);
     if (!outcome) return;
     const { cause } = outcome;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new DeviceError("read", `${size} bytes of the GPU cannot be read: ${reason}`, { cause });
   }
 

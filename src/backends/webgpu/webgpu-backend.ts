@@ -1,6 +1,7 @@
 /** The GPU backend: plans run as compute shaders, on memory that the CPU does not see. */
 import type { TypedArray } from "../../base/dtype.ts";
 import { DeviceError, MLXError, OutOfMemoryError } from "../../base/errors.ts";
+import { reasonOf } from "../../base/reason.ts";
 import type { Allocation, Backend, Executable, MemoryReport, Plan } from "../../ir/backend.ts";
 import type { TensorCall } from "../../ir/kernel.ts";
 import type { OpenDevice } from "./adapter.ts";
@@ -96,7 +97,7 @@ export class WebGpuBackend implements Backend {
     }
     if (this.#lost !== null) return this.#loss(this.#lost);
     if (cause instanceof MLXError) return cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     return new DeviceError("gpu", `the GPU refuses to work: ${reason}`, { cause });
   }
 
