@@ -71,9 +71,9 @@ export function padsLines(vertex: MLXArray, inputsOf: (vertex: MLXArray) => read
   const index = vertex.shape.map((length, id) => e.axis({ id, length }));
   const line = e.load(0, vertex.dtype, index.at(-1) ?? e.index(0));
   const read = (k: number, at: readonly Expr[]): Expr => {
-    const input = inputs[k];
-    if (input && isZero(input, inputsOf)) return e.constant(0, vertex.dtype);
-    return e.load(0, vertex.dtype, at.at(-1) ?? e.index(0));
+    const input = inputs[k] ?? vertex;
+    if (isZero(input, inputsOf)) return e.constant(0, input.dtype);
+    return e.load(0, input.dtype, at.at(-1) ?? e.index(0));
   };
   const { op, args } = lowering.element({ e, index, params: vertex.params, inputs, output: vertex, read });
   const [condition, inside, outside] = args;

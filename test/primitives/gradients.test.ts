@@ -127,4 +127,19 @@ describe("gradients", () => {
   it("do not pass stopGradient", async () => {
     expect(await grad((x: MLXArray) => mx.multiply(x, mx.stopGradient(x)))(mx.array(3)).item()).toBe(3);
   });
+
+  it.each(["uint32", "int32", "uint64", "int64"] as const)(
+    "flow past rows picked by %s into a product",
+    async (dtype) => {
+      const table = mx.arange(48).reshape([3, 16]).div(48);
+      const weight = mx.ones([16, 8]).mul(0.5);
+      const slopeFor = (positions: MLXArray): MLXArray =>
+        grad((w: MLXArray) => mx.take(table, positions, 0).matmul(w).square().sum())(weight);
+      // Two products read the rows, which makes the planner ask whether these pad something.
+      const expected = await slopeFor(mx.array([2, 0, 1, 0], "uint8")).tolist();
+      expect(await slopeFor(mx.array([2, 0, 1, 0], dtype)).tolist()).toEqual(expected);
+      const first = await slopeFor(mx.array([0, 0], "uint8")).tolist();
+      expect(await slopeFor(mx.zeros([2], dtype)).tolist()).toEqual(first);
+    },
+  );
 });
