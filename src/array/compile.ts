@@ -9,7 +9,7 @@ import type { Shape } from "../base/shape.ts";
 import { sameShape } from "../base/shape.ts";
 import { assignChild, childrenOf, isPlainObject, isTreeNode, treeMode, typedTree } from "../base/tree.ts";
 import { identityOf } from "../compiler/program.ts";
-import { MLXArray } from "../graph/mlx-array.ts";
+import { MLXArray, unrecorded } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { defaultDevice } from "../graph/placement.ts";
 import { isTracing, tracing } from "../graph/tracing.ts";
@@ -133,7 +133,7 @@ export function compile<A extends readonly unknown[], R>(
     key += state.text;
     let recording = recordings.get(key);
     if (recording) recordings.delete(key);
-    else recording = record(fn, args, argumentArrays, places, outputTrees);
+    else recording = unrecorded(() => record(fn, args, argumentArrays, places, outputTrees));
     recordings.set(key, recording);
     if (recordings.size > limit) {
       const [oldest] = recordings.keys();

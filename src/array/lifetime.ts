@@ -3,7 +3,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
 import { recordCreations } from "../graph/mlx-array.ts";
 import type { Backend, MemoryReport } from "../ir/backend.ts";
-import { currentRuntime, openedGpu } from "./device.ts";
+import { currentRuntime, openedGpu, pendingState } from "./device.ts";
 import { leavesOf } from "./evaluate.ts";
 import { memoryLimits } from "./memory-limits.ts";
 import type { Moves } from "./residence.ts";
@@ -11,7 +11,7 @@ import { movesInto } from "./residence.ts";
 
 /**
  * Runs `body` and disposes every array made in it that is not in its result (an array, or a tree of arrays). Arrays that
- * the result is still to be computed from are kept until it is.
+ * the result is still to be computed from are kept until it is; the random state stays, and so does what `compile` recorded.
  *
  * @throws {ArgumentError} if `body` is asynchronous: other code could run meanwhile, and its arrays be disposed
  * @example
@@ -29,7 +29,7 @@ export function tidy<T>(body: () => T): T {
       "the function is asynchronous; dispose its arrays one by one with `using`, or tidy its synchronous parts",
     );
   }
-  const kept = new Set(leavesOf(result));
+  const kept = new Set(leavesOf([result, pendingState()]));
   for (const array of created) if (!kept.has(array)) array.dispose();
   return result;
 }

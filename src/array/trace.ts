@@ -42,7 +42,8 @@ export class Trace {
   instantiate(inputs: readonly MLXArray[]): readonly MLXArray[] {
     const last = this.#last?.deref();
     if (last && last.isOpening === isOpening() && last.inputs.length === inputs.length) {
-      if (last.inputs.every((input, k) => input === inputs[k])) return last.outputs;
+      const isKept = last.outputs.every(({ isDisposed }) => !isDisposed);
+      if (isKept && last.inputs.every((input, k) => input === inputs[k])) return last.outputs;
     }
     const replaced = new Map<MLXArray, MLXArray>();
     this.placeholders.forEach((placeholder, k) => {

@@ -61,6 +61,17 @@ export function recordCreations<T>(body: () => T): { readonly result: T; readonl
   }
 }
 
+/** Runs `body`, whose arrays outlive what records creations around it: a recording that a function keeps for later calls. */
+export function unrecorded<T>(body: () => T): T {
+  const outer = creations;
+  creations = null;
+  try {
+    return body();
+  } finally {
+    creations = outer;
+  }
+}
+
 /**
  * An immutable n-dimensional array. Operations on it record a graph; nothing is computed until a value is read or
  * `evaluate` is called. Arrays are made by `array`, `zeros` and the other functions, not with `new`.

@@ -164,6 +164,39 @@ describe("tidy", () => {
     expect(await result.item()).toBe(5);
   });
 
+  it("leaves what a compiled function recorded to its next call", async () => {
+    const x = mx.array([1, 2, 3]);
+    const kept = mx.array([1, 1, 1]).mul(5);
+    const compiled = mx.compile((a: mx.MLXArray) => a.mul(mx.array([1, 2, 3])).add(kept));
+    mx.tidy(() => {
+      compiled(x);
+    });
+    expect(await compiled(x).tolist()).toEqual([6, 9, 14]);
+    expect(await kept.tolist()).toEqual([5, 5, 5]);
+  });
+
+  it("leaves calls of a compiled function with the same arguments alone", async () => {
+    const x = mx.array([1, 2, 3]);
+    const compiled = mx.compile((a: mx.MLXArray) => a.mul(2));
+    await mx.evaluate(compiled(x));
+    let first: Promise<void> | undefined;
+    mx.tidy(() => {
+      first = mx.evaluate(compiled(x).add(1));
+    });
+    expect(await compiled(x).add(2).tolist()).toEqual([4, 6, 8]);
+    await first;
+  });
+
+  it("leaves the random state, which moves on in it", async () => {
+    mx.random.seed(3);
+    const numbers = [mx.random.normal([2]), mx.random.normal([2])];
+    mx.random.seed(3);
+    mx.random.state.key = mx.array(mx.random.state.key);
+    const first = mx.tidy(() => mx.random.normal([2]));
+    expect(await mx.arrayEqual(first, numbers[0] ?? first).item()).toBe(true);
+    expect(await mx.arrayEqual(mx.random.normal([2]), numbers[1] ?? first).item()).toBe(true);
+  });
+
   it("passes an error on and refuses asynchronous functions", () => {
     expect(() =>
       mx.tidy(() => {
