@@ -7,7 +7,7 @@ import type { Rule } from "../base/rules.ts";
 import { flag, listOf, optionsOf } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { sameShape } from "../base/shape.ts";
-import { assignChild, childrenOf, isPlainObject, isTreeNode, treeMode, typedTree } from "../base/tree.ts";
+import { assignChild, childrenOf, isPlainObject, isTreeNode, remember, treeMode, typedTree } from "../base/tree.ts";
 import { identityOf } from "../compiler/program.ts";
 import { MLXArray, unrecorded } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
@@ -133,7 +133,7 @@ export function compile<A extends readonly unknown[], R>(
     key += state.text;
     let recording = recordings.get(key);
     if (recording) recordings.delete(key);
-    else recording = unrecorded(() => record(fn, args, argumentArrays, places, outputTrees));
+    else recording = unrecorded(() => record(fn, args, argumentArrays, places, [inputTrees, outputTrees]));
     recordings.set(key, recording);
     if (recordings.size > limit) {
       const [oldest] = recordings.keys();
@@ -176,11 +176,13 @@ function record<A extends readonly unknown[], R>(
   args: A,
   argumentArrays: readonly MLXArray[],
   places: readonly Place[],
-  outputTrees: readonly unknown[],
+  [inputTrees, outputTrees]: readonly [inputs: readonly unknown[], outputs: readonly unknown[]],
 ): Recording {
   const stands = argumentArrays.map(placeholder);
   const stateStands = places.map(({ array }) => placeholder(array));
   const undo: (() => void)[] = [];
+  const restore: (() => void)[] = [];
+  for (const tree of [...inputTrees, ...outputTrees]) remember(tree, restore);
   places.forEach(({ branch, key, array }, k) => {
     assignChild(branch, key, stateStands[k]);
     undo.push(() => assignChild(branch, key, array));
@@ -206,6 +208,9 @@ function record<A extends readonly unknown[], R>(
       replaced.length === places.length &&
       replaced.every(({ branch, key }, k) => branch === places[k]?.branch && key === places[k]?.key);
     return { trace: new Trace([...stands, ...stateStands], outputs), result, resultCount, replacesInputs };
+  } catch (error) {
+    undo.push(...restore);
+    throw error;
   } finally {
     for (const step of undo.reverse()) step();
   }

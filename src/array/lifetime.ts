@@ -24,6 +24,8 @@ import { movesInto } from "./residence.ts";
 export function tidy<T>(body: () => T): T {
   const { result, created } = recordCreations(body);
   if (result instanceof Promise) {
+    // It may reject as well, and nobody is there to hear of it.
+    result.catch(() => {});
     throw new ArgumentError(
       "tidy",
       "the function is asynchronous; dispose its arrays one by one with `using`, or tidy its synchronous parts",

@@ -93,6 +93,26 @@ export function assignChild(branch: unknown, key: string, value: unknown): void 
   else if (isPlainObject(branch)) branch[key] = value;
 }
 
+/** Appends to `restore` what brings the branches of a tree back to the children they have now, made or removed ones too. */
+export function remember(tree: unknown, restore: (() => void)[]): void {
+  const children = childrenOf(tree);
+  if (children === null) return;
+  const before = new Map(children);
+  restore.push(() => {
+    const now = childrenOf(tree) ?? [];
+    for (const [key] of now.toReversed()) if (!before.has(key)) removeChild(tree, key);
+    const left = new Map(now);
+    for (const [key, child] of children) if (left.get(key) !== child) assignChild(tree, key, child);
+  });
+  for (const [, child] of children) remember(child, restore);
+}
+
+function removeChild(branch: unknown, key: string): void {
+  if (Array.isArray(branch)) branch.splice(Number(key), 1);
+  else if (isTreeNode(branch)) delete branch[treeChildren]()[key];
+  else if (isPlainObject(branch)) delete branch[key];
+}
+
 /**
  * A tree with `change` of each leaf: lists and plain objects are copied, modules and the like stay what they are and are
  * changed in place, until the functions that are appended to `undo` are called.

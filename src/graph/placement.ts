@@ -73,6 +73,8 @@ export function withDevice<T>(device: Device, body: () => T): T {
   requireFunction("withDevice", body);
   const result = placedOn(device, body);
   if (result instanceof Promise) {
+    // It may reject as well, and nobody is there to hear of it.
+    result.catch(() => {});
     throw new ArgumentError(
       "withDevice",
       "the function is asynchronous, and what follows its first await would be placed elsewhere; " +

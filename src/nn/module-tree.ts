@@ -1,4 +1,5 @@
 /** Walking what modules hold: modules, lists and plain objects, with arrays at the leaves. */
+import { requireSynchronous } from "../base/describe.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { assignChild, childrenOf, isPlainObject, treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
@@ -31,11 +32,16 @@ export function filterAndMapModule(
   map: ModuleMap,
   isLeaf: ModuleLeafTest,
 ): NestedTree {
+  const admits = (owner: Module, path: string, value: unknown): boolean => {
+    const isAdmitted: unknown = filter(owner, path, value);
+    requireSynchronous("filterAndMap", isAdmitted);
+    return Boolean(isAdmitted);
+  };
   const visit = (owner: Module, path: string, value: unknown): unknown => {
     if (isLeaf(owner, path, value)) return map(value);
     if (isModule(value)) return fieldsOf(value);
     const within = (key: string, item: unknown): unknown =>
-      filter(owner, `${path}.${key}`, item) ? visit(owner, `${path}.${key}`, item) : {};
+      admits(owner, `${path}.${key}`, item) ? visit(owner, `${path}.${key}`, item) : {};
     if (Array.isArray(value)) return value.map((item: unknown, position) => within(String(position), item));
     const entries = childrenOf(value) ?? [];
     return Object.fromEntries(entries.map(([key, item]) => [key, within(key, item)]));
@@ -43,7 +49,7 @@ export function filterAndMapModule(
   const fieldsOf = (owner: Module): NestedTree =>
     Object.fromEntries(
       Object.entries(owner).flatMap(([key, value]: [string, unknown]) =>
-        filter(owner, key, refuseHidden(owner, key, value)) ? [[key, visit(owner, key, value)]] : [],
+        admits(owner, key, refuseHidden(owner, key, value)) ? [[key, visit(owner, key, value)]] : [],
       ),
     );
   return fieldsOf(module);

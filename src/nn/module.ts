@@ -1,6 +1,7 @@
 /** Modules: objects with parameters that can be called, walked, frozen, updated, printed, saved and loaded. */
 import type { FileSource } from "../array/files.ts";
 import type { NamedArrays } from "../array/safetensors.ts";
+import { requireSynchronous } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating, requireDtype } from "../base/dtype.ts";
 import type { OwnBytes } from "../base/elements.ts";
@@ -221,7 +222,13 @@ export abstract class Module extends Callable {
    */
   override apply(map: (parameter: MLXArray) => MLXArray, filter: ModuleFilter = isParameter): this {
     requireValues("apply", callable, { map, filter });
-    return this.update(this.filterAndMap(filter, (value) => (value instanceof MLXArray ? map(value) : value)));
+    const mapped = (value: unknown): unknown => {
+      if (!(value instanceof MLXArray)) return value;
+      const result = map(value);
+      requireSynchronous("apply", result);
+      return result;
+    };
+    return this.update(this.filterAndMap(filter, mapped));
   }
 
   /**

@@ -2,7 +2,7 @@
 import { whyUnseen } from "../array/format.ts";
 import { fromTypedArray } from "../array/from-data.ts";
 import { currentElements } from "../array/reading.ts";
-import { shown } from "../base/describe.ts";
+import { requireSynchronous, shown } from "../base/describe.ts";
 import { readElement } from "../base/elements.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { fromZero } from "../base/rules.ts";
@@ -17,6 +17,7 @@ export type LearningRate = number | MLXArray | Schedule;
 
 /** A number, or a scalar array, as float32 []. @throws {ArgumentError} for what is no learning rate */
 export function rateArray(optimizer: string, rate: unknown): MLXArray {
+  requireSynchronous(optimizer, rate);
   if (!isValue(rate)) {
     const remedy = typeof rate === "function" ? "; give a schedule to the constructor" : "";
     throw new ArgumentError(

@@ -1,4 +1,5 @@
 /** Several optimizers, each for the parameters that its filter picks. */
+import { requireSynchronous } from "../base/describe.ts";
 import { ArgumentError, FormatError, MLXError } from "../base/errors.ts";
 import type { Rule } from "../base/rules.ts";
 import { callable, flag, listOf, requireValues } from "../base/rules.ts";
@@ -151,6 +152,7 @@ export class MultiOptimizer extends Optimizer {
   #takerOf(path: string, leaf: MLXArray): number {
     const place = this.filters.findIndex((filter, k) => {
       const isTaken: unknown = filter(path, leaf);
+      requireSynchronous("MultiOptimizer", isTaken);
       requireValues("MultiOptimizer", flag, { [`what filter ${k} says of "${path}"`]: isTaken });
       return isTaken === true;
     });

@@ -170,7 +170,9 @@ export const customRow: Primitive<CustomParams> = {
       if (!definition.jvp) return tangent;
       const primals = inputs.slice(0, args.count);
       const given = primals.map((primal, k) => tangents[k] ?? zerosLike(primal));
-      const pushed = arraysIn(definition.jvp(filledList(args, primals), filledList(args, given)));
+      const result = definition.jvp(filledList(args, primals), filledList(args, given));
+      requireSynchronous("customFunction", result);
+      const pushed = arraysIn(result);
       if (pushed.length !== rules.result.count) {
         const counts = `${rules.result.count} arrays, jvp gave ${pushed.length}`;
         throw new ArgumentError("customFunction", `the tangents of the result are ${counts}`);
@@ -214,6 +216,7 @@ function applyCustom(primals: readonly MLXArray[], made: readonly MLXArray[], ru
 
 /** The cotangent of each array in the arguments. @throws {ArgumentError} if the rule returned trees of another form */
 function cotangentsOf(pulled: readonly unknown[], args: Form, primals: readonly MLXArray[]): (MLXArray | null)[] {
+  requireSynchronous("customFunction", pulled);
   if (!Array.isArray(pulled)) {
     const rule = "vjp returns a list: for each argument its cotangent, or null";
     throw new ArgumentError("customFunction", `${rule}; got ${describeValue(pulled)}`);
@@ -247,6 +250,7 @@ function fitting(given: MLXArray, { shape, dtype }: Aval, what: string, owner: s
 
 /** Array `index` of what a vmap rule gave, and its axis of examples. @throws {ArgumentError} if it gave something else */
 function batchedResult(given: unknown, index: number, { shape, dtype }: Aval, length: number): [MLXArray, number] {
+  requireSynchronous("customFunction", given);
   if (!Array.isArray(given) || given.length !== 2) {
     const rule = "vmap returns a list of two: the result, and where its examples lie";
     throw new ArgumentError("customFunction", `${rule}; got ${describeValue(given)}`);

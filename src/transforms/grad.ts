@@ -299,6 +299,7 @@ function requireLists(operation: string, fn: unknown, lists: Readonly<Record<str
 }
 
 function outputsOf(operation: string, result: unknown): MLXArray[] {
+  requireSynchronous(operation, result);
   const outputs: readonly unknown[] = Array.isArray(result) ? result : [result];
   return outputs.map((output) => {
     if (output instanceof MLXArray) return output;

@@ -1,6 +1,7 @@
 /** compile: when a function is recorded anew, what it reads and changes outside, and how it composes. */
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
+import * as optim from "mlx-ts/optimizers";
 import { describe, expect, it } from "vitest";
 
 /** `fn` compiled, and how often it has been recorded. */
@@ -326,6 +327,60 @@ describe("captured state", () => {
     mx.random.seed(7);
     expect([await compiled().tolist(), await compiled().tolist()]).toEqual(expected);
     expect(recordings()).toBe(1);
+  });
+});
+
+describe("a step that fails while it is recorded", () => {
+  const x = mx.array([[1, 2]]);
+  /** A step that makes the optimizer's state, and fails as long as `flaws` has something to throw. */
+  function failing(model: nn.Linear, optimizer: optim.Optimizer, flaws: Error[]): () => mx.MLXArray {
+    const differentiated = nn.valueAndGrad(model, (m: nn.Linear) => m(x).square().sum());
+    return () => {
+      const [loss, gradients] = differentiated(model);
+      optimizer.update(model, gradients);
+      const flaw = flaws.pop();
+      if (flaw) throw flaw;
+      return loss;
+    };
+  }
+
+  it("leaves model and optimizer as they were, and runs when its flaw is mended", async () => {
+    const model = new nn.Linear(2, 1).update({ weight: mx.array([[1, 1]]), bias: mx.array([1]) });
+    const optimizer = new optim.Adam({ learningRate: 0.1 });
+    const state = [model, optimizer];
+    const step = mx.compile(failing(model, optimizer, [new RangeError("mine")]), { inputs: state, outputs: state });
+    expect(() => step()).toThrow(RangeError);
+    expect(Object.keys(optimizer.flatState())).toEqual(["step", "learningRate"]);
+    expect(await model.weight.tolist()).toEqual([[1, 1]]);
+    expect(await step().item()).toBe(16);
+    expect(await optimizer.step.item()).toBe(1);
+  });
+
+  it("does so where it is asynchronous, which is refused", async () => {
+    const model = new nn.Linear(2, 1);
+    const optimizer = new optim.Adam({ learningRate: 0.1 });
+    const state = [model, optimizer];
+    const step = failing(model, optimizer, []);
+    const late = mx.compile(async () => step(), { inputs: state, outputs: state });
+    expect(() => late()).toThrow(/must not be asynchronous/);
+    step();
+    await mx.evaluate(state);
+    expect(await optimizer.step.item()).toBe(1);
+  });
+
+  it("takes back what it added to plain objects and lists, or put in their places", async () => {
+    const state: { list: mx.MLXArray[]; more: Record<string, mx.MLXArray> } = { list: [x], more: { y: x } };
+    const step = mx.compile(
+      () => {
+        state.list.push(x.mul(2));
+        state.more.z = x.mul(3);
+        state.more = { w: x.mul(4) };
+        throw new RangeError("mine");
+      },
+      { outputs: [state] },
+    );
+    expect(() => step()).toThrow(RangeError);
+    expect(state).toEqual({ list: [x], more: { y: x } });
   });
 });
 

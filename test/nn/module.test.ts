@@ -140,6 +140,13 @@ describe("a module", () => {
     }
   });
 
+  it("refuses functions that are asynchronous, and hears of it if they reject", () => {
+    const model = new Model();
+    const failing = (): Promise<never> => Promise.reject(new Error("mine"));
+    expect(() => Reflect.apply(model.apply, model, [failing])).toThrow(/apply: .* must not be asynchronous/);
+    expect(() => Reflect.apply(model.filterAndMap, model, [failing])).toThrow(/must not be asynchronous/);
+  });
+
   it("freezes and unfreezes, everywhere or here, by key, strictly", () => {
     const model = new Model();
     const trainable = (): string[] => mx.treeFlatten(model.trainableParameters()).map(([path]) => path);

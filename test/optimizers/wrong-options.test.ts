@@ -118,6 +118,9 @@ describe("options of optimizers", () => {
 const line = (): optim.Schedule => optim.linearSchedule(0, 1, 2);
 const sgd = (): optim.SGD => new optim.SGD({ learningRate: 1 });
 const model = (): nn.Linear => new nn.Linear(2, 3);
+const failing = (): Promise<never> => Promise.reject(new Error("what it read has no value yet"));
+const filtered = (...given: ConstructorParameters<typeof optim.MultiOptimizer>): unknown =>
+  new optim.MultiOptimizer(...given).init({ w: mx.array([1]) });
 type Mistake = readonly [title: string, run: () => unknown, operation: string, message: string];
 
 describe("what cannot be trained with is refused:", () => {
@@ -165,6 +168,13 @@ describe("what cannot be trained with is refused:", () => {
       () => made(optim.MultiOptimizer, sgd()),
       "MultiOptimizer",
       "optimizers is a list",
+    ],
+    ["an asynchronous schedule", () => made(optim.SGD, { learningRate: failing }), "SGD", "must not be asynchronous"],
+    [
+      "an asynchronous filter",
+      () => called(filtered, [sgd(), sgd()], [failing]),
+      "MultiOptimizer",
+      "must not be asynchronous",
     ],
     ["what is no optimizer", () => made(optim.MultiOptimizer, [{}]), "MultiOptimizer", "each an optimizer"],
     [

@@ -7,6 +7,7 @@ const x = mx.array([1, 2]);
 const square = (a: mx.MLXArray): mx.MLXArray => a.mul(a);
 const total = (a: mx.MLXArray): mx.MLXArray => square(a).sum();
 const late = async (a: mx.MLXArray): Promise<mx.MLXArray> => a;
+const failing = (): Promise<mx.MLXArray> => Promise.reject(new Error("what it read has no value yet"));
 
 /** A function with rules that may be wrong, whatever the types say of them. */
 const withRules =
@@ -25,6 +26,14 @@ describe("what a function or a rule gives is refused if it does not fit:", () =>
   it.each<readonly [title: string, run: () => unknown, operation: string, message: string]>([
     ["a Promise, in a checkpoint", () => mx.checkpoint(late)(x), "checkpoint", "must not be asynchronous"],
     ["a Promise, under rules", () => mx.customFunction(late, {})(x), "customFunction", "must not be asynchronous"],
+    // Those that reject would end the process if nobody heard of it.
+    ["a Promise, for cotangents", () => pulledBy(failing), "customFunction", "must not be asynchronous"],
+    ["a Promise, for tangents", () => pushedBy(failing), "customFunction", "must not be asynchronous"],
+    ["a Promise, for a batch", () => batchedBy(failing), "customFunction", "must not be asynchronous"],
+    ["a Promise, to pull back", () => called(mx.vjp, failing, [x], [x]), "vjp", "must not be asynchronous"],
+    ["a Promise, to push forward", () => called(mx.jvp, failing, [x], [x]), "jvp", "must not be asynchronous"],
+    ["a Promise, in tidy", () => mx.tidy(failing), "tidy", "the function is asynchronous"],
+    ["a Promise, on a device", () => mx.withDevice("cpu", failing), "withDevice", "the function is asynchronous"],
     ["a cotangent for no argument", () => pulledBy(() => [x, x]), "customFunction", "1 arguments, got 2 cotangents"],
     ["no cotangents", () => pulledBy(() => []), "customFunction", "1 arguments, got 0 cotangents"],
     [
