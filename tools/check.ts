@@ -11,6 +11,7 @@ import { checkBudgets } from "./check-budgets.ts";
 import { findCasts } from "./check-casts.ts";
 import { findUndocumented } from "./check-documentation.ts";
 import { findLayerViolations } from "./check-layers.ts";
+import { checkOptionalMembers } from "./check-optional-members.ts";
 import { checkPublicExamples } from "./check-public-examples.ts";
 import { generateDocumentationTests } from "./documentation-tests.ts";
 import { listPackages, rootPath } from "./root.ts";
@@ -25,7 +26,7 @@ interface StaticCheck {
 
 const checks: readonly StaticCheck[] = [
   { name: "style", holds: () => runs("biome", "check", "--error-on-warnings", ".") },
-  { name: "types", holds: () => runs("tsc", "--noEmit") },
+  { name: "types", holds: () => runs("tsc", "--noEmit") && checkOptionalMembers() },
   {
     name: "peers",
     absence: () => (arePeersInstalled() ? null : "not installed; `npm run bench` installs and checks them"),

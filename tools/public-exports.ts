@@ -13,6 +13,8 @@ export interface PublicExport {
   /** Whether it is a function or a class. */
   readonly isCallable: boolean;
   readonly declarations: readonly ts.Declaration[];
+  /** Of the program that the declarations are in. */
+  readonly checker: ts.TypeChecker;
 }
 
 /** The source files behind the `exports` of the root's package and of those in `packages`, from the repository's root. */
@@ -35,6 +37,8 @@ export function listPublicExports(entries: readonly string[], root: string = roo
       moduleResolution: ts.ModuleResolutionKind.Bundler,
       noEmit: true,
       noLib: true,
+      baseUrl: rootPath,
+      paths: ts.readConfigFile(join(rootPath, "tsconfig.json"), ts.sys.readFile).config.compilerOptions.paths,
       target: ts.ScriptTarget.ES2022,
       types: [],
     },
@@ -56,7 +60,7 @@ function exportsOf(module: ts.Symbol, checker: ts.TypeChecker, prefix: string): 
     const type = checker.getTypeOfSymbol(target);
     const isCallable = !isType && [...type.getCallSignatures(), ...type.getConstructSignatures()].length > 0;
     const name = `${prefix}${exported.name}`;
-    const own = { name, isType, isCallable, declarations: target.declarations ?? [] };
+    const own = { name, isType, isCallable, declarations: target.declarations ?? [], checker };
     const isNamespace = (target.flags & ts.SymbolFlags.ValueModule) !== 0;
     return isNamespace ? [own, ...exportsOf(target, checker, `${name}.`)] : [own];
   });

@@ -19,22 +19,22 @@ import { callTrace, Trace } from "./trace.ts";
 /** What a compiled function reads and changes besides its arguments and result. */
 export interface CompileOptions {
   /** Trees (modules, optimizers, `random.state`, plain objects and lists) whose arrays the function reads. */
-  readonly inputs?: readonly unknown[];
+  readonly inputs?: readonly unknown[] | undefined;
   /** Trees whose arrays the function replaces; each call leaves its new arrays in them. */
-  readonly outputs?: readonly unknown[];
+  readonly outputs?: readonly unknown[] | undefined;
   /**
    * Arguments of many lengths are expected: more recordings are kept; false unless given. The function runs once for each set of shapes, so
    * that what it makes of lengths (`x.shape[0]`, a mean) is right for all of them; MLX records once and keeps the lengths
    * of the first call.
    */
-  readonly shapeless?: boolean;
+  readonly shapeless?: boolean | undefined;
   /**
    * Whether a call takes over the arrays that it replaces in `inputs`: their memory is used again as soon as the call has read
    * them, without waiting for the collector, and reading them afterwards is a `DisposedError`. Arrays that stay in use are kept:
    * arguments, what is still in one of the trees, what a typed array from `view()` looks at. For steps whose state nobody else
    * holds; false unless given.
    */
-  readonly donate?: boolean;
+  readonly donate?: boolean | undefined;
 }
 
 const trees: Rule = /* @__PURE__ */ listOf(null, {

@@ -25,7 +25,7 @@ const letters = { bool: "b", unsigned: "u", signed: "i", float: "f" } as const;
 /** Where the bytes of a file go, too. */
 export interface SaveOptions {
   /** A file; only where there are files: Node, Deno, Bun. */
-  readonly path?: string | URL;
+  readonly path?: string | URL | undefined;
 }
 
 const saveRules: Rules<SaveOptions> = { path: pathRule };

@@ -46,13 +46,13 @@ const belowAllBits = 2 ** 32 - 2 ** 8;
 /** What every sampling function takes. */
 export interface RandomOptions extends OperationOptions {
   /** A key of `key` or `split`; the global state is used, and moves on, unless given. */
-  readonly key?: MLXArray;
+  readonly key?: MLXArray | undefined;
 }
 
 /** The same with a dtype, float32 unless given. */
 export interface SampleOptions extends RandomOptions {
   /** Float32 unless given; floating. */
-  readonly dtype?: Dtype;
+  readonly dtype?: Dtype | undefined;
 }
 
 /**
@@ -175,7 +175,10 @@ export function split(from: MLXArray, count = 2, options?: OperationOptions): ML
  * @example
  * random.bits([2, 3]).dtype; // "uint32"
  */
-export function bits(shape: Shape = [], options: RandomOptions & { readonly width?: 1 | 2 | 4 } = {}): MLXArray {
+export function bits(
+  shape: Shape = [],
+  options: RandomOptions & { readonly width?: 1 | 2 | 4 | undefined } = {},
+): MLXArray {
   return withOptions("bits", options, ["key", "width", "device"], () => {
     checkShape("random", shape);
     const { width = 4 } = options;
@@ -198,7 +201,7 @@ export function bits(shape: Shape = [], options: RandomOptions & { readonly widt
  */
 export function uniform(
   shape: Shape = [],
-  options: SampleOptions & { readonly low?: ArrayLike; readonly high?: ArrayLike } = {},
+  options: SampleOptions & { readonly low?: ArrayLike | undefined; readonly high?: ArrayLike | undefined } = {},
 ): MLXArray {
   return withOptions("uniform", options, ["key", "dtype", "low", "high", "device"], () => {
     const dtype = floating("uniform", options.dtype);
@@ -221,7 +224,7 @@ export function uniform(
  */
 export function normal(
   shape: Shape = [],
-  options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
+  options: SampleOptions & { readonly loc?: ArrayLike | undefined; readonly scale?: ArrayLike | undefined } = {},
 ): MLXArray {
   return withOptions("normal", options, ["key", "dtype", "loc", "scale", "device"], () => {
     const dtype = floating("normal", options.dtype);
@@ -323,11 +326,11 @@ export function gumbel(shape: Shape = [], options: SampleOptions = {}): MLXArray
 /** Where categorical samples are drawn from. */
 export interface CategoricalOptions extends RandomOptions {
   /** The axis of the categories, the last unless given. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
   /** The shape of the result, which the shape of `logits` without `axis` must broadcast to. */
-  readonly shape?: Shape;
+  readonly shape?: Shape | undefined;
   /** Samples per distribution: they become the last axis. Not together with `shape`. */
-  readonly numSamples?: number;
+  readonly numSamples?: number | undefined;
 }
 
 /**
@@ -384,7 +387,7 @@ function among(logits: MLXArray, shape: Shape, options: RandomOptions): MLXArray
  */
 export function laplace(
   shape: Shape = [],
-  options: SampleOptions & { readonly loc?: ArrayLike; readonly scale?: ArrayLike } = {},
+  options: SampleOptions & { readonly loc?: ArrayLike | undefined; readonly scale?: ArrayLike | undefined } = {},
 ): MLXArray {
   return withOptions("laplace", options, ["key", "dtype", "loc", "scale", "device"], () => {
     const dtype = floating("laplace", options.dtype);
@@ -403,7 +406,10 @@ export function laplace(
  * @example
  * await sort(random.permutation(4)).tolist(); // [0, 1, 2, 3]
  */
-export function permutation(x: MLXArray | number, options: RandomOptions & { readonly axis?: number } = {}): MLXArray {
+export function permutation(
+  x: MLXArray | number,
+  options: RandomOptions & { readonly axis?: number | undefined } = {},
+): MLXArray {
   return withOptions("permutation", options, ["key", "axis", "device"], () => {
     if (typeof x === "number") return argSort(bits([x], keyed(options)));
     const array = asArray("permutation", x);
@@ -464,7 +470,7 @@ function requireBounds(operation: string, low: ArrayLike, high: ArrayLike): void
 
 function requireSpread(
   operation: string,
-  { loc, scale }: { readonly loc?: ArrayLike; readonly scale?: ArrayLike },
+  { loc, scale }: { readonly loc?: ArrayLike | undefined; readonly scale?: ArrayLike | undefined },
 ): void {
   requireNumbers(operation, finite, { loc });
   requireNumbers(operation, fromZero, { scale });
@@ -499,7 +505,12 @@ function signedUnit(options: SampleOptions): SampleOptions & { readonly low: num
 }
 
 /** Scaled samples moved by `loc`, if there is one. */
-function moved(operation: string, scaled: MLXArray, { loc }: { readonly loc?: ArrayLike }, dtype: Dtype): MLXArray {
+function moved(
+  operation: string,
+  scaled: MLXArray,
+  { loc }: { readonly loc?: ArrayLike | undefined },
+  dtype: Dtype,
+): MLXArray {
   return loc === undefined ? scaled : add(step(scaled, dtype), stepOf(operation, loc, dtype));
 }
 

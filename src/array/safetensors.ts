@@ -70,9 +70,9 @@ export async function namedArrays(operation: string, arrays: NamedArrays): Promi
 /** The options of `saveSafetensors`. */
 export interface SaveSafetensorsOptions {
   /** Where to write the bytes, too; only where there are files. */
-  readonly path?: string | URL;
+  readonly path?: string | URL | undefined;
   /** Texts by name that the file holds beside the arrays; none unless given. */
-  readonly metadata?: SafetensorsMetadata;
+  readonly metadata?: SafetensorsMetadata | undefined;
 }
 
 /**

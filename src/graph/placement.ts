@@ -16,13 +16,13 @@ export type WideFallback = "error" | "cpu";
 /** What operations take as their last argument. */
 export interface OperationOptions {
   /** Where the operation runs, and all that it is made of: the default device unless given. */
-  readonly device?: Device;
+  readonly device?: Device | undefined;
 }
 
 /** How the default device is set. */
 export interface DeviceOptions {
   /** For operations on float64, int64 and uint64 with the device `gpu`; `error` unless given. */
-  readonly wide?: WideFallback;
+  readonly wide?: WideFallback | undefined;
 }
 
 let current: Device = "cpu";

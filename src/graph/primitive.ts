@@ -30,11 +30,11 @@ export type Lowering<P> =
       readonly kind: "map";
       element(site: Site<P>): Expr;
       /** Each output element depends on the inputs' elements at the same position only; all have one shape. */
-      readonly isPointwise?: boolean;
+      readonly isPointwise?: boolean | undefined;
       /** The output has the input's elements in the same row-major order (reshape). */
-      readonly sameElements?: boolean;
+      readonly sameElements?: boolean | undefined;
       /** The output begins a kernel of its own: nothing that reads it computes it anew. */
-      readonly isStored?: boolean;
+      readonly isStored?: boolean | undefined;
     }
   /** Input 0 combined over `axes`, which disappear. */
   | { readonly kind: "reduce"; readonly op: ReduceOp; axes(params: P): readonly number[] }
@@ -45,7 +45,7 @@ export type Lowering<P> =
       readonly kind: "routine";
       run(call: RoutineCall<P>): void;
       /** What `run` needs to be loaded. */
-      readonly part?: Part<unknown>;
+      readonly part?: Part<unknown> | undefined;
     }
   /** Defined by other operations; a backend may have a kernel for the whole. */
   | {
@@ -76,7 +76,7 @@ export type Derivative<P> =
   /** Linear in the inputs listed (all by default); `transpose` gives one cotangent per input, null for the others. */
   | {
       readonly kind: "linear";
-      readonly linearInputs?: readonly number[];
+      readonly linearInputs?: readonly number[] | undefined;
       transpose(
         cotangent: MLXArray,
         inputs: readonly MLXArray[],
@@ -114,7 +114,7 @@ export type Derivative<P> =
   /** The same through a definition that may not be loaded yet. */
   | { readonly kind: "deferred"; define(inputs: readonly MLXArray[]): MLXArray }
   /** No tangent flows: zero where the value is piecewise constant (`isZero`), an error naming `because` otherwise. */
-  | { readonly kind: "none"; readonly because: string; readonly isZero?: boolean };
+  | { readonly kind: "none"; readonly because: string; readonly isZero?: boolean | undefined };
 
 /** Everything the system knows about one operation. */
 export interface Primitive<P = unknown> {

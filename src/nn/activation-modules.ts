@@ -361,7 +361,7 @@ export class HardShrink extends Module {
 export class Step extends Module {
   readonly threshold: number;
 
-  constructor(options: { readonly threshold?: number } = {}) {
+  constructor(options: { readonly threshold?: number | undefined } = {}) {
     super();
     this.threshold = constructorOptions("Step", new.target === Step, options, { threshold: finite }).threshold ?? 0;
   }
@@ -420,7 +420,7 @@ const geluForms: Readonly<Record<GeluApproximation, (x: MLXArray) => MLXArray>> 
 export class GELU extends Module {
   readonly approx: GeluApproximation;
 
-  constructor(options: { readonly approx?: GeluApproximation } = {}) {
+  constructor(options: { readonly approx?: GeluApproximation | undefined } = {}) {
     super();
     const rules = { approx: oneOf(...Object.keys(geluForms)) };
     this.approx = constructorOptions("GELU", new.target === GELU, options, rules).approx ?? "none";
@@ -448,7 +448,7 @@ export class GELU extends Module {
 export class PReLU extends Module {
   weight: MLXArray;
 
-  constructor(options: { readonly numParameters?: number; readonly init?: number } = {}) {
+  constructor(options: { readonly numParameters?: number | undefined; readonly init?: number | undefined } = {}) {
     super();
     const rules = { numParameters: size, init: finite };
     const { numParameters = 1, init = 0.25 } = constructorOptions("PReLU", new.target === PReLU, options, rules);

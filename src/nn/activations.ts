@@ -20,25 +20,25 @@ import { tanh } from "../primitives/trigonometry.ts";
 /** The options of activations that have a slope or scale `alpha`. */
 export interface AlphaOptions {
   /** 1 unless given. */
-  readonly alpha?: number;
+  readonly alpha?: number | undefined;
 }
 
 /** The options of activations along an axis. */
 export interface AxisOptions {
   /** The last one unless given. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
 }
 
 /** The option of `leakyRelu`. */
 export interface LeakyReluOptions {
   /** 0.01 unless given. */
-  readonly negativeSlope?: number;
+  readonly negativeSlope?: number | undefined;
 }
 
 /** The options of shrinking activations. */
 export interface ShrinkOptions {
   /** The threshold λ; 0.5 unless given. */
-  readonly lambd?: number;
+  readonly lambd?: number | undefined;
 }
 
 /** The rules of `AlphaOptions`. */
@@ -262,7 +262,10 @@ export function hardswish(x: ArrayLike): MLXArray {
  * await nn.hardTanh(array([-3, 0.5, 3])).tolist(); // [-1, 0.5, 1]
  * await nn.hardTanh(array([-3, 0.5, 3]), { minVal: 0, maxVal: 2 }).tolist(); // [0, 0.5, 2]
  */
-export function hardTanh(x: ArrayLike, options: { readonly minVal?: number; readonly maxVal?: number } = {}): MLXArray {
+export function hardTanh(
+  x: ArrayLike,
+  options: { readonly minVal?: number | undefined; readonly maxVal?: number | undefined } = {},
+): MLXArray {
   const { minVal = -1, maxVal = 1 } = optionsOf("hardTanh", options, { minVal: finite, maxVal: finite });
   return minimum(maximum(x, minVal), maxVal);
 }
@@ -276,7 +279,7 @@ export function hardTanh(x: ArrayLike, options: { readonly minVal?: number; read
  * await nn.step(array([-1, 0, 2])).tolist(); // [0, 1, 1]
  * await nn.step(array([-1, 0, 2]), { threshold: 1 }).tolist(); // [0, 0, 1]
  */
-export function step(x: ArrayLike, options: { readonly threshold?: number } = {}): MLXArray {
+export function step(x: ArrayLike, options: { readonly threshold?: number | undefined } = {}): MLXArray {
   const { threshold = 0 } = optionsOf("step", options, { threshold: finite });
   return where(greaterEqual(x, threshold), 1, 0);
 }

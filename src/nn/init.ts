@@ -18,7 +18,7 @@ export type Initializer = (array: MLXArray) => MLXArray;
 /** The option of every initializer. */
 export interface InitializerOptions {
   /** Float32 unless given. */
-  readonly dtype?: Dtype;
+  readonly dtype?: Dtype | undefined;
 }
 
 /** The option of an initializer that keeps the variance of what flows through a layer. */
@@ -67,7 +67,7 @@ export function constant(value: number, options: InitializerOptions = {}): Initi
  * await weight.mean().sub(3).abs().less(0.01).item(); // true
  */
 export function normal(
-  options: InitializerOptions & { readonly mean?: number; readonly std?: number } = {},
+  options: InitializerOptions & { readonly mean?: number | undefined; readonly std?: number | undefined } = {},
 ): Initializer {
   const dtype = dtypeOf("init.normal", options, { mean: finite, std: fromZero });
   const { mean = 0, std = 1 } = options;
@@ -82,7 +82,7 @@ export function normal(
  * await weight.abs().max().lessEqual(0.5).item(); // true
  */
 export function uniform(
-  options: InitializerOptions & { readonly low?: number; readonly high?: number } = {},
+  options: InitializerOptions & { readonly low?: number | undefined; readonly high?: number | undefined } = {},
 ): Initializer {
   const dtype = dtypeOf("init.uniform", options, { low: finite, high: finite });
   const { low = 0, high = 1 } = options;

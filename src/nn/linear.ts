@@ -15,7 +15,7 @@ import { Module } from "./module.ts";
 /** The option of layers that add a bias. */
 export interface BiasOptions {
   /** True unless given. */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
 }
 
 /** The rules of `BiasOptions`. */
@@ -50,7 +50,7 @@ export class Linear extends Module {
   /** [outputSize, inputSize] */
   weight: MLXArray;
   /** [outputSize] */
-  bias?: MLXArray;
+  bias?: MLXArray | undefined;
 
   constructor(inputSize: number, outputSize: number, options: BiasOptions = {}) {
     super();
@@ -83,7 +83,7 @@ export class Bilinear extends Module {
   /** [outputSize, inputSize2, inputSize1] */
   weight: MLXArray;
   /** [outputSize] */
-  bias?: MLXArray;
+  bias?: MLXArray | undefined;
 
   constructor(inputSize1: number, inputSize2: number, outputSize: number, options: BiasOptions = {}) {
     super();

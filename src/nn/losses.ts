@@ -26,19 +26,19 @@ export type Reduction = "none" | "mean" | "sum";
 /** The option of every loss. */
 export interface LossOptions {
   /** "none" or "mean" unless given, as the loss says. */
-  readonly reduction?: Reduction;
+  readonly reduction?: Reduction | undefined;
 }
 
 /** The options of a loss along an axis. */
 export interface AxisLossOptions extends LossOptions {
   /** The last one unless given. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
 }
 
 /** The options of a loss with weights. */
 export interface WeightedLossOptions extends LossOptions {
   /** What each sample's loss is multiplied with; the shape of the unreduced loss. 1 unless given; "mean" divides by the number. */
-  readonly weights?: MLXArray;
+  readonly weights?: MLXArray | undefined;
 }
 
 const lossRules: Rules<LossOptions> = { reduction: oneOf("none", "mean", "sum") };
@@ -49,9 +49,9 @@ const crossEntropyRules: Rules<CrossEntropyOptions> = { ...weightedRules, axis: 
 /** The options of `crossEntropy`. */
 export interface CrossEntropyOptions extends WeightedLossOptions {
   /** The axis of the classes; the last one unless given. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
   /** How much of the target's probability is spread over all classes: at least 0, less than 1; 0 unless given. */
-  readonly labelSmoothing?: number;
+  readonly labelSmoothing?: number | undefined;
 }
 
 /**
@@ -107,7 +107,7 @@ function cutLog(x: MLXArray): MLXArray {
 /** The options of `binaryCrossEntropy`. */
 export interface BinaryCrossEntropyOptions extends WeightedLossOptions {
   /** Whether the inputs are logits, and not probabilities; true unless given. */
-  readonly withLogits?: boolean;
+  readonly withLogits?: boolean | undefined;
 }
 
 /**
@@ -192,9 +192,9 @@ export function nllLoss(inputs: MLXArray, targets: MLXArray, options: AxisLossOp
 /** The options of `gaussianNllLoss`. */
 export interface GaussianNllLossOptions extends LossOptions {
   /** Whether to add the constant `log(2π) / 2`; not unless given. */
-  readonly full?: boolean;
+  readonly full?: boolean | undefined;
   /** The least variance; 1e-6 unless given. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 /**
@@ -251,7 +251,7 @@ export function klDivLoss(inputs: MLXArray, targets: MLXArray, options: AxisLoss
 export function smoothL1Loss(
   predictions: MLXArray,
   targets: MLXArray,
-  options: LossOptions & { readonly beta?: number } = {},
+  options: LossOptions & { readonly beta?: number | undefined } = {},
 ): MLXArray {
   requireArrays("smoothL1Loss", [predictions, targets]);
   const { beta = 1, reduction = "mean" } = optionsOf("smoothL1Loss", options, { ...lossRules, beta: positive });
@@ -264,13 +264,13 @@ export function smoothL1Loss(
 /** The options of `tripletLoss`. */
 export interface TripletLossOptions extends LossOptions {
   /** The axis of the features; the last one unless given. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
   /** The degree of the norm; 2 unless given. */
-  readonly p?: number;
+  readonly p?: number | undefined;
   /** 1 unless given. */
-  readonly margin?: number;
+  readonly margin?: number | undefined;
   /** Added under the root; 1e-6 unless given. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 /**
@@ -325,7 +325,7 @@ export function hingeLoss(inputs: MLXArray, targets: MLXArray, options: LossOpti
 export function huberLoss(
   inputs: MLXArray,
   targets: MLXArray,
-  options: LossOptions & { readonly delta?: number } = {},
+  options: LossOptions & { readonly delta?: number | undefined } = {},
 ): MLXArray {
   const { delta = 1, reduction = "none" } = optionsOf("huberLoss", options, { ...lossRules, delta: positive });
   const distance = abs(subtract(inputs, targets));
@@ -351,9 +351,9 @@ export function logCoshLoss(inputs: MLXArray, targets: MLXArray, options: LossOp
 /** The options of `cosineSimilarityLoss`. */
 export interface CosineSimilarityLossOptions extends LossOptions {
   /** The axis of the features; 1 unless given. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
   /** The least product of norms; 1e-8 unless given. In float16 it is at least 6e-8, the least that is not 0. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 /**
@@ -389,7 +389,7 @@ export function marginRankingLoss(
   a: MLXArray,
   b: MLXArray,
   targets: MLXArray,
-  options: LossOptions & { readonly margin?: number } = {},
+  options: LossOptions & { readonly margin?: number | undefined } = {},
 ): MLXArray {
   requireArrays("marginRankingLoss", [a, b, targets]);
   const { margin = 0, reduction = "none" } = optionsOf("marginRankingLoss", options, { ...lossRules, margin: finite });

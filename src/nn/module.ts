@@ -23,11 +23,11 @@ import { loadWeights, saveWeights } from "./weights.ts";
 /** Which parameters `freeze` and `unfreeze` mean. */
 export interface FreezeOptions {
   /** Also those of the modules inside; true unless given. */
-  readonly recurse?: boolean;
+  readonly recurse?: boolean | undefined;
   /** Fields by name; all of them unless given. */
-  readonly keys?: string | readonly string[];
+  readonly keys?: string | readonly string[] | undefined;
   /** Throw for a key that no module has; true unless given. */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
 }
 
 const freezeRules: Rules<FreezeOptions> = { recurse: flag, keys: names, strict: flag };
@@ -35,7 +35,7 @@ const freezeRules: Rules<FreezeOptions> = { recurse: flag, keys: names, strict: 
 /** How `update` treats names that the module does not have. */
 export interface UpdateOptions {
   /** Throw for them; true unless given. */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
 }
 
 /**

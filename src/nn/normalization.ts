@@ -21,13 +21,13 @@ import { Module } from "./module.ts";
 /** The options of every normalization. */
 export interface NormOptions {
   /** Added to the variance; 1e-5 unless given. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 /** The options of normalizations that can scale and shift. */
 export interface AffineOptions extends NormOptions {
   /** Whether to scale and shift with parameters; true unless given, but false for `InstanceNorm`. */
-  readonly affine?: boolean;
+  readonly affine?: boolean | undefined;
 }
 
 /**
@@ -40,11 +40,11 @@ export interface AffineOptions extends NormOptions {
  * layer.weight?.shape; // [2]
  */
 export class LayerNorm extends Module {
-  weight?: MLXArray;
-  bias?: MLXArray;
+  weight?: MLXArray | undefined;
+  bias?: MLXArray | undefined;
   readonly eps: number;
 
-  constructor(size: number, options: AffineOptions & { readonly bias?: boolean } = {}) {
+  constructor(size: number, options: AffineOptions & { readonly bias?: boolean | undefined } = {}) {
     super();
     requireValues("LayerNorm", sizeRule, { size });
     const rules = { eps: positive, affine: flag, bias: flag };
@@ -103,8 +103,8 @@ export class RMSNorm extends Module {
  * await new nn.InstanceNorm(2)(places).tolist(); // ≈ [[[-1, -1], [1, 1]]]
  */
 export class InstanceNorm extends Module {
-  weight?: MLXArray;
-  bias?: MLXArray;
+  weight?: MLXArray | undefined;
+  bias?: MLXArray | undefined;
   readonly eps: number;
 
   constructor(channels: number, options: AffineOptions = {}) {
@@ -140,7 +140,7 @@ export class InstanceNorm extends Module {
 /** The options of `GroupNorm`. */
 export interface GroupNormOptions extends AffineOptions {
   /** Whether a group is of neighbouring channels, as in PyTorch, and not of every `groups`-th one; false unless given. */
-  readonly pytorchCompatible?: boolean;
+  readonly pytorchCompatible?: boolean | undefined;
 }
 
 /**
@@ -154,8 +154,8 @@ export interface GroupNormOptions extends AffineOptions {
  * await new nn.GroupNorm(2, 4, { pytorchCompatible: true })(x).tolist(); // ≈ [[-1, 1, -1, 1]]
  */
 export class GroupNorm extends Module {
-  weight?: MLXArray;
-  bias?: MLXArray;
+  weight?: MLXArray | undefined;
+  bias?: MLXArray | undefined;
   readonly groups: number;
   readonly eps: number;
   readonly pytorchCompatible: boolean;
@@ -211,9 +211,9 @@ export class GroupNorm extends Module {
 /** The options of `BatchNorm`. */
 export interface BatchNormOptions extends AffineOptions {
   /** How much of the running statistics each batch replaces; 0.1 unless given. */
-  readonly momentum?: number;
+  readonly momentum?: number | undefined;
   /** Whether to collect running statistics for evaluation; true unless given. */
-  readonly trackRunningStats?: boolean;
+  readonly trackRunningStats?: boolean | undefined;
 }
 
 /**
@@ -229,10 +229,10 @@ export interface BatchNormOptions extends AffineOptions {
  * await layer.eval()(array([[0.2]])).tolist(); // ≈ [[0]]
  */
 export class BatchNorm extends Module {
-  weight?: MLXArray;
-  bias?: MLXArray;
-  runningMean?: MLXArray;
-  runningVar?: MLXArray;
+  weight?: MLXArray | undefined;
+  bias?: MLXArray | undefined;
+  runningMean?: MLXArray | undefined;
+  runningVar?: MLXArray | undefined;
   readonly eps: number;
   readonly momentum: number;
 

@@ -31,11 +31,11 @@ import { Module } from "./module.ts";
 /** The options of `RoPE`. */
 export interface RoPEOptions {
   /** Whether neighbouring features are rotated together, and not those half of `dims` apart; false unless given. */
-  readonly traditional?: boolean;
+  readonly traditional?: boolean | undefined;
   /** The base of the angular frequencies; 10000 unless given. */
-  readonly base?: number;
+  readonly base?: number | undefined;
   /** A factor of the positions; 1 unless given. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
 }
 
 /**
@@ -79,15 +79,15 @@ export class RoPE extends Module {
 /** The options of `SinusoidalPositionalEncoding`. */
 export interface SinusoidalOptions {
   /** The least frequency; 1e-4 unless given. */
-  readonly minFreq?: number;
+  readonly minFreq?: number | undefined;
   /** The greatest frequency; 1 unless given. */
-  readonly maxFreq?: number;
+  readonly maxFreq?: number | undefined;
   /** A factor of the result; `√(2 / dims)` unless given. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Whether the cosines come before the sines; false unless given. */
-  readonly cosFirst?: boolean;
+  readonly cosFirst?: boolean | undefined;
   /** Whether frequencies count full turns, not radians; false unless given. */
-  readonly fullTurns?: boolean;
+  readonly fullTurns?: boolean | undefined;
 }
 
 /**
@@ -155,7 +155,7 @@ export class ALiBi extends Module {
     queries: number,
     keys: number,
     heads: number,
-    options: { readonly offset?: number; readonly dtype?: Dtype } = {},
+    options: { readonly offset?: number | undefined; readonly dtype?: Dtype | undefined } = {},
   ): MLXArray {
     requireValues("createAlibiMatrix", count, { queries, keys });
     const own = optionsOf("createAlibiMatrix", options, { offset: count, dtype: anything });

@@ -17,7 +17,7 @@ import { Module } from "./module.ts";
 /** The options of `RNN`. */
 export interface RNNOptions extends BiasOptions {
   /** `tanh` unless given. */
-  readonly nonlinearity?: (x: MLXArray) => MLXArray;
+  readonly nonlinearity?: ((x: MLXArray) => MLXArray) | undefined;
 }
 
 /**
@@ -31,7 +31,7 @@ export class RNN extends Module {
   Wxh: MLXArray;
   /** [hiddenSize, hiddenSize] */
   Whh: MLXArray;
-  bias?: MLXArray;
+  bias?: MLXArray | undefined;
   readonly hiddenSize: number;
   readonly nonlinearity: (x: MLXArray) => MLXArray;
 
@@ -81,9 +81,9 @@ export class GRU extends Module {
   /** [3 · hiddenSize, hiddenSize]: r, z, n */
   Wh: MLXArray;
   /** [3 · hiddenSize]: r, z, n */
-  b?: MLXArray;
+  b?: MLXArray | undefined;
   /** [hiddenSize] */
-  bhn?: MLXArray;
+  bhn?: MLXArray | undefined;
   readonly hiddenSize: number;
 
   constructor(inputSize: number, hiddenSize: number, options: BiasOptions = {}) {
@@ -148,7 +148,7 @@ export class LSTM extends Module {
   /** [4 · hiddenSize, hiddenSize]: i, f, g, o */
   Wh: MLXArray;
   /** [4 · hiddenSize]: i, f, g, o */
-  bias?: MLXArray;
+  bias?: MLXArray | undefined;
   readonly hiddenSize: number;
 
   constructor(inputSize: number, hiddenSize: number, options: BiasOptions = {}) {

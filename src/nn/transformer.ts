@@ -33,15 +33,15 @@ import { LayerNorm } from "./normalization.ts";
 /** The options of `MultiHeadAttention`; `bias` is false unless given. */
 export interface MultiHeadAttentionOptions extends BiasOptions {
   /** The features of the queries; `size` unless given. */
-  readonly queryInputSize?: number;
+  readonly queryInputSize?: number | undefined;
   /** The features of the keys; `size` unless given. */
-  readonly keyInputSize?: number;
+  readonly keyInputSize?: number | undefined;
   /** The features of the values; `keyInputSize` unless given. */
-  readonly valueInputSize?: number;
+  readonly valueInputSize?: number | undefined;
   /** The features of the values after their projection, all heads together; `size` unless given. */
-  readonly valueSize?: number;
+  readonly valueSize?: number | undefined;
   /** The features of the result; `size` unless given. */
-  readonly valueOutputSize?: number;
+  readonly valueOutputSize?: number | undefined;
 }
 
 const attentionRules: Rules<MultiHeadAttentionOptions> = {
@@ -125,13 +125,13 @@ export class MultiHeadAttention extends Module {
 /** The options of `TransformerEncoderLayer` and `TransformerDecoderLayer`. */
 export interface TransformerLayerOptions {
   /** The size between the two linear layers; 4 times the features unless given. */
-  readonly hiddenSize?: number;
+  readonly hiddenSize?: number | undefined;
   /** The probability of dropout; 0 unless given. */
-  readonly dropout?: number;
+  readonly dropout?: number | undefined;
   /** `relu` unless given. */
-  readonly activation?: (x: MLXArray) => MLXArray;
+  readonly activation?: ((x: MLXArray) => MLXArray) | undefined;
   /** Whether to normalize before attention and linear layers, and not after them; true unless given. */
-  readonly normFirst?: boolean;
+  readonly normFirst?: boolean | undefined;
 }
 
 const layerRules: Rules<TransformerLayerOptions> = {
@@ -313,9 +313,9 @@ export class TransformerDecoder extends Module {
 /** The options of `Transformer`. */
 export interface TransformerOptions extends TransformerLayerOptions {
   /** 6 unless given. */
-  readonly numEncoderLayers?: number;
+  readonly numEncoderLayers?: number | undefined;
   /** 6 unless given. */
-  readonly numDecoderLayers?: number;
+  readonly numDecoderLayers?: number | undefined;
 }
 
 /**

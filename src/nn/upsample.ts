@@ -15,11 +15,11 @@ export type UpsampleMode = "nearest" | "linear" | "cubic";
 /** The options of `Upsample`. */
 export interface UpsampleOptions {
   /** "nearest" unless given. */
-  readonly mode?: UpsampleMode;
+  readonly mode?: UpsampleMode | undefined;
   /** Whether the first and the last places lie at the same points before and after; false unless given: the edges do. */
-  readonly alignCorners?: boolean;
+  readonly alignCorners?: boolean | undefined;
   /** Whether to smooth when scaling down; for linear and cubic without `alignCorners`. False unless given. */
-  readonly antialias?: boolean;
+  readonly antialias?: boolean | undefined;
 }
 
 /** One of the places that each result is summed from, with its weight. */

@@ -20,13 +20,13 @@ export type WeightFormat = "safetensors" | "npz";
 /** The options of `saveWeights`. */
 export interface SaveWeightsOptions {
   /** That of the path's extension unless given; safetensors without a path. */
-  readonly format?: WeightFormat;
+  readonly format?: WeightFormat | undefined;
 }
 
 /** The options of `loadWeights`. */
 export interface LoadWeightsOptions {
   /** Whether every parameter must be there, and nothing else; true unless given. Shapes must be those of the parameters either way. */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
 }
 
 /** Arrays by dotted path as MLX lists them: pairs of path and array. */

@@ -17,23 +17,23 @@ import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts
 /** The options of `Adafactor`. */
 export interface AdafactorOptions {
   /** Used only without `relativeStep`, which then needs one. */
-  readonly learningRate?: LearningRate;
+  readonly learningRate?: LearningRate | undefined;
   /** Added to the squares of the gradient, and the least scale of a parameter; [1e-30, 1e-3] unless given. */
-  readonly eps?: readonly [number, number];
+  readonly eps?: readonly [number, number] | undefined;
   /** The greatest root mean square of an update before the learning rate; 1 unless given. */
-  readonly clipThreshold?: number;
+  readonly clipThreshold?: number | undefined;
   /** The power of the step in the decay of the second moment; -0.8 unless given. */
-  readonly decayRate?: number;
+  readonly decayRate?: number | undefined;
   /** How slowly the mean of the updates changes; there is none unless given. */
-  readonly beta1?: number | null;
+  readonly beta1?: number | null | undefined;
   /** 0 unless given. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
   /** Whether steps are in proportion to the root mean square of the parameter; true unless given. */
-  readonly scaleParameter?: boolean;
+  readonly scaleParameter?: boolean | undefined;
   /** Whether the learning rate follows from the step count; true unless given. */
-  readonly relativeStep?: boolean;
+  readonly relativeStep?: boolean | undefined;
   /** Whether that rate grows from 0; false unless given. */
-  readonly warmupInit?: boolean;
+  readonly warmupInit?: boolean | undefined;
 }
 
 const adafactorRules: Rules<AdafactorOptions> = {

@@ -13,9 +13,9 @@ import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts
 /** The options of `Adamax`. */
 export interface AdamaxOptions extends OptimizerOptions {
   /** How slowly the two moments change; [0.9, 0.999] unless given. */
-  readonly betas?: readonly [number, number];
+  readonly betas?: readonly [number, number] | undefined;
   /** Added to the root of the second moment; 1e-8 unless given. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 const adamaxRules: Rules<AdamaxOptions> = { ...optimizerRules, betas: pairOfBetas, eps: fromZero };
@@ -23,7 +23,7 @@ const adamaxRules: Rules<AdamaxOptions> = { ...optimizerRules, betas: pairOfBeta
 /** The options of `Adam`. */
 export interface AdamOptions extends AdamaxOptions {
   /** Whether to correct the moments for their beginning at 0; false unless given, as in MLX. */
-  readonly biasCorrection?: boolean;
+  readonly biasCorrection?: boolean | undefined;
 }
 
 const adamRules: Rules<AdamOptions> = { ...adamaxRules, biasCorrection: flag };
@@ -74,7 +74,7 @@ export class Adam extends Optimizer {
 /** The options of `AdamW`. */
 export interface AdamWOptions extends AdamOptions {
   /** 0.01 unless given. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
 }
 
 /**

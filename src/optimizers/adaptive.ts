@@ -9,9 +9,9 @@ import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts
 /** The options of `RMSprop`. */
 export interface RMSpropOptions extends OptimizerOptions {
   /** How slowly the mean of squares changes; 0.99 unless given. */
-  readonly alpha?: number;
+  readonly alpha?: number | undefined;
   /** Added to its root; 1e-8 unless given. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 /**
@@ -50,7 +50,7 @@ export class RMSprop extends Optimizer {
 /** The options of `Adagrad`. */
 export interface AdagradOptions extends OptimizerOptions {
   /** Added to the root of the sum of squares; 1e-8 unless given. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 /**
@@ -85,9 +85,9 @@ export class Adagrad extends Optimizer {
 /** The options of `AdaDelta`. */
 export interface AdaDeltaOptions extends OptimizerOptions {
   /** How slowly the means of squares change; 0.9 unless given. */
-  readonly rho?: number;
+  readonly rho?: number | undefined;
   /** Added to them; 1e-6 unless given. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
 }
 
 /**

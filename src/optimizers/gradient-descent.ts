@@ -11,13 +11,13 @@ import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts
 /** The options of `SGD`. */
 export interface SGDOptions extends OptimizerOptions {
   /** How much of its velocity a parameter keeps; 0 unless given. */
-  readonly momentum?: number;
+  readonly momentum?: number | undefined;
   /** Added to the gradient times the parameter; 0 unless given. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
   /** How much of the gradient is withheld from the velocity; 0 unless given. */
-  readonly dampening?: number;
+  readonly dampening?: number | undefined;
   /** Whether to look ahead along the velocity (Nesterov momentum); false unless given. */
-  readonly nesterov?: boolean;
+  readonly nesterov?: boolean | undefined;
 }
 
 /**
@@ -76,9 +76,9 @@ export class SGD extends Optimizer {
 /** The options of `Lion`. */
 export interface LionOptions extends OptimizerOptions {
   /** How slowly the direction and the momentum change; [0.9, 0.99] unless given. */
-  readonly betas?: readonly [number, number];
+  readonly betas?: readonly [number, number] | undefined;
   /** 0 unless given. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
 }
 
 /**

@@ -13,13 +13,13 @@ import { Optimizer, optimizerRules, remembered, zeroState } from "./optimizer.ts
 /** The options of `Muon`. */
 export interface MuonOptions extends OptimizerOptions {
   /** How much of its velocity a parameter keeps; 0.95 unless given. */
-  readonly momentum?: number;
+  readonly momentum?: number | undefined;
   /** Added to the gradient times the parameter; 0.01 unless given. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
   /** Whether to look ahead along the velocity; true unless given. */
-  readonly nesterov?: boolean;
+  readonly nesterov?: boolean | undefined;
   /** Iterations of Newton and Schulz; 5 unless given. */
-  readonly nsSteps?: number;
+  readonly nsSteps?: number | undefined;
 }
 
 /** Coefficients of the iteration `X ← a · X + (b · A + c · A²) · X` with `A = X · Xᵀ`. Source: Jordan et al. 2024. */

@@ -15,11 +15,11 @@ import { aligned, asArray, commonDtype } from "./operands.ts";
 /** The options of `isClose` and `allClose`. */
 export interface ClosenessOptions extends OperationOptions {
   /** Relative tolerance; 1e-5 unless given. */
-  readonly rtol?: number;
+  readonly rtol?: number | undefined;
   /** Absolute tolerance; 1e-8 unless given. */
-  readonly atol?: number;
+  readonly atol?: number | undefined;
   /** Whether NaN is close to NaN; false unless given. */
-  readonly equalNaN?: boolean;
+  readonly equalNaN?: boolean | undefined;
 }
 
 const closenessOptions = ["rtol", "atol", "equalNaN", "device"] as const;
@@ -70,7 +70,7 @@ export function allClose(a: ArrayLike, b: ArrayLike, options: ClosenessOptions =
 export function arrayEqual(
   a: ArrayLike,
   b: ArrayLike,
-  options: OperationOptions & { readonly equalNaN?: boolean } = {},
+  options: OperationOptions & { readonly equalNaN?: boolean | undefined } = {},
 ): MLXArray {
   return withOptions("arrayEqual", options, ["equalNaN", "device"], () => {
     const x = asArray("arrayEqual", a);

@@ -120,7 +120,7 @@ export function addmm(
   c: ArrayLike,
   a: ArrayLike,
   b: ArrayLike,
-  options: OperationOptions & { readonly alpha?: number; readonly beta?: number } = {},
+  options: OperationOptions & { readonly alpha?: number | undefined; readonly beta?: number | undefined } = {},
 ): MLXArray {
   return withOptions("addmm", options, ["alpha", "beta", "device"], () => {
     const { alpha = 1, beta = 1 } = options;
@@ -211,7 +211,7 @@ export function outer(a: ArrayLike, b: ArrayLike, options?: OperationOptions): M
 export function vecdot(
   a: ArrayLike,
   b: ArrayLike,
-  options: OperationOptions & { readonly axis?: number } = {},
+  options: OperationOptions & { readonly axis?: number | undefined } = {},
 ): MLXArray {
   return withOptions("vecdot", options, ["axis", "device"], () => {
     const { axis = -1 } = options;

@@ -17,29 +17,29 @@ import { perAxis } from "./windowing.ts";
 /** The options of a convolution; each is a number for all spatial axes or one per axis. */
 export interface ConvolutionOptions extends OperationOptions {
   /** How far the window moves; 1 unless given. */
-  readonly stride?: number | readonly number[];
+  readonly stride?: number | readonly number[] | undefined;
   /** Zeros before and after each axis; 0 unless given. */
-  readonly padding?: number | readonly number[];
+  readonly padding?: number | readonly number[] | undefined;
   /** Distance of neighbours within the window; 1 unless given. */
-  readonly dilation?: number | readonly number[];
+  readonly dilation?: number | readonly number[] | undefined;
   /** Into how many groups the channels are divided, each with its own outputs; 1 unless given. */
-  readonly groups?: number;
+  readonly groups?: number | undefined;
 }
 
 /** The options of `convGeneral`. */
 export interface GeneralConvolutionOptions extends OperationOptions {
   /** How far the window moves; 1 unless given. */
-  readonly stride?: number | readonly number[];
+  readonly stride?: number | readonly number[] | undefined;
   /** Zeros per axis on both sides, or `[before, after]` with a list of each; negative ones cut off. 0 unless given. */
-  readonly padding?: number | readonly number[] | readonly [readonly number[], readonly number[]];
+  readonly padding?: number | readonly number[] | readonly [readonly number[], readonly number[]] | undefined;
   /** Distance of neighbours within the window; 1 unless given. */
-  readonly kernelDilation?: number | readonly number[];
+  readonly kernelDilation?: number | readonly number[] | undefined;
   /** Distance that neighbours of the input are moved apart to, with zeros between them; 1 unless given. */
-  readonly inputDilation?: number | readonly number[];
+  readonly inputDilation?: number | readonly number[] | undefined;
   /** Into how many groups the channels are divided, each with its own outputs; 1 unless given. */
-  readonly groups?: number;
+  readonly groups?: number | undefined;
   /** Read the weights backwards: a convolution in the mathematical sense instead of a correlation; false unless given. */
-  readonly flip?: boolean;
+  readonly flip?: boolean | undefined;
 }
 
 function convolution(operation: string, x: MLXArray, weights: MLXArray, params: ConvolutionParams): MLXArray {
@@ -199,7 +199,7 @@ function isPlainList(
 /** The options of a transposed convolution. */
 export interface TransposedConvolutionOptions extends ConvolutionOptions {
   /** Positions added at the end of each axis of the result; 0 unless given. */
-  readonly outputPadding?: number | readonly number[];
+  readonly outputPadding?: number | readonly number[] | undefined;
 }
 
 function transposed(
@@ -276,7 +276,7 @@ export function convTransposed3d(x: MLXArray, weights: MLXArray, options: Transp
 export function convolve(
   a: MLXArray,
   b: MLXArray,
-  options: OperationOptions & { readonly mode?: "full" | "same" | "valid" } = {},
+  options: OperationOptions & { readonly mode?: "full" | "same" | "valid" | undefined } = {},
 ): MLXArray {
   return withOptions("convolve", options, ["mode", "device"], () => {
     const { mode = "full" } = options;

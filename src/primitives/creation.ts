@@ -22,7 +22,7 @@ import { broadcastTo, reshape } from "./views.ts";
 /** The options of what is created. */
 export interface CreationOptions extends OperationOptions {
   /** What the function says unless given. */
-  readonly dtype?: Dtype;
+  readonly dtype?: Dtype | undefined;
 }
 
 /** The dtype of what is created, alone or as an option. */
@@ -135,11 +135,11 @@ export { zeros as empty, zerosLike as emptyLike };
 /** The options of `eye` and `tri`. */
 export interface DiagonalOptions extends OperationOptions {
   /** Columns; as many as rows unless given. */
-  readonly m?: number;
+  readonly m?: number | undefined;
   /** Which diagonal: 0, the main one, unless given; positive above it, negative below. */
-  readonly k?: number;
+  readonly k?: number | undefined;
   /** Float32 unless given. */
-  readonly dtype?: Dtype;
+  readonly dtype?: Dtype | undefined;
 }
 
 /**
@@ -246,9 +246,9 @@ function wrapped(value: number, dtype: Dtype): MLXArray {
 /** The options of `linspace`. */
 export interface LinspaceOptions extends OperationOptions {
   /** How many numbers; 50 unless given. */
-  readonly num?: number;
+  readonly num?: number | undefined;
   /** Float32 unless given. */
-  readonly dtype?: Dtype;
+  readonly dtype?: Dtype | undefined;
 }
 
 /**
@@ -274,9 +274,9 @@ export function linspace(start: number, stop: number, options: number | Linspace
 /** The options of `meshgrid`. */
 export interface MeshgridOptions extends OperationOptions {
   /** Whether the first array runs along the second axis ("xy", unless given) or along the first ("ij"). */
-  readonly indexing?: "xy" | "ij";
+  readonly indexing?: "xy" | "ij" | undefined;
   /** Leave the axes along which a result does not change at length 1; false unless given. */
-  readonly sparse?: boolean;
+  readonly sparse?: boolean | undefined;
 }
 
 /**

@@ -21,17 +21,17 @@ import { broadcastTo, moveAxis, reshape } from "./views.ts";
 /** Which diagonal of which matrices. */
 export interface DiagonalPlace extends OperationOptions {
   /** 0 is the main diagonal, positive above it, negative below. */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** The axis of the rows; 0 unless given. */
-  readonly axis1?: number;
+  readonly axis1?: number | undefined;
   /** The axis of the columns; 1 unless given. */
-  readonly axis2?: number;
+  readonly axis2?: number | undefined;
 }
 
 /** The options of `trace`. */
 export interface TraceOptions extends DiagonalPlace {
   /** The dtype to sum in and of the result; as of `sum` unless given. */
-  readonly dtype?: Dtype;
+  readonly dtype?: Dtype | undefined;
 }
 
 /** [..., rows, columns] → [..., n]: the diagonal `offset` above the main one. */

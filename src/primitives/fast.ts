@@ -88,15 +88,15 @@ function normalized(
 /** The options of `rope`. */
 export interface RopeOptions extends OperationOptions {
   /** Whether neighbouring features are rotated together, and not those half of `dims` apart; false unless given. */
-  readonly traditional?: boolean;
+  readonly traditional?: boolean | undefined;
   /** The base of the angular frequencies, 10000 unless given; null if `freqs` gives the periods instead. */
-  readonly base?: number | null;
+  readonly base?: number | null | undefined;
   /** A factor of the positions; 1 unless given. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** The position of the first row: a number, a scalar array, or one per first axis; 0 unless given. */
-  readonly offset?: number | MLXArray;
+  readonly offset?: number | MLXArray | undefined;
   /** One period per rotated pair, [dims / 2], instead of `base`. */
-  readonly freqs?: MLXArray | null;
+  readonly freqs?: MLXArray | null | undefined;
 }
 
 /**
@@ -146,7 +146,7 @@ export interface AttentionOptions extends OperationOptions {
    * "causal": a query sees the keys up to its own place, the last query all of them. A boolean array holds where a query sees
    * a key, any other is added to the scores; both broadcast to [batch, heads, queries, keys]. None unless given.
    */
-  readonly mask?: AttentionMask;
+  readonly mask?: AttentionMask | undefined;
 }
 
 /**

@@ -200,7 +200,10 @@ export function split(
  * const rows = unstack(array([[1, 2], [3, 4]]));
  * await Promise.all(rows.map((row) => row.tolist())); // [[1, 2], [3, 4]]
  */
-export function unstack(x: MLXArray, options: OperationOptions & { readonly axis?: number } = {}): MLXArray[] {
+export function unstack(
+  x: MLXArray,
+  options: OperationOptions & { readonly axis?: number | undefined } = {},
+): MLXArray[] {
   return withOptions("unstack", options, ["axis", "device"], () => {
     requireArray("unstack", x);
     const axis = normalizeAxis("unstack", options.axis ?? 0, x.ndim);

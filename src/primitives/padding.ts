@@ -20,9 +20,9 @@ export interface PadOptions extends OperationOptions {
    * What the new positions hold: one value ("constant", unless given), the nearest element, or the array mirrored without
    * ("reflect") or with its edge.
    */
-  readonly mode?: "constant" | "edge" | "reflect" | "symmetric";
+  readonly mode?: "constant" | "edge" | "reflect" | "symmetric" | undefined;
   /** The value for mode `constant`; 0 unless given. */
-  readonly constantValues?: number | bigint | boolean | MLXArray;
+  readonly constantValues?: number | bigint | boolean | MLXArray | undefined;
 }
 
 /**

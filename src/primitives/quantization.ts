@@ -27,9 +27,9 @@ import { reshape } from "./views.ts";
 /** How weights are packed. */
 export interface QuantizationOptions extends OperationOptions {
   /** Neighbouring weights that share a scale and a bias: 32, 64 or 128; 64 unless given. */
-  readonly groupSize?: number;
+  readonly groupSize?: number | undefined;
   /** Bits of a weight: 2, 3, 4, 5, 6 or 8; 4 unless given. */
-  readonly bits?: number;
+  readonly bits?: number | undefined;
 }
 
 /** The parameters of a product with packed weights. */
@@ -141,7 +141,7 @@ export function quantizedMatmul(
   w: MLXArray,
   scales: MLXArray,
   biases: MLXArray,
-  options: QuantizationOptions & { readonly transpose?: boolean } = {},
+  options: QuantizationOptions & { readonly transpose?: boolean | undefined } = {},
 ): MLXArray {
   return withOptions("quantizedMatmul", options, ["groupSize", "bits", "transpose", "device"], () => {
     const name = "quantizedMatmul";

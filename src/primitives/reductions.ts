@@ -27,7 +27,7 @@ export interface ReduceParams {
 /** The options of a reduction. */
 export interface ReduceOptions extends OperationOptions {
   /** Leave each reduced axis in place with length 1; false unless given. */
-  readonly keepAxes?: boolean;
+  readonly keepAxes?: boolean | undefined;
 }
 
 /** Axes, or the options in their place. */

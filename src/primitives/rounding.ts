@@ -57,7 +57,10 @@ export const trunc: UnaryOperation = (x, options?: OperationOptions) => rounded(
  * await round(array([0.5, 1.5, 2.5])).tolist(); // [0, 2, 2]
  * await round(array([1234], "int32"), { decimals: -2 }).tolist(); // [1200]
  */
-export function round(x: ArrayLike, options: OperationOptions & { readonly decimals?: number } = {}): MLXArray {
+export function round(
+  x: ArrayLike,
+  options: OperationOptions & { readonly decimals?: number | undefined } = {},
+): MLXArray {
   return withOptions("round", options, ["decimals", "device"], () => {
     const { decimals = 0 } = options;
     if (decimals === 0) return rounded(roundRow, x);

@@ -152,9 +152,9 @@ function lastAxis({ ndim }: MLXArray): { batchRank: number; axes: readonly numbe
 /** The options of cumulative operations. */
 export interface ScanOptions extends OperationOptions {
   /** Begin at the end of the axis; false unless given. */
-  readonly reverse?: boolean;
+  readonly reverse?: boolean | undefined;
   /** Whether an element is part of its own result (the default); otherwise the first result is the operation's neutral value. */
-  readonly inclusive?: boolean;
+  readonly inclusive?: boolean | undefined;
 }
 
 function cumulative(
@@ -264,7 +264,7 @@ export function logCumsumExp(x: MLXArray, axis?: number | null | ScanOptions, op
  */
 export function diff(
   x: MLXArray,
-  options: OperationOptions & { readonly n?: number; readonly axis?: number } = {},
+  options: OperationOptions & { readonly n?: number | undefined; readonly axis?: number | undefined } = {},
 ): MLXArray {
   return withOptions("diff", options, ["n", "axis", "device"], () => {
     const { n = 1, axis = -1 } = options;

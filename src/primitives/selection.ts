@@ -76,7 +76,11 @@ export function clip(
  */
 export function nanToNum(
   x: ArrayLike,
-  options: OperationOptions & { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {},
+  options: OperationOptions & {
+    readonly nan?: number | undefined;
+    readonly posinf?: number | undefined;
+    readonly neginf?: number | undefined;
+  } = {},
 ): MLXArray {
   return withOptions("nanToNum", options, ["nan", "posinf", "neginf", "device"], () => {
     const array = asArray("nanToNum", x);

@@ -185,7 +185,7 @@ export function topK(x: MLXArray, k: number, axis: number | null = -1, options?:
 export function searchSorted(
   sorted: MLXArray,
   values: ArrayLike,
-  options: OperationOptions & { readonly side?: "left" | "right" } = {},
+  options: OperationOptions & { readonly side?: "left" | "right" | undefined } = {},
 ): MLXArray {
   return withOptions("searchSorted", options, ["side", "device"], () => {
     const { side = "left" } = options;

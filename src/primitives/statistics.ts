@@ -24,7 +24,7 @@ import { reshape, transpose } from "./views.ts";
 /** The options of a variance. */
 export interface VarianceOptions extends ReduceOptions {
   /** Delta degrees of freedom: the squares are divided by the number of elements minus this; 0 unless given. */
-  readonly ddof?: number;
+  readonly ddof?: number | undefined;
 }
 
 /** `compute` on `x` as a floating-point array, in float32 where that has 16 bits. */
@@ -159,7 +159,7 @@ export function logSumExp(x: ArrayLike, axis?: AxisOrOptions, options: ReduceOpt
 export function softmax(
   x: ArrayLike,
   axis?: AxisArgument,
-  options: OperationOptions & { readonly precise?: boolean } = {},
+  options: OperationOptions & { readonly precise?: boolean | undefined } = {},
 ): MLXArray {
   return withOptions("softmax", options, ["precise", "device"], () => {
     return wide("softmax", x, (array) => {

@@ -85,9 +85,9 @@ function batched({ first, ...rest }: WindowParams): WindowParams {
 /** How windows move over the axes between the first and the last. */
 export interface SlidingWindowOptions extends OperationOptions {
   /** How far the window moves, per axis or for all; 1 unless given. */
-  readonly stride?: number | readonly number[];
+  readonly stride?: number | readonly number[] | undefined;
   /** Distance of neighbours within the window; 1 unless given. */
-  readonly dilation?: number | readonly number[];
+  readonly dilation?: number | readonly number[] | undefined;
 }
 
 /**

@@ -20,8 +20,8 @@ export interface StartEvent extends TrainPosition {
   /** Elements of all trainable parameters. */
   readonly parameterCount: number;
   /** The updates and passes that the training may make; absent where there is no limit. */
-  readonly steps?: number;
-  readonly epochs?: number;
+  readonly steps?: number | undefined;
+  readonly epochs?: number | undefined;
 }
 
 /** Where the time of a step went, in milliseconds. */
@@ -52,7 +52,7 @@ export interface StepEvent extends TrainPosition {
   /** Bytes that arrays hold after the update, the most at once so far, and those kept for reuse. */
   readonly memory: MemoryReport;
   /** The common norm of all gradients, before clipping; there if gradients are clipped, or `watch.gradientNorm` asks. */
-  readonly gradientNorm?: number;
+  readonly gradientNorm?: number | undefined;
 }
 
 /**
@@ -62,7 +62,7 @@ export interface StepEvent extends TrainPosition {
 export interface NonFiniteEvent extends TrainPosition {
   readonly kind: "nonFinite";
   readonly loss: number;
-  readonly gradientNorm?: number;
+  readonly gradientNorm?: number | undefined;
 }
 
 /** A pass over the data has ended; `epoch` counts it. */
@@ -94,9 +94,9 @@ export type SampleValue = string | number | readonly number[];
 export interface Sample {
   readonly prediction: SampleValue;
   /** What it was given. */
-  readonly input?: SampleValue;
+  readonly input?: SampleValue | undefined;
   /** What would have been right. */
-  readonly target?: SampleValue;
+  readonly target?: SampleValue | undefined;
 }
 
 /** What the model makes of a few examples now; if `watch.samples` asks. */

@@ -8,16 +8,16 @@ import type { NonFiniteEvent, RunEvent, StartEvent, StepEvent, TrainEvent } from
 /** Where progress is shown: Node's `process.stdout` is one. */
 export interface ProgressOutput {
   /** Whether a line can be written over. */
-  readonly isTTY?: boolean;
+  readonly isTTY?: boolean | undefined;
   write(text: string): unknown;
 }
 
 /** What stands before the bar, and where it is drawn. */
 export interface ProgressOptions {
   /** What stands before the bar; "training" unless given. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** The standard output unless given; where there is none, nothing is drawn. */
-  readonly output?: ProgressOutput;
+  readonly output?: ProgressOutput | undefined;
 }
 
 const progressRules: Rules<ProgressOptions> = {

@@ -12,7 +12,7 @@ import { fileHeader, recordOf } from "./tensorboard.ts";
 export interface LogOptions {
   readonly directory: RunDirectory;
   /** Only one step of so many; each unless given. */
-  readonly everySteps?: number;
+  readonly everySteps?: number | undefined;
 }
 
 /** How often files are written, and looked into. */

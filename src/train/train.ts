@@ -62,7 +62,7 @@ async function prepare<M extends Module, B>({ model, optimizer, resume }: TrainO
 }
 
 /** How long the training goes on at most. */
-function limitsOf({ steps, epochs }: { readonly steps?: number; readonly epochs?: number }): TrainLimits {
+function limitsOf({ steps, epochs }: Pick<TrainOptions<Module, unknown>, "steps" | "epochs">): TrainLimits {
   const endless = Number.POSITIVE_INFINITY;
   return { steps: steps ?? endless, epochs: epochs ?? (steps === undefined ? 1 : endless) };
 }

@@ -22,10 +22,10 @@ export interface UpdateOptions<M extends Module, B> {
   readonly model: M;
   readonly optimizer: Optimizer;
   readonly loss: (model: M, batch: B) => MLXArray | readonly [MLXArray, Metrics];
-  readonly clipNorm?: number;
-  readonly compiled?: boolean;
-  readonly donate?: boolean;
-  readonly watch?: { readonly gradientNorm?: boolean };
+  readonly clipNorm?: number | undefined;
+  readonly compiled?: boolean | undefined;
+  readonly donate?: boolean | undefined;
+  readonly watch?: { readonly gradientNorm?: boolean | undefined } | undefined;
 }
 
 /** What an update leaves besides changed parameters. */

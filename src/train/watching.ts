@@ -15,7 +15,7 @@ export interface Every {
 /** How histograms are taken. */
 export interface HistogramOptions extends Every {
   /** The number of intervals; 32 unless given. */
-  readonly binCount?: number;
+  readonly binCount?: number | undefined;
 }
 
 /** How samples are taken. */
@@ -27,13 +27,13 @@ export interface SampleOptions<M extends Module> extends Every {
 /** What a training reports besides its steps. */
 export interface WatchOptions<M extends Module> {
   /** The norm of all gradients, in every step event; not unless asked for. */
-  readonly gradientNorm?: boolean;
+  readonly gradientNorm?: boolean | undefined;
   /** How parameters and gradients are distributed. */
-  readonly histograms?: HistogramOptions;
+  readonly histograms?: HistogramOptions | undefined;
   /** What the model makes of examples. */
-  readonly samples?: SampleOptions<M>;
+  readonly samples?: SampleOptions<M> | undefined;
   /** The kernels of the first step, each measured by itself, which takes a few times as long as the step; not unless asked for. */
-  readonly kernels?: boolean;
+  readonly kernels?: boolean | undefined;
 }
 
 /** An event that does not say yet when it was. */

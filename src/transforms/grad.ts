@@ -26,9 +26,9 @@ export type GradientOf<T> = T extends MLXArray
 /** Which arguments to differentiate. */
 export interface GradOptions<N extends number | readonly number[] = number | readonly number[]> {
   /** Positions of the arguments, 0 unless given. */
-  readonly argnums?: N;
+  readonly argnums?: N | undefined;
   /** Keys of the last argument, an object of named arguments. */
-  readonly argnames?: string | readonly string[];
+  readonly argnames?: string | readonly string[] | undefined;
 }
 
 /** The gradients for the arguments that `N` names. An argument that may be an array or a number must be an array. */

@@ -19,9 +19,9 @@ export type BatchAxes = number | null | readonly BatchAxes[] | { readonly [key: 
 /** Where the examples lie in arguments and results. */
 export interface VmapOptions {
   /** One for all arguments, or a list with one for each; 0 unless given. */
-  readonly inAxes?: BatchAxes;
+  readonly inAxes?: BatchAxes | undefined;
   /** The same for the result; 0 unless given. */
-  readonly outAxes?: BatchAxes;
+  readonly outAxes?: BatchAxes | undefined;
 }
 
 const axesRule: Rule = {

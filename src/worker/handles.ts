@@ -33,7 +33,7 @@ export interface ArrayHandle {
 /** How handles are made. */
 export interface ShareOptions {
   /** The worker that the handles are for: what it has not opened when it ends is let go of. */
-  readonly receiver?: WorkerTicket;
+  readonly receiver?: WorkerTicket | undefined;
 }
 
 const shareRules: Rules<ShareOptions> = { receiver: ticketRule };

@@ -64,7 +64,7 @@ export function admitWorker(): WorkerTicket {
  * // In the worker, when the ticket comes:
  * const begin = (ticket: worker.WorkerTicket) => worker.joinMemory(ticket, { threads: 1 });
  */
-export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: number } = {}): void {
+export function joinMemory(ticket: WorkerTicket, options: { readonly threads?: number | undefined } = {}): void {
   optionsOf("joinMemory", options, { threads: size });
   const { member } = ticket ?? {};
   if (member === undefined)

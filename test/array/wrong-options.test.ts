@@ -3,7 +3,7 @@ import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
 import { aliases, functionCalls, methodCalls } from "./operation-calls.ts";
 import type { Call } from "./watched-calls.ts";
-import { callsOf, methodCallsOf, run } from "./watched-calls.ts";
+import { callsOf, methodCallsOf, missing, run } from "./watched-calls.ts";
 
 /** What users of other libraries write. */
 const wrong = ["keepdims", "axes", "learning_rate", "dim"];
@@ -26,6 +26,38 @@ function checkCalls(name: string, calls: readonly Call[]): void {
     }
   }
 }
+
+/** The names of the options that a call may have, as the error about a misspelt one lists them. */
+function optionNames(call: Call): readonly string[] {
+  try {
+    run(
+      call,
+      call.args.map((arg) => (isOptions(arg) ? { ...arg, misspelt: 0 } : arg)),
+    );
+  } catch (error) {
+    return /\{ (.*) \}$/.exec(String(error))?.[1]?.split(", ") ?? missing();
+  }
+  return missing();
+}
+
+function arraysIn(result: unknown): readonly mx.MLXArray[] {
+  return mx.treeFlatten(result).flatMap(([, leaf]) => (leaf instanceof mx.MLXArray ? [leaf] : []));
+}
+
+async function checkUndefined(calls: readonly Call[]): Promise<void> {
+  for (const call of calls) {
+    const absent = Object.fromEntries(optionNames(call).map((option) => [option, undefined]));
+    const args = call.args.map((arg) => (isOptions(arg) ? { ...absent, ...arg } : arg));
+    const plain = arraysIn(run(call, call.args));
+    const explicit = arraysIn(run(call, args));
+    expect(explicit.map(({ shape, dtype }) => [shape, dtype])).toEqual(plain.map(({ shape, dtype }) => [shape, dtype]));
+  }
+}
+
+describe("an option that is undefined is one that is not given, for", () => {
+  it.each(Object.entries(functionCalls))("%s", (_, entry) => checkUndefined(callsOf(entry)));
+  it.each(Object.entries(methodCalls))("the method %s", (name, entry) => checkUndefined(methodCallsOf(name, entry)));
+});
 
 describe("a misspelt option is refused by", () => {
   it.each(Object.entries(functionCalls))("%s", (name, entry) => checkCalls(name, callsOf(entry)));

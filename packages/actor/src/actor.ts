@@ -11,11 +11,11 @@ import type { Actor, ExposableClass, SendableConstructorParameters } from "./rem
 /** How an actor is started. */
 export interface ActorOptions<C extends ExposableClass> {
   /** The arguments of the constructor. */
-  readonly parameters?: SendableConstructorParameters<C>;
+  readonly parameters?: SendableConstructorParameters<C> | undefined;
   /** Threads that compute for the actor; as many as the hardware has, up to 8, unless given. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Classes of errors, beside those of JavaScript and of mlx-ts, that arrive as what they are. */
-  readonly errors?: readonly ErrorClass[];
+  readonly errors?: readonly ErrorClass[] | undefined;
 }
 
 /** After a worker was ended from outside, others may still compute for it this long where nobody can tell when they end. */

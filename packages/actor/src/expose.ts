@@ -11,7 +11,7 @@ import type { ExposableClass } from "./remote.ts";
 /** How a class is exposed. */
 export interface ExposeOptions {
   /** Methods that run at once, also while others are under way; so do the steps of the streams that they give. None unless given. */
-  readonly concurrent?: readonly string[];
+  readonly concurrent?: readonly string[] | undefined;
 }
 
 /**

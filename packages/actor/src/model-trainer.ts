@@ -16,23 +16,23 @@ export type TrainerSetup = (...parameters: never) => unknown;
 /** How a training is started. */
 export interface TrainerOptions<S extends TrainerSetup> {
   /** What `setup` is given: arrays, which are not copied, and data. */
-  readonly parameters?: SendableParameters<Parameters<S>>;
+  readonly parameters?: SendableParameters<Parameters<S>> | undefined;
   /** Threads that compute for the training; as many as the hardware has, up to 8, unless given. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Classes of errors, beside those of JavaScript and of mlx-ts, that arrive as what they are. */
-  readonly errors?: readonly ErrorClass[];
+  readonly errors?: readonly ErrorClass[] | undefined;
   /** How often a worker that failed is replaced by another, which goes on from the last checkpoint; 0 unless given. */
-  readonly restarts?: number;
+  readonly restarts?: number | undefined;
   /** Steps between checkpoints where `setup` names none; 100 unless given. Only taken if there may be restarts. */
-  readonly checkpointEverySteps?: number;
+  readonly checkpointEverySteps?: number | undefined;
 }
 
 /** How a training runs. */
 export interface RunOptions {
   /** Ends the training when aborted, without an error. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Goes on where this checkpoint was taken. */
-  readonly resume?: Checkpoint;
+  readonly resume?: Checkpoint | undefined;
 }
 
 /** What is exposed by `exposeTrainer`, as far as its types matter here. */

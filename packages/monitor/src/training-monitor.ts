@@ -17,9 +17,9 @@ import { initialState, type MonitorState, stateAfter, type TrainingStatus } from
 /** How a monitor keeps and shows what it is told. */
 export interface MonitorOptions {
   /** The most points that are kept of each figure; 1024 unless given. */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /** When signals change after an event: before the next frame unless given. */
-  readonly schedule?: Schedule;
+  readonly schedule?: Schedule | undefined;
 }
 
 /**

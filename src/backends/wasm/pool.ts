@@ -24,7 +24,7 @@ export class KernelError extends MLXError {
 /** How a pool begins. */
 export interface PoolOptions {
   /** Threads that compute, the caller's included; else the variable `MLX_TS_THREADS`; else all of the hardware's up to 8. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** What kernels may import from "e", besides the memory "m" and the functions of `Math`. */
   readonly imports?: Readonly<Record<string, ImportedFunction>>;
 }

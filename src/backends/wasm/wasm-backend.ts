@@ -62,10 +62,7 @@ export class WasmBackend implements Backend {
   constructor(options: { readonly arena?: Arena } & Pick<PoolOptions, "threads"> = {}) {
     const arena = options.arena ?? new Arena();
     this.arena = arena;
-    this.pool = new WorkerPool(arena, {
-      imports: importedMath,
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
-    });
+    this.pool = new WorkerPool(arena, { imports: importedMath, threads: options.threads });
     this.#registry = new FinalizationRegistry((offset) => arena.free(offset));
   }
 

@@ -63,10 +63,10 @@ export interface GpuDevice {
   createBuffer(descriptor: {
     readonly size: number;
     readonly usage: number;
-    readonly mappedAtCreation?: boolean;
-    readonly label?: string;
+    readonly mappedAtCreation?: boolean | undefined;
+    readonly label?: string | undefined;
   }): GpuBuffer;
-  createShaderModule(descriptor: { readonly code: string; readonly label?: string }): GpuShaderModule;
+  createShaderModule(descriptor: { readonly code: string; readonly label?: string | undefined }): GpuShaderModule;
   createBindGroupLayout(descriptor: {
     readonly entries: readonly {
       readonly binding: number;
@@ -76,22 +76,26 @@ export interface GpuDevice {
   }): object;
   createPipelineLayout(descriptor: {
     readonly bindGroupLayouts: readonly object[];
-    readonly immediateSize?: number;
+    readonly immediateSize?: number | undefined;
   }): object;
   createComputePipelineAsync(descriptor: {
     readonly layout: object | "auto";
     readonly compute: {
       readonly module: GpuShaderModule;
       readonly entryPoint: string;
-      readonly constants?: Readonly<Record<string, number>>;
+      readonly constants?: Readonly<Record<string, number>> | undefined;
     };
-    readonly label?: string;
+    readonly label?: string | undefined;
   }): Promise<object>;
   createBindGroup(descriptor: {
     readonly layout: object;
     readonly entries: readonly {
       readonly binding: number;
-      readonly resource: { readonly buffer: GpuBuffer; readonly offset?: number; readonly size?: number };
+      readonly resource: {
+        readonly buffer: GpuBuffer;
+        readonly offset?: number | undefined;
+        readonly size?: number | undefined;
+      };
     }[];
   }): object;
   createCommandEncoder(): GpuCommandEncoder;

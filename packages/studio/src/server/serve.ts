@@ -12,9 +12,9 @@ export interface StudioOptions {
   /** A directory of runs, as `train(…, { log })` writes them. */
   readonly directory: string;
   /** 4747 unless given; 0 takes a free one. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** The folder of the built page; the one that the package brings unless given. */
-  readonly page?: string;
+  readonly page?: string | undefined;
 }
 
 /** A studio that runs. */
@@ -83,7 +83,7 @@ export async function startStudio(options: StudioOptions): Promise<Studio> {
 }
 
 async function answer(
-  { directory, page }: Required<Omit<StudioOptions, "port">>,
+  { directory, page }: { readonly directory: string; readonly page: string },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
