@@ -45,6 +45,8 @@ import { Module } from "./module.ts";
  * await new nn.Sigmoid()(array([-1, 0])).tolist(); // ≈ [0.268941, 0.5]
  */
 export class Sigmoid extends Module {
+  static override readonly name: string = "Sigmoid";
+
   forward(x: MLXArray): MLXArray {
     return sigmoid(x);
   }
@@ -57,6 +59,8 @@ export class Sigmoid extends Module {
  * await new nn.Tanh()(array([0, 1])).tolist(); // ≈ [0, 0.761594]
  */
 export class Tanh extends Module {
+  static override readonly name: string = "Tanh";
+
   forward(x: MLXArray): MLXArray {
     return tanh(x);
   }
@@ -69,6 +73,8 @@ export class Tanh extends Module {
  * await new nn.ReLU()(array([-1, 2])).tolist(); // [0, 2]
  */
 export class ReLU extends Module {
+  static override readonly name: string = "ReLU";
+
   forward(x: MLXArray): MLXArray {
     return relu(x);
   }
@@ -81,6 +87,8 @@ export class ReLU extends Module {
  * await new nn.ReLU2()(array([-1, 3])).tolist(); // [0, 9]
  */
 export class ReLU2 extends Module {
+  static override readonly name: string = "ReLU2";
+
   forward(x: MLXArray): MLXArray {
     return relu2(x);
   }
@@ -93,6 +101,8 @@ export class ReLU2 extends Module {
  * await new nn.ReLU6()(array([-1, 8])).tolist(); // [0, 6]
  */
 export class ReLU6 extends Module {
+  static override readonly name: string = "ReLU6";
+
   forward(x: MLXArray): MLXArray {
     return relu6(x);
   }
@@ -105,6 +115,8 @@ export class ReLU6 extends Module {
  * await new nn.SELU()(array([-1, 2])).tolist(); // ≈ [-1.1113, 2.1014]
  */
 export class SELU extends Module {
+  static override readonly name: string = "SELU";
+
   forward(x: MLXArray): MLXArray {
     return selu(x);
   }
@@ -117,6 +129,8 @@ export class SELU extends Module {
  * await new nn.SiLU()(array([0, 1])).tolist(); // ≈ [0, 0.731059]
  */
 export class SiLU extends Module {
+  static override readonly name: string = "SiLU";
+
   forward(x: MLXArray): MLXArray {
     return silu(x);
   }
@@ -129,6 +143,8 @@ export class SiLU extends Module {
  * await new nn.Softplus()(array([0, 1000])).tolist(); // ≈ [0.693147, 1000]
  */
 export class Softplus extends Module {
+  static override readonly name: string = "Softplus";
+
   forward(x: MLXArray): MLXArray {
     return softplus(x);
   }
@@ -141,6 +157,8 @@ export class Softplus extends Module {
  * await new nn.LogSigmoid()(array([-1000, 0])).tolist(); // ≈ [-1000, -0.693147]
  */
 export class LogSigmoid extends Module {
+  static override readonly name: string = "LogSigmoid";
+
   forward(x: MLXArray): MLXArray {
     return logSigmoid(x);
   }
@@ -153,6 +171,8 @@ export class LogSigmoid extends Module {
  * await new nn.Mish()(array([0, 1])).tolist(); // ≈ [0, 0.865098]
  */
 export class Mish extends Module {
+  static override readonly name: string = "Mish";
+
   forward(x: MLXArray): MLXArray {
     return mish(x);
   }
@@ -165,6 +185,8 @@ export class Mish extends Module {
  * await new nn.Softsign()(array([-1, 3])).tolist(); // [-0.5, 0.75]
  */
 export class Softsign extends Module {
+  static override readonly name: string = "Softsign";
+
   forward(x: MLXArray): MLXArray {
     return softsign(x);
   }
@@ -177,6 +199,8 @@ export class Softsign extends Module {
  * await new nn.Hardswish()(array([-1.5, 0, 4])).tolist(); // [-0.375, 0, 4]
  */
 export class Hardswish extends Module {
+  static override readonly name: string = "Hardswish";
+
   forward(x: MLXArray): MLXArray {
     return hardswish(x);
   }
@@ -189,6 +213,8 @@ export class Hardswish extends Module {
  * await new nn.HardTanh()(array([-3, 0.5])).tolist(); // [-1, 0.5]
  */
 export class HardTanh extends Module {
+  static override readonly name: string = "HardTanh";
+
   forward(x: MLXArray): MLXArray {
     return hardTanh(x);
   }
@@ -201,6 +227,8 @@ export class HardTanh extends Module {
  * await new nn.Softmax()(array([[0, 0], [1000, 0]])).tolist(); // [[0.5, 0.5], [1, 0]]
  */
 export class Softmax extends Module {
+  static override readonly name: string = "Softmax";
+
   forward(x: MLXArray): MLXArray {
     return softmax(x);
   }
@@ -213,6 +241,8 @@ export class Softmax extends Module {
  * await new nn.Softmin()(array([[0, 0], [1000, 0]])).tolist(); // [[0.5, 0.5], [0, 1]]
  */
 export class Softmin extends Module {
+  static override readonly name: string = "Softmin";
+
   forward(x: MLXArray): MLXArray {
     return softmin(x);
   }
@@ -225,6 +255,8 @@ export class Softmin extends Module {
  * await new nn.LogSoftmax()(array([[0, 0], [1000, 0]])).tolist(); // ≈ [[-0.693147, -0.693147], [0, -1000]]
  */
 export class LogSoftmax extends Module {
+  static override readonly name: string = "LogSoftmax";
+
   forward(x: MLXArray): MLXArray {
     return logSoftmax(x);
   }
@@ -238,6 +270,8 @@ export class LogSoftmax extends Module {
  * await new nn.LeakyReLU({ negativeSlope: 0.5 })(array([-2, 3])).tolist(); // [-1, 3]
  */
 export class LeakyReLU extends Module {
+  static override readonly name: string = "LeakyReLU";
+
   readonly negativeSlope: number;
 
   constructor(options: LeakyReluOptions = {}) {
@@ -263,6 +297,8 @@ export class LeakyReLU extends Module {
  * await new nn.ELU({ alpha: 2 })(array([-1, 2])).tolist(); // ≈ [-1.26424, 2]
  */
 export class ELU extends Module {
+  static override readonly name: string = "ELU";
+
   readonly alpha: number;
 
   constructor(options: AlphaOptions = {}) {
@@ -287,6 +323,8 @@ export class ELU extends Module {
  * await new nn.CELU({ alpha: 2 })(array([-2, 3])).tolist(); // ≈ [-1.26424, 3]
  */
 export class CELU extends Module {
+  static override readonly name: string = "CELU";
+
   readonly alpha: number;
 
   constructor(options: AlphaOptions = {}) {
@@ -311,6 +349,8 @@ export class CELU extends Module {
  * await new nn.Softshrink()(array([-2, 0.25])).tolist(); // [-1.5, 0]
  */
 export class Softshrink extends Module {
+  static override readonly name: string = "Softshrink";
+
   readonly lambd: number;
 
   constructor(options: ShrinkOptions = {}) {
@@ -335,6 +375,8 @@ export class Softshrink extends Module {
  * await new nn.HardShrink()(array([-2, 0.25])).tolist(); // [-2, 0]
  */
 export class HardShrink extends Module {
+  static override readonly name: string = "HardShrink";
+
   readonly lambd: number;
 
   constructor(options: ShrinkOptions = {}) {
@@ -359,6 +401,8 @@ export class HardShrink extends Module {
  * await new nn.Step({ threshold: 1 })(array([0, 2])).tolist(); // [0, 1]
  */
 export class Step extends Module {
+  static override readonly name: string = "Step";
+
   readonly threshold: number;
 
   constructor(options: { readonly threshold?: number | undefined } = {}) {
@@ -383,6 +427,8 @@ export class Step extends Module {
  * await new nn.GLU()(array([3, 5, 0, 1000])).tolist(); // [1.5, 5]
  */
 export class GLU extends Module {
+  static override readonly name: string = "GLU";
+
   readonly axis: number;
 
   constructor(options: AxisOptions = {}) {
@@ -418,6 +464,8 @@ const geluForms: Readonly<Record<GeluApproximation, (x: MLXArray) => MLXArray>> 
  * await new nn.GELU({ approx: "fast" })(array(1)).item(); // ≈ 0.845796
  */
 export class GELU extends Module {
+  static override readonly name: string = "GELU";
+
   readonly approx: GeluApproximation;
 
   constructor(options: { readonly approx?: GeluApproximation | undefined } = {}) {
@@ -446,6 +494,8 @@ export class GELU extends Module {
  * layer.weight.shape; // [2]
  */
 export class PReLU extends Module {
+  static override readonly name: string = "PReLU";
+
   weight: MLXArray;
 
   constructor(options: { readonly numParameters?: number | undefined; readonly init?: number | undefined } = {}) {

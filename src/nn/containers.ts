@@ -17,6 +17,8 @@ export type Layer = (x: MLXArray) => MLXArray;
  * model.layers[0].weight.shape; // [8, 2]
  */
 export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends Module {
+  static override readonly name: string = "Sequential";
+
   // The same as L; said like this, TypeScript compares two Sequentials by what they hold, so that each is an `nn.Sequential`.
   layers: { [K in keyof L]: L[K] };
 

@@ -101,6 +101,8 @@ abstract class Convolution<Sizes extends readonly number[]> extends Module {
  * layer(zeros([4, 100, 1])).shape; // [4, 100, 8]
  */
 export class Conv1d extends Convolution<readonly [number]> {
+  static override readonly name: string = "Conv1d";
+
   protected override rank(): number {
     return 1;
   }
@@ -121,6 +123,8 @@ export class Conv1d extends Convolution<readonly [number]> {
  * layer.weight.shape; // [16, 5, 5, 3]
  */
 export class Conv2d extends Convolution<readonly [number, number]> {
+  static override readonly name: string = "Conv2d";
+
   protected override rank(): number {
     return 2;
   }
@@ -139,6 +143,8 @@ export class Conv2d extends Convolution<readonly [number, number]> {
  * new nn.Conv3d(1, 4, [1, 3, 3])(zeros([2, 5, 8, 8, 1])).shape; // [2, 5, 6, 6, 4]
  */
 export class Conv3d extends Convolution<readonly [number, number, number]> {
+  static override readonly name: string = "Conv3d";
+
   protected override rank(): number {
     return 3;
   }
@@ -199,6 +205,8 @@ abstract class TransposedConvolution<Sizes extends readonly number[]> extends Co
  * layer(zeros([4, 50, 8])).shape; // [4, 100, 1]
  */
 export class ConvTransposed1d extends TransposedConvolution<readonly [number]> {
+  static override readonly name: string = "ConvTransposed1d";
+
   protected override rank(): number {
     return 1;
   }
@@ -218,6 +226,8 @@ export class ConvTransposed1d extends TransposedConvolution<readonly [number]> {
  * layer.weight.shape; // [3, 4, 4, 16]
  */
 export class ConvTransposed2d extends TransposedConvolution<readonly [number, number]> {
+  static override readonly name: string = "ConvTransposed2d";
+
   protected override rank(): number {
     return 2;
   }
@@ -235,6 +245,8 @@ export class ConvTransposed2d extends TransposedConvolution<readonly [number, nu
  * new nn.ConvTransposed3d(8, 1, 2, { stride: 2 })(zeros([1, 4, 4, 4, 8])).shape; // [1, 8, 8, 8, 1]
  */
 export class ConvTransposed3d extends TransposedConvolution<readonly [number, number, number]> {
+  static override readonly name: string = "ConvTransposed3d";
+
   protected override rank(): number {
     return 3;
   }

@@ -22,6 +22,8 @@ import { Module } from "./module.ts";
  * await layer.eval()(ones([6])).tolist(); // [1, 1, 1, 1, 1, 1]
  */
 export class Dropout extends Module {
+  static override readonly name: string = "Dropout";
+
   readonly p: number;
 
   constructor(p = 0.5) {
@@ -55,6 +57,8 @@ export class Dropout extends Module {
  * await new nn.Dropout2d(0.5)(ones([1, 2, 3])).tolist(); // [[[2, 0, 2], [2, 0, 2]]]
  */
 export class Dropout2d extends Dropout {
+  static override readonly name: string = "Dropout2d";
+
   protected override maskShape(shape: Shape): Shape {
     return channelShape("Dropout2d", shape, 2);
   }
@@ -68,6 +72,8 @@ export class Dropout2d extends Dropout {
  * await new nn.Dropout3d(0.5)(ones([1, 1, 2, 3])).tolist(); // [[[[2, 0, 2], [2, 0, 2]]]]
  */
 export class Dropout3d extends Dropout {
+  static override readonly name: string = "Dropout3d";
+
   protected override maskShape(shape: Shape): Shape {
     return channelShape("Dropout3d", shape, 3);
   }

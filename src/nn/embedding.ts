@@ -15,6 +15,8 @@ import { Module } from "./module.ts";
  * table(array([[0, 5], [2, 2]], "int32")).shape; // [2, 2, 3]
  */
 export class Embedding extends Module {
+  static override readonly name: string = "Embedding";
+
   /** [count, size] */
   weight: MLXArray;
 

@@ -29,6 +29,8 @@ export const biasRules: Rules<BiasOptions> = { bias: flag };
  * await layer(array([1, 2])).tolist(); // [1, 2]
  */
 export class Identity extends Module {
+  static override readonly name: string = "Identity";
+
   constructor(..._: readonly unknown[]) {
     super();
   }
@@ -47,6 +49,8 @@ export class Identity extends Module {
  * layer.toString(); // "Linear(4 → 3) weight [3, 4], bias [3]: 15 parameters"
  */
 export class Linear extends Module {
+  static override readonly name: string = "Linear";
+
   /** [outputSize, inputSize] */
   weight: MLXArray;
   /** [outputSize] */
@@ -80,6 +84,8 @@ export class Linear extends Module {
  * layer.weight.shape; // [4, 3, 2]
  */
 export class Bilinear extends Module {
+  static override readonly name: string = "Bilinear";
+
   /** [outputSize, inputSize2, inputSize1] */
   weight: MLXArray;
   /** [outputSize] */

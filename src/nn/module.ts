@@ -59,6 +59,9 @@ export interface UpdateOptions {
  * await scaler(array([70, 72])).tolist(); // [105, 108]
  */
 export abstract class Module extends Callable {
+  /** What errors and prints call the class: minifiers rename classes, but no texts. */
+  static override readonly name: string = "Module";
+
   static {
     // Functions that take trees, as evaluate and compile do, see the fields.
     define(Module.prototype, treeChildren, (module) => recordOf(module));

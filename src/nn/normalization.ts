@@ -40,6 +40,8 @@ export interface AffineOptions extends NormOptions {
  * layer.weight?.shape; // [2]
  */
 export class LayerNorm extends Module {
+  static override readonly name: string = "LayerNorm";
+
   weight?: MLXArray | undefined;
   bias?: MLXArray | undefined;
   readonly eps: number;
@@ -73,6 +75,8 @@ export class LayerNorm extends Module {
  * await new nn.RMSNorm(2)(array([3, 4])).tolist(); // ≈ [0.8485, 1.1314]
  */
 export class RMSNorm extends Module {
+  static override readonly name: string = "RMSNorm";
+
   weight: MLXArray;
   readonly eps: number;
 
@@ -103,6 +107,8 @@ export class RMSNorm extends Module {
  * await new nn.InstanceNorm(2)(places).tolist(); // ≈ [[[-1, -1], [1, 1]]]
  */
 export class InstanceNorm extends Module {
+  static override readonly name: string = "InstanceNorm";
+
   weight?: MLXArray | undefined;
   bias?: MLXArray | undefined;
   readonly eps: number;
@@ -154,6 +160,8 @@ export interface GroupNormOptions extends AffineOptions {
  * await new nn.GroupNorm(2, 4, { pytorchCompatible: true })(x).tolist(); // ≈ [[-1, 1, -1, 1]]
  */
 export class GroupNorm extends Module {
+  static override readonly name: string = "GroupNorm";
+
   weight?: MLXArray | undefined;
   bias?: MLXArray | undefined;
   readonly groups: number;
@@ -229,6 +237,8 @@ export interface BatchNormOptions extends AffineOptions {
  * await layer.eval()(array([[0.2]])).tolist(); // ≈ [[0]]
  */
 export class BatchNorm extends Module {
+  static override readonly name: string = "BatchNorm";
+
   weight?: MLXArray | undefined;
   bias?: MLXArray | undefined;
   runningMean?: MLXArray | undefined;

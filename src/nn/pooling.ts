@@ -94,6 +94,8 @@ abstract class AvgPool extends Pool {
  * await new nn.MaxPool1d(2)(reshape(array([1, 3, 2, 5]), [1, 4, 1])).flatten().tolist(); // [3, 5]
  */
 export class MaxPool1d extends MaxPool {
+  static override readonly name: string = "MaxPool1d";
+
   protected override rank(): number {
     return 1;
   }
@@ -108,6 +110,8 @@ export class MaxPool1d extends MaxPool {
  * new nn.MaxPool2d(3, { stride: 2, padding: 1 })(image).shape; // [1, 2, 2, 1]
  */
 export class MaxPool2d extends MaxPool {
+  static override readonly name: string = "MaxPool2d";
+
   protected override rank(): number {
     return 2;
   }
@@ -120,6 +124,8 @@ export class MaxPool2d extends MaxPool {
  * await new nn.MaxPool3d(2)(reshape(arange(8), [1, 2, 2, 2, 1])).flatten().tolist(); // [7]
  */
 export class MaxPool3d extends MaxPool {
+  static override readonly name: string = "MaxPool3d";
+
   protected override rank(): number {
     return 3;
   }
@@ -134,6 +140,8 @@ export class MaxPool3d extends MaxPool {
  * await new nn.AvgPool1d(2, { padding: 1 })(x).flatten().tolist(); // [0.5, 2.5, 2.5]
  */
 export class AvgPool1d extends AvgPool {
+  static override readonly name: string = "AvgPool1d";
+
   protected override rank(): number {
     return 1;
   }
@@ -146,6 +154,8 @@ export class AvgPool1d extends AvgPool {
  * await new nn.AvgPool2d(2)(reshape(arange(16), [1, 4, 4, 1])).flatten().tolist(); // [2.5, 4.5, 10.5, 12.5]
  */
 export class AvgPool2d extends AvgPool {
+  static override readonly name: string = "AvgPool2d";
+
   protected override rank(): number {
     return 2;
   }
@@ -158,6 +168,8 @@ export class AvgPool2d extends AvgPool {
  * await new nn.AvgPool3d(2)(reshape(arange(8), [1, 2, 2, 2, 1])).flatten().tolist(); // [3.5]
  */
 export class AvgPool3d extends AvgPool {
+  static override readonly name: string = "AvgPool3d";
+
   protected override rank(): number {
     return 3;
   }

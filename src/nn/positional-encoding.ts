@@ -48,6 +48,8 @@ export interface RoPEOptions {
  * await layer(array([[1, 0]]), 1).tolist(); // ≈ [[0.5403023, 0.841471]]
  */
 export class RoPE extends Module {
+  static override readonly name: string = "RoPE";
+
   readonly dims: number;
   readonly traditional: boolean;
   readonly base: number;
@@ -100,6 +102,8 @@ export interface SinusoidalOptions {
  * // ≈ [[0, 0, 0.707107, 0.707107], [0.59501, 0.0000707107, 0.38205, 0.707107]]
  */
 export class SinusoidalPositionalEncoding extends Module {
+  static override readonly name: string = "SinusoidalPositionalEncoding";
+
   readonly _frequencies: MLXArray;
   readonly scale: number;
   readonly cosFirst: boolean;
@@ -134,6 +138,8 @@ export class SinusoidalPositionalEncoding extends Module {
  * await biased.get(0, 0, 0).tolist(); // [0, -0.0625, -0.125]
  */
 export class ALiBi extends Module {
+  static override readonly name: string = "ALiBi";
+
   /**
    * @param scores [batch, heads, queries, keys]
    * @param offset the position of the first query

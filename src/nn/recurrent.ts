@@ -27,6 +27,8 @@ export interface RNNOptions extends BiasOptions {
  * new nn.RNN(3, 5)(zeros([2, 7, 3])).shape; // [2, 7, 5]
  */
 export class RNN extends Module {
+  static override readonly name: string = "RNN";
+
   /** [hiddenSize, inputSize] */
   Wxh: MLXArray;
   /** [hiddenSize, hiddenSize] */
@@ -76,6 +78,8 @@ export class RNN extends Module {
  * new nn.GRU(3, 5)(zeros([2, 7, 3])).shape; // [2, 7, 5]
  */
 export class GRU extends Module {
+  static override readonly name: string = "GRU";
+
   /** [3 · hiddenSize, inputSize]: r, z, n */
   Wx: MLXArray;
   /** [3 · hiddenSize, hiddenSize]: r, z, n */
@@ -143,6 +147,8 @@ export class GRU extends Module {
  * cells.shape; // [2, 7, 5]
  */
 export class LSTM extends Module {
+  static override readonly name: string = "LSTM";
+
   /** [4 · hiddenSize, inputSize]: i, f, g, o */
   Wx: MLXArray;
   /** [4 · hiddenSize, hiddenSize]: i, f, g, o */

@@ -63,6 +63,8 @@ const attentionRules: Rules<MultiHeadAttentionOptions> = {
  * attention(x, x, x, "causal").shape; // [1, 5, 8]
  */
 export class MultiHeadAttention extends Module {
+  static override readonly name: string = "MultiHeadAttention";
+
   readonly numHeads: number;
   queryProj: Linear;
   keyProj: Linear;
@@ -150,6 +152,8 @@ const layerRules: Rules<TransformerLayerOptions> = {
  * layer.linear1.weight.shape; // [16, 8]
  */
 export class TransformerEncoderLayer extends Module {
+  static override readonly name: string = "TransformerEncoderLayer";
+
   attention: MultiHeadAttention;
   ln1: LayerNorm;
   ln2: LayerNorm;
@@ -208,6 +212,8 @@ export class TransformerEncoderLayer extends Module {
  * encoder.layers.length; // 2
  */
 export class TransformerEncoder extends Module {
+  static override readonly name: string = "TransformerEncoder";
+
   layers: TransformerEncoderLayer[];
   ln: LayerNorm;
 
@@ -233,6 +239,8 @@ export class TransformerEncoder extends Module {
  * layer(zeros([1, 3, 8]), zeros([1, 5, 8]), "causal").shape; // [1, 3, 8]
  */
 export class TransformerDecoderLayer extends Module {
+  static override readonly name: string = "TransformerDecoderLayer";
+
   selfAttention: MultiHeadAttention;
   crossAttention: MultiHeadAttention;
   ln1: LayerNorm;
@@ -293,6 +301,8 @@ export class TransformerDecoderLayer extends Module {
  * decoder(zeros([1, 3, 8]), zeros([1, 5, 8]), "causal").shape; // [1, 3, 8]
  */
 export class TransformerDecoder extends Module {
+  static override readonly name: string = "TransformerDecoder";
+
   layers: TransformerDecoderLayer[];
   ln: LayerNorm;
 
@@ -326,6 +336,8 @@ export interface TransformerOptions extends TransformerLayerOptions {
  * model(zeros([1, 5, 8]), zeros([1, 3, 8]), null, "causal").shape; // [1, 3, 8]
  */
 export class Transformer extends Module {
+  static override readonly name: string = "Transformer";
+
   encoder: TransformerEncoder;
   decoder: TransformerDecoder;
 

@@ -41,6 +41,8 @@ interface Tap {
  * await new nn.Upsample(2, { mode: "linear" })(x).flatten().tolist(); // [1, 1.25, 1.75, 2]
  */
 export class Upsample extends Module {
+  static override readonly name: string = "Upsample";
+
   readonly scaleFactor: number | readonly number[];
   readonly mode: UpsampleMode;
   readonly alignCorners: boolean;

@@ -59,6 +59,8 @@ const adafactorRules: Rules<AdafactorOptions> = {
  * await changed.w.tolist(); // ≈ [1.98]
  */
 export class Adafactor extends Optimizer {
+  static override readonly name: string = "Adafactor";
+
   readonly eps: readonly [number, number];
   readonly clipThreshold: number;
   readonly decayRate: number;

@@ -39,6 +39,8 @@ const adamRules: Rules<AdamOptions> = { ...adamaxRules, biasCorrection: flag };
  * await changed.w.tolist(); // ≈ [1.9968378]
  */
 export class Adam extends Optimizer {
+  static override readonly name: string = "Adam";
+
   readonly betas: readonly [number, number];
   readonly eps: number;
   readonly biasCorrection: boolean;
@@ -87,6 +89,8 @@ export interface AdamWOptions extends AdamOptions {
  * await changed.w.tolist(); // ≈ [1.88]
  */
 export class AdamW extends Adam {
+  static override readonly name: string = "AdamW";
+
   readonly weightDecay: number;
 
   constructor(options: AdamWOptions) {
@@ -112,6 +116,8 @@ export class AdamW extends Adam {
  * await changed.w.tolist(); // ≈ [1.99]
  */
 export class Adamax extends Optimizer {
+  static override readonly name: string = "Adamax";
+
   readonly betas: readonly [number, number];
   readonly eps: number;
 

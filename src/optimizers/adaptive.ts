@@ -24,6 +24,8 @@ export interface RMSpropOptions extends OptimizerOptions {
  * await changed.w.tolist(); // ≈ [1.9, 1.9]
  */
 export class RMSprop extends Optimizer {
+  static override readonly name: string = "RMSprop";
+
   readonly alpha: number;
   readonly eps: number;
 
@@ -63,6 +65,8 @@ export interface AdagradOptions extends OptimizerOptions {
  * await changed.w.tolist(); // ≈ [1.9, 1.9]
  */
 export class Adagrad extends Optimizer {
+  static override readonly name: string = "Adagrad";
+
   readonly eps: number;
 
   constructor(options: AdagradOptions) {
@@ -101,6 +105,8 @@ export interface AdaDeltaOptions extends OptimizerOptions {
  * await changed.w.tolist(); // ≈ [1.9968]
  */
 export class AdaDelta extends Optimizer {
+  static override readonly name: string = "AdaDelta";
+
   readonly rho: number;
   readonly eps: number;
 

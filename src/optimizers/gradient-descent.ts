@@ -32,6 +32,8 @@ export interface SGDOptions extends OptimizerOptions {
  * await changed.w.tolist(); // ≈ [1.9]
  */
 export class SGD extends Optimizer {
+  static override readonly name: string = "SGD";
+
   readonly momentum: number;
   readonly weightDecay: number;
   readonly dampening: number;
@@ -92,6 +94,8 @@ export interface LionOptions extends OptimizerOptions {
  * await changed.w.tolist(); // ≈ [1.9, 2.1]
  */
 export class Lion extends Optimizer {
+  static override readonly name: string = "Lion";
+
   readonly betas: readonly [number, number];
   readonly weightDecay: number;
 

@@ -28,6 +28,8 @@ export type ParameterFilter = (path: string, parameter: MLXArray) => boolean;
  * await changed.bias.tolist(); // [1]
  */
 export class MultiOptimizer extends Optimizer {
+  static override readonly name: string = "MultiOptimizer";
+
   static {
     // Functions that take trees, as evaluate and compile do, see the states of all. Declarations of single files cannot name a symbol.
     Object.defineProperty(MultiOptimizer.prototype, treeChildren, {

@@ -37,6 +37,8 @@ const [a, b, c] = [3.4445, -4.775, 2.0315];
  * await changed.w.tolist(); // ≈ [[0.92864, 1], [1, 1.1042]]
  */
 export class Muon extends Optimizer {
+  static override readonly name: string = "Muon";
+
   readonly momentum: number;
   readonly weightDecay: number;
   readonly nesterov: boolean;

@@ -67,6 +67,9 @@ export interface Updatable {
  * await optimizer.applyGradients({ w: array([3]) }, { w: array([2]) }).w.tolist(); // [1.5]
  */
 export abstract class Optimizer {
+  /** What errors and prints call the class: minifiers rename classes, but no texts. */
+  static readonly name: string = "Optimizer";
+
   static {
     // Functions that take trees, as evaluate and compile do, see the state. Declarations of single files cannot name a symbol.
     Object.defineProperty(Optimizer.prototype, treeChildren, {

@@ -95,6 +95,27 @@ describe("a program in a bundle", () => {
     expect(before).toBe("5.687 100.069 40.421 109.446");
   });
 
+  it("knows classes by their names though they are renamed", async () => {
+    await bundle(
+      `
+      import * as mx from "mlx-ts";
+      import * as nn from "mlx-ts/nn";
+      import * as optim from "mlx-ts/optimizers";
+      import { decodeError, encodeError } from "./packages/actor/src/errors.ts";
+      const isClass = ([, value]) => typeof value === "function" && /^class\\b/.test(value);
+      const layers = { ...nn, ...optim };
+      const classes = Object.entries(layers).filter(isClass);
+      console.log(classes.length > 70, classes.filter(([, value]) => layers[value.name] !== value));
+      const errors = Object.entries(mx).filter(isClass).filter(([, value]) => value.prototype instanceof mx.MLXError);
+      const arrived = (Class) => decodeError(encodeError(new Class("op", "detail"))) instanceof Class;
+      console.log(errors.length > 7, errors.filter(([, value]) => !arrived(value)));
+      console.log(String(new optim.SGD({ learningRate: 1 })).split("(")[0], String(new nn.Conv2d(1, 2, 3)).split("(")[0]);
+      `,
+      { splitting: false, minify: true },
+    );
+    expect(await run()).toBe("true []\ntrue []\nSGD Conv2d\n");
+  });
+
   it("says what to do where a part is missing, and finds it once it is there", async () => {
     await bundle(
       `

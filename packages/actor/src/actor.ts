@@ -14,7 +14,7 @@ export interface ActorOptions<C extends ExposableClass> {
   readonly parameters?: SendableConstructorParameters<C> | undefined;
   /** Threads that compute for the actor; as many as the hardware has, up to 8, unless given. */
   readonly threads?: number | undefined;
-  /** Classes of errors, beside those of JavaScript and of mlx-ts, that arrive as what they are. */
+  /** Classes of errors, beside those of JavaScript and of mlx-ts, that arrive as what they are: told apart by the names of the classes. */
   readonly errors?: readonly ErrorClass[] | undefined;
 }
 

@@ -33,7 +33,11 @@ export type EncodedError =
       readonly errors: readonly EncodedError[] | null;
     };
 
-const builtIn: readonly ErrorClass[] = [
+/** How deep the data in the fields of an error may be: what is deeper, or goes round, stays behind. */
+const deepestField = 4;
+
+/** The classes that errors have by themselves, by the names of the errors: minifiers rename classes. */
+const known: { readonly [name: string]: ErrorClass } = {
   Error,
   TypeError,
   RangeError,
@@ -42,24 +46,18 @@ const builtIn: readonly ErrorClass[] = [
   EvalError,
   URIError,
   AggregateError,
-];
-
-/** How deep the data in the fields of an error may be: what is deeper, or goes round, stays behind. */
-const deepestField = 4;
-
-const own: readonly ErrorClass[] = [
-  mx.MLXError,
-  mx.ShapeError,
-  mx.DtypeError,
-  mx.DeviceError,
-  mx.OutOfMemoryError,
-  mx.DisposedError,
-  mx.FormatError,
-  mx.GradientError,
-  mx.ArgumentError,
-  mx.LoadError,
+  MLXError: mx.MLXError,
+  ShapeError: mx.ShapeError,
+  DtypeError: mx.DtypeError,
+  DeviceError: mx.DeviceError,
+  OutOfMemoryError: mx.OutOfMemoryError,
+  DisposedError: mx.DisposedError,
+  FormatError: mx.FormatError,
+  GradientError: mx.GradientError,
+  ArgumentError: mx.ArgumentError,
+  LoadError: mx.LoadError,
   WorkerError,
-];
+};
 
 /** An error, or whatever else was thrown, as plain data. */
 export function encodeError(thrown: unknown): EncodedError {
@@ -81,8 +79,8 @@ export function decodeError(encoded: EncodedError, classes: readonly ErrorClass[
   if (encoded.kind === "value") return encoded.value;
   const { name, message, stack, isDomException, fields, cause, errors } = encoded;
   const error = isDomException ? new DOMException(message, name) : new Error(message);
-  const known = [...classes, ...own, ...builtIn].find((candidate) => candidate.name === name);
-  if (known && !isDomException) Object.setPrototypeOf(error, known.prototype);
+  const own = classes.find((candidate) => candidate.name === name) ?? (Object.hasOwn(known, name) ? known[name] : null);
+  if (own && !isDomException) Object.setPrototypeOf(error, own.prototype);
   const set = (key: string, value: unknown): unknown =>
     Object.defineProperty(error, key, { value, configurable: true, writable: true });
   if (cause) set("cause", decodeError(cause, classes));
