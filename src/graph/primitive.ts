@@ -109,6 +109,7 @@ export type Derivative<P> =
         inputs: readonly MLXArray[],
         params: P,
         needed: readonly boolean[],
+        output: MLXArray,
       ): readonly (MLXArray | null)[] | null;
     }
   /** The same through a definition that may not be loaded yet. */

@@ -1,7 +1,8 @@
 /**
  * The gradient of attention, a block of examples or of queries after the other, so that memory grows with the tokens and not with
  * their square.
- * Source: Dao et al. 2022, algorithm 4, with a block of queries in the place of a tile.
+ * Source: Dao et al. 2022, algorithm 4, with a block of queries in the place of a tile. As there, the mean of a query's slopes is
+ * the product of its cotangent and its result.
  */
 import { isHalf } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
@@ -32,17 +33,19 @@ const leastQueries = 256;
 /** Numbers of keys that blocks of a causal attention meet at most: more would save work, but each has kernels of its own. */
 const mostRanges = 4;
 
-/** Queries, keys, values and the cotangent. */
+/** Queries, keys, values, the cotangent and the result. */
 interface Tensors {
   readonly query: MLXArray;
   readonly key: MLXArray;
   readonly value: MLXArray;
   readonly cotangent: MLXArray;
+  readonly result: MLXArray;
 }
 
-/** The gradients of queries, keys and values, from that of the result; a block has `most` scores if a query has no more. */
+/** The gradients of queries, keys and values, from that of the `result`; a block has `most` scores if a query has no more. */
 export function attentionGradients(
   cotangent: MLXArray,
+  result: MLXArray,
   inputs: readonly MLXArray[],
   params: AttentionParams,
   most: number = mostScores(inputs),
@@ -52,11 +55,14 @@ export function attentionGradients(
   const [rows, columns] = [query.shape.at(-2) ?? 0, key.shape.at(-2) ?? 0];
   const examples = query.ndim > 2 ? (query.shape[0] ?? 1) : 1;
   const count = Math.ceil(scoresOf(inputs) / most);
-  if (count <= 1) return blockGradients({ query, key, value, cotangent }, mask, params);
+  if (count <= 1) return blockGradients({ query, key, value, cotangent, result }, mask, params);
   const step = Math.ceil(rows / count);
   if (examples > 1 && step < Math.min(rows, leastQueries))
-    return byExamples(cotangent, inputs, Math.max(1, Math.floor(examples / count)), (slopes, part) =>
-      attentionGradients(slopes, part, params, most),
+    return byExamples(
+      [cotangent, result, ...inputs],
+      Math.max(1, Math.floor(examples / count)),
+      ([first, second, ...rest]) =>
+        attentionGradients(only("cotangent", first), only("result", second), rest, params, most),
     );
   const lead = columns - rows;
   const ofQueries: MLXArray[] = [];
@@ -71,6 +77,7 @@ export function attentionGradients(
       key: firstRows(key, seenKeys),
       value: firstRows(value, seenKeys),
       cotangent: own(cotangent),
+      result: own(result),
     };
     const seen = params.isCausal ? seenInTime(end - block * step, seenKeys, lead + block * step) : mask && own(mask);
     const [ofQuery, ofKey, ofValue] = blockGradients(part, seen, { ...params, isCausal: false });
@@ -91,19 +98,15 @@ export function scoresOf([query, key]: readonly Aval[]): number {
   return sizeOf(only("queries", query).shape.slice(0, -1)) * (only("keys", key).shape.at(-2) ?? 0);
 }
 
-/** What `gradients` gives for `step` examples at a time. */
+/** What `gradients` gives for `step` examples of `inputs` at a time, the first of which has them all. */
 function byExamples(
-  cotangent: MLXArray,
   inputs: readonly MLXArray[],
   step: number,
-  gradients: (cotangent: MLXArray, inputs: readonly MLXArray[]) => readonly MLXArray[],
+  gradients: (inputs: readonly MLXArray[]) => readonly MLXArray[],
 ): readonly MLXArray[] {
-  const { ndim, shape } = cotangent;
+  const { ndim, shape } = only("gradients", inputs[0]);
   const parts = Array.from({ length: Math.ceil((shape[0] ?? 1) / step) }, (_, block) =>
-    gradients(
-      blockOf(cotangent, -ndim, block, step),
-      inputs.map((input) => (input.ndim < ndim ? input : blockOf(input, -ndim, block, step))),
-    ),
+    gradients(inputs.map((input) => (input.ndim < ndim ? input : blockOf(input, -ndim, block, step)))),
   );
   return [0, 1, 2].map((k) =>
     concatenate(
@@ -122,7 +125,7 @@ function rangeEnd(block: number, count: number, step: number, rows: number): num
 
 /** The gradients of some queries, and what these add to the gradients of keys and values. */
 function blockGradients(
-  { query, key, value, cotangent }: Tensors,
+  { query, key, value, cotangent, result }: Tensors,
   mask: MLXArray | null,
   params: AttentionParams,
 ): readonly [MLXArray, MLXArray, MLXArray] {
@@ -132,7 +135,7 @@ function blockGradients(
   const weights = divide(exponentials, sum(exponentials, -1, { keepAxes: true }));
   const products = matmul(foldHeads(cotangent, value), swapAxes(value, -1, -2));
   const slopes = castTo(reshape(products, scores.shape), scores.dtype);
-  const mean = sum(multiply(weights, slopes), -1, { keepAxes: true });
+  const mean = sum(multiply(castTo(cotangent, scores.dtype), castTo(result, scores.dtype)), -1, { keepAxes: true });
   const changes = castTo(onlySeen(multiply(weights, subtract(slopes, mean)), mask, params), key.dtype);
   const across = (x: MLXArray): MLXArray => swapAxes(foldHeads(castTo(x, key.dtype), key), -1, -2);
   return [
@@ -182,8 +185,8 @@ function blockOf(x: MLXArray, axis: number, block: number, step: number): MLXArr
 }
 
 /**
- * Queries, keys, values, the cotangent, and perhaps a mask → the gradients of queries, keys and values of each example, one after
- * the other: [..., their elements]. For backends with a kernel for all of it.
+ * Queries, keys, values, the cotangent, the result, and perhaps a mask → the gradients of queries, keys and values of each example,
+ * one after the other: [..., their elements]. For backends with a kernel for all of it.
  */
 export const attentionGradientRow: Primitive<AttentionParams> = {
   name: "attentionGradient",
@@ -194,7 +197,12 @@ export const attentionGradientRow: Primitive<AttentionParams> = {
   lowering: {
     kind: "composite",
     define(inputs, params) {
-      const gradients = attentionGradients(only("cotangent", inputs[3]), inputs.toSpliced(3, 1), params);
+      const gradients = attentionGradients(
+        only("cotangent", inputs[3]),
+        only("result", inputs[4]),
+        inputs.toSpliced(3, 2),
+        params,
+      );
       const flat = gradients.map((gradient) => reshape(gradient, [...gradient.shape.slice(0, -3), -1]));
       return concatenate(flat, -1);
     },
@@ -205,7 +213,7 @@ export const attentionGradientRow: Primitive<AttentionParams> = {
     },
   },
   derivative: { kind: "definition" },
-  batch: (inputs, axes, params) => batchAttention(attentionGradientRow, inputs, axes, params, 4),
+  batch: (inputs, axes, params) => batchAttention(attentionGradientRow, inputs, axes, params, 5),
 };
 
 /** Elements of an example's queries, keys and values. */
@@ -218,11 +226,12 @@ const sumOf = (lengths: readonly number[]): number => lengths.reduce((sum, lengt
 /** The gradients of queries, keys and values as `attentionGradientRow` gives them. */
 export function wholeAttentionGradients(
   cotangent: MLXArray,
+  result: MLXArray,
   inputs: readonly MLXArray[],
   params: AttentionParams,
 ): readonly MLXArray[] {
   const tensors = inputs.slice(0, 3);
-  const all = apply(attentionGradientRow, [...tensors, cotangent, ...inputs.slice(3)], params);
+  const all = apply(attentionGradientRow, [...tensors, cotangent, result, ...inputs.slice(3)], params);
   const lengths = lengthsOf(tensors);
   return tensors.map(({ shape }, k) => {
     const part = sliceAxis(all, all.ndim - 1, sumOf(lengths.slice(0, k)), lengths[k] ?? 0);

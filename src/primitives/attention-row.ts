@@ -35,13 +35,13 @@ export const attentionRow: Primitive<AttentionParams> = {
   },
   derivative: {
     kind: "definition",
-    vjp(cotangent, inputs, params, needed) {
+    vjp(cotangent, inputs, params, needed, output) {
       // The gradient of a mask is as large as the scores anyway.
       if (needed[3]) return null;
       if (scoresOf(inputs) === 0) return inputs.slice(0, 3).map((input) => filledLike(input, 0));
       // What the backends have kernels for.
       const isWhole = only(name, inputs[0]).dtype === (defaultDevice() === "cpu" ? "float32" : "float16");
-      return (isWhole ? wholeAttentionGradients : attentionGradients)(cotangent, inputs, params);
+      return (isWhole ? wholeAttentionGradients : attentionGradients)(cotangent, output, inputs, params);
     },
   },
   batch: (inputs, axes, params) => batchAttention(attentionRow, inputs, axes, params, 3),

@@ -106,7 +106,7 @@ function vjpOf(vertex: MLXArray, cotangent: MLXArray, needed: readonly boolean[]
       return derivative.vjp(cotangent, inputs, vertex, params);
     case "definition": {
       if (lowering.kind !== "composite") throw withoutDerivative(name, "it has no definition to differentiate");
-      const own = derivative.vjp?.(cotangent, inputs, params, needed);
+      const own = derivative.vjp?.(cotangent, inputs, params, needed, vertex);
       if (own) return own;
       const marked = markPrimals(inputs);
       return pullBack([lowering.define(marked, params)], [cotangent], marked);

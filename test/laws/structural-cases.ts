@@ -229,7 +229,7 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
     },
   ],
   attentionGradientRow: [false, true].flatMap((isCausal): LawCase[] => {
-    const tensors = [of(1, 2, 2, 2), of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 2, 2, 2)];
+    const tensors = [of(1, 2, 2, 2), of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 2, 2, 2), of(1, 2, 2, 2)];
     const params = { scale: 0.7, isCausal };
     return [{ inputs: tensors, params }, ...(isCausal ? [] : [{ inputs: [...tensors, of(1, 1, 2, 3)], params }])];
   }),

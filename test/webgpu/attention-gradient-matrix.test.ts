@@ -26,7 +26,7 @@ function kernelOf(given: AttentionCase): CompositeKernel {
   const { leading, keyHeads, queries, keys, features } = given;
   const query = [...leading, queries, features];
   const key = [...leading.slice(0, -1), keyHeads, keys, features];
-  const inputs = [query, key, key, query].map((shape) => ({ shape, dtype: "float16" as const }));
+  const inputs = [query, key, key, query, query].map((shape) => ({ shape, dtype: "float16" as const }));
   const example = [query, key, key].reduce((sum, shape) => sum + sizeOf(shape.slice(-3)), 0);
   const output = { shape: [...leading.slice(0, -1), example], dtype: "float16" as const };
   return kernelOfCall({ name: "attentionGradient", inputs, output, params: paramsOf(given) });
@@ -48,13 +48,13 @@ it.for([
   expect(overridesComposite(kernel.call, withMatrices)).toBe(true);
   const buffers = buffersOf(kernel);
   const code = emitMatrixGradient(kernel, withMatrices, attention);
-  const output = buffers[4] ?? new Uint16Array();
+  const output = buffers[5] ?? new Uint16Array();
   await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
-  const [query, key, value, cotangent] = kernel.call.inputs.map(({ shape, dtype }, slot) =>
+  const [query, key, value, cotangent, result] = kernel.call.inputs.map(({ shape, dtype }, slot) =>
     mx.asType(mx.fromTypedArray(buffers[slot] ?? new Float32Array(), [...shape], dtype), "float32"),
   );
-  if (!query || !key || !value || !cotangent) throw new Error("there are four inputs");
-  const expected = attentionGradients(cotangent, [query, key, value], paramsOf(given));
+  if (!query || !key || !value || !cotangent || !result) throw new Error("there are five inputs");
+  const expected = attentionGradients(cotangent, result, [query, key, value], paramsOf(given));
   const found = await mx.asType(mx.fromTypedArray(output, [output.length], "float16"), "float32").data();
   const wanted = await Promise.all(expected.map((gradient) => gradient.data()));
   const lengths = expected.map(({ shape }) => sizeOf(shape.slice(-3)));

@@ -28,15 +28,16 @@ it.each([
     [examples, 2, keys, 8],
     [examples, 2, keys, 8],
     [examples, 4, queries, 8],
+    [examples, 4, queries, 8],
   ];
   const gradientsOn = async (device: "cpu" | "gpu"): Promise<readonly mx.TypedArray[]> => {
     const gradients = mx.withDevice(device, () => {
-      const [query, key, value, cotangent] = shapes.map((shape, k) =>
+      const [query, key, value, cotangent, result] = shapes.map((shape, k) =>
         mx.random.normal(shape, { key: mx.random.key(k) }),
       );
-      if (!query || !key || !value || !cotangent) throw new Error("there are four arrays");
+      if (!query || !key || !value || !cotangent || !result) throw new Error("there are five arrays");
       const most = (examples * 4 * queries * keys) / 3;
-      return attentionGradients(cotangent, [query, key, value], { scale: 0.4, isCausal }, most);
+      return attentionGradients(cotangent, result, [query, key, value], { scale: 0.4, isCausal }, most);
     });
     await mx.evaluate(gradients);
     return Promise.all(gradients.map((gradient) => gradient.data()));

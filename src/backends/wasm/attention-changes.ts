@@ -1,25 +1,27 @@
 /** What the gradient of attention does with rows: how the result changes with each score; rows times factors. */
 import type { FunctionBuilder, FunctionType } from "./assembler.ts";
-import type { Mask } from "./attention-rows.ts";
+import type { MaskedAttention } from "./attention-call.ts";
 import { pushSeen } from "./attention-rows.ts";
 import { advance, advanceBy, countDown, forUpTo, takesIntegers } from "./gemm-loops.ts";
 
 /** The type of what `emitChanges` writes. */
-export const changesType: FunctionType = takesIntegers(7);
+export const changesType: FunctionType = takesIntegers(9);
 
 /** The type of what `emitScaled` writes. */
 export const scaledType: FunctionType = takesIntegers(8);
 
 /**
- * `change(exponentials, slopes, rows, limit, bound, mask, totals)`: for each row the changes `e / total · (slope − mean)` over
- * its slopes, 0 for keys that are not seen, and `1 / total` over its total.
+ * `change(exponentials, slopes, rows, limit, bound, mask, totals, cotangents, results)`: for each row the changes
+ * `e / total · (slope − cotangent · result)` over its slopes, 0 for keys that are not seen, and `1 / total` over its total.
  */
 export function emitChanges(
   f: FunctionBuilder,
-  { isCausal, mask }: { readonly isCausal: boolean; readonly mask: Mask | null },
+  { isCausal, mask, valueFeatures }: Pick<MaskedAttention, "isCausal" | "mask" | "valueFeatures">,
   stride: number,
 ): void {
-  const [weightsAt, slopesAt, rowsLeft, limit, bound, maskAt, totalsAt] = [0, 1, 2, 3, 4, 5, 6];
+  const [weightsAt, slopesAt, rowsLeft, limit, bound, maskAt, totalsAt, cotangentsAt, resultsAt] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8,
+  ];
   const [at, end, slope, weight, maskCell] = [
     f.local("i32"),
     f.local("i32"),
@@ -27,46 +29,24 @@ export function emitChanges(
     f.local("i32"),
     f.local("i32"),
   ];
-  const sums = [f.local("v128"), f.local("v128")];
-  const [inverse, mean, value] = [f.local("v128"), f.local("v128"), f.local("v128")];
-  const vectors = (body: (offset: number, half: number) => void): void => {
-    f.i32(0).set(at);
-    forUpTo(f, at, end, 32, () => {
-      f.get(slopesAt, at).op("i32.add").set(slope);
-      f.get(weightsAt, at).op("i32.add").set(weight);
-      body(0, 0);
-      body(16, 1);
-    });
-  };
+  const [inverse, mean] = [f.local("v128"), f.local("v128")];
 
   f.get(limit).i32(7).op("i32.add").i32(-8).op("i32.and").i32(2).op("i32.shl").set(end);
   countDown(f, rowsLeft, 1, () => {
     // Exponentials past the last key are 0; slopes are anything, NaN included.
     f.get(limit).i32(2).op("i32.shl").set(at);
     forUpTo(f, at, end, 4, () => f.get(slopesAt, at).op("i32.add").f32(0).memory("f32.store"));
-    for (const sum of sums) f.splatF32(0).set(sum);
-    vectors((offset, half) => {
-      const sum = sums[half] ?? 0;
-      f.get(slope).memory("v128.load", offset).get(weight).memory("v128.load", offset).op("f32x4.mul");
-      f.get(sum).op("f32x4.add").set(sum);
-    });
     f.splatF32(1).get(totalsAt).memory("v128.load32_splat").op("f32x4.div").set(inverse);
     f.get(totalsAt, inverse).lane("f32x4.extract_lane", 0).memory("f32.store");
-    f.get(...sums)
-      .op("f32x4.add")
-      .set(value);
-    for (const lane of [0, 1, 2, 3]) {
-      f.get(value).lane("f32x4.extract_lane", lane);
-      if (lane > 0) f.op("f32.add");
-    }
-    f.op("f32x4.splat").get(inverse).op("f32x4.mul").set(mean);
+    emitProduct(f, cotangentsAt, resultsAt, valueFeatures);
+    f.op("f32x4.splat").set(mean);
     // A row that sees no key has equal weights, whatever its scores: none of them changes it.
     if (isCausal)
       f.get(bound)
         .i32(0)
         .op("i32.lt_s")
         .if(() => f.splatF32(0).set(inverse));
-    vectors((offset) => {
+    const change = (offset: number): void => {
       f.get(slope, weight).memory("v128.load", offset).get(inverse).op("f32x4.mul");
       f.get(slope).memory("v128.load", offset).get(mean).op("f32x4.sub").op("f32x4.mul");
       if (mask?.isBoolean) {
@@ -77,11 +57,49 @@ export function emitChanges(
         f.op("v128.and");
       }
       f.memory("v128.store", offset);
+    };
+    f.i32(0).set(at);
+    forUpTo(f, at, end, 32, () => {
+      f.get(slopesAt, at).op("i32.add").set(slope);
+      f.get(weightsAt, at).op("i32.add").set(weight);
+      change(0);
+      change(16);
     });
     advanceBy(advanceBy(advanceBy(f, weightsAt, stride), slopesAt, stride), totalsAt, 4);
+    advanceBy(advanceBy(f, cotangentsAt, valueFeatures * 4), resultsAt, valueFeatures * 4);
     if (isCausal) advanceBy(f, bound, 1);
     if (mask && mask.queryStride > 0) advanceBy(f, maskAt, mask.queryStride);
   });
+}
+
+/** Pushes the product of two rows of so many elements. */
+function emitProduct(f: FunctionBuilder, leftAt: number, rightAt: number, length: number): void {
+  const [left, right, end] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const sum = f.local("v128");
+  f.get(rightAt).set(right).splatF32(0).set(sum);
+  f.get(leftAt)
+    .tee(left)
+    .i32((length - (length % 4)) * 4)
+    .op("i32.add")
+    .set(end);
+  forUpTo(f, left, end, 16, () => {
+    f.get(left).memory("v128.load").get(right).memory("v128.load").op("f32x4.mul");
+    f.get(sum).op("f32x4.add").set(sum);
+    advanceBy(f, right, 16);
+  });
+  for (const lane of [0, 1, 2, 3]) {
+    f.get(sum).lane("f32x4.extract_lane", lane);
+    if (lane > 0) f.op("f32.add");
+  }
+  for (let rest = 0; rest < length % 4; rest++) {
+    f.get(left)
+      .memory("f32.load", rest * 4)
+      .get(right)
+      .memory("f32.load", rest * 4)
+      .op("f32.mul")
+      .op("f32.add");
+  }
+  for (const local of [left, right, end, sum]) f.release(local);
 }
 
 /**

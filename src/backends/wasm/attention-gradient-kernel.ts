@@ -26,13 +26,13 @@ import type { KernelCode, KernelTarget } from "./kernel-code.ts";
  *         queries · scale, cotangents ─► panels
  *         scores = queries · keys,  slopes = cotangents · values         of the keys that the block sees
  *         softmax of each row of scores, its sum kept apart
- *         changes = weights · (slopes − mean slope)                      over the slopes
+ *         changes = weights · (slopes − cotangent · result)              over the slopes
  *         for each chunk of keys:
  *           sums of queries += changes · keys,  those of keys += changesᵀ · queries,  of values += weightsᵀ · cotangents
  *         sums of queries · scale ─► output
  *       sums of keys · scale, sums of values ─► output
  *
- * Source: Dao et al. 2022, algorithm 4, without its statistics: a block holds all scores of its queries, so one pass is enough.
+ * Source: Dao et al. 2022, algorithm 4, without sums of weights handed over: a block holds all scores of its queries, so one pass is enough.
  */
 export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTarget): KernelCode {
   const attention = attentionOf(kernel.call);
@@ -133,14 +133,14 @@ class GradientEmitter {
       at: e.sum([e.slot(index), 1], [e.get(head), queries * length * 4], [e.get(row), length * 4]),
       stride: length * 4,
     });
-    const [own, cotangents] = [rowsOf(0, features), rowsOf(3, valueFeatures)];
+    const [own, cotangents, results] = [rowsOf(0, features), rowsOf(3, valueFeatures), rowsOf(4, valueFeatures)];
     this.#packLines("Left", own, [e.get(rows), e.constant(features)], this.#at("queryPanels"));
     this.#packLines("Left", cotangents, [e.get(rows), e.constant(valueFeatures)], this.#at("cotangentPanels"));
     if (scale !== 1) {
       const panels = this.#rows("queryPanels", 0);
       this.#scale(panels, panels, e.constant(1), areas.queryPanels / 4, this.#scaleFactor);
     }
-    const limit = this.#weigh(head, row, rows);
+    const limit = this.#weigh(head, row, rows, [cotangents, results]);
 
     // Exponentials meet cotangents that are divided by the sum instead.
     const divided = this.#rows("cotangents", valueFeatures * 4);
@@ -155,8 +155,11 @@ class GradientEmitter {
     this.#scale(this.#rows("querySums", sumStride), target, e.get(rows), features, this.#scaleFactor);
   }
 
-  /** Exponentials of the scores, and how the result changes with the scores; gives a local with the number of keys seen. */
-  #weigh(head: number, row: number, rows: number): number {
+  /**
+   * Exponentials of the scores, and how the result changes with the scores, less the mean, which is the product of the rows
+   * `meanOf`; gives a local with the number of keys seen.
+   */
+  #weigh(head: number, row: number, rows: number, meanOf: readonly Rows[]): number {
     const { features, valueFeatures, mask } = this.#attention;
     const { width, scoreStride } = this.#plan;
     const e = this.#e;
@@ -171,14 +174,15 @@ class GradientEmitter {
       panels,
     };
     this.#multiply("cotangentPanels", "valuePanels", slopes);
-    for (const [areas, called] of [
-      [["scores"], this.#functions.softmax],
-      [["scores", "slopes"], this.#functions.change],
+    for (const [areas, called, more] of [
+      [["scores"], this.#functions.softmax, []],
+      [["scores", "slopes"], this.#functions.change, meanOf],
     ] as const) {
       for (const area of areas) this.#at(area)();
       e.f.get(rows, limit, bound);
-      pushMaskRow(e, mask, e.slot(4), head, row);
+      pushMaskRow(e, mask, e.slot(5), head, row);
       this.#at("totals")();
+      for (const { at } of more) at();
       e.f.call(called);
     }
     return limit;

@@ -2,7 +2,8 @@
  * The gradient of attention of half floats by the matrix operations of subgroups, without a score in memory. One dispatch has blocks
  * of queries: past all keys a first time for the sums of weights, a second time for the gradient of queries. Another has blocks of
  * keys, and goes past all queries for the gradients of keys and values. Subgroups work in pairs on the same sixteen rows: one
- * computes scores and the other slopes, the gradients of weights, which meet in workgroup memory.
+ * computes scores and the other slopes, the gradients of weights, which meet in workgroup memory. In the first pass both compute
+ * scores, of two blocks of keys: the mean of a query's slopes is the product of its cotangent and its result.
  * Source: Dao et al. 2022, algorithm 4.
  *
  * ```text
@@ -17,6 +18,7 @@ import type { CompositeKernel } from "../../ir/kernel.ts";
 import type { RowsAt } from "./attention-gradient-stage.ts";
 import { GradientStage, gradientLayout, keysOf, ownHalf, ownRow, step, weightRow } from "./attention-gradient-stage.ts";
 import { lowestScore } from "./attention-mask.ts";
+import { halves } from "./attention-staging.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { multipliesHalves, side } from "./subgroup-matrices.ts";
 import type { Shader } from "./wgsl-shader.ts";
@@ -70,18 +72,20 @@ class QueryGradient {
     const offset = keys - queries;
     shader.line(`let key_head = head / ${group} * ${keys};`);
     shader.line(`let end = ${isCausal ? `min(${keys}, row0 + ${this.#stage.blockRows + offset})` : keys};`);
-    shader.line(`let turns = (end + ${step - 1}) / ${step};`);
     shader.line(`let query = row0 + pair * ${side} + ${ownRow} % ${side};`);
     shader.line(`let limit = ${isCausal ? `min(query + ${offset}, ${keys - 1})` : keys - 1};`);
-    this.#emitStatistics();
+    shader.line("var statistics: vec2f;");
+    shader.block("", () => this.#emitStatistics());
     this.#emitSums();
     return this.#stage.build();
   }
 
-  readonly #rowsAt = (turn: string): RowsAt => ({
-    base: "key_head",
-    first: this.#stage.shader.let("first", `${turn} * ${step}`),
-  });
+  /** Counts turns of so many keys, and tells where those of a turn begin. */
+  #turnsOf(keys: number): (turn: string) => RowsAt {
+    const { shader } = this.#stage;
+    shader.line(`let turns = (end + ${keys - 1}) / ${keys};`);
+    return (turn) => ({ base: "key_head", first: shader.let("first", `${turn} * ${keys}`) });
+  }
 
   /** The text of whether all queries of the block see all keys of a turn. */
   get #isWhole(): string {
@@ -89,37 +93,45 @@ class QueryGradient {
     return `turn * ${step} + ${step} <= ${isCausal ? `min(row0 + ${keys - queries + 1}, ${keys})` : keys}`;
   }
 
-  /** The text of the first of a thread's eight keys. */
-  readonly #key = `turn * ${step} + ${ownRow} / ${side} * ${side} + ${ownHalf} * 8`;
+  /** The text of the first of a thread's eight keys, in turns of so many. */
+  #keyIn(keys: number): string {
+    return `turn * ${keys} + ${ownRow} / ${side} * ${side} + ${ownHalf} * 8`;
+  }
 
-  /** The first pass. */
+  /** The first pass: scores alone, by both subgroups of a pair. */
   #emitStatistics(): void {
     const { shader, memory } = this.#stage;
     const { queries, scale } = this.#stage.attention;
     const factor = floatLiteral(Math.fround(scale * Math.LOG2E));
+    this.#stage.keep([0]);
     // What a thread knows of the keys of its query that it meets; three others have the rest.
     shader.line(`var most = ${lowestScore};`);
     shader.line("var total = 0f;");
-    shader.line("var slopes = 0f;");
     const weigh = (): void => {
-      const eight = this.#stage.eight();
-      const keys = keysOf(shader.let("key", this.#key));
-      const x = eight.scores.map((score, part) =>
+      const { scores, slopes } = this.#stage.eight();
+      const key = shader.let("key", this.#keyIn(2 * step));
+      const keys = [...keysOf(key), ...keysOf(`${key} + ${step}`)];
+      const x = [...scores, ...slopes].map((score, part) =>
         shader.let("x", `select(vec4f(${lowestScore}), ${score} * ${factor}, ${seen(keys[part] ?? "")})`),
       );
-      const four = shader.let("four", `max(${x.join(", ")})`);
+      const four = shader.let(
+        "four",
+        x.reduce((a, b) => `max(${a}, ${b})`),
+      );
       const next = shader.let("next", `max(most, max(max(${four}.x, ${four}.y), max(${four}.z, ${four}.w)))`);
-      const shrink = shader.let("shrink", `exp2(most - ${next})`);
       const weights = x.map((name) => shader.let("weight", `exp2(${name} - ${next})`));
       const sum = shader.let("sum", weights.join(" + "));
-      shader.line(`total = fma(total, ${shrink}, (${sum}.x + ${sum}.y) + (${sum}.z + ${sum}.w));`);
-      const products = weights.map((weight, part) => `dot(${weight}, ${eight.slopes[part]})`);
-      shader.line(`slopes = fma(slopes, ${shrink}, ${products.join(" + ")});`);
+      shader.line(`total = fma(total, exp2(most - ${next}), (${sum}.x + ${sum}.y) + (${sum}.z + ${sum}.w));`);
       shader.line(`most = ${next};`);
     };
-    this.#stage.pass(this.#rowsAt, weigh, null);
+    const others = [
+      { slot: 1, after: 0 },
+      { slot: 1, after: step },
+    ];
+    this.#stage.pass({ others, rowsAt: this.#turnsOf(2 * step), weigh, add: null });
     shader.line("workgroupBarrier();");
-    shader.line("tile[scores + place] = vec4u(bitcast<u32>(most), bitcast<u32>(total), bitcast<u32>(slopes), 0u);");
+    const mean = this.#partOfMean();
+    shader.line(`tile[scores + place] = vec4u(bitcast<vec3u>(vec3f(most, total, ${mean})), 0u);`);
     shader.line("workgroupBarrier();");
     // Both halves of the query's rows in all blocks of sixteen keys.
     const found = Array.from({ length: (2 * step) / side }, (_, k) =>
@@ -132,26 +144,45 @@ class QueryGradient {
       "greatest",
       found.map((name) => `${name}.x`).reduce((a, b) => `max(${a}, ${b})`),
     );
-    const shrinks = found.map((name) => shader.let("shrink", `exp2(${name}.x - ${greatest})`));
-    const joined = (lane: string): string => found.map((name, k) => `${name}.${lane} * ${shrinks[k]}`).join(" + ");
-    const sum = shader.let("sum", joined("y"));
-    shader.line(`let statistics = vec2f(${greatest} + log2(${sum}), (${joined("z")}) / ${sum});`);
+    const sum = found.map((name) => `${name}.y * exp2(${name}.x - ${greatest})`).join(" + ");
+    shader.line(`statistics = vec2f(${greatest} + log2(${sum}), ${found.map((name) => `${name}.z`).join(" + ")});`);
     shader.block(`if (place < ${2 * side} && ${ownHalf} == 0 && query < ${queries})`, () =>
       shader.line(`${memory.scratch(0, "vec2f", true)}[head * ${queries} + query] = statistics;`),
     );
+  }
+
+  /** What a thread's quarter of the features adds to the product of its query's cotangent and result. */
+  #partOfMean(): string {
+    const { shader, memory } = this.#stage;
+    const { queries, features } = this.#stage.attention;
+    const quarter = `(${ownRow} / ${side} * 2 + ${ownHalf}) * ${features / 4}`;
+    const at = shader.let("at", `(head * ${queries} + min(query, ${queries - 1})) * ${features} + ${quarter}`);
+    const products: string[] = [];
+    for (let k = 0; k < features / 4; k += halves) {
+      const [cotangent, result] = [3, 4].map((slot) => shader.let("row", memory.loadEight(slot, `${at} + ${k}`)));
+      for (const lane of ["x", "y", "z", "w"])
+        products.push(`dot(unpack2x16float(${cotangent}.${lane}), unpack2x16float(${result}.${lane}))`);
+    }
+    return products.join(" + ");
   }
 
   /** The second pass. */
   #emitSums(): void {
     const { shader, memory } = this.#stage;
     const { queries, features, scale } = this.#stage.attention;
+    this.#stage.keep([0, 3]);
     // Each subgroup of a pair has half of the features.
     const count = features / side / 2;
     this.#stage.declareSums(count);
     const weigh = (): void => {
-      emitWeights(this.#stage, { scale, isWhole: this.#isWhole, key: this.#key, keepsWeights: false });
+      emitWeights(this.#stage, { scale, isWhole: this.#isWhole, key: this.#keyIn(step), keepsWeights: false });
     };
-    this.#stage.pass(this.#rowsAt, weigh, () => this.#stage.add(count, "0", "0", `part * ${count}`));
+    const others = [
+      { slot: 1, after: 0 },
+      { slot: 2, after: 0 },
+    ];
+    const add = (): void => this.#stage.add(count, "0", "0", `part * ${count}`);
+    this.#stage.pass({ others, rowsAt: this.#turnsOf(step), weigh, add });
     const factor = floatLiteral(Math.fround(scale));
     this.#stage.eachSum(count, (value, row, matrix, column) => {
       const feature = `part * ${count * side} + ${matrix * side} + ${column}`;
@@ -174,6 +205,7 @@ class KeyGradient {
     const { queries, keys, group, isCausal, features, scale } = this.#stage.attention;
     const offset = keys - queries;
     const count = features / side;
+    this.#stage.keep([1, 2]);
     shader.line(`let begin = ${isCausal ? `max(0, row0 - ${offset})` : 0};`);
     shader.line(`let per_head = (${queries} - begin + ${step - 1}) / ${step};`);
     shader.line(`let turns = per_head * ${group};`);
@@ -192,8 +224,13 @@ class KeyGradient {
         keepsWeights: true,
       });
     };
+    const others = [
+      { slot: 0, after: 0 },
+      { slot: 3, after: 0 },
+    ];
     // Weights are multiplied with cotangents, changes with queries.
-    this.#stage.pass(this.#rowsAt, weigh, () => this.#stage.add(count, "part", "(1 - part)", "0"));
+    const add = (): void => this.#stage.add(count, "part", "(1 - part)", "0");
+    this.#stage.pass({ others, rowsAt: this.#rowsAt, weigh, add });
     const [head, ofKeys, ofValues] = [
       headOf(1, this.#stage.attention),
       beginOf(1, this.#stage.attention),

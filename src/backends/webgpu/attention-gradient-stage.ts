@@ -66,6 +66,23 @@ export interface RowsAt {
   readonly first: string;
 }
 
+/** Rows of a turn: the slot of their operand, and how many of its rows come before, from the first one of the turn on. */
+export interface TurnRows {
+  readonly slot: number;
+  readonly after: number;
+}
+
+/** How rows of the other side pass by. */
+export interface Pass {
+  /** Those that meet the first and the second subgroup of each pair. */
+  readonly others: readonly TurnRows[];
+  readonly rowsAt: (turn: string) => RowsAt;
+  /** Sees the scores and slopes of a `turn`, or whatever the products are. */
+  readonly weigh: () => void;
+  /** Adds products with the rows, which are still there. */
+  readonly add: (() => void) | null;
+}
+
 /**
  * Eight keys of a query, as a thread has them: names of their scores and slopes, four each. The second half of a row has its two
  * fours the other way round, which takes threads of both halves to different banks.
@@ -116,8 +133,6 @@ export class GradientStage {
     this.#operandSize = step * rowSize(attention.features);
     this.#scoresSize = step * layout.sumRow;
     this.#workgroups = this.#begin(target);
-    this.#keepRows();
-    for (const each of this.#others("")) this.#staging.declare(each);
   }
 
   /** The dispatch. */
@@ -147,15 +162,18 @@ export class GradientStage {
     return grid.workgroups;
   }
 
-  /** Brings the rows of the block into matrices, where they stay: queries and cotangents, or keys and values. */
-  #keepRows(): void {
+  /**
+   * Brings the rows of the block into matrices, where they stay: those of one operand, or of one for the first subgroup of each
+   * pair and of another for the second.
+   */
+  keep(slots: readonly number[]): void {
     const shader = this.shader;
     const { features } = this.attention;
     const stride = rowSize(features);
     const size = this.blockRows * stride;
     const length = this.attention[this.#side];
     const isLeft = this.#side === "queries";
-    const own = (isLeft ? [0, 3] : [1, 2]).map(
+    const own = slots.map(
       (slot, k): RowBlock => ({
         name: `own${k}_`,
         slot,
@@ -169,19 +187,22 @@ export class GradientStage {
     );
     for (const each of own) this.#staging.declare(each);
     for (const each of own) this.#staging.load(each, "row0");
+    // Others may still read what this thread writes over.
+    shader.line("workgroupBarrier();");
     for (const each of own) this.#staging.store(each);
     shader.line("workgroupBarrier();");
+    const begin = slots.length > 1 ? `part * ${size}` : "0";
     for (let k = 0; k < features / side; k++) {
-      const at = `part * ${size} + pair * ${side * stride} + ${2 * k}`;
+      const at = `${begin} + pair * ${side * stride} + ${2 * k}`;
       const matrix = loadMatrix(isLeft ? "left" : "right", isLeft ? "row" : "col", "tile", at, stride);
       shader.line(`let own_${k} = ${matrix};`);
     }
   }
 
-  /** The two operands of the other side, whose rows are counted from `base`. */
-  #others(base: string): readonly RowBlock[] {
+  /** Rows of the other side, which are counted from `base`. */
+  #blocks(others: readonly TurnRows[], base: string): readonly RowBlock[] {
     const { queries, keys, features } = this.attention;
-    return (this.#side === "queries" ? [1, 2] : [0, 3]).map((slot, k) => ({
+    return others.map(({ slot }, k) => ({
       name: `other${k}_`,
       slot,
       features,
@@ -193,20 +214,19 @@ export class GradientStage {
     }));
   }
 
-  /**
-   * Goes past all rows of the other side in `turns`: `weigh` sees the scores and slopes of a `turn`, and `add` may add products with
-   * the rows, which are still there.
-   */
-  pass(rowsAt: (turn: string) => RowsAt, weigh: () => void, add: (() => void) | null): void {
+  /** Goes past all rows of the other side in `turns`. */
+  pass({ others, rowsAt, weigh, add }: Pass): void {
     const shader = this.shader;
     const load = (turn: string): void => {
       const { base, first } = rowsAt(turn);
-      for (const each of this.#others(base)) this.#staging.load(each, first);
+      for (const [k, each] of this.#blocks(others, base).entries())
+        this.#staging.load(each, `${first} + ${others[k]?.after}`);
     };
     const store = (): void => {
-      for (const each of this.#others("")) this.#staging.store(each);
+      for (const each of this.#blocks(others, "")) this.#staging.store(each);
       shader.line("workgroupBarrier();");
     };
+    for (const each of this.#blocks(others, "")) this.#staging.declare(each);
     // Others may still read what this thread writes over.
     shader.line("workgroupBarrier();");
     shader.block("", () => load("0"));
