@@ -413,16 +413,18 @@ class Fusion {
 
   /** Lowers every draft; one that does not lower is computed vertex by vertex. */
   #finish(): Group[] {
+    const wholes: MLXArray[] = [];
     const groups: Group[] = [];
     for (const draft of this.#drafts) {
       const [vertex] = draft.outputs;
       if (!vertex) continue;
-      const lowered =
-        draft.kind === "routine" ? otherKernels.get().lowerWhole(this.#program, vertex) : this.#lower(draft);
-      if (lowered) groups.push({ vertex, lowered });
-      else groups.push(...this.#apart(draft));
+      if (draft.kind === "routine") wholes.push(vertex);
+      else {
+        const lowered = this.#lower(draft);
+        groups.push(...(lowered ? [{ vertex, lowered }] : this.#apart(draft)));
+      }
     }
-    return groups;
+    return wholes.length > 0 ? [...groups, ...otherKernels.get().lowerWhole(this.#program, wholes)] : groups;
   }
 
   /** Each vertex of `draft` in a kernel of its own, but for those that another kernel stores. */

@@ -53,6 +53,11 @@ export type Lowering<P> =
       define(inputs: readonly MLXArray[], params: P): MLXArray;
       /** The leaves that the definition has besides its inputs. */
       captures?(params: P): readonly MLXArray[];
+      /**
+       * For a row with several results: which of them `params` are for. Those of one `whole`, and of the same inputs, are computed
+       * by one kernel.
+       */
+      result?(params: P): { readonly whole: string; readonly part: number };
       /** Arithmetic operations of the whole, for a row that backends have kernels for. */
       flops?(inputs: readonly Aval[], params: P): number;
     };

@@ -92,9 +92,18 @@ export interface RoutineKernel extends KernelBase {
 /** A composite that the backend computes whole: inputs in order, then the output. Only a backend that said it would gets one. */
 export interface CompositeKernel extends KernelBase {
   readonly kind: "composite";
+  /** The composite; of several results the first. */
   readonly call: TensorCall;
+  /** Which of the composite's results the output slots are for, in their order. */
+  readonly parts: readonly number[];
   /** Arithmetic operations, for people. */
   readonly flops: number;
+}
+
+/** The slot of a result of a composite, if it is wanted. */
+export function slotOfPart({ slots, parts }: CompositeKernel, part: number): number | null {
+  const place = parts.indexOf(part);
+  return place === -1 ? null : slots.length - parts.length + place;
 }
 
 /** Any kernel. */

@@ -11,11 +11,10 @@ import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
 import type { AttentionParams } from "./attention-scores.ts";
-import { batchAttention, foldHeads, maskedScores, onlySeen, seenInTime } from "./attention-scores.ts";
+import { attentionText, batchAttention, foldHeads, maskedScores, onlySeen, seenInTime } from "./attention-scores.ts";
 import { castTo } from "./cast.ts";
 import { matmul } from "./contraction.ts";
 import { exp } from "./exponential.ts";
-import { max } from "./extrema.ts";
 import { only } from "./families.ts";
 import { take } from "./gather.ts";
 import { concatenate } from "./joining.ts";
@@ -33,36 +32,38 @@ const leastQueries = 256;
 /** Numbers of keys that blocks of a causal attention meet at most: more would save work, but each has kernels of its own. */
 const mostRanges = 4;
 
-/** Queries, keys, values, the cotangent and the result. */
+/** What a gradient is computed from, but for the mask. */
 interface Tensors {
   readonly query: MLXArray;
   readonly key: MLXArray;
   readonly value: MLXArray;
   readonly cotangent: MLXArray;
   readonly result: MLXArray;
+  readonly statistics: MLXArray;
 }
 
-/** The gradients of queries, keys and values, from that of the `result`; a block has `most` scores if a query has no more. */
+/**
+ * The gradients of queries, keys and values, from these, the cotangent of the result, the result, its statistics and perhaps the
+ * mask; a block has `most` scores if a query has no more.
+ */
 export function attentionGradients(
-  cotangent: MLXArray,
-  result: MLXArray,
   inputs: readonly MLXArray[],
   params: AttentionParams,
   most: number = mostScores(inputs),
 ): readonly MLXArray[] {
   const [query, key, value] = [only("queries", inputs[0]), only("keys", inputs[1]), only("values", inputs[2])];
-  const mask = inputs[3] ?? null;
+  const cotangent = only("cotangent", inputs[3]);
+  const result = only("result", inputs[4]);
+  const statistics = only("statistics", inputs[5]);
+  const mask = inputs[6] ?? null;
   const [rows, columns] = [query.shape.at(-2) ?? 0, key.shape.at(-2) ?? 0];
   const examples = query.ndim > 2 ? (query.shape[0] ?? 1) : 1;
   const count = Math.ceil(scoresOf(inputs) / most);
-  if (count <= 1) return blockGradients({ query, key, value, cotangent, result }, mask, params);
+  if (count <= 1) return blockGradients({ query, key, value, cotangent, result, statistics }, mask, params);
   const step = Math.ceil(rows / count);
   if (examples > 1 && step < Math.min(rows, leastQueries))
-    return byExamples(
-      [cotangent, result, ...inputs],
-      Math.max(1, Math.floor(examples / count)),
-      ([first, second, ...rest]) =>
-        attentionGradients(only("cotangent", first), only("result", second), rest, params, most),
+    return byExamples(inputs, Math.max(1, Math.floor(examples / count)), (part) =>
+      attentionGradients(part, params, most),
     );
   const lead = columns - rows;
   const ofQueries: MLXArray[] = [];
@@ -78,6 +79,7 @@ export function attentionGradients(
       value: firstRows(value, seenKeys),
       cotangent: own(cotangent),
       result: own(result),
+      statistics: own(statistics),
     };
     const seen = params.isCausal ? seenInTime(end - block * step, seenKeys, lead + block * step) : mask && own(mask);
     const [ofQuery, ofKey, ofValue] = blockGradients(part, seen, { ...params, isCausal: false });
@@ -125,14 +127,14 @@ function rangeEnd(block: number, count: number, step: number, rows: number): num
 
 /** The gradients of some queries, and what these add to the gradients of keys and values. */
 function blockGradients(
-  { query, key, value, cotangent, result }: Tensors,
+  { query, key, value, cotangent, result, statistics }: Tensors,
   mask: MLXArray | null,
   params: AttentionParams,
 ): readonly [MLXArray, MLXArray, MLXArray] {
   const given = maskedScores(query, key, mask, params);
   const scores = isHalf(given.dtype) ? castTo(given, "float32") : given;
-  const exponentials = exp(subtract(scores, max(scores, -1, { keepAxes: true })));
-  const weights = divide(exponentials, sum(exponentials, -1, { keepAxes: true }));
+  const [greatest, total] = [0, 1].map((place) => sliceAxis(statistics, statistics.ndim - 1, place, 1));
+  const weights = divide(exp(subtract(scores, only("statistics", greatest))), only("statistics", total));
   const products = matmul(foldHeads(cotangent, value), swapAxes(value, -1, -2));
   const slopes = castTo(reshape(products, scores.shape), scores.dtype);
   const mean = sum(multiply(castTo(cotangent, scores.dtype), castTo(result, scores.dtype)), -1, { keepAxes: true });
@@ -184,28 +186,20 @@ function blockOf(x: MLXArray, axis: number, block: number, step: number): MLXArr
   return take(blocks, constant(block === whole - 1 ? block : block - whole, "int32"), place);
 }
 
-/**
- * Queries, keys, values, the cotangent, the result, and perhaps a mask → the gradients of queries, keys and values of each example,
- * one after the other: [..., their elements]. For backends with a kernel for all of it.
- */
-export const attentionGradientRow: Primitive<AttentionParams> = {
+/** The parameters of a gradient: that of queries (0), of keys (1) or of values (2). */
+type GradientParams = AttentionParams & { readonly part: number };
+
+/** Queries, keys, values, the cotangent, the result, its statistics, and perhaps a mask → a gradient. For backends with a kernel. */
+export const attentionGradientRow: Primitive<GradientParams> = {
   name: "attentionGradient",
-  aval(inputs) {
-    const { shape, dtype } = only("attentionGradient", inputs[0]);
-    return { shape: [...shape.slice(0, -3), sumOf(lengthsOf(inputs))], dtype };
+  aval(inputs, { part }) {
+    const { shape, dtype } = only("attentionGradient", inputs[part]);
+    return { shape, dtype };
   },
   lowering: {
     kind: "composite",
-    define(inputs, params) {
-      const gradients = attentionGradients(
-        only("cotangent", inputs[3]),
-        only("result", inputs[4]),
-        inputs.toSpliced(3, 2),
-        params,
-      );
-      const flat = gradients.map((gradient) => reshape(gradient, [...gradient.shape.slice(0, -3), -1]));
-      return concatenate(flat, -1);
-    },
+    define: (inputs, params) => only("attentionGradient", attentionGradients(inputs, params)[params.part]),
+    result: ({ part, ...whole }) => ({ whole: attentionText(whole), part }),
     flops([q, k], { isCausal }) {
       const [query, key] = [only("attentionGradient", q), only("attentionGradient", k)];
       const scores = sizeOf(query.shape.slice(0, -1)) * (key.shape.at(-2) ?? 0) * (isCausal ? 0.5 : 1);
@@ -213,28 +207,10 @@ export const attentionGradientRow: Primitive<AttentionParams> = {
     },
   },
   derivative: { kind: "definition" },
-  batch: (inputs, axes, params) => batchAttention(attentionGradientRow, inputs, axes, params, 5),
+  batch: (inputs, axes, params) => batchAttention(attentionGradientRow, inputs, axes, params, 6),
 };
 
-/** Elements of an example's queries, keys and values. */
-function lengthsOf(inputs: readonly Aval[]): readonly number[] {
-  return inputs.slice(0, 3).map(({ shape }) => sizeOf(shape.slice(-3)));
-}
-
-const sumOf = (lengths: readonly number[]): number => lengths.reduce((sum, length) => sum + length, 0);
-
-/** The gradients of queries, keys and values as `attentionGradientRow` gives them. */
-export function wholeAttentionGradients(
-  cotangent: MLXArray,
-  result: MLXArray,
-  inputs: readonly MLXArray[],
-  params: AttentionParams,
-): readonly MLXArray[] {
-  const tensors = inputs.slice(0, 3);
-  const all = apply(attentionGradientRow, [...tensors, cotangent, result, ...inputs.slice(3)], params);
-  const lengths = lengthsOf(tensors);
-  return tensors.map(({ shape }, k) => {
-    const part = sliceAxis(all, all.ndim - 1, sumOf(lengths.slice(0, k)), lengths[k] ?? 0);
-    return reshape(part, shape);
-  });
+/** What `attentionGradients` gives, as backends with a kernel for all of it compute it. */
+export function wholeAttentionGradients(inputs: readonly MLXArray[], params: AttentionParams): readonly MLXArray[] {
+  return [0, 1, 2].map((part) => apply(attentionGradientRow, inputs, { ...params, part }));
 }

@@ -63,12 +63,17 @@ function seenByEnd({ shape }: MLXArray): MLXArray {
   return seenInTime(rows, columns, columns - rows);
 }
 
+/** Text for what all results of an attention, or of its gradient, have in common beside their inputs. */
+export function attentionText({ scale, isCausal }: AttentionParams): string {
+  return `${scale} ${isCausal}`;
+}
+
 /** A row of so many tensors, and perhaps a mask, on inputs that carry one more axis. */
-export function batchAttention(
-  row: Primitive<AttentionParams>,
+export function batchAttention<P extends AttentionParams>(
+  row: Primitive<P>,
   inputs: readonly MLXArray[],
   axes: readonly (number | null)[],
-  params: AttentionParams,
+  params: P,
   tensors: number,
 ): readonly [MLXArray, number] {
   const aligned = alignBatch(inputs, axes);

@@ -178,7 +178,8 @@ export function scaledDotProductAttention(
     checkShapes(queries.shape, keys.shape, values.shape);
     const dtype = [queries, keys, values].map((tensor) => tensor.dtype).reduce(promote);
     const tensors = [queries, keys, values].map((tensor) => castTo(tensor, dtype));
-    if (mask === null || mask === "causal") return apply(attentionRow, tensors, { scale, isCausal: mask === "causal" });
+    if (mask === null || mask === "causal")
+      return apply(attentionRow, tensors, { scale, isCausal: mask === "causal", part: 0 });
     if (!(mask instanceof MLXArray)) {
       throw new DtypeError(name, `mask is "causal", an array or null, got ${shown(mask)}`);
     }
@@ -186,7 +187,7 @@ export function scaledDotProductAttention(
     if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
       throw new ShapeError(name, `the mask ${formatShape(mask.shape)} does not broadcast to ${formatShape(scores)}`);
     }
-    return apply(attentionRow, [...tensors, mask], { scale, isCausal: false });
+    return apply(attentionRow, [...tensors, mask], { scale, isCausal: false, part: 0 });
   });
 }
 

@@ -220,18 +220,23 @@ export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
       }),
     ),
   ]),
-  attentionRow: [
-    { inputs: [of(1, 2, 3, 2), of(1, 2, 3, 2), of(1, 2, 3, 2)], params: { scale: 0.7, isCausal: false } },
-    { inputs: [of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 1, 3, 2)], params: { scale: 0.7, isCausal: true } },
+  attentionRow: [0, 1].flatMap((part): LawCase[] => [
+    { inputs: [of(1, 2, 3, 2), of(1, 2, 3, 2), of(1, 2, 3, 2)], params: { scale: 0.7, isCausal: false, part } },
+    { inputs: [of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 1, 3, 2)], params: { scale: 0.7, isCausal: true, part } },
     {
       inputs: [of(1, 1, 2, 2), of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 1, 2, 3)],
-      params: { scale: 0.7, isCausal: false },
+      params: { scale: 0.7, isCausal: false, part },
     },
-  ],
-  attentionGradientRow: [false, true].flatMap((isCausal): LawCase[] => {
-    const tensors = [of(1, 2, 2, 2), of(1, 1, 3, 2), of(1, 1, 3, 2), of(1, 2, 2, 2), of(1, 2, 2, 2)];
-    const params = { scale: 0.7, isCausal };
-    return [{ inputs: tensors, params }, ...(isCausal ? [] : [{ inputs: [...tensors, of(1, 1, 2, 3)], params }])];
+  ]),
+  attentionGradientRow: [0, 1, 2].flatMap((part): LawCase[] => {
+    const [query, key, statistics] = [of(1, 2, 2, 2), of(1, 1, 3, 2), { shape: [1, 2, 2, 2], domain: [1, 3] as const }];
+    const tensors = [query, key, key, query, query, statistics];
+    const params = { scale: 0.7, isCausal: false, part };
+    return [
+      { inputs: tensors, params },
+      { inputs: tensors, params: { ...params, isCausal: true } },
+      { inputs: [...tensors, of(1, 1, 2, 3)], params },
+    ];
   }),
   storedRow: [{ inputs: [of(2, 3)], params: null }],
   quantizedMatmulRow: [true, false].map((isTransposed): LawCase => {

@@ -1,7 +1,9 @@
 /** The gradient of attention by blocks of queries gives what the gradient of its definition gives. */
 import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
+import { apply } from "../../src/graph/primitive.ts";
 import { attentionGradients } from "../../src/primitives/attention-gradient.ts";
+import { attentionRow } from "../../src/primitives/attention-row.ts";
 
 interface Case {
   readonly examples?: number;
@@ -34,8 +36,10 @@ async function check(
   // In float64 the gradient is that of the definition, whatever kernels there are.
   const [exact, slope] = [[q, k, v].map((x) => x.asType("float64")), cotangent.asType("float64")];
   const [, expected] = mx.vjp(attend, exact, [slope]);
-  const inputs = mask ? [q, k, v, mask] : [q, k, v];
-  const parts = attentionGradients(cotangent, attend(q, k, v), inputs, { scale, isCausal }, most);
+  const masks = mask ? [mask] : [];
+  const statistics = apply(attentionRow, [q, k, v, ...masks], { scale, isCausal, part: 1 });
+  const inputs = [q, k, v, cotangent, attend(q, k, v), statistics, ...masks];
+  const parts = attentionGradients(inputs, { scale, isCausal }, most);
   // Rounding errors of a sum grow with the root of the number of its terms, and with what is summed.
   const terms = Math.max((queries * heads) / keyHeads, keys);
   for (const [place, part] of parts.entries()) {
@@ -111,23 +115,23 @@ describe("blocks of examples", () => {
 
 describe("blocks of queries", () => {
   const [tokens, scores] = [64, 2 * 64 * 64];
-  const inputs = [0, 1, 2, 3, 4].map((k) => mx.random.normal([1, 2, tokens, 8], { key: mx.random.key(k) }));
-  const [cotangent, result, ...tensors] = inputs;
+  const statistics = mx.random.uniform([1, 2, tokens, 2], { low: 1, high: 2 });
+  const inputs = [0, 1, 2, 3, 4]
+    .map((k) => mx.random.normal([1, 2, tokens, 8], { key: mx.random.key(k) }))
+    .concat(statistics);
 
   it("share their kernels, whatever their number", () => {
-    if (!cotangent || !result) throw new Error("there are five arrays");
     const distinct = (blocks: number): number => {
-      const gradients = attentionGradients(cotangent, result, tensors, { scale: 0.3, isCausal: true }, scores / blocks);
+      const gradients = attentionGradients(inputs, { scale: 0.3, isCausal: true }, scores / blocks);
       return new Set(mx.explain(...gradients).kernels.map((kernel) => JSON.stringify(kernel))).size;
     };
     expect(distinct(16)).toBe(distinct(32));
   });
 
   it("give their scores back before the next one begins", async () => {
-    if (!cotangent || !result) throw new Error("there are five arrays");
     await mx.evaluate(inputs);
     const blocks = 16;
-    const gradients = attentionGradients(cotangent, result, tensors, { scale: 0.3, isCausal: true }, scores / blocks);
+    const gradients = attentionGradients(inputs, { scale: 0.3, isCausal: true }, scores / blocks);
     const kernels = await mx.profile(...gradients);
     const held = Math.max(...kernels.map(({ heldBytes }) => heldBytes));
     const own = inputs.reduce((sum, { nbytes }) => sum + nbytes, 0);
@@ -138,9 +142,8 @@ describe("blocks of queries", () => {
   it("have no more than half of all scores, but where these are few", () => {
     // What the largest kernel moves, in arrays of all scores: it reads two of its block and writes two others.
     const moved = (length: number): number => {
-      const [query, key, value, cotangent, result] = [0, 1, 2, 3, 4].map(() => mx.zeros([1, 8, length, 8]));
-      if (!query || !key || !value || !cotangent || !result) throw new Error("there are five arrays");
-      const gradients = attentionGradients(cotangent, result, [query, key, value], { scale: 0.3, isCausal: false });
+      const inputs = [8, 8, 8, 8, 8, 2].map((features) => mx.zeros([1, 8, length, features]));
+      const gradients = attentionGradients(inputs, { scale: 0.3, isCausal: false });
       const { kernels } = mx.explain(...gradients);
       return Math.max(...kernels.map(({ bytes }) => bytes)) / (8 * length * length * 4);
     };

@@ -7,13 +7,12 @@ import { expect, it, vi } from "vitest";
 import { attentionOfGradient } from "../../src/backends/webgpu/attention-call.ts";
 import { emitMatrixGradient } from "../../src/backends/webgpu/attention-gradient-matrix.ts";
 import { overridesComposite } from "../../src/backends/webgpu/kernels.ts";
-import { sizeOf } from "../../src/base/shape.ts";
 import type { CompositeKernel } from "../../src/ir/kernel.ts";
 import { attentionGradients } from "../../src/primitives/attention-gradient.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget, matrixTarget } from "../setup/gpu-target.ts";
 import type { AttentionCase } from "./attention-kernels.ts";
-import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
+import { buffersOf, kernelOfCall, paramsOf, statisticsOf, statisticsType } from "./attention-kernels.ts";
 import { differences } from "./compare-kernel.ts";
 import { emulated } from "./emulated-matrices.ts";
 import { runKernel } from "./run-kernel.ts";
@@ -26,10 +25,13 @@ function kernelOf(given: AttentionCase): CompositeKernel {
   const { leading, keyHeads, queries, keys, features } = given;
   const query = [...leading, queries, features];
   const key = [...leading.slice(0, -1), keyHeads, keys, features];
-  const inputs = [query, key, key, query, query].map((shape) => ({ shape, dtype: "float16" as const }));
-  const example = [query, key, key].reduce((sum, shape) => sum + sizeOf(shape.slice(-3)), 0);
-  const output = { shape: [...leading.slice(0, -1), example], dtype: "float16" as const };
-  return kernelOfCall({ name: "attentionGradient", inputs, output, params: paramsOf(given) });
+  const [ofQueries, ofKeys] = [query, key].map((shape) => ({ shape, dtype: "float16" as const }));
+  if (!ofQueries || !ofKeys) throw new Error("there are two types");
+  const inputs = [ofQueries, ofKeys, ofKeys, ofQueries, ofQueries, statisticsType(given)];
+  return kernelOfCall({ name: "attentionGradient", inputs, output: ofQueries, params: paramsOf(given) }, [
+    ofKeys,
+    ofKeys,
+  ]);
 }
 
 const plain: AttentionCase = { leading: [1, 2], keyHeads: 2, queries: 70, keys: 90, features: 32 };
@@ -47,29 +49,23 @@ it.for([
   if (!attention) throw new Error("the call is the gradient of an attention");
   expect(overridesComposite(kernel.call, withMatrices)).toBe(true);
   const buffers = buffersOf(kernel);
-  const code = emitMatrixGradient(kernel, withMatrices, attention);
-  const output = buffers[5] ?? new Uint16Array();
-  await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
-  const [query, key, value, cotangent, result] = kernel.call.inputs.map(({ shape, dtype }, slot) =>
+  const inputs = kernel.call.inputs.map(({ shape, dtype }, slot) =>
     mx.asType(mx.fromTypedArray(buffers[slot] ?? new Float32Array(), [...shape], dtype), "float32"),
   );
-  if (!query || !key || !value || !cotangent || !result) throw new Error("there are five inputs");
-  const expected = attentionGradients(cotangent, result, [query, key, value], paramsOf(given));
-  const found = await mx.asType(mx.fromTypedArray(output, [output.length], "float16"), "float32").data();
-  const wanted = await Promise.all(expected.map((gradient) => gradient.data()));
-  const lengths = expected.map(({ shape }) => sizeOf(shape.slice(-3)));
-  let begin = 0;
-  for (let example = 0; begin < found.length; example++) {
-    for (const [k, length] of lengths.entries()) {
-      const [part, is] = [
-        wanted[k]?.slice(example * length, (example + 1) * length),
-        found.slice(begin, begin + length),
-      ];
-      if (!(part instanceof Float32Array && is instanceof Float32Array)) throw new Error("results are float32");
-      // Weights, changes and results are halves.
-      expect(differences(part, is, "float32", 2 ** -9)).toEqual([]);
-      begin += length;
-    }
+  inputs[5] = statisticsOf(inputs.slice(0, 3), given);
+  buffers[5] = await inputs[5].data();
+  const code = emitMatrixGradient(kernel, withMatrices, attention);
+  await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
+  const expected = attentionGradients(inputs, paramsOf(given));
+  for (const [part, gradient] of expected.entries()) {
+    const found = buffers[6 + part] ?? new Uint16Array();
+    const [wanted, is] = [
+      await gradient.data(),
+      await mx.asType(mx.fromTypedArray(found, [found.length], "float16"), "float32").data(),
+    ];
+    if (!(wanted instanceof Float32Array && is instanceof Float32Array)) throw new Error("results are float32");
+    // Weights, changes and results are halves.
+    expect(differences(wanted, is, "float32", 2 ** -9)).toEqual([]);
   }
 });
 

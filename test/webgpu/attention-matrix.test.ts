@@ -10,7 +10,7 @@ import { emitMatrixAttention, isForMatrices } from "../../src/backends/webgpu/at
 import { testDevice } from "../setup/gpu-device.ts";
 import { matrixTarget } from "../setup/gpu-target.ts";
 import type { AttentionCase } from "./attention-kernels.ts";
-import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
+import { buffersOf, kernelOfCall, logarithmsOf, paramsOf, statisticsOf, statisticsType } from "./attention-kernels.ts";
 import { differences } from "./compare-kernel.ts";
 import { emulated } from "./emulated-matrices.ts";
 import { runKernel } from "./run-kernel.ts";
@@ -50,7 +50,8 @@ it.for([
   ];
   const inputs = shapes.map((shape) => ({ shape, dtype: "float16" as const }));
   const output = { shape: [...leading, queries, valueFeatures], dtype: "float16" as const };
-  const kernel = kernelOfCall({ name: "scaledDotProductAttention", inputs, output, params: paramsOf(given) });
+  const call = { name: "scaledDotProductAttention", inputs, output, params: paramsOf(given) };
+  const kernel = kernelOfCall(call, [statisticsType(given)]);
   const attention = attentionOf(kernel.call);
   if (!attention) throw new Error("the call is an attention");
   expect(isForMatrices(attention, kernel.call, withMatrices)).toBe(true);
@@ -70,8 +71,9 @@ it.for([
   await runKernel(target.matrixTiles.length > 0 ? code : emulated(code), kernel, buffers);
   const found = buffers[3] ?? new Uint16Array();
   const actual = await mx.asType(mx.fromTypedArray(found, [found.length], "float16"), "float32").data();
+  const [queries32, keys32, values32] = [mx.asType(q, "float32"), mx.asType(k, "float32"), mx.asType(v, "float32")];
   const expected = await mx.fast
-    .scaledDotProductAttention(mx.asType(q, "float32"), mx.asType(k, "float32"), mx.asType(v, "float32"), {
+    .scaledDotProductAttention(queries32, keys32, values32, {
       scale: features ** -0.5,
       mask: given.isCausal ? "causal" : null,
     })
@@ -79,4 +81,7 @@ it.for([
   if (!(expected instanceof Float32Array && actual instanceof Float32Array)) throw new Error("results are float32");
   // Weights and results are halves.
   expect(differences(expected, actual, "float32", 2 ** -9)).toEqual([]);
+  const statistics = await statisticsOf([queries32, keys32, values32], given).data();
+  const logarithms = logarithmsOf(buffers[4] ?? new Float32Array());
+  expect(differences(logarithmsOf(statistics), logarithms, "float32", 2e-6)).toEqual([]);
 });

@@ -8,7 +8,7 @@ import type { CompositeKernel } from "../../src/ir/kernel.ts";
 import { testDevice } from "../setup/gpu-device.ts";
 import { floorTarget, matrixTarget } from "../setup/gpu-target.ts";
 import type { AttentionCase } from "./attention-kernels.ts";
-import { buffersOf, kernelOfCall, paramsOf } from "./attention-kernels.ts";
+import { buffersOf, kernelOfCall, logarithmsOf, paramsOf, statisticsOf, statisticsType } from "./attention-kernels.ts";
 import { differences, testTargets } from "./compare-kernel.ts";
 import { runKernel } from "./run-kernel.ts";
 
@@ -35,7 +35,9 @@ function kernelOf(given: Case): CompositeKernel {
   const inputs = shapes.map((shape) => ({ shape, dtype }));
   if (mask) inputs.push({ shape: [...mask[1]], dtype: mask[0] });
   const output = { shape: [...leading, queries, valueFeatures], dtype };
-  return kernelOfCall({ name: "scaledDotProductAttention", inputs, output, params: paramsOf(given) });
+  return kernelOfCall({ name: "scaledDotProductAttention", inputs, output, params: paramsOf(given) }, [
+    statisticsType(given),
+  ]);
 }
 
 /** Compares the kernel with the definition, computed on the CPU in float32. */
@@ -57,14 +59,16 @@ async function check(given: Case, targets = [floorTarget]): Promise<void> {
       mask: given.isCausal ? "causal" : (given4 ?? null),
     })
     .data();
+  const logarithms = logarithmsOf(await statisticsOf(arrays, given).data());
   const { dtype } = kernel.call.output;
   for (const target of targets) {
     await runKernel(emitAttention(kernel, target), kernel, buffers);
-    const output = buffers.at(-1) ?? new Float32Array();
+    const [output = new Float32Array(), statistics = new Float32Array()] = buffers.slice(-2);
     const actual = await mx.asType(mx.fromTypedArray(output, [output.length], dtype), "float32").data();
     const tolerance = dtype === "float32" ? 2e-6 : dtype === "float16" ? 2 ** -10 : 2 ** -7;
     if (!(expected instanceof Float32Array && actual instanceof Float32Array)) throw new Error("results are float32");
     expect(differences(expected, actual, "float32", tolerance)).toEqual([]);
+    expect(differences(logarithms, logarithmsOf(statistics), "float32", 2e-6)).toEqual([]);
   }
 }
 

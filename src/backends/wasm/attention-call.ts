@@ -7,10 +7,10 @@ import type { Mask } from "./attention-rows.ts";
 /** An attention with its mask in bytes. */
 export type MaskedAttention = Omit<Attention, "mask"> & { readonly mask: Mask | null };
 
-/** Inputs before the mask: queries, keys and values, then the cotangent and the result. */
+/** Inputs before the mask: queries, keys and values, then the cotangent, the result and its statistics. */
 const tensorCounts: ReadonlyMap<string, number> = new Map([
   ["scaledDotProductAttention", 3],
-  ["attentionGradient", 5],
+  ["attentionGradient", 6],
 ]);
 
 /** The attention that `call` is, or is the gradient of, if a kernel takes it: float32, not empty, a mask that is boolean or float32. */

@@ -4,12 +4,13 @@
  */
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
+import { slotOfPart } from "../../ir/kernel.ts";
 import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
 import type { MaskedAttention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
 import { changesType, emitChanges, emitScaled, scaledType } from "./attention-changes.ts";
 import { type GradientArea, type GradientPlan, planGradient } from "./attention-gradient-plan.ts";
-import { emitSoftmax, softmaxType } from "./attention-softmax.ts";
+import { emitSoftmax, softmaxType, statisticsBytes } from "./attention-softmax.ts";
 import { chunkWork, compositeModule } from "./composite-module.ts";
 import type { GemmEmitter, Push } from "./gemm-emitter.ts";
 import { gemmLibrary } from "./gemm-library.ts";
@@ -25,14 +26,14 @@ import type { KernelCode, KernelTarget } from "./kernel-code.ts";
  *       for each head of queries that shares them, and each block of its queries:
  *         queries · scale, cotangents ─► panels
  *         scores = queries · keys,  slopes = cotangents · values         of the keys that the block sees
- *         softmax of each row of scores, its sum kept apart
+ *         softmax of each row of scores, by its statistics
  *         changes = weights · (slopes − cotangent · result)              over the slopes
  *         for each chunk of keys:
  *           sums of queries += changes · keys,  those of keys += changesᵀ · queries,  of values += weightsᵀ · cotangents
  *         sums of queries · scale ─► output
  *       sums of keys · scale, sums of values ─► output
  *
- * Source: Dao et al. 2022, algorithm 4, without sums of weights handed over: a block holds all scores of its queries, so one pass is enough.
+ * Source: Dao et al. 2022, algorithm 4.
  */
 export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTarget): KernelCode {
   const attention = attentionOf(kernel.call);
@@ -41,13 +42,13 @@ export function emitAttentionGradient(kernel: CompositeKernel, target: KernelTar
   const { module, layout, addPhase } = compositeModule(kernel, target, leading);
   const plan = planGradient(attention, tileColumns(target));
   const functions = {
-    softmax: module.addFunction(null, softmaxType, (f) => emitSoftmax(f, attention, plan.scoreStride, target)),
+    softmax: module.addFunction(null, softmaxType, (f) => emitSoftmax(f, attention, plan.scoreStride, target, "known")),
     change: module.addFunction(null, changesType, (f) => emitChanges(f, attention, plan.scoreStride)),
     scaled: module.addFunction(null, scaledType, emitScaled),
   };
   const heads = sizeOf(leading);
-  const output = kernel.slots.length - 1;
-  addPhase("pull", (e, keyHead) => new GradientEmitter(e, attention, plan, functions, keyHead, output).emit());
+  const outputs = [0, 1, 2].map((part) => slotOfPart(kernel, part));
+  addPhase("pull", (e, keyHead) => new GradientEmitter(e, attention, plan, functions, keyHead, outputs).emit());
 
   const itemCount = heads / group;
   const work = (heads * queries * keys * (3 * features + 2 * valueFeatures + 40) * (isCausal ? 0.5 : 1)) / 3;
@@ -73,11 +74,9 @@ class GradientEmitter {
   readonly #plan: GradientPlan;
   readonly #functions: Readonly<Record<"softmax" | "change" | "scaled", number>>;
   readonly #keyHead: number;
-  /** The slot of the gradients. */
-  readonly #output: number;
+  /** The slots of the gradients of queries, keys and values, as far as they are wanted. */
+  readonly #outputs: readonly (number | null)[];
   readonly #scratch: number;
-  readonly #batch: number;
-  readonly #headOfBatch: number;
 
   constructor(
     e: GemmEmitter,
@@ -85,23 +84,20 @@ class GradientEmitter {
     plan: GradientPlan,
     functions: Readonly<Record<"softmax" | "change" | "scaled", number>>,
     keyHead: number,
-    output: number,
+    outputs: readonly (number | null)[],
   ) {
     this.#e = e;
     this.#attention = attention;
     this.#plan = plan;
     this.#functions = functions;
     this.#keyHead = keyHead;
-    this.#output = output;
+    this.#outputs = outputs;
     this.#scratch = e.let(e.threadScratch(0, plan.bytesPerThread));
-    const [batch = 0, headOfBatch = 0] = e.split(keyHead, [sizeOf(attention.leading) / plan.queryHeads, plan.keyHeads]);
-    this.#batch = batch;
-    this.#headOfBatch = headOfBatch;
   }
 
   emit(): void {
     const { queries, keys, features, valueFeatures, group } = this.#attention;
-    const { block, queryHeads, keyHeads, sumStride, valueStride } = this.#plan;
+    const { block, sumStride, valueStride } = this.#plan;
     const e = this.#e;
     this.#writeFactors();
     const keyRows = e.let(e.sum([e.slot(1), 1], [e.get(this.#keyHead), keys * features * 4]));
@@ -111,21 +107,18 @@ class GradientEmitter {
     this.#clear("valueSums");
     e.loop(group, 1, (member) => {
       const head = e.let(e.sum([e.get(this.#keyHead), group], [e.get(member), 1]));
-      e.loop(queries, block, (row) => this.#queryBlock(member, head, row, keyRows));
+      e.loop(queries, block, (row) => this.#queryBlock(head, row, keyRows));
     });
-    const afterQueries = queryHeads * queries * features;
-    const own = e.get(this.#headOfBatch);
     const all = e.constant(keys);
-    const keyOutput = this.#gradients(afterQueries, own, keys, features * 4);
-    this.#scale(this.#rows("keySums", sumStride), keyOutput, all, features, this.#scaleFactor);
-    const beforeValues = afterQueries + keyHeads * keys * features;
-    const valueOutput = this.#gradients(beforeValues, own, keys, valueFeatures * 4);
-    this.#scale(this.#rows("valueSums", valueStride), valueOutput, all, valueFeatures, this.#one);
+    const keyOutput = this.#gradients(1, this.#keyHead, keys, features * 4);
+    if (keyOutput) this.#scale(this.#rows("keySums", sumStride), keyOutput, all, features, this.#scaleFactor);
+    const valueOutput = this.#gradients(2, this.#keyHead, keys, valueFeatures * 4);
+    if (valueOutput) this.#scale(this.#rows("valueSums", valueStride), valueOutput, all, valueFeatures, this.#one);
   }
 
   /** All that a block of queries gives: their gradients, and what they add to the sums of keys and values. */
-  #queryBlock(member: number, head: number, row: number, keyRows: number): void {
-    const { queries, features, valueFeatures, group, scale } = this.#attention;
+  #queryBlock(head: number, row: number, keyRows: number): void {
+    const { queries, features, valueFeatures, scale } = this.#attention;
     const { block, areas, sumStride } = this.#plan;
     const e = this.#e;
     const rows = e.let(e.least(e.constant(block), () => e.f.i32(queries).get(row).op("i32.sub")));
@@ -134,13 +127,14 @@ class GradientEmitter {
       stride: length * 4,
     });
     const [own, cotangents, results] = [rowsOf(0, features), rowsOf(3, valueFeatures), rowsOf(4, valueFeatures)];
+    const statistics = rowsOf(5, statisticsBytes / 4);
     this.#packLines("Left", own, [e.get(rows), e.constant(features)], this.#at("queryPanels"));
     this.#packLines("Left", cotangents, [e.get(rows), e.constant(valueFeatures)], this.#at("cotangentPanels"));
     if (scale !== 1) {
       const panels = this.#rows("queryPanels", 0);
       this.#scale(panels, panels, e.constant(1), areas.queryPanels / 4, this.#scaleFactor);
     }
-    const limit = this.#weigh(head, row, rows, [cotangents, results]);
+    const limit = this.#weigh(head, row, rows, { statistics, cotangents, results });
 
     // Exponentials meet cotangents that are divided by the sum instead.
     const divided = this.#rows("cotangents", valueFeatures * 4);
@@ -149,17 +143,19 @@ class GradientEmitter {
     this.#packColumns("Right", divided, [e.constant(valueFeatures), e.get(rows)], this.#at("ownCotangents"));
     this.#clear("querySums");
     this.#addProducts(keyRows, rows, limit);
-    const headInBatch = e.sum([e.get(this.#headOfBatch), group], [e.get(member), 1]);
-    const output = this.#gradients(0, headInBatch, queries, features * 4);
+    const output = this.#gradients(0, head, queries, features * 4);
+    if (!output) return;
     const target = { at: e.sum([output.at, 1], [e.get(row), features * 4]), stride: features * 4 };
     this.#scale(this.#rows("querySums", sumStride), target, e.get(rows), features, this.#scaleFactor);
   }
 
-  /**
-   * Exponentials of the scores, and how the result changes with the scores, less the mean, which is the product of the rows
-   * `meanOf`; gives a local with the number of keys seen.
-   */
-  #weigh(head: number, row: number, rows: number, meanOf: readonly Rows[]): number {
+  /** Exponentials of the scores, and how the result changes with the scores; gives a local with the number of keys seen. */
+  #weigh(
+    head: number,
+    row: number,
+    rows: number,
+    given: Readonly<Record<"statistics" | "cotangents" | "results", Rows>>,
+  ): number {
     const { features, valueFeatures, mask } = this.#attention;
     const { width, scoreStride } = this.#plan;
     const e = this.#e;
@@ -175,12 +171,12 @@ class GradientEmitter {
     };
     this.#multiply("cotangentPanels", "valuePanels", slopes);
     for (const [areas, called, more] of [
-      [["scores"], this.#functions.softmax, []],
-      [["scores", "slopes"], this.#functions.change, meanOf],
+      [["scores"], this.#functions.softmax, [given.statistics]],
+      [["scores", "slopes"], this.#functions.change, [given.cotangents, given.results]],
     ] as const) {
       for (const area of areas) this.#at(area)();
       e.f.get(rows, limit, bound);
-      pushMaskRow(e, mask, e.slot(5), head, row);
+      pushMaskRow(e, mask, e.slot(6), head, row);
       this.#at("totals")();
       for (const { at } of more) at();
       e.f.call(called);
@@ -272,10 +268,11 @@ class GradientEmitter {
     this.#e.f.i32(0).i32(this.#plan.areas[area]).memoryFill();
   }
 
-  /** The rows of a head, in what the gradients of an example hold after so many elements. */
-  #gradients(before: number, head: Push, rows: number, stride: number): Rows {
-    const batch: readonly [Push, number] = [this.#e.get(this.#batch), this.#plan.batchBytes];
-    return { at: this.#e.sum([this.#e.slot(this.#output), 1], batch, before * 4, [head, rows * stride]), stride };
+  /** The rows of a head in one of the gradients, if it is wanted. */
+  #gradients(part: number, head: number, rows: number, stride: number): Rows | null {
+    const e = this.#e;
+    const output = this.#outputs[part] ?? null;
+    return output === null ? null : { at: e.sum([e.slot(output), 1], [e.get(head), rows * stride]), stride };
   }
 
   /** Packs rows as lanes. */

@@ -34,11 +34,6 @@ export type GradientArea =
 /** Blocks and memory of a gradient. */
 export interface GradientPlan {
   readonly width: TileColumns;
-  /** Heads of queries, and of keys and values, of an example. */
-  readonly queryHeads: number;
-  readonly keyHeads: number;
-  /** Bytes of the gradients of an example. */
-  readonly batchBytes: number;
   /** Queries of a block, and keys of a chunk. */
   readonly block: number;
   readonly chunk: number;
@@ -57,7 +52,7 @@ export interface GradientPlan {
 
 /** The plan for an attention, with tiles of `width` columns. */
 export function planGradient(attention: MaskedAttention, width: TileColumns): GradientPlan {
-  const { leading, group, queries, keys, features, valueFeatures } = attention;
+  const { queries, keys, features, valueFeatures } = attention;
   const block = Math.min(QUERY_BLOCK, roundUp(queries, TILE_ROWS));
   const chunk = Math.min(KEY_CHUNK, roundUp(keys, width));
   const [columns, valueColumns] = [roundUp(features, width), roundUp(valueFeatures, width)];
@@ -72,10 +67,8 @@ export function planGradient(attention: MaskedAttention, width: TileColumns): Gr
     // Vectors may reach past the end of what they read and write.
     bytesPerThread += roundUp(length + 64, 64);
   }
-  const [queryHeads, keyHeads] = [leading.at(-1) ?? 1, (leading.at(-1) ?? 1) / group];
-  const batchBytes = (queryHeads * queries * features + keyHeads * keys * (features + valueFeatures)) * 4;
   const strides = { sumStride: columns * 4, valueStride: valueColumns * 4 };
-  return { ...cut, ...strides, queryHeads, keyHeads, batchBytes, areas, offsets, bytesPerThread };
+  return { ...cut, ...strides, areas, offsets, bytesPerThread };
 }
 
 function areasOf(

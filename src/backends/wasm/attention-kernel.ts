@@ -1,11 +1,12 @@
 /** Emits attention as one kernel: scores of a block of queries, their softmax and the weighted values, never more than the block. */
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
+import { slotOfPart } from "../../ir/kernel.ts";
 import { emitKeyChunks, emitSeenKeys, pushMaskRow } from "./attention-block.ts";
 import type { MaskedAttention } from "./attention-call.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitFinish, finishType } from "./attention-rows.ts";
-import { emitSoftmax, softmaxType } from "./attention-softmax.ts";
+import { emitSoftmax, softmaxType, statisticsBytes } from "./attention-softmax.ts";
 import { chunkWork, compositeModule } from "./composite-module.ts";
 import { type GemmEmitter, type Push, roundUp } from "./gemm-emitter.ts";
 import { gemmLibrary, thinLibrary } from "./gemm-library.ts";
@@ -28,7 +29,7 @@ const KEY_CHUNK = 256;
  *     for each head and block of queries                                  (threads take blocks)
  *       queries · scale ─► panels
  *       for each chunk of keys that the block sees:   keys ─► panels,  scores = panels · panels
- *       softmax of each row of scores, its sum kept apart
+ *       softmax of each row of scores, its sum kept apart;  its statistics ─► output, where they are wanted
  *       for each chunk:   scores, values ─► panels,  sums += panels · panels
  *       sums / sums of the softmax ─► output
  *
@@ -42,12 +43,14 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
   const { leading, queries, keys, features, valueFeatures, isCausal } = attention;
   const { module, layout, addPhase } = compositeModule(kernel, target, leading);
   const plan = planAttention(attention, tileColumns(target));
+  const outputs = { result: slotOfPart(kernel, 0), statistics: slotOfPart(kernel, 1) };
   const functions = {
-    softmax: module.addFunction(null, softmaxType, (f) => emitSoftmax(f, attention, plan.scoreStride, target)),
+    softmax: module.addFunction(null, softmaxType, (f) =>
+      emitSoftmax(f, attention, plan.scoreStride, target, outputs.statistics === null ? "none" : "written"),
+    ),
     finish: module.addFunction(null, finishType, (f) => emitFinish(f, valueFeatures, plan.sumStride)),
   };
-  const output = kernel.slots.length - 1;
-  addPhase("attend", (e, item) => new AttentionEmitter(e, attention, plan, item).emit(functions, output));
+  addPhase("attend", (e, item) => new AttentionEmitter(e, attention, plan, item).emit(functions, outputs));
 
   const itemCount = plan.heads * plan.blocks;
   const work =
@@ -63,6 +66,12 @@ export function emitAttention(kernel: CompositeKernel, target: KernelTarget): Ke
     scratchBytes: plan.bytesPerThread * target.threadCount,
     layout,
   };
+}
+
+/** The slots of the results that are wanted. */
+interface Outputs {
+  readonly result: number | null;
+  readonly statistics: number | null;
 }
 
 /** Blocks and memory of an attention. */
@@ -156,7 +165,7 @@ class AttentionEmitter {
     this.#table = e.let(e.sum([e.get(this.#totals), 1], bytes.totals));
   }
 
-  emit(functions: Readonly<Record<"softmax" | "finish", number>>, output: number): void {
+  emit(functions: Readonly<Record<"softmax" | "finish", number>>, { result, statistics }: Outputs): void {
     const { queries, keys, features, valueFeatures, mask } = this.#attention;
     const e = this.#e;
     const { f } = e;
@@ -166,11 +175,16 @@ class AttentionEmitter {
     this.#multiplyKeys(e.sum([e.slot(1), 1], [e.get(this.#keyHead), keys * features * 4]), limit);
     f.get(this.#scores, this.#rows, limit, bound);
     pushMaskRow(e, mask, e.slot(3), this.#head, this.#row);
-    f.get(this.#totals).call(functions.softmax);
+    f.get(this.#totals);
+    const inHead: readonly [Push, number] = [e.get(this.#head), queries * statisticsBytes];
+    if (statistics === null) f.i32(0);
+    else e.sum([e.slot(statistics), 1], inHead, [e.get(this.#row), statisticsBytes])();
+    f.call(functions.softmax);
+    if (result === null) return;
     this.#addValues(e.sum([e.slot(2), 1], [e.get(this.#keyHead), keys * valueFeatures * 4]), limit);
     f.get(this.#sums, this.#totals);
     const ofHead: readonly [Push, number] = [e.get(this.#head), queries * valueFeatures * 4];
-    e.sum([e.slot(output), 1], ofHead, [e.get(this.#row), valueFeatures * 4])();
+    e.sum([e.slot(result), 1], ofHead, [e.get(this.#row), valueFeatures * 4])();
     f.get(this.#rows).call(functions.finish);
   }
 

@@ -15,12 +15,26 @@ interface Sight {
 }
 
 /** The type of what `emitSoftmax` writes. */
-export const softmaxType: FunctionType = takesIntegers(6);
+export const softmaxType: FunctionType = takesIntegers(7);
 
-/** `softmax(scores, rows, limit, bound, mask, totals)`: exponentials in place, the sum of each row to `totals`. */
-export function emitSoftmax(f: FunctionBuilder, sight: Sight, scoreStride: number, target: VectorTarget): void {
-  const row = rowOf(f, sight);
-  const { scores, rowsLeft, limit, bound, maskRow, totals, end } = row;
+/** What happens to the statistics, the greatest score and the sum of exponentials: nothing, they are written, or they are known. */
+type Statistics = "none" | "written" | "known";
+/** Bytes of the statistics of a query. */
+export const statisticsBytes = 8;
+
+/**
+ * `softmax(scores, rows, limit, bound, mask, totals, statistics)`: exponentials in place, the sum of each row to `totals`, and the
+ * `statistics` of each row written, or taken from there.
+ */
+export function emitSoftmax(
+  f: FunctionBuilder,
+  sight: Sight,
+  scoreStride: number,
+  target: VectorTarget,
+  statistics: Statistics,
+): void {
+  const row = rowOf(f, sight, statistics);
+  const { scores, rowsLeft, limit, bound, maskRow, totals, statisticsAt, end } = row;
   f.get(limit).i32(7).op("i32.add").i32(-8).op("i32.and").i32(2).op("i32.shl").set(end);
   countDown(f, rowsLeft, 1, () => {
     findPlainEnd(row);
@@ -29,6 +43,7 @@ export function emitSoftmax(f: FunctionBuilder, sight: Sight, scoreStride: numbe
     clearRest(row);
     storeTotal(row);
     advanceBy(advanceBy(f, scores, scoreStride), totals, 4);
+    if (statistics !== "none") advanceBy(f, statisticsAt, statisticsBytes);
     if (sight.isCausal) advanceBy(f, bound, 1);
     if (sight.mask && sight.mask.queryStride > 0) advanceBy(f, maskRow, sight.mask.queryStride);
   });
@@ -37,13 +52,15 @@ export function emitSoftmax(f: FunctionBuilder, sight: Sight, scoreStride: numbe
 /** The row of scores that a softmax is at: locals. What ends somewhere does so at a whole pair of vectors, in bytes. */
 interface SoftmaxRow extends Sight {
   readonly f: FunctionBuilder;
-  /** Parameters: addresses of scores, mask and total; how many rows are left, how many keys are there, which is the last seen. */
+  readonly statistics: Statistics;
+  /** Parameters: addresses of scores, mask, total and statistics; how many rows are left, how many keys are there, which is the last seen. */
   readonly scores: number;
   readonly rowsLeft: number;
   readonly limit: number;
   readonly bound: number;
   readonly maskRow: number;
   readonly totals: number;
+  readonly statisticsAt: number;
   /** Bytes from the first score to the pair of vectors at hand, its address, and that of what the mask says of it. */
   readonly at: number;
   readonly cell: number;
@@ -60,16 +77,18 @@ interface SoftmaxRow extends Sight {
   readonly keys: number;
 }
 
-function rowOf(f: FunctionBuilder, sight: Sight): SoftmaxRow {
+function rowOf(f: FunctionBuilder, sight: Sight, statistics: Statistics): SoftmaxRow {
   return {
     f,
     ...sight,
+    statistics,
     scores: 0,
     rowsLeft: 1,
     limit: 2,
     bound: 3,
     maskRow: 4,
     totals: 5,
+    statisticsAt: 6,
     at: f.local("i32"),
     cell: f.local("i32"),
     maskCell: f.local("i32"),
@@ -175,8 +194,12 @@ function hideKeys({ f, isCausal, limit, bound, at, value, keys }: SoftmaxRow, of
   f.op("v128.bitselect").set(value);
 }
 
-/** The greatest of all lanes, in each. */
-function joinGreatest({ f, greatest: [greatest, other] }: SoftmaxRow): void {
+/** The greatest of all lanes, in each, unless it is known. */
+function joinGreatest({ f, statistics, statisticsAt, greatest: [greatest, other] }: SoftmaxRow): void {
+  if (statistics === "known") {
+    f.get(statisticsAt).memory("v128.load32_splat").set(greatest);
+    return;
+  }
   f.get(greatest, other).op("f32x4.pmax").set(greatest);
   joinLanes(f, greatest, "f32x4.pmax");
 }
@@ -214,8 +237,22 @@ function clearRest({ f, scores, at, end }: SoftmaxRow): void {
   });
 }
 
-function storeTotal({ f, totals, total: [total, other] }: SoftmaxRow): void {
+function storeTotal({
+  f,
+  totals,
+  statistics,
+  statisticsAt,
+  greatest: [greatest],
+  total: [total, other],
+}: SoftmaxRow): void {
+  if (statistics === "known") {
+    f.get(totals, statisticsAt).memory("f32.load", 4).memory("f32.store");
+    return;
+  }
   f.get(total, other).op("f32x4.add").set(total);
   joinLanes(f, total, "f32x4.add");
   f.get(totals, total).lane("f32x4.extract_lane", 0).memory("f32.store");
+  if (statistics === "none") return;
+  f.get(statisticsAt, greatest).lane("f32x4.extract_lane", 0).memory("f32.store");
+  f.get(statisticsAt, total).lane("f32x4.extract_lane", 0).memory("f32.store", 4);
 }

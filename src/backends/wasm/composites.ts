@@ -36,7 +36,7 @@ export function isTaken(call: TensorCall): boolean {
   if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
   const maskPlace = new Map([
     ["scaledDotProductAttention", 3],
-    ["attentionGradient", 5],
+    ["attentionGradient", 6],
   ]).get(name);
   // Beside float32: a mask may be boolean, packed weights are whole words.
   if (

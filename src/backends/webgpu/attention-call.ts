@@ -22,7 +22,7 @@ export function attentionOf({ name, inputs, params }: TensorCall): Attention | n
 
 /** The attention whose gradient `call` is, if it has no mask. */
 export function attentionOfGradient({ name, inputs, params }: TensorCall): Attention | null {
-  return name === "attentionGradient" && inputs.length === 5 ? attentionLengths(inputs, undefined, params) : null;
+  return name === "attentionGradient" && inputs.length === 6 ? attentionLengths(inputs, undefined, params) : null;
 }
 
 function isTaken({ dtype }: TensorType): boolean {

@@ -5,9 +5,11 @@
 
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
+import { slotOfPart } from "../../ir/kernel.ts";
 import type { Lanes } from "./attention-lanes.ts";
 import { LaneWriter, step, threads } from "./attention-lanes.ts";
 import { maskPosition, noScore } from "./attention-mask.ts";
+import { storeStatistics } from "./attention-statistics.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
@@ -38,7 +40,7 @@ export function emitForward(
     weighKeys(rows);
     addValues(rows);
   });
-  storeRows(rows, kernel.slots.length - 1);
+  storeRows(rows, kernel);
   const bindings = memory.bindings();
   return { dispatches: [{ wgsl: shader.build(threads), bindings, workgroups: grid.workgroups }], scratchBytes: [] };
 }
@@ -172,14 +174,21 @@ function addValues(rows: QueryRows): void {
   });
 }
 
-function storeRows({ writer, each, columns, head, numbers }: QueryRows, slot: number): void {
-  const { shader, attention } = writer;
+function storeRows({ writer, each, columns, head, numbers }: QueryRows, kernel: CompositeKernel): void {
+  const { shader, memory, attention } = writer;
   const { queries, valueFeatures } = attention;
+  const [result, statistics] = [slotOfPart(kernel, 0), slotOfPart(kernel, 1)];
   for (const r of each) {
     shader.block(`if (${numbers[r]} < ${queries})`, () => {
-      const row = shader.let("row", `(${head} * ${queries} + ${numbers[r]}) * ${valueFeatures}`);
-      const values = columns.map((v) => shader.let("value", `sum${r}_${v} / total${r}`));
-      writer.store(slot, row, valueFeatures, values);
+      const row = shader.let("row", `${head} * ${queries} + ${numbers[r]}`);
+      if (result !== null) {
+        const values = columns.map((v) => shader.let("value", `sum${r}_${v} / total${r}`));
+        writer.store(result, `${row} * ${valueFeatures}`, valueFeatures, values);
+      }
+      if (statistics !== null)
+        shader.block("if (lane == 0)", () =>
+          storeStatistics(shader, memory, statistics, row, [`most${r}`, `total${r}`]),
+        );
     });
   }
 }

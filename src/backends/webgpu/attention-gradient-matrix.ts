@@ -1,9 +1,8 @@
 /**
  * The gradient of attention of half floats by the matrix operations of subgroups, without a score in memory. One dispatch has blocks
- * of queries: past all keys a first time for the sums of weights, a second time for the gradient of queries. Another has blocks of
- * keys, and goes past all queries for the gradients of keys and values. Subgroups work in pairs on the same sixteen rows: one
- * computes scores and the other slopes, the gradients of weights, which meet in workgroup memory. In the first pass both compute
- * scores, of two blocks of keys: the mean of a query's slopes is the product of its cotangent and its result.
+ * of queries: it goes past all keys for the gradient of queries. Another has blocks of keys, and goes past all queries for the
+ * gradients of keys and values. Subgroups work in pairs on the same sixteen rows: one computes scores and the other slopes, the
+ * gradients of weights, which meet in workgroup memory.
  * Source: Dao et al. 2022, algorithm 4.
  *
  * ```text
@@ -15,9 +14,9 @@
  */
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
-import type { RowsAt } from "./attention-gradient-stage.ts";
+import { slotOfPart } from "../../ir/kernel.ts";
+import type { BlockSide, RowsAt } from "./attention-gradient-stage.ts";
 import { GradientStage, gradientLayout, keysOf, ownHalf, ownRow, step, weightRow } from "./attention-gradient-stage.ts";
-import { lowestScore } from "./attention-mask.ts";
 import { halves } from "./attention-staging.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { multipliesHalves, side } from "./subgroup-matrices.ts";
@@ -37,7 +36,7 @@ export function isGradientForMatrices(
 ): boolean {
   return (
     multipliesHalves(target) &&
-    inputs.every(({ dtype }) => dtype === "float16") &&
+    inputs.every(({ dtype }, k) => dtype === (k === 5 ? "float32" : "float16")) &&
     mask === null &&
     !(isCausal && queries > keys) &&
     features === valueFeatures &&
@@ -50,210 +49,109 @@ export function isGradientForMatrices(
 
 /** The code of a gradient that `isGradientForMatrices`. */
 export function emitMatrixGradient(kernel: CompositeKernel, target: GpuTarget, attention: Attention): GpuKernelCode {
-  const stageOf = (blocksOf: "queries" | "keys"): GradientStage =>
-    new GradientStage(kernel, target, attention, blocksOf);
-  return {
-    dispatches: [new QueryGradient(stageOf("queries")).emit(), new KeyGradient(stageOf("keys")).emit()],
-    scratchBytes: [attention.heads * attention.queries * statisticsBytes],
-  };
+  const [ofQueries = null, ofKeys = null, ofValues = null] = [0, 1, 2].map((part) => slotOfPart(kernel, part));
+  const stageOf = (blocksOf: BlockSide): GradientStage => new GradientStage(kernel, target, attention, blocksOf);
+  const dispatches = [emitQueryGradient(stageOf("queries"), ofQueries)];
+  if (ofKeys !== null || ofValues !== null) dispatches.push(emitKeyGradient(stageOf("keys"), ofKeys, ofValues));
+  return { dispatches, scratchBytes: [attention.heads * attention.queries * statisticsBytes] };
 }
 
-/** The dispatch of blocks of queries. */
-class QueryGradient {
-  readonly #stage: GradientStage;
-
-  constructor(stage: GradientStage) {
-    this.#stage = stage;
-  }
-
-  emit(): GpuDispatch {
-    const { shader } = this.#stage;
-    const { group, queries, keys, isCausal } = this.#stage.attention;
-    const offset = keys - queries;
-    shader.line(`let key_head = head / ${group} * ${keys};`);
-    shader.line(`let end = ${isCausal ? `min(${keys}, row0 + ${this.#stage.blockRows + offset})` : keys};`);
-    shader.line(`let query = row0 + pair * ${side} + ${ownRow} % ${side};`);
-    shader.line(`let limit = ${isCausal ? `min(query + ${offset}, ${keys - 1})` : keys - 1};`);
-    shader.line("var statistics: vec2f;");
-    shader.block("", () => this.#emitStatistics());
-    this.#emitSums();
-    return this.#stage.build();
-  }
-
-  /** Counts turns of so many keys, and tells where those of a turn begin. */
-  #turnsOf(keys: number): (turn: string) => RowsAt {
-    const { shader } = this.#stage;
-    shader.line(`let turns = (end + ${keys - 1}) / ${keys};`);
-    return (turn) => ({ base: "key_head", first: shader.let("first", `${turn} * ${keys}`) });
-  }
-
-  /** The text of whether all queries of the block see all keys of a turn. */
-  get #isWhole(): string {
-    const { queries, keys, isCausal } = this.#stage.attention;
-    return `turn * ${step} + ${step} <= ${isCausal ? `min(row0 + ${keys - queries + 1}, ${keys})` : keys}`;
-  }
-
-  /** The text of the first of a thread's eight keys, in turns of so many. */
-  #keyIn(keys: number): string {
-    return `turn * ${keys} + ${ownRow} / ${side} * ${side} + ${ownHalf} * 8`;
-  }
-
-  /** The first pass: scores alone, by both subgroups of a pair. */
-  #emitStatistics(): void {
-    const { shader, memory } = this.#stage;
-    const { queries, scale } = this.#stage.attention;
-    const factor = floatLiteral(Math.fround(scale * Math.LOG2E));
-    this.#stage.keep([0]);
-    // What a thread knows of the keys of its query that it meets; three others have the rest.
-    shader.line(`var most = ${lowestScore};`);
-    shader.line("var total = 0f;");
-    const weigh = (): void => {
-      const { scores, slopes } = this.#stage.eight();
-      const key = shader.let("key", this.#keyIn(2 * step));
-      const keys = [...keysOf(key), ...keysOf(`${key} + ${step}`)];
-      const x = [...scores, ...slopes].map((score, part) =>
-        shader.let("x", `select(vec4f(${lowestScore}), ${score} * ${factor}, ${seen(keys[part] ?? "")})`),
-      );
-      const four = shader.let(
-        "four",
-        x.reduce((a, b) => `max(${a}, ${b})`),
-      );
-      const next = shader.let("next", `max(most, max(max(${four}.x, ${four}.y), max(${four}.z, ${four}.w)))`);
-      const weights = x.map((name) => shader.let("weight", `exp2(${name} - ${next})`));
-      const sum = shader.let("sum", weights.join(" + "));
-      shader.line(`total = fma(total, exp2(most - ${next}), (${sum}.x + ${sum}.y) + (${sum}.z + ${sum}.w));`);
-      shader.line(`most = ${next};`);
-    };
-    const others = [
-      { slot: 1, after: 0 },
-      { slot: 1, after: step },
-    ];
-    this.#stage.pass({ others, rowsAt: this.#turnsOf(2 * step), weigh, add: null });
-    shader.line("workgroupBarrier();");
-    const mean = this.#partOfMean();
-    shader.line(`tile[scores + place] = vec4u(bitcast<vec3u>(vec3f(most, total, ${mean})), 0u);`);
-    shader.line("workgroupBarrier();");
-    // Both halves of the query's rows in all blocks of sixteen keys.
-    const found = Array.from({ length: (2 * step) / side }, (_, k) =>
-      shader.let(
-        "found",
-        `bitcast<vec4f>(tile[scores + place % ${2 * side} / 2 * 2 + ${(k >> 1) * 2 * side + (k % 2)}])`,
-      ),
-    );
-    const greatest = shader.let(
-      "greatest",
-      found.map((name) => `${name}.x`).reduce((a, b) => `max(${a}, ${b})`),
-    );
-    const sum = found.map((name) => `${name}.y * exp2(${name}.x - ${greatest})`).join(" + ");
-    shader.line(`statistics = vec2f(${greatest} + log2(${sum}), ${found.map((name) => `${name}.z`).join(" + ")});`);
-    shader.block(`if (place < ${2 * side} && ${ownHalf} == 0 && query < ${queries})`, () =>
-      shader.line(`${memory.scratch(0, "vec2f", true)}[head * ${queries} + query] = statistics;`),
-    );
-  }
-
-  /** What a thread's quarter of the features adds to the product of its query's cotangent and result. */
-  #partOfMean(): string {
-    const { shader, memory } = this.#stage;
-    const { queries, features } = this.#stage.attention;
-    const quarter = `(${ownRow} / ${side} * 2 + ${ownHalf}) * ${features / 4}`;
-    const at = shader.let("at", `(head * ${queries} + min(query, ${queries - 1})) * ${features} + ${quarter}`);
-    const products: string[] = [];
-    for (let k = 0; k < features / 4; k += halves) {
-      const [cotangent, result] = [3, 4].map((slot) => shader.let("row", memory.loadEight(slot, `${at} + ${k}`)));
-      for (const lane of ["x", "y", "z", "w"])
-        products.push(`dot(unpack2x16float(${cotangent}.${lane}), unpack2x16float(${result}.${lane}))`);
-    }
-    return products.join(" + ");
-  }
-
-  /** The second pass. */
-  #emitSums(): void {
-    const { shader, memory } = this.#stage;
-    const { queries, features, scale } = this.#stage.attention;
-    this.#stage.keep([0, 3]);
-    // Each subgroup of a pair has half of the features.
-    const count = features / side / 2;
-    this.#stage.declareSums(count);
-    const weigh = (): void => {
-      emitWeights(this.#stage, { scale, isWhole: this.#isWhole, key: this.#keyIn(step), keepsWeights: false });
-    };
-    const others = [
-      { slot: 1, after: 0 },
-      { slot: 2, after: 0 },
-    ];
-    const add = (): void => this.#stage.add(count, "0", "0", `part * ${count}`);
-    this.#stage.pass({ others, rowsAt: this.#turnsOf(step), weigh, add });
-    const factor = floatLiteral(Math.fround(scale));
-    this.#stage.eachSum(count, (value, row, matrix, column) => {
-      const feature = `part * ${count * side} + ${matrix * side} + ${column}`;
-      const at = `${beginOf(0, this.#stage.attention)} + (${headOf(0, this.#stage.attention)} * ${queries} + ${row}) * ${features} + ${feature}`;
-      shader.line(memory.storeFour(this.#stage.output, shader.let("at", at), `${value} * ${factor}`));
+/** The dispatch of blocks of queries, whose gradient goes to the slot `output` if it is wanted. */
+function emitQueryGradient(stage: GradientStage, output: number | null): GpuDispatch {
+  const { shader, memory } = stage;
+  const { group, queries, keys, isCausal, features, scale } = stage.attention;
+  const offset = keys - queries;
+  shader.line(`let query = row0 + pair * ${side} + ${ownRow} % ${side};`);
+  emitStatistics(stage);
+  shader.block(`if (place < ${2 * side} && ${ownHalf} == 0 && query < ${queries})`, () =>
+    shader.line(`${memory.scratch(0, "vec2f", true)}[head * ${queries} + query] = statistics;`),
+  );
+  if (output === null) return stage.build();
+  shader.line(`let key_head = head / ${group} * ${keys};`);
+  shader.line(`let end = ${isCausal ? `min(${keys}, row0 + ${stage.blockRows + offset})` : keys};`);
+  shader.line(`let turns = (end + ${step - 1}) / ${step};`);
+  shader.line(`let limit = ${isCausal ? `min(query + ${offset}, ${keys - 1})` : keys - 1};`);
+  // Each subgroup of a pair has half of the features.
+  const count = features / side / 2;
+  stage.declareSums(count);
+  const rowsAt = (turn: string): RowsAt => ({ base: "key_head", first: shader.let("first", `${turn} * ${step}`) });
+  const weigh = (): void =>
+    emitWeights(stage, {
+      scale,
+      isWhole: `turn * ${step} + ${step} <= ${isCausal ? `min(row0 + ${offset + 1}, ${keys})` : keys}`,
+      key: `turn * ${step} + ${ownRow} / ${side} * ${side} + ${ownHalf} * 8`,
+      keepsWeights: false,
     });
-  }
+  stage.pass(rowsAt, weigh, () => stage.add(count, "0", "0", `part * ${count}`));
+  const factor = floatLiteral(Math.fround(scale));
+  stage.eachSum(count, (value, row, matrix, column) => {
+    const feature = `part * ${count * side} + ${matrix * side} + ${column}`;
+    const at = shader.let("at", `(head * ${queries} + ${row}) * ${features} + ${feature}`);
+    shader.line(memory.storeFour(output, at, `${value} * ${factor}`));
+  });
+  return stage.build();
 }
 
-/** The dispatch of blocks of keys. */
-class KeyGradient {
-  readonly #stage: GradientStage;
-
-  constructor(stage: GradientStage) {
-    this.#stage = stage;
+/**
+ * Names the `statistics` of a query: the logarithm to base two of the sum of its exponentials, and the mean of its slopes, which is
+ * the product of its cotangent and its result. Two threads of a subgroup have the query, and half of the features each.
+ */
+function emitStatistics({ shader, memory, attention: { queries, features } }: GradientStage): void {
+  const row = shader.let("row", `head * ${queries} + min(query, ${queries - 1})`);
+  const at = shader.let("at", `${row} * ${features} + ${ownHalf} * ${features / 2}`);
+  const products: string[] = [];
+  for (let k = 0; k < features / 2; k += halves) {
+    const [cotangent, result] = [3, 4].map((slot) => shader.let("row", memory.loadEight(slot, `${at} + ${k}`)));
+    for (const lane of ["x", "y", "z", "w"])
+      products.push(`dot(unpack2x16float(${cotangent}.${lane}), unpack2x16float(${result}.${lane}))`);
   }
+  const product = shader.let("product", products.join(" + "));
+  const [greatest, total] = [0, 1].map((place) => memory.load(5, `${row} * 2 + ${place}`));
+  const logarithm = `fma(${greatest}, ${floatLiteral(Math.fround(Math.LOG2E))}, log2(${total}))`;
+  shader.line(`let statistics = vec2f(${logarithm}, ${product} + subgroupShuffleXor(${product}, 1u));`);
+}
 
-  emit(): GpuDispatch {
-    const { shader, memory } = this.#stage;
-    const { queries, keys, group, isCausal, features, scale } = this.#stage.attention;
-    const offset = keys - queries;
-    const count = features / side;
-    this.#stage.keep([1, 2]);
-    shader.line(`let begin = ${isCausal ? `max(0, row0 - ${offset})` : 0};`);
-    shader.line(`let per_head = (${queries} - begin + ${step - 1}) / ${step};`);
-    shader.line(`let turns = per_head * ${group};`);
-    this.#stage.declareSums(count);
-    const weigh = (): void => {
-      const { base, first } = this.#rowsAt("turn");
-      shader.line(`let query = ${first} + ${ownRow};`);
-      shader.line(`let statistics = ${memory.scratch(0, "vec2f", false)}[${base} + min(query, ${queries - 1})];`);
-      // A row beyond the last query sees nothing.
-      shader.line(`let limit = select(-1, ${isCausal ? `query + ${offset}` : keys - 1}, query < ${queries});`);
-      const inTime = isCausal ? ` && ${first} + ${offset + 1} >= row0 + ${this.#stage.blockRows}` : "";
-      emitWeights(this.#stage, {
-        scale,
-        isWhole: `${first} + ${step} <= ${queries}${inTime}`,
-        key: `row0 + pair * ${side} + ${ownHalf} * 8`,
-        keepsWeights: true,
-      });
-    };
-    const others = [
-      { slot: 0, after: 0 },
-      { slot: 3, after: 0 },
-    ];
-    // Weights are multiplied with cotangents, changes with queries.
-    const add = (): void => this.#stage.add(count, "part", "(1 - part)", "0");
-    this.#stage.pass({ others, rowsAt: this.#rowsAt, weigh, add });
-    const [head, ofKeys, ofValues] = [
-      headOf(1, this.#stage.attention),
-      beginOf(1, this.#stage.attention),
-      beginOf(2, this.#stage.attention),
-    ];
-    shader.line(`let factor = select(${floatLiteral(Math.fround(scale))}, 1f, part == 0);`);
-    shader.line(`let begin_of_gradient = select(${ofKeys}, ${ofValues}, part == 0);`);
-    this.#stage.eachSum(count, (value, row, matrix, column) => {
-      const at = `begin_of_gradient + (${head} * ${keys} + ${row}) * ${features} + ${matrix * side} + ${column}`;
-      shader.line(memory.storeFour(this.#stage.output, shader.let("at", at), `${value} * factor`));
+/** The dispatch of blocks of keys; the gradients go to these slots, as far as they are wanted. */
+function emitKeyGradient(stage: GradientStage, ofKeys: number | null, ofValues: number | null): GpuDispatch {
+  const { shader, memory } = stage;
+  const { queries, keys, group, isCausal, features, scale } = stage.attention;
+  const offset = keys - queries;
+  const count = features / side;
+  shader.line(`let begin = ${isCausal ? `max(0, row0 - ${offset})` : 0};`);
+  shader.line(`let per_head = (${queries} - begin + ${step - 1}) / ${step};`);
+  shader.line(`let turns = per_head * ${group};`);
+  stage.declareSums(count);
+  // Queries of one head of a group after those of another.
+  const rowsAt = (turn: string): RowsAt => ({
+    base: shader.let("base", `(head * ${group} + ${turn} / per_head) * ${queries}`),
+    first: shader.let("first", `begin + ${turn} % per_head * ${step}`),
+  });
+  const weigh = (): void => {
+    const { base, first } = rowsAt("turn");
+    shader.line(`let query = ${first} + ${ownRow};`);
+    shader.line(`let statistics = ${memory.scratch(0, "vec2f", false)}[${base} + min(query, ${queries - 1})];`);
+    // A row beyond the last query sees nothing.
+    shader.line(`let limit = select(-1, ${isCausal ? `query + ${offset}` : keys - 1}, query < ${queries});`);
+    const inTime = isCausal ? ` && ${first} + ${offset + 1} >= row0 + ${stage.blockRows}` : "";
+    emitWeights(stage, {
+      scale,
+      isWhole: `${first} + ${step} <= ${queries}${inTime}`,
+      key: `row0 + pair * ${side} + ${ownHalf} * 8`,
+      keepsWeights: true,
     });
-    return this.#stage.build();
-  }
-
-  /** Queries of one head of a group after those of another. */
-  readonly #rowsAt = (turn: string): RowsAt => {
-    const { shader } = this.#stage;
-    const { queries, group } = this.#stage.attention;
-    return {
-      base: shader.let("base", `(head * ${group} + ${turn} / per_head) * ${queries}`),
-      first: shader.let("first", `begin + ${turn} % per_head * ${step}`),
-    };
   };
+  // Weights are multiplied with cotangents, changes with queries.
+  stage.pass(rowsAt, weigh, () => stage.add(count, "part", "(1 - part)", "0"));
+  const factor = floatLiteral(Math.fround(scale));
+  stage.eachSum(count, (value, row, matrix, column) => {
+    const at = shader.let("at", `(head * ${keys} + ${row}) * ${features} + ${matrix * side} + ${column}`);
+    const write = (part: number, slot: number | null, sum: string): void => {
+      if (slot !== null) shader.block(`if (part == ${part})`, () => shader.line(memory.storeFour(slot, at, sum)));
+    };
+    write(0, ofValues, value);
+    write(1, ofKeys, `${value} * ${factor}`);
+  });
+  return stage.build();
 }
 
 /** What weights are made by, beside the `statistics` of a thread's query, which sees keys up to `limit`. */
@@ -303,24 +201,4 @@ function bitsOf(shader: Shader, fours: readonly string[]): string {
     shader.let("bits", `vec2u(pack2x16float(${four}.xy), pack2x16float(${four}.zw))`),
   );
   return `select(vec4u(${first}, ${second}), vec4u(${second}, ${first}), ${ownHalf} == 1)`;
-}
-
-/** Heads of an example that the gradient of an input has: of queries, or of keys and values. */
-function headsOf(slot: number, { leading, group }: Attention): number {
-  const heads = leading.at(-1) ?? 1;
-  return slot === 0 ? heads : heads / group;
-}
-
-/** The text of which of them a block is about. */
-function headOf(slot: number, attention: Attention): string {
-  return `(head % ${headsOf(slot, attention)})`;
-}
-
-/** The text of where an example's gradient of an input begins in the output: those of queries, keys and values follow one another. */
-function beginOf(slot: number, attention: Attention): string {
-  const { queries, keys, features } = attention;
-  const ofQueries = headsOf(0, attention) * queries * features;
-  const ofKeys = headsOf(1, attention) * keys * features;
-  const begin = slot === 0 ? 0 : ofQueries + (slot - 1) * ofKeys;
-  return `head / ${headsOf(slot, attention)} * ${ofQueries + 2 * ofKeys} + ${begin}`;
 }

@@ -66,23 +66,6 @@ export interface RowsAt {
   readonly first: string;
 }
 
-/** Rows of a turn: the slot of their operand, and how many of its rows come before, from the first one of the turn on. */
-export interface TurnRows {
-  readonly slot: number;
-  readonly after: number;
-}
-
-/** How rows of the other side pass by. */
-export interface Pass {
-  /** Those that meet the first and the second subgroup of each pair. */
-  readonly others: readonly TurnRows[];
-  readonly rowsAt: (turn: string) => RowsAt;
-  /** Sees the scores and slopes of a `turn`, or whatever the products are. */
-  readonly weigh: () => void;
-  /** Adds products with the rows, which are still there. */
-  readonly add: (() => void) | null;
-}
-
 /**
  * Eight keys of a query, as a thread has them: names of their scores and slopes, four each. The second half of a row has its two
  * fours the other way round, which takes threads of both halves to different banks.
@@ -107,8 +90,6 @@ export class GradientStage {
   readonly shader: Shader = new Shader();
   readonly memory: ShaderMemory;
   readonly attention: Attention;
-  /** The slot of the gradients. */
-  readonly output: number;
   readonly #side: BlockSide;
   readonly #staging: RowStaging;
   /** Rows of a block. */
@@ -122,7 +103,6 @@ export class GradientStage {
   constructor(kernel: CompositeKernel, target: GpuTarget, attention: Attention, blocksOf: BlockSide) {
     this.memory = new ShaderMemory(this.shader, kernel, target);
     this.attention = attention;
-    this.output = kernel.slots.length - 1;
     this.#side = blocksOf;
     const layout = gradientLayout(attention.features, target);
     if (!layout)
@@ -133,6 +113,8 @@ export class GradientStage {
     this.#operandSize = step * rowSize(attention.features);
     this.#scoresSize = step * layout.sumRow;
     this.#workgroups = this.#begin(target);
+    this.#keepRows();
+    for (const each of this.#others("")) this.#staging.declare(each);
   }
 
   /** The dispatch. */
@@ -162,18 +144,15 @@ export class GradientStage {
     return grid.workgroups;
   }
 
-  /**
-   * Brings the rows of the block into matrices, where they stay: those of one operand, or of one for the first subgroup of each
-   * pair and of another for the second.
-   */
-  keep(slots: readonly number[]): void {
+  /** Brings the rows of the block into matrices, where they stay: queries and cotangents, or keys and values. */
+  #keepRows(): void {
     const shader = this.shader;
     const { features } = this.attention;
     const stride = rowSize(features);
     const size = this.blockRows * stride;
     const length = this.attention[this.#side];
     const isLeft = this.#side === "queries";
-    const own = slots.map(
+    const own = (isLeft ? [0, 3] : [1, 2]).map(
       (slot, k): RowBlock => ({
         name: `own${k}_`,
         slot,
@@ -187,22 +166,19 @@ export class GradientStage {
     );
     for (const each of own) this.#staging.declare(each);
     for (const each of own) this.#staging.load(each, "row0");
-    // Others may still read what this thread writes over.
-    shader.line("workgroupBarrier();");
     for (const each of own) this.#staging.store(each);
     shader.line("workgroupBarrier();");
-    const begin = slots.length > 1 ? `part * ${size}` : "0";
     for (let k = 0; k < features / side; k++) {
-      const at = `${begin} + pair * ${side * stride} + ${2 * k}`;
+      const at = `part * ${size} + pair * ${side * stride} + ${2 * k}`;
       const matrix = loadMatrix(isLeft ? "left" : "right", isLeft ? "row" : "col", "tile", at, stride);
       shader.line(`let own_${k} = ${matrix};`);
     }
   }
 
-  /** Rows of the other side, which are counted from `base`. */
-  #blocks(others: readonly TurnRows[], base: string): readonly RowBlock[] {
+  /** The two operands of the other side, whose rows are counted from `base`. */
+  #others(base: string): readonly RowBlock[] {
     const { queries, keys, features } = this.attention;
-    return others.map(({ slot }, k) => ({
+    return (this.#side === "queries" ? [1, 2] : [0, 3]).map((slot, k) => ({
       name: `other${k}_`,
       slot,
       features,
@@ -214,19 +190,20 @@ export class GradientStage {
     }));
   }
 
-  /** Goes past all rows of the other side in `turns`. */
-  pass({ others, rowsAt, weigh, add }: Pass): void {
+  /**
+   * Goes past all rows of the other side in `turns`: `weigh` sees the scores and slopes of a `turn`, then `add` adds products with
+   * the rows, which are still there.
+   */
+  pass(rowsAt: (turn: string) => RowsAt, weigh: () => void, add: () => void): void {
     const shader = this.shader;
     const load = (turn: string): void => {
       const { base, first } = rowsAt(turn);
-      for (const [k, each] of this.#blocks(others, base).entries())
-        this.#staging.load(each, `${first} + ${others[k]?.after}`);
+      for (const each of this.#others(base)) this.#staging.load(each, first);
     };
     const store = (): void => {
-      for (const each of this.#blocks(others, "")) this.#staging.store(each);
+      for (const each of this.#others("")) this.#staging.store(each);
       shader.line("workgroupBarrier();");
     };
-    for (const each of this.#blocks(others, "")) this.#staging.declare(each);
     // Others may still read what this thread writes over.
     shader.line("workgroupBarrier();");
     shader.block("", () => load("0"));
@@ -236,11 +213,9 @@ export class GradientStage {
     shader.block("for (var turn = 0; turn < turns; turn++)", () => {
       shader.line("workgroupBarrier();");
       weigh();
-      if (add) {
-        shader.line("workgroupBarrier();");
-        add();
-        shader.line("workgroupBarrier();");
-      }
+      shader.line("workgroupBarrier();");
+      add();
+      shader.line("workgroupBarrier();");
       store();
       shader.block("if (turn + 2 < turns)", () => load("(turn + 2)"));
       shader.block("if (turn + 1 < turns)", () => this.#multiply());

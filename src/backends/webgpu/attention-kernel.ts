@@ -6,11 +6,13 @@
 import { MLXError } from "../../base/errors.ts";
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
+import { slotOfPart } from "../../ir/kernel.ts";
 import { attentionOf } from "./attention-call.ts";
 import { emitForward } from "./attention-forward.ts";
 import { lanesFor } from "./attention-lanes.ts";
 import { lowestScore, maskPosition, noScore } from "./attention-mask.ts";
 import { emitMatrixAttention, isForMatrices } from "./attention-matrix.ts";
+import { storeStatistics } from "./attention-statistics.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { ShaderMemory } from "./wgsl-memory.ts";
@@ -45,7 +47,7 @@ class AttentionEmitter {
   readonly #memory: ShaderMemory;
   readonly #target: GpuTarget;
   readonly #attention: Attention;
-  readonly #outputSlot: number;
+  readonly #kernel: CompositeKernel;
   /** Features that are staged at a time. */
   readonly #depth: number;
 
@@ -53,7 +55,7 @@ class AttentionEmitter {
     this.#memory = new ShaderMemory(this.#shader, kernel, target);
     this.#target = target;
     this.#attention = attention;
-    this.#outputSlot = kernel.slots.length - 1;
+    this.#kernel = kernel;
     this.#depth = target.workgroupBytes >= wideBytes ? 16 : 8;
   }
 
@@ -265,6 +267,13 @@ class AttentionEmitter {
   #finish(head: string, query0: string): void {
     const shader = this.#shader;
     const { queries, valueFeatures } = this.#attention;
+    const [result, statistics] = [slotOfPart(this.#kernel, 0), slotOfPart(this.#kernel, 1)];
+    if (statistics !== null)
+      shader.block(`if (${query0} + own < ${queries})`, () => {
+        const row = `${head} * ${queries} + ${query0} + own`;
+        storeStatistics(shader, this.#memory, statistics, row, ["greatest", "total"]);
+      });
+    if (result === null) return;
     shader.line("factors[own] = total;");
     shader.line("workgroupBarrier();");
     for (let i = 0; i < perThread; i++) {
@@ -278,12 +287,12 @@ class AttentionEmitter {
             const value = shader.let("value", `sum${i}_${chunk} / ${total}`);
             if (valueFeatures % 4 === 0) {
               shader.block(`if (${column} < ${valueFeatures})`, () =>
-                shader.line(this.#memory.storeFour(this.#outputSlot, at, value)),
+                shader.line(this.#memory.storeFour(result, at, value)),
               );
             } else {
               shader.block("for (var lane = 0; lane < 4; lane++)", () =>
                 shader.block(`if (${column} + lane < ${valueFeatures})`, () =>
-                  shader.line(this.#memory.store(this.#outputSlot, `${at} + lane`, `${value}[lane]`)),
+                  shader.line(this.#memory.store(result, `${at} + lane`, `${value}[lane]`)),
                 ),
               );
             }

@@ -12,9 +12,11 @@
  */
 import type { Attention } from "../../compiler/attention-lengths.ts";
 import type { CompositeKernel } from "../../ir/kernel.ts";
+import { slotOfPart } from "../../ir/kernel.ts";
 import { lowestScore, noScore } from "./attention-mask.ts";
 import type { RowBlock } from "./attention-staging.ts";
 import { halves, padding, RowStaging, rowSize } from "./attention-staging.ts";
+import { storeStatistics } from "./attention-statistics.ts";
 import { gridOf } from "./grid.ts";
 import type { GpuDispatch, GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import {
@@ -344,11 +346,18 @@ class MatrixAttention {
     const { queries, valueFeatures } = this.#attention;
     shader.line("total += recent;");
     shader.line("total += subgroupShuffleXor(total, 1u);");
+    const [result, statistics] = [slotOfPart(this.#kernel, 0), slotOfPart(this.#kernel, 1)];
+    if (statistics !== null)
+      shader.block(`if (half == 0 && query < ${queries})`, () => {
+        const greatest = `reference * ${floatLiteral(Math.fround(Math.LN2))}`;
+        storeStatistics(shader, this.#memory, statistics, `head * ${queries} + query`, [greatest, "total"]);
+      });
+    if (result === null) return;
     this.#throughMemory((at, feature) => {
       const value = shader.let("value", `bitcast<vec4f>(scores_tile[${at}]) / total`);
       shader.block(`if (query < ${queries})`, () => {
         const place = `(head * ${queries} + query) * ${valueFeatures} + ${feature}`;
-        shader.line(this.#memory.storeFour(this.#kernel.slots.length - 1, place, value));
+        shader.line(this.#memory.storeFour(result, place, value));
       });
     }, false);
   }
