@@ -241,14 +241,12 @@ class Fusion {
   #fits({ members, outputs }: Pick<Draft, "members" | "outputs">, added?: MLXArray): boolean {
     if (!Number.isFinite(this.#options.slotLimit)) return true;
     const slots = new Set(outputs);
-    const visit = (member: MLXArray): void => {
+    for (const member of added ? [...members, added] : members) {
       for (const input of this.#program.inputsOf(member)) {
         const isInside = members.has(input) || input === added || input.primitive.lowering.kind === "constant";
         if (!isInside) slots.add(this.#program.storageOf(input));
       }
-    };
-    for (const member of members) visit(member);
-    if (added) visit(added);
+    }
     return slots.size <= this.#options.slotLimit;
   }
 
@@ -424,14 +422,14 @@ class Fusion {
         groups.push(...(lowered ? [{ vertex, lowered }] : this.#apart(draft)));
       }
     }
-    return wholes.length > 0 ? [...groups, ...otherKernels.get().lowerWhole(this.#program, wholes)] : groups;
+    if (wholes.length > 0) groups.push(...otherKernels.get().lowerWhole(this.#program, wholes));
+    return groups;
   }
 
   /** Each vertex of `draft` in a kernel of its own, but for those that another kernel stores. */
   #apart(draft: Draft): Group[] {
     return [...draft.members].flatMap((vertex) => {
-      const producer = this.#producerOf.get(vertex);
-      if (producer && producer !== draft) return [];
+      if ((this.#producerOf.get(vertex) ?? draft) !== draft) return [];
       const core = vertex.primitive.lowering.kind === "contraction" ? vertex : null;
       const lowered = this.#lower({ outputs: [vertex], members: new Set([vertex]), core });
       if (!lowered) throw new RangeError(`${vertex.primitive.name} does not lower`);
