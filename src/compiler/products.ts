@@ -73,7 +73,8 @@ export function padsLines(vertex: MLXArray, inputsOf: (vertex: MLXArray) => read
   const read = (k: number, at: readonly Expr[]): Expr => {
     const input = inputs[k] ?? vertex;
     if (isZero(input, inputsOf)) return e.constant(0, input.dtype);
-    return e.load(0, input.dtype, at.at(-1) ?? e.index(0));
+    // Loads of one slot are one expression wherever they have one place: inputs of another dtype need slots of their own.
+    return e.load(input.dtype === vertex.dtype ? 0 : k + 1, input.dtype, at.at(-1) ?? e.index(0));
   };
   const { op, args } = lowering.element({ e, index, params: vertex.params, inputs, output: vertex, read });
   const [condition, inside, outside] = args;
