@@ -181,6 +181,7 @@ export { all, any, argMax, argMin, max, min } from "./primitives/extrema.ts";
 export * as fast from "./primitives/fast.ts";
 export { take, takeAlongAxis } from "./primitives/gather.ts";
 export { concat, concatenate, roll, split, stack, unstack } from "./primitives/joining.ts";
+export * as linalg from "./primitives/linalg.ts";
 export {
   bitwiseAnd,
   bitwiseInvert,

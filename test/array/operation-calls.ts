@@ -52,6 +52,13 @@ function each<N extends string>(names: readonly N[], call: (name: N, options: Op
   return Object.fromEntries(names.map((name): [string, OperationCall] => [name, (options) => call(name, options)]));
 }
 
+/** Operations that the CPU alone computes, by their names in `mlx-ts`. */
+export const cpuOnly: ReadonlySet<string> = new Set(
+  ["cholesky", "choleskyInv", "det", "inv", "lu", "luFactor", "slogdet", "solve", "solveTriangular", "triInv"].map(
+    (name) => `linalg.${name}`,
+  ),
+);
+
 /** Operations by their names in `mlx-ts`. */
 export const functionCalls: Readonly<Record<string, OperationCall>> = {
   ...each(
@@ -175,6 +182,17 @@ export const functionCalls: Readonly<Record<string, OperationCall>> = {
   "fast.rope": (options) => mx.fast.rope(cube, 4, { traditional: true, ...options }),
   "fast.scaledDotProductAttention": (options) =>
     mx.fast.scaledDotProductAttention(heads, heads, heads, { scale: 1, mask: "causal", ...options }),
+  "linalg.cholesky": (options) => mx.linalg.cholesky(square, { upper: true, ...options }),
+  "linalg.choleskyInv": (options) => mx.linalg.choleskyInv(square, { upper: true, ...options }),
+  "linalg.cross": (options) => mx.linalg.cross(row, matrix, -1, options),
+  "linalg.det": (options) => mx.linalg.det(square, options),
+  "linalg.inv": (options) => mx.linalg.inv(square, options),
+  "linalg.lu": (options) => mx.linalg.lu(matrix, options),
+  "linalg.luFactor": (options) => mx.linalg.luFactor(matrix, options),
+  "linalg.slogdet": (options) => mx.linalg.slogdet(square, options),
+  "linalg.solve": (options) => mx.linalg.solve(square, square, options),
+  "linalg.solveTriangular": (options) => mx.linalg.solveTriangular(square, square, { upper: true, ...options }),
+  "linalg.triInv": (options) => mx.linalg.triInv(square, { upper: true, ...options }),
   "random.bernoulli": (options) => mx.random.bernoulli(0.5, [3], { key, ...options }),
   "random.bits": (options) => mx.random.bits([3], { width: 2, ...options }),
   "random.categorical": (options) => mx.random.categorical(row, { numSamples: 3, ...options }),

@@ -5,7 +5,7 @@ import { callDeferred } from "../../src/array/later-methods.ts";
 import { methodShapes } from "../../src/array/method-shapes.ts";
 import { recordCreations } from "../../src/graph/mlx-array.ts";
 import type { OperationCall } from "./operation-calls.ts";
-import { aliases, functionCalls, methodCalls, otherMembers, withoutDevice } from "./operation-calls.ts";
+import { aliases, cpuOnly, functionCalls, methodCalls, otherMembers, withoutDevice } from "./operation-calls.ts";
 
 const devices: readonly mx.Device[] = ["cpu", "gpu"];
 
@@ -29,6 +29,16 @@ function checkPlaces(call: OperationCall): void {
   }
 }
 
+/** The same of what the CPU alone computes. */
+function checkCpuOnly(call: OperationCall): void {
+  mx.setDefaultDevice("gpu");
+  expect(placesOf(() => call({ device: "cpu" }))).toEqual(["cpu"]);
+  for (const options of [{}, { device: "gpu" }] as const) {
+    expect(() => call(options)).toThrow(mx.DeviceError);
+    expect(() => call(options)).toThrow('pass { device: "cpu" }');
+  }
+}
+
 function checkRefusal(name: string, call: OperationCall): void {
   // @ts-expect-error: there is no such device
   const wrong: mx.OperationOptions = { device: "tpu" };
@@ -41,7 +51,9 @@ describe("an operation with a device", () => {
   const functions = Object.entries(functionCalls);
   const methods = Object.entries(methodCalls);
 
-  it.each(functions)("%s is placed there as a whole", (_, call) => checkPlaces(call));
+  it.each(functions)("%s is placed there as a whole, or refused", (name, call) =>
+    cpuOnly.has(name) ? checkCpuOnly(call) : checkPlaces(call),
+  );
   it.each(functions)("%s refuses another name", (name, call) => checkRefusal(name, call));
   it.each(methods)("the method %s is placed there as a whole", (_, call) => checkPlaces(call));
   it.each(methods)("the method %s refuses another name", (name, call) => checkRefusal(name, call));
@@ -73,6 +85,7 @@ describe("every export", () => {
     ...Object.entries(mx),
     ...Object.entries(mx.random).map(([name, value]): [string, unknown] => [`random.${name}`, value]),
     ...Object.entries(mx.fast).map(([name, value]): [string, unknown] => [`fast.${name}`, value]),
+    ...Object.entries(mx.linalg).map(([name, value]): [string, unknown] => [`linalg.${name}`, value]),
   ]
     .filter(([, value]) => typeof value === "function" && !String(value).startsWith("class"))
     .map(([name]) => name);

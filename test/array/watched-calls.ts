@@ -23,7 +23,7 @@ export function callsOf(entry: OperationCall): readonly Call[] {
     Object(
       Object.fromEntries(
         Object.entries(target).map(([name, member]) => {
-          if (name === "fast" || name === "random") return [name, watched(member)];
+          if (["fast", "linalg", "random"].includes(name)) return [name, watched(member)];
           if (typeof member !== "function") return [name, member];
           return [
             name,

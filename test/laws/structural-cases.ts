@@ -1,6 +1,7 @@
 /** Law cases of the rows that are not elementwise: views, reductions, products, gathers, scans, composites. */
 import type { InputSpec } from "./bench.ts";
 import type { LawCase } from "./laws.ts";
+import { matrixCases } from "./matrix-cases.ts";
 
 const of = (...shape: readonly number[]): InputSpec => ({ shape });
 const apart = (...shape: readonly number[]): InputSpec => ({ shape, spacing: 0.01 });
@@ -48,6 +49,7 @@ const convolution = {
 
 /** Law cases by the export name of the row. */
 export const structuralCases: Readonly<Record<string, readonly LawCase[]>> = {
+  ...matrixCases,
   dataRow: [{ inputs: [], params: { shape: [], dtype: "float64" }, noBatch: isLeaf, noDerivative: isLeaf }],
   constantRow: [
     { inputs: [], params: { value: 2.5, dtype: "float64" }, noBatch: isLeaf, noDerivative: isLeaf, value: () => [2.5] },
