@@ -125,7 +125,9 @@ export function countNonzero(x: ArrayLike, axis?: AxisOrOptions, options: Reduce
 }
 
 /**
- * `log(sum(exp(x)))` over `axis` (one, several, or all), without overflow; float32 for integers and bool.
+ * `log(sum(exp(x)))` over `axis` (one, several, or all), without overflow; float32 for integers and bool. Where the sum is
+ * infinite, or 0 (of nothing but -Infinity), it has no slope: the gradient there is NaN, as those of `softmax` and `nn.logSoftmax`
+ * are, and as in MLX, PyTorch and JAX. An element of -Infinity beside finite ones has the gradient 0.
  *
  * @throws {ShapeError} over an axis of length 0
  * @example

@@ -245,6 +245,23 @@ describe("clipGradNorm", () => {
   });
 });
 
+describe("clipGradNorm of numbers whose squares float32 does not have", () => {
+  it.each([1e30, 1e19, 1e16, 1e-9, 1e-19, 1e-30])("such as %d", async (size) => {
+    const gradients = { w: mx.full([300], size), b: mx.array([-size, 0, size * 1e-3]) };
+    const [clipped, norm] = optim.clipGradNorm(gradients, 1);
+    const expected = size * Math.sqrt(301 + 1e-6);
+    expect(Number(await norm.item()) / expected).toBeCloseTo(1, 5);
+    const factor = Math.min(1 / (expected + 1e-6), 1);
+    expect(Number(await clipped.b.get(0).item()) / (-size * factor)).toBeCloseTo(1, 5);
+  });
+
+  it("is Infinity or NaN where one of them is", async () => {
+    for (const size of [Number.POSITIVE_INFINITY, Number.NaN])
+      expect(await optim.clipGradNorm({ w: mx.array([1, size]) }, 1)[1].item()).toBe(size);
+    expect(await optim.clipGradNorm({ w: mx.zeros([3]) }, 1)[1].item()).toBe(0);
+  });
+});
+
 describe("JSON of an optimizer", () => {
   it("has the learning rate and the updates made, beside its settings", () => {
     const optimizer = new optim.SGD({ learningRate: 0.25, momentum: 0.5 });

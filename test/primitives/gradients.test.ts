@@ -1,6 +1,7 @@
 /** Derivatives of elementwise operations, reductions and products against finite differences in float64, to second order. */
 import type { MLXArray } from "mlx-ts";
 import * as mx from "mlx-ts";
+import * as nn from "mlx-ts/nn";
 import { describe, expect, it } from "vitest";
 import { grad } from "../../src/transforms/grad.ts";
 
@@ -8,6 +9,8 @@ type Unary = (x: MLXArray) => MLXArray;
 
 const points = (...values: readonly number[]): MLXArray => mx.array(values, "float64");
 const around = points(-1.3, -0.4, 0.7, 1.9);
+const inf = Number.POSITIVE_INFINITY;
+const nan = Number.NaN;
 const positive = points(0.2, 0.9, 1.6, 3.1);
 const inside = points(-0.8, -0.3, 0.25, 0.7);
 const other = points(0.6, 1.4, -0.9, 2.2);
@@ -112,6 +115,22 @@ describe("gradients", () => {
 
   it("of max are shared by equal elements", async () => {
     expect(await grad((x: MLXArray) => mx.max(x))(mx.array([1, 3, 3])).tolist()).toEqual([0, 0.5, 0.5]);
+  });
+
+  it.each([
+    ["Infinity, which share an undefined slope", [1, inf], [0, nan], nan, nan],
+    ["several Infinity", [inf, inf], [nan, nan], nan, nan],
+    ["both infinities", [inf, -inf], [nan, 0], nan, nan],
+    ["nothing but -Infinity, whose sum is 0", [-inf, -inf], [nan, nan], nan, nan],
+    ["-Infinity beside a number, as masks write it", [1, -inf], [1, 0], [0, 0], [-2, 2]],
+  ] as const)("of logSumExp and softmax are PyTorch's at %s", async (_, values, ofSum, ofSoftmax, ofLog) => {
+    const slopes = (f: Unary): Promise<unknown> => grad((x: MLXArray) => f(x).mul(weights).sum())(row).tolist();
+    const [row, weights] = [mx.array([...values]), mx.array([1, 2])];
+    const all = (expected: number | readonly number[]) =>
+      typeof expected === "number" ? [expected, expected] : expected;
+    expect(await grad((x: MLXArray) => mx.logSumExp(x))(row).tolist()).toEqual(ofSum);
+    expect(await slopes((x) => mx.softmax(x))).toEqual(all(ofSoftmax));
+    expect(await slopes((x) => nn.logSoftmax(x))).toEqual(all(ofLog));
   });
 
   it("of maximum go to the right operand where both are equal", async () => {
