@@ -28,6 +28,8 @@ export interface DeviceOptions {
 let current: Device = "cpu";
 let wideFallback: WideFallback = "error";
 let isGpuUsed = false;
+/** The operation that was called, while those that it is made of are placed. */
+let called: string | null = null;
 
 /**
  * The device on which operations are placed now.
@@ -85,25 +87,31 @@ export function withDevice<T>(device: Device, body: () => T): T {
 }
 
 /** `body`, which is what `operation` does, on the device that its only option names. @throws {ArgumentError} for another name */
-export function placed<T>(operation: string, options: OperationOptions, body: () => T): T {
+export function placed<T>(operation: string, options: OperationOptions | undefined, body: () => T): T {
   return withOptions(operation, options, ["device"], body);
 }
 
 /** The same of an operation that has the options `names`, `device` among them. @throws {ArgumentError} for others */
 export function withOptions<T, O extends OperationOptions>(
   operation: string,
-  options: O,
+  options: O | undefined,
   names: readonly (string & keyof O)[],
   body: () => T,
 ): T {
   // A number is a place in a list, where `map` calls an operation that has no other options.
-  if (Object(options) !== options && (names[1] || typeof options !== "number")) {
+  if (options !== undefined && Object(options) !== options && (names[1] || typeof options !== "number")) {
     // Arguments one by one that belong into a list: the first of them tells more.
     body();
     requireOptions(operation, { [String(options)]: null }, names);
   }
   requireOptions(operation, options, names);
-  return placedAt(operation, options.device, body);
+  const outer = called;
+  called ??= operation;
+  try {
+    return placedAt(operation, options?.device, body);
+  } finally {
+    called = outer;
+  }
 }
 
 /** The same on `device`, if there is one. @throws {ArgumentError} for another name */
@@ -132,7 +140,7 @@ export function deviceFor({ name, lowering }: Primitive, inputs: readonly Aval[]
   if (!wide) return current;
   if (wideFallback === "cpu") return "cpu";
   throw new DtypeError(
-    name,
+    called ?? name,
     `${wide.dtype} does not exist on the GPU: use { device: "cpu" }, or setDefaultDevice("gpu", { wide: "cpu" })`,
   );
 }

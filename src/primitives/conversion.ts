@@ -18,6 +18,5 @@ import { asArray } from "./operands.ts";
  * await asType(array([1.7, -1.7]), "int32").tolist(); // [1, -1]
  */
 export function asType(x: ArrayLike, dtype: Dtype, options?: OperationOptions): MLXArray {
-  if (options) return placed("asType", options, () => asType(x, dtype));
-  return castTo(asArray("asType", x), requireDtype("asType", dtype));
+  return placed("asType", options, () => castTo(asArray("asType", x), requireDtype("asType", dtype)));
 }

@@ -53,14 +53,12 @@ export function pair<T>(name: string, [a, b]: readonly T[]): [T, T] {
 
 /** `row` applied to `x` as it is. */
 export function applyUnary(row: Primitive<null>, x: ArrayLike, options?: OperationOptions): MLXArray {
-  if (options) return placed(row.name, options, () => applyUnary(row, x));
-  return apply(row, [asArray(row.name, x)], null);
+  return placed(row.name, options, () => apply(row, [asArray(row.name, x)], null));
 }
 
 /** `row` applied to `x`, in float32 if that is no floating-point array. */
 export function applyFloating(row: Primitive<null>, x: ArrayLike, options?: OperationOptions): MLXArray {
-  if (options) return placed(row.name, options, () => applyFloating(row, x));
-  return apply(row, [floatingArray(row.name, x)], null);
+  return placed(row.name, options, () => apply(row, [floatingArray(row.name, x)], null));
 }
 
 /** `row` applied to operands promoted to one dtype and broadcast to one shape. */
@@ -71,8 +69,7 @@ export function applyBinary(
   options?: OperationOptions,
   floating = false,
 ): MLXArray {
-  if (options) return placed(row.name, options, () => applyBinary(row, a, b, undefined, floating));
-  return apply(row, aligned(row.name, [a, b], { floating }), null);
+  return placed(row.name, options, () => apply(row, aligned(row.name, [a, b], { floating }), null));
 }
 
 /** `x` as an array of a floating-point dtype: its own, or float32. */

@@ -153,15 +153,16 @@ export function concatenate(arrays: readonly MLXArray[], axis = 0, options?: Ope
  * await stack([array([1, 2]), array([3, 4])], 1).tolist(); // [[1, 3], [2, 4]]
  */
 export function stack(arrays: readonly MLXArray[], axis = 0, options?: OperationOptions): MLXArray {
-  if (options) return placed("stack", options, () => stack(arrays, axis));
-  const first = firstOf("stack", arrays);
-  stackedAval(arrays);
-  const at = normalizeAxis("stack", axis, first.ndim + 1);
-  const shape = first.shape.toSpliced(at, 0, 1);
-  return concatenate(
-    arrays.map((array) => reshape(array, shape)),
-    at,
-  );
+  return placed("stack", options, () => {
+    const first = firstOf("stack", arrays);
+    stackedAval(arrays);
+    const at = normalizeAxis("stack", axis, first.ndim + 1);
+    const shape = first.shape.toSpliced(at, 0, 1);
+    return concatenate(
+      arrays.map((array) => reshape(array, shape)),
+      at,
+    );
+  });
 }
 
 /**

@@ -37,9 +37,10 @@ export const whereRow: Primitive<null> = /* @__PURE__ */ pointwise<null>("where"
  * await where(array([true, false]), array([1, 2]), 0).tolist(); // [1, 0]
  */
 export function where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, options?: OperationOptions): MLXArray {
-  if (options) return placed("where", options, () => where(condition, x, y));
-  const holds = castTo(asArray("where", condition), "bool");
-  return apply(whereRow, broadcasted("where", [holds, ...promoted("where", [x, y])]), null);
+  return placed("where", options, () => {
+    const holds = castTo(asArray("where", condition), "bool");
+    return apply(whereRow, broadcasted("where", [holds, ...promoted("where", [x, y])]), null);
+  });
 }
 
 /** Another name of `where`. */

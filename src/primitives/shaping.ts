@@ -19,14 +19,15 @@ import { broadcastTo, identity, reshape, transpose } from "./views.ts";
  * flatten(array([[[1, 2]], [[3, 4]]]), 1).shape; // [2, 2]
  */
 export function flatten(x: MLXArray, start = 0, end = -1, options?: OperationOptions): MLXArray {
-  if (options) return placed("flatten", options, () => flatten(x, start, end));
-  requireArray("flatten", x);
-  if (x.ndim === 0) return reshape(x, [1]);
-  const from = normalizeAxis("flatten", start, x.ndim);
-  const to = normalizeAxis("flatten", end, x.ndim);
-  if (from > to) throw new ShapeError("flatten", `axis ${start} comes after axis ${end} of ${formatShape(x.shape)}`);
-  const length = sizeOf(x.shape.slice(from, to + 1));
-  return reshape(x, x.shape.toSpliced(from, to - from + 1, length));
+  return placed("flatten", options, () => {
+    requireArray("flatten", x);
+    if (x.ndim === 0) return reshape(x, [1]);
+    const from = normalizeAxis("flatten", start, x.ndim);
+    const to = normalizeAxis("flatten", end, x.ndim);
+    if (from > to) throw new ShapeError("flatten", `axis ${start} comes after axis ${end} of ${formatShape(x.shape)}`);
+    const length = sizeOf(x.shape.slice(from, to + 1));
+    return reshape(x, x.shape.toSpliced(from, to - from + 1, length));
+  });
 }
 
 /**
@@ -37,19 +38,20 @@ export function flatten(x: MLXArray, start = 0, end = -1, options?: OperationOpt
  * unflatten(array([1, 2, 3, 4, 5, 6]), 0, [2, -1]).shape; // [2, 3]
  */
 export function unflatten(x: MLXArray, axis: number, shape: Shape, options?: OperationOptions): MLXArray {
-  if (options) return placed("unflatten", options, () => unflatten(x, axis, shape));
-  requireArray("unflatten", x);
-  const at = normalizeAxis("unflatten", axis, x.ndim);
-  const length = x.shape[at] ?? 1;
-  const known = sizeOf(shape.filter((one) => one !== -1));
-  const full = shape.map((one) => (one === -1 ? length / known : one));
-  if (full.some((one) => !Number.isInteger(one)) || sizeOf(full) !== length) {
-    throw new ShapeError(
-      "unflatten",
-      `axis ${axis} of ${formatShape(x.shape)} does not divide into ${formatShape(shape)}`,
-    );
-  }
-  return reshape(x, x.shape.toSpliced(at, 1, ...full));
+  return placed("unflatten", options, () => {
+    requireArray("unflatten", x);
+    const at = normalizeAxis("unflatten", axis, x.ndim);
+    const length = x.shape[at] ?? 1;
+    const known = sizeOf(shape.filter((one) => one !== -1));
+    const full = shape.map((one) => (one === -1 ? length / known : one));
+    if (full.some((one) => !Number.isInteger(one)) || sizeOf(full) !== length) {
+      throw new ShapeError(
+        "unflatten",
+        `axis ${axis} of ${formatShape(x.shape)} does not divide into ${formatShape(shape)}`,
+      );
+    }
+    return reshape(x, x.shape.toSpliced(at, 1, ...full));
+  });
 }
 
 /**
@@ -60,18 +62,19 @@ export function unflatten(x: MLXArray, axis: number, shape: Shape, options?: Ope
  * squeeze(array([[1, 2]])).shape; // [2]
  */
 export function squeeze(x: MLXArray, axis?: number | readonly number[], options?: OperationOptions): MLXArray {
-  if (options) return placed("squeeze", options, () => squeeze(x, axis));
-  requireArray("squeeze", x);
-  const axes = axis === undefined ? null : normalizeAxes("squeeze", axis, x.ndim);
-  for (const one of axes ?? []) {
-    if (x.shape[one] !== 1) {
-      throw new ShapeError("squeeze", `axis ${one} of ${formatShape(x.shape)} has length ${x.shape[one]}, not 1`);
+  return placed("squeeze", options, () => {
+    requireArray("squeeze", x);
+    const axes = axis === undefined ? null : normalizeAxes("squeeze", axis, x.ndim);
+    for (const one of axes ?? []) {
+      if (x.shape[one] !== 1) {
+        throw new ShapeError("squeeze", `axis ${one} of ${formatShape(x.shape)} has length ${x.shape[one]}, not 1`);
+      }
     }
-  }
-  return reshape(
-    x,
-    x.shape.filter((length, k) => (axes ? !axes.includes(k) : length !== 1)),
-  );
+    return reshape(
+      x,
+      x.shape.filter((length, k) => (axes ? !axes.includes(k) : length !== 1)),
+    );
+  });
 }
 
 /**
@@ -82,13 +85,14 @@ export function squeeze(x: MLXArray, axis?: number | readonly number[], options?
  * expandDims(array([1, 2]), 0).shape; // [1, 2]
  */
 export function expandDims(x: MLXArray, axis: number | readonly number[], options?: OperationOptions): MLXArray {
-  if (options) return placed("expandDims", options, () => expandDims(x, axis));
-  requireArray("expandDims", x);
-  const count = typeof axis === "number" ? 1 : axis.length;
-  const axes = normalizeAxes("expandDims", axis, x.ndim + count);
-  const lengths = [...x.shape];
-  for (const one of axes) lengths.splice(one, 0, 1);
-  return reshape(x, lengths);
+  return placed("expandDims", options, () => {
+    requireArray("expandDims", x);
+    const count = typeof axis === "number" ? 1 : axis.length;
+    const axes = normalizeAxes("expandDims", axis, x.ndim + count);
+    const lengths = [...x.shape];
+    for (const one of axes) lengths.splice(one, 0, 1);
+    return reshape(x, lengths);
+  });
 }
 
 /**
@@ -99,14 +103,15 @@ export function expandDims(x: MLXArray, axis: number | readonly number[], option
  * swapAxes(ones([2, 3, 4]), 0, 2).shape; // [4, 3, 2]
  */
 export function swapAxes(x: MLXArray, a: number, b: number, options?: OperationOptions): MLXArray {
-  if (options) return placed("swapAxes", options, () => swapAxes(x, a, b));
-  requireArray("swapAxes", x);
-  const first = normalizeAxis("swapAxes", a, x.ndim);
-  const second = normalizeAxis("swapAxes", b, x.ndim);
-  return transpose(
-    x,
-    x.shape.map((_, k) => (k === first ? second : k === second ? first : k)),
-  );
+  return placed("swapAxes", options, () => {
+    requireArray("swapAxes", x);
+    const first = normalizeAxis("swapAxes", a, x.ndim);
+    const second = normalizeAxis("swapAxes", b, x.ndim);
+    return transpose(
+      x,
+      x.shape.map((_, k) => (k === first ? second : k === second ? first : k)),
+    );
+  });
 }
 
 /**
@@ -203,15 +208,16 @@ export const contiguous: UnaryOperation<MLXArray> = (x, options?: OperationOptio
  * await repeat(array([1, 2]), 2).tolist(); // [1, 1, 2, 2]
  */
 export function repeat(x: MLXArray, count: number, axis?: number, options?: OperationOptions): MLXArray {
-  if (options) return placed("repeat", options, () => repeat(x, count, axis));
-  requireArray("repeat", x);
-  checkCount("repeat", count);
-  const source = axis === undefined ? reshape(x, [x.size]) : x;
-  const along = normalizeAxis("repeat", axis ?? 0, source.ndim);
-  const { shape } = source;
-  const apart = reshape(source, shape.toSpliced(along + 1, 0, 1));
-  const wide = broadcastTo(apart, shape.toSpliced(along + 1, 0, count));
-  return reshape(wide, shape.with(along, (shape[along] ?? 1) * count));
+  return placed("repeat", options, () => {
+    requireArray("repeat", x);
+    checkCount("repeat", count);
+    const source = axis === undefined ? reshape(x, [x.size]) : x;
+    const along = normalizeAxis("repeat", axis ?? 0, source.ndim);
+    const { shape } = source;
+    const apart = reshape(source, shape.toSpliced(along + 1, 0, 1));
+    const wide = broadcastTo(apart, shape.toSpliced(along + 1, 0, count));
+    return reshape(wide, shape.with(along, (shape[along] ?? 1) * count));
+  });
 }
 
 /**
@@ -223,25 +229,26 @@ export function repeat(x: MLXArray, count: number, axis?: number, options?: Oper
  * await tile(array([1, 2]), [2, 1]).tolist(); // [[1, 2], [1, 2]]
  */
 export function tile(x: MLXArray, counts: number | readonly number[], options?: OperationOptions): MLXArray {
-  if (options) return placed("tile", options, () => tile(x, counts));
-  requireArray("tile", x);
-  const given = typeof counts === "number" ? [counts] : counts;
-  for (const count of given) checkCount("tile", count);
-  const rank = Math.max(given.length, x.ndim);
-  const shape = leftFilled(x.shape, rank);
-  const times = leftFilled(given, rank);
-  const apart = reshape(
-    x,
-    shape.flatMap((length) => [1, length]),
-  );
-  const wide = broadcastTo(
-    apart,
-    shape.flatMap((length, k) => [times[k] ?? 1, length]),
-  );
-  return reshape(
-    wide,
-    shape.map((length, k) => length * (times[k] ?? 1)),
-  );
+  return placed("tile", options, () => {
+    requireArray("tile", x);
+    const given = typeof counts === "number" ? [counts] : counts;
+    for (const count of given) checkCount("tile", count);
+    const rank = Math.max(given.length, x.ndim);
+    const shape = leftFilled(x.shape, rank);
+    const times = leftFilled(given, rank);
+    const apart = reshape(
+      x,
+      shape.flatMap((length) => [1, length]),
+    );
+    const wide = broadcastTo(
+      apart,
+      shape.flatMap((length, k) => [times[k] ?? 1, length]),
+    );
+    return reshape(
+      wide,
+      shape.map((length, k) => length * (times[k] ?? 1)),
+    );
+  });
 }
 
 function leftFilled(list: readonly number[], length: number): number[] {

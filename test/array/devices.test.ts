@@ -115,6 +115,24 @@ describe("64-bit dtypes", () => {
     expect(() => mx.array([1, 2]).asType("int64")).toThrow(/int64 does not exist on the GPU.*wide: "cpu"/);
   });
 
+  it("are refused in the name of the operation that was called, whatever it is made of", () => {
+    mx.setDefaultDevice("gpu");
+    const x = mx.array([1, 2], "int64");
+    const operations: readonly (readonly [string, () => unknown])[] = [
+      ["add", () => x.add(1)],
+      ["add", () => mx.expr`${x} + 1`],
+      ["sqrt", () => mx.sqrt(x)],
+      ["mean", () => mx.mean(x)],
+      ["where", () => mx.where(x, 1, 2)],
+      ["stack", () => mx.stack([x, x])],
+      ["flatten", () => mx.flatten(x.reshape([2, 1], { device: "cpu" }))],
+      ["asType", () => mx.array([1, 2]).asType("int64")],
+      ["zeros", () => mx.zeros([2], "int64")],
+    ];
+    for (const [name, run] of operations) expect(run, name).toThrow(`${name}: int64 does not exist on the GPU`);
+    expect(() => mx.sqrt(x, { device: "cpu" })).not.toThrow();
+  });
+
   it("run on the CPU where the user allows it", async () => {
     mx.setDefaultDevice("gpu", { wide: "cpu" });
     const y = mx.array([1, 2], "float64").add(1);
