@@ -2,8 +2,7 @@
 import type { Dtype } from "../base/dtype.ts";
 import { isFloating } from "../base/dtype.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../base/errors.ts";
-import type { Rule } from "../base/rules.ts";
-import { finite, fromZero, requireValues, share } from "../base/rules.ts";
+import { requireValues, share } from "../base/rules.ts";
 import type { Shape } from "../base/shape.ts";
 import { broadcastShapes, checkShape, formatShape, normalizeAxis } from "../base/shape.ts";
 import { treeChildren } from "../base/tree.ts";
@@ -35,11 +34,9 @@ import { broadcastTo, reshape } from "../primitives/views.ts";
 import { covarianceRoot } from "./covariance.ts";
 import { keepEvaluated } from "./device.ts";
 import { fromTypedArray } from "./from-data.ts";
+import { floating, requireBounds, requireBroadcast, requireNumbers, requireSpread } from "./random-parameters.ts";
+import { belowOne, halfBelowOne, moved, step, stepOf } from "./random-rounding.ts";
 
-/** The largest float32 below 1, and the one above -1. */
-const belowOne = 1 - 2 ** -24;
-/** The largest number below 1 of the dtypes that have fewer bits. */
-const halfBelowOne: Partial<Record<Dtype, number>> = { float16: 1 - 2 ** -11, bfloat16: 1 - 2 ** -8 };
 /** The largest float32 below 2³². */
 const belowAllBits = 2 ** 32 - 2 ** 8;
 
@@ -456,26 +453,6 @@ export function multivariateNormal(
   });
 }
 
-/** Throws unless what of `values` is a number, and no array, follows `rule`. @throws {ArgumentError} */
-function requireNumbers(operation: string, rule: Rule, values: Readonly<Record<string, ArrayLike | undefined>>): void {
-  const numbers = Object.entries(values).filter(([, value]) => typeof value === "number");
-  requireValues(operation, rule, Object.fromEntries(numbers));
-}
-
-function requireBounds(operation: string, low: ArrayLike, high: ArrayLike): void {
-  requireNumbers(operation, finite, { low, high });
-  if (typeof low === "number" && typeof high === "number" && low > high)
-    throw new ArgumentError(operation, `low is at most high, got ${low} and ${high}`);
-}
-
-function requireSpread(
-  operation: string,
-  { loc, scale }: { readonly loc?: ArrayLike | undefined; readonly scale?: ArrayLike | undefined },
-): void {
-  requireNumbers(operation, finite, { loc });
-  requireNumbers(operation, fromZero, { scale });
-}
-
 /** The key alone, for the operations that another is made of. */
 function keyed({ key: given }: RandomOptions): RandomOptions {
   return given === undefined ? {} : { key: given };
@@ -487,49 +464,9 @@ function keyOf({ key: given }: RandomOptions): MLXArray {
   throw new ArgumentError("random", `a key is an array, as random.key(${given}) gives`);
 }
 
-/**
- * A value rounded to `dtype`, to go on with: halves as float32, because a fused kernel would round only at its end where MLX
- * rounds at every step, and samples have MLX's bits.
- */
-function step(x: MLXArray, dtype: Dtype): MLXArray {
-  return dtype in halfBelowOne ? castTo(castTo(x, dtype), "float32") : castTo(x, dtype);
-}
-
-function stepOf(operation: string, value: ArrayLike, dtype: Dtype): MLXArray {
-  return step(asArray(operation, value), dtype);
-}
-
 /** What draws uniform samples in (-1, 1): of any dtype in float32, which is rounded after it went through a function. */
 function signedUnit(options: SampleOptions): SampleOptions & { readonly low: number; readonly high: number } {
   return { ...keyed(options), dtype: "float32", low: -belowOne, high: 1 };
-}
-
-/** Scaled samples moved by `loc`, if there is one. */
-function moved(
-  operation: string,
-  scaled: MLXArray,
-  { loc }: { readonly loc?: ArrayLike | undefined },
-  dtype: Dtype,
-): MLXArray {
-  return loc === undefined ? scaled : add(step(scaled, dtype), stepOf(operation, loc, dtype));
-}
-
-function floating(operation: string, dtype: Dtype = "float32"): Dtype {
-  if (!isFloating(dtype)) throw new DtypeError(operation, `samples are floating, got ${dtype}`);
-  return dtype;
-}
-
-function requireBroadcast(operation: string, shape: Shape, operands: readonly { readonly shape: Shape }[]): void {
-  checkShape(operation, shape);
-  for (const operand of operands) {
-    const joined = broadcastShapes(operation, shape, operand.shape);
-    if (joined.length !== shape.length || joined.some((length, axis) => length !== shape[axis])) {
-      throw new ShapeError(
-        operation,
-        `${formatShape(operand.shape)} does not broadcast to the shape asked for, ${formatShape(shape)}`,
-      );
-    }
-  }
 }
 
 function seedWords(seed: number | bigint): readonly [number, number] {
