@@ -3,7 +3,9 @@ import { byteLengthOf } from "../base/dtype.ts";
 import { DeviceError } from "../base/errors.ts";
 import { printedAs } from "../base/printing.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
-import { pendingOrder } from "../compiler/program.ts";
+import type { Planned } from "../compiler/plan.ts";
+import { planProgram } from "../compiler/plan.ts";
+import { Program, pendingOrder, structureKey } from "../compiler/program.ts";
 import { countWork } from "../compiler/weight.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
@@ -48,7 +50,7 @@ export interface Explanation {
 export function explain(...trees: readonly unknown[]): Explanation {
   const roots = trees.flatMap((tree) => leavesOf(tree)).filter((array) => !array.isEvaluated);
   const kept = passedOften(pendingOrder(roots), roots, 1);
-  const steps = roots.length === 0 ? [] : runtimeFor(roots).plan([...roots, ...kept]).steps;
+  const steps = roots.length === 0 ? [] : planFor(runtimeFor(roots), [...roots, ...kept]).plan.steps;
   const kernels = steps.map(({ kernel }) => explainKernel(kernel));
   const total = (key: "bytes" | "flops"): number => kernels.reduce((sum, kernel) => sum + kernel[key], 0);
   const [bytes, flops] = [total("bytes"), total("flops")];
@@ -73,6 +75,19 @@ export function runtimeFor(roots: readonly MLXArray[]): Runtime {
   const runtime = openedGpu();
   if (runtime) return runtime;
   throw new DeviceError("explain", "the GPU is not open yet, so nobody knows what it can do; await gpu.isAvailable()");
+}
+
+/** The plan of `roots`, with the leaves and the constants that it computes from. */
+export function planFor(
+  { backend, fusion }: Runtime,
+  roots: readonly MLXArray[],
+): Planned & { readonly inputs: readonly MLXArray[]; readonly constants: readonly MLXArray[] } {
+  const inputs: MLXArray[] = [];
+  const constants: MLXArray[] = [];
+  structureKey(roots, inputs, constants);
+  const program = new Program(roots, (call) => backend.overrides(call));
+  const planned = planProgram(program, { inputs, constants }, { fusion, slotLimit: backend.slotLimit });
+  return { ...planned, inputs, constants };
 }
 
 /** The cost of a kernel. */

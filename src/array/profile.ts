@@ -2,13 +2,11 @@
 import { elementsOf } from "../base/elements.ts";
 import { MLXError } from "../base/errors.ts";
 import { MissingPart } from "../base/part.ts";
-import { planProgram } from "../compiler/plan.ts";
-import { Program, structureKey } from "../compiler/program.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Plan, Step } from "../ir/backend.ts";
 import { leavesOf } from "./evaluate.ts";
 import type { ExplainedKernel } from "./explain.ts";
-import { explainKernel, runtimeFor } from "./explain.ts";
+import { explainKernel, planFor, runtimeFor } from "./explain.ts";
 import { gpuRuntime } from "./gpu.ts";
 import type { Runtime } from "./runtime.ts";
 import { scalarValue } from "./runtime.ts";
@@ -82,23 +80,18 @@ interface Bound {
 }
 
 /** The plan of `roots`, with what it runs on. */
-async function bind({ backend, fusion }: Runtime, roots: readonly MLXArray[]): Promise<Bound> {
-  const inputs: MLXArray[] = [];
-  const constants: MLXArray[] = [];
-  structureKey(roots, inputs, constants);
-  const program = new Program(roots, (call) => backend.overrides(call));
-  const planned = planProgram(program, { inputs, constants }, { fusion, slotLimit: backend.slotLimit });
-  const held = planned.inputSources.map((source) =>
+async function bind(runtime: Runtime, roots: readonly MLXArray[]): Promise<Bound> {
+  const { backend } = runtime;
+  const { plan, inputs, constants, inputSources, constantSources } = planFor(runtime, roots);
+  const held = inputSources.map((source) =>
     allocationOf(backend, (typeof source === "number" ? inputs[source] : source) ?? missing()),
   );
   const resident = await Promise.all(held.map((allocation) => residentIn(backend, allocation)));
   for (const allocation of resident) allocation.retain();
   return {
-    plan: planned.plan,
+    plan,
     inputs: resident,
-    constants: planned.constantSources.map((source) =>
-      scalarValue(typeof source === "number" ? constants[source] : source),
-    ),
+    constants: constantSources.map((source) => scalarValue(typeof source === "number" ? constants[source] : source)),
   };
 }
 

@@ -3,14 +3,15 @@
 import { elementsOf } from "../base/elements.ts";
 import { MLXError, OutOfMemoryError } from "../base/errors.ts";
 import { MissingPart } from "../base/part.ts";
-import type { PlanOptions } from "../compiler/fuse.ts";
+import { remembered } from "../base/remembered.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
+import type { Moving } from "../compiler/program.ts";
 import { Program, pendingOrder, structureKey } from "../compiler/program.ts";
 import { weightOf } from "../compiler/weight.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
-import type { Allocation, Backend, Executable, Plan } from "../ir/backend.ts";
-import { constantOf } from "../primitives/leaf.ts";
+import type { Allocation, Backend, Executable } from "../ir/backend.ts";
+import { constant, constantOf } from "../primitives/leaf.ts";
 import { commonCall } from "./common-call.ts";
 import { residentIn } from "./several-devices.ts";
 
@@ -18,11 +19,19 @@ import { residentIn } from "./several-devices.ts";
 export interface Prepared {
   readonly executable: Executable;
   readonly planned: Planned;
-  /** The number of the last evaluation that ran it. */
+}
+
+/** What graphs of one structure have in common. */
+interface Family {
+  /** Their positions; null for those that have not always been the same. */
+  fixed: readonly (number | null)[];
+  /** The plans by what was fixed then; those before the last one may still run. */
+  readonly plans: Map<string, Prepared>;
+  /** The number of the last evaluation of one. */
   lastUse: number;
 }
 
-/** Plans kept for reuse; the least recently used one goes first. */
+/** Structures whose plans are kept for reuse; the least recently used one goes first. */
 const planLimit = 512;
 
 /** Bytes by which the memory in use may grow before an evaluation gives finalizers a turn, or half of what was in use if that is more. */
@@ -42,7 +51,7 @@ const keptLimit = 64 * 1024 * 1024;
 export class Runtime {
   readonly backend: Backend;
   readonly fusion: boolean;
-  readonly #plans = new Map<string, Prepared>();
+  readonly #families = new Map<string, Family>();
   /** The least memory in use since the last pause. */
   #leastActive = 0;
   #evaluationsSincePause = 0;
@@ -51,10 +60,6 @@ export class Runtime {
   constructor(backend: Backend, options: { readonly fusion: boolean }) {
     this.backend = backend;
     this.fusion = options.fusion;
-  }
-
-  get #planOptions(): PlanOptions {
-    return { fusion: this.fusion, slotLimit: this.backend.slotLimit };
   }
 
   /** Computes `roots`, none of which is evaluated, and settles them; at once where nothing is to be waited for. */
@@ -110,28 +115,40 @@ export class Runtime {
     const order = pendingOrder(asked);
     if (keepsMore) for (const array of order) array.passes++;
     const roots = keepsMore ? [...asked, ...passedOften(order, asked)] : asked;
-    const key = structureKey(roots, inputs, constants, order);
-    let prepared = this.#plans.get(key);
-    if (!prepared) {
-      prepared = this.prepare(roots, inputs, constants);
-      this.#trim();
-      this.#plans.set(key, prepared);
-    }
-    prepared.lastUse = ++this.#uses;
+    const { family, moving } = this.familyOf(roots, inputs, constants, order);
+    const prepared = remembered(family.plans, `${family.fixed}`, () => this.prepare(roots, inputs, constants, moving));
     return settleAll(roots, this.run(prepared, inputs, constants));
   }
 
-  /** Plans the computation of `roots`. */
-  plan(roots: readonly MLXArray[]): Plan {
-    const inputs: MLXArray[] = [];
-    const constants: MLXArray[] = [];
-    structureKey(roots, inputs, constants);
-    return this.#planned(roots, inputs, constants).plan;
-  }
-
-  #planned(roots: readonly MLXArray[], inputs: readonly MLXArray[], constants: readonly MLXArray[]): Planned {
-    const program = new Program(roots, (call) => this.backend.overrides(call));
-    return planProgram(program, { inputs, constants }, this.#planOptions);
+  /**
+   * The family of `roots`, and constants for their positions that have not always been the same in it, which are appended to
+   * `constants`, too: a position that moves makes one plan more, not one for each place.
+   */
+  familyOf(
+    roots: readonly MLXArray[],
+    inputs: MLXArray[],
+    constants: MLXArray[],
+    order?: readonly MLXArray[],
+  ): { readonly family: Family; readonly moving?: Moving } {
+    const lists: (readonly number[])[] = [];
+    const key = structureKey(roots, inputs, constants, order, lists);
+    const given = lists.flat();
+    const family = remembered(this.#families, key, () => {
+      this.#trim();
+      return { fixed: given, plans: new Map(), lastUse: 0 };
+    });
+    family.lastUse = ++this.#uses;
+    const fixed = family.fixed.map((position, k) => (position === given[k] ? position : null));
+    family.fixed = fixed;
+    if (!fixed.includes(null)) return { family };
+    const moving: Moving = new Map();
+    let next = 0;
+    for (const list of lists)
+      list.forEach((position, k) => {
+        if (fixed[next++] === null) remembered(moving, list, () => [])[k] = constant(position, "int32");
+      });
+    constants.push(...[...moving.values()].flat());
+    return { family, moving };
   }
 
   /**
@@ -139,10 +156,17 @@ export class Runtime {
    *
    * @throws {MissingPart} if something it needs is not loaded
    */
-  prepare(roots: readonly MLXArray[], inputs: readonly MLXArray[], constants: readonly MLXArray[]): Prepared {
-    const planned = this.#planned(roots, inputs, constants);
+  prepare(
+    roots: readonly MLXArray[],
+    inputs: readonly MLXArray[],
+    constants: readonly MLXArray[],
+    moving?: Moving,
+  ): Prepared {
+    const { backend, fusion } = this;
+    const program = new Program(roots, (call) => backend.overrides(call), moving);
+    const planned = planProgram(program, { inputs, constants }, { fusion, slotLimit: backend.slotLimit });
     for (const { kernel } of planned.plan.steps) if (kernel.kind === "routine") kernel.part?.get();
-    return { executable: this.backend.prepare(planned.plan), planned, lastUse: 0 };
+    return { executable: backend.prepare(planned.plan), planned };
   }
 
   /** The allocations of the roots of `prepared`, each retained for the caller; inputs and constants in the order they were prepared in. */
@@ -178,13 +202,13 @@ export class Runtime {
     return array.allocation;
   }
 
-  /** Makes room for a plan. */
+  /** Makes room for a family. */
   #trim(): void {
-    if (this.#plans.size < planLimit) return;
-    const [oldest] = [...this.#plans].sort(([, a], [, b]) => a.lastUse - b.lastUse);
+    if (this.#families.size < planLimit) return;
+    const [oldest] = [...this.#families].sort(([, a], [, b]) => a.lastUse - b.lastUse);
     if (!oldest) return;
-    oldest[1].executable.dispose();
-    this.#plans.delete(oldest[0]);
+    for (const { executable } of oldest[1].plans.values()) executable.dispose();
+    this.#families.delete(oldest[0]);
   }
 }
 

@@ -20,7 +20,7 @@ export class Trace {
   readonly device: Device | null;
   /** For each output which placeholder it is; -1 for those that are computed. */
   readonly passed: readonly number[];
-  /** The leaves besides the placeholders. */
+  /** The leaves besides the placeholders, and what is pending that depends on none of them. */
   readonly captures: readonly MLXArray[];
   /** What names each result of a call. */
   readonly results: readonly CallParams[];
@@ -33,9 +33,9 @@ export class Trace {
     this.device = deviceOf(outputs);
     this.results = outputs.map((_, index) => ({ trace: this, index }));
     this.passed = outputs.map((output) => placeholders.indexOf(output));
-    const given = new Set(placeholders);
+    const inside = new Set(dependents(outputs, placeholders));
     const order = topologicalOrder(outputs, (vertex) => vertex.isEvaluated);
-    this.captures = order.filter((vertex) => vertex.isEvaluated && !given.has(vertex));
+    this.captures = order.filter((vertex) => !inside.has(vertex));
   }
 
   /** The results for other inputs, as a graph; asking again with the same inputs gives the same vertices. */
@@ -156,7 +156,7 @@ function prepareTrace(trace: Trace, runtime: Runtime): Prepared {
   const none = noMemory(runtime.backend);
   const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
   const roots = opening(() => trace.instantiate(inputs));
-  return runtime.prepare(roots, inputs, []);
+  return runtime.prepare(roots, inputs, [], runtime.familyOf(roots, [], []).moving);
 }
 
 /** Stands for the memory of inputs while a recorded function is planned. */

@@ -5,7 +5,6 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Lowered } from "./lower.ts";
 import { lowerLoops } from "./lower.ts";
-import { orderKernels } from "./order.ts";
 import { otherKernels } from "./other-kernels.ts";
 import type { Program } from "./program.ts";
 import { weightOf } from "./weight.ts";
@@ -77,10 +76,8 @@ class Fusion {
     }
     const positionOf = ({ vertex }: Group): number => this.#position.get(vertex) ?? 0;
     const groups = this.#finish().sort((a, b) => positionOf(a) - positionOf(b));
-    return orderKernels(
-      groups.map(({ lowered }) => lowered),
-      this.#required,
-    );
+    const kernels = groups.map(({ lowered }) => lowered);
+    return kernels.length > 1 ? otherKernels.get().orderKernels(kernels, this.#required) : kernels;
   }
 
   #measure(vertex: MLXArray): void {

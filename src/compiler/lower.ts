@@ -145,6 +145,10 @@ export class VertexLowering {
           inputs,
           output: vertex,
           read: (k, at) => this.value(only(name, inputs[k]), at),
+          position: (k) => {
+            const moved = this.#program.position(vertex, k);
+            return moved && this.e.cast(this.#argument(moved), "index");
+          },
         });
       case "reduce": {
         this.#names.add(name);
@@ -233,7 +237,10 @@ export class VertexLowering {
   }
 
   #constant(vertex: MLXArray, value: number | bigint): Expr {
-    if (isStructural(value)) return this.e.constant(value, vertex.dtype);
+    return isStructural(value) ? this.e.constant(value, vertex.dtype) : this.#argument(vertex);
+  }
+
+  #argument(vertex: MLXArray): Expr {
     const slot = remembered(this.#constants, vertex, () => this.#constants.size);
     return this.e.argument(slot, vertex.dtype);
   }

@@ -42,11 +42,13 @@ export class Program {
   /** One vertex for all equal constants of a scope. */
   readonly #constants = new Map<string, MLXArray>();
   readonly #overrides: Overrides;
+  readonly #moving: Moving;
   /** How many definitions of composites are being opened, one inside the other. */
   #depth = 0;
 
-  constructor(roots: readonly MLXArray[], overrides: Overrides) {
+  constructor(roots: readonly MLXArray[], overrides: Overrides, moving: Moving = new Map()) {
     this.#overrides = overrides;
+    this.#moving = moving;
     const known = new Map<string, MLXArray>();
     const vertices: MLXArray[] = [];
     const inputs: MLXArray[] = [];
@@ -63,7 +65,8 @@ export class Program {
     const live = this.#live(vertices);
     this.vertices = vertices.filter((vertex) => live.has(vertex));
     this.inputs = inputs;
-    this.constants = [...this.#constants.values()].filter((constant) => !isStructural(constantOf(constant)));
+    const lifted = [...this.#constants.values()].filter((constant) => !isStructural(constantOf(constant)));
+    this.constants = [...lifted, ...[...moving.values()].flat()];
     const users = new Map<MLXArray, MLXArray[]>();
     for (const vertex of this.vertices) {
       for (const input of new Set(this.inputsOf(vertex))) {
@@ -81,6 +84,11 @@ export class Program {
   /** The resolved inputs of a resolved vertex. */
   inputsOf(vertex: MLXArray): readonly MLXArray[] {
     return this.#inputs.get(vertex) ?? [];
+  }
+
+  /** The constant that stands for the `k`-th position of a vertex, if that may be another one at the next run. */
+  position(vertex: MLXArray, k: number): MLXArray | undefined {
+    return this.#moving.get(positionsOf(vertex))?.[k];
   }
 
   /** The vertex whose memory holds the elements of `vertex`: what it reshapes, as far as that can be stored. */
@@ -139,7 +147,8 @@ export class Program {
       this.#depth--;
       return this.resolve(definition);
     }
-    const key = vertexKey(vertex, resolvedInputs);
+    // Positions that are equal now may differ at the next run.
+    const key = this.#moving.has(positionsOf(vertex)) ? `${vertex.id}` : vertexKey(vertex, resolvedInputs);
     const equal = known.get(key);
     if (equal) return equal;
     known.set(key, vertex);
@@ -164,19 +173,30 @@ export function pendingOrder(roots: readonly MLXArray[]): readonly MLXArray[] {
   return topologicalOrder(roots, (array) => array.isEvaluated);
 }
 
+/** For lists of positions the constants that stand for those that may be others at each run, with holes for all that may not. */
+export type Moving = Map<readonly number[] | undefined, MLXArray[]>;
+
+/** The positions among the parameters of `vertex`. */
+function positionsOf({ primitive: { lowering }, params }: MLXArray): readonly number[] | undefined {
+  return lowering.kind === "map" ? lowering.positions?.(params) : undefined;
+}
+
 /**
  * Text that two pending graphs share exactly if one plan serves both. Leaves appear by position and type, constants by type
- * and by which of them are equal; those that a composite captures, and that stand in the graph too, also by their place. The
- * lists receive the leaves and the distinct constants in that order.
+ * and by which of them are equal, lists of positions by their length and by which of them are one; what a composite captures,
+ * and that stands in the graph too, also by its place. The collections receive the leaves, the distinct constants and the lists
+ * of positions in that order.
  */
 export function structureKey(
   roots: readonly MLXArray[],
   inputs: MLXArray[],
   constants: MLXArray[],
   order: readonly MLXArray[] = pendingOrder(roots),
+  lists: (readonly number[])[] = [],
 ): string {
   const position = new Map<MLXArray, number>();
   let distinct: Map<string, number> | undefined;
+  let places: Map<readonly number[] | undefined, number> | undefined;
   const captured: MLXArray[] = [];
   let key = "";
   for (let i = 0; i < order.length; i++) {
@@ -198,12 +218,21 @@ export function structureKey(
       for (const length of vertex.shape) key += `${length},`;
     } else {
       if (lowering.kind === "composite") captured.push(...(lowering.captures?.(vertex.params) ?? []));
-      key += `${primitiveId(vertex)}${paramsKey(vertex.params)}(`;
+      const own = positionsOf(vertex);
+      key += `${primitiveId(vertex)}${paramsKey(vertex.params, own)}(`;
+      if (own) {
+        places ??= new Map();
+        key += `^${remembered(places, own, () => lists.push(own) - 1)}`;
+      }
       for (const input of vertex.inputs) key += `${position.get(input)},`;
       key += ");";
     }
   }
-  for (const leaf of new Set(captured)) if (position.has(leaf)) key += `^${position.get(leaf)}`;
+  for (const vertex of new Set(captured)) {
+    const own = positionsOf(vertex);
+    if (position.has(vertex)) key += `^${position.get(vertex)}`;
+    if (places?.has(own)) key += `_${places.get(own)}`;
+  }
   for (const root of roots) key += `>${position.get(root)}`;
   return key;
 }
@@ -235,11 +264,11 @@ function primitiveId(vertex: MLXArray): string {
   return `p${identityOf(vertex.primitive)}`;
 }
 
-/** Text for parameters: plain data by value, functions and class instances by identity. */
-function paramsKey(params: unknown): string {
+/** Text for parameters but for `positions`: plain data by value, functions and class instances by identity. */
+function paramsKey(params: unknown, positions?: readonly number[]): string {
   switch (typeof params) {
     case "object": {
-      if (params === null) return "";
+      if (params === null || params === positions) return "";
       if (Array.isArray(params)) {
         let key = "[";
         for (const item of params) key += `${typeof item === "number" ? item : paramsKey(item)},`;
@@ -247,7 +276,7 @@ function paramsKey(params: unknown): string {
       }
       if (Object.getPrototypeOf(params) !== Object.prototype) return `#${identityOf(params)}`;
       let key = "{";
-      for (const [name, value] of Object.entries(params)) key += `${name}:${paramsKey(value)},`;
+      for (const [name, value] of Object.entries(params)) key += `${name}:${paramsKey(value, positions)},`;
       return `${key}}`;
     }
     case "function":

@@ -17,6 +17,8 @@ export interface Site<P> {
   readonly params: P;
   readonly inputs: readonly Aval[];
   readonly output: Aval;
+  /** The `k`-th of the row's positions, if a run may bring another one; undefined: it is as the parameters say. */
+  readonly position?: (k: number) => Expr | undefined;
 }
 
 /** How an operation is computed. */
@@ -29,6 +31,8 @@ export type Lowering<P> =
   | {
       readonly kind: "map";
       element(site: Site<P>): Expr;
+      /** Those of the parameters that may change without a kernel for each: `element` asks the site for them. */
+      positions?(params: P): readonly number[];
       /** Each output element depends on the inputs' elements at the same position only; all have one shape. */
       readonly isPointwise?: boolean | undefined;
       /** The output has the input's elements in the same row-major order (reshape). */

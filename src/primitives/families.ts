@@ -4,7 +4,7 @@ import { MLXError, ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import type { Aval, MLXArray } from "../graph/mlx-array.ts";
-import type { Derivative, Primitive, Site } from "../graph/primitive.ts";
+import type { Derivative, Lowering, Primitive, Site } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import type { Expr, Expressions } from "../ir/expr.ts";
 
@@ -54,6 +54,8 @@ export function pointwise<P = null>(name: string, rules: PointwiseRules<P>): Pri
   return row;
 }
 
+type MapLowering<P> = Extract<Lowering<P>, { readonly kind: "map" }>;
+
 /** What makes one view differ from another. */
 export interface ViewRules<P> {
   aval(input: Aval, params: P): Aval;
@@ -64,7 +66,8 @@ export interface ViewRules<P> {
   batchParams(params: P, input: MLXArray): P;
   /** The batched input as the view needs it, where that is not simply with the batch axis in front. */
   batchInput?(input: MLXArray, params: P): MLXArray;
-  readonly sameElements?: boolean;
+  /** What else its lowering says. */
+  readonly lowering?: Pick<MapLowering<P>, "sameElements" | "positions">;
 }
 
 /** A primitive that only moves elements of one input. */
@@ -75,7 +78,7 @@ export function view<P>(name: string, rules: ViewRules<P>): Primitive<P> {
     lowering: {
       kind: "map",
       element: (site) => site.read(0, rules.source(site, only(name, site.inputs[0]).shape)),
-      ...(rules.sameElements ? { sameElements: true } : {}),
+      ...rules.lowering,
     },
     derivative: {
       kind: "linear",

@@ -4,9 +4,10 @@ import { normalizeAxes, sameShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed } from "../graph/placement.ts";
-import type { Primitive } from "../graph/primitive.ts";
+import type { Primitive, Site } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
 import { requireArray } from "../graph/require-array.ts";
+import type { Expr } from "../ir/expr.ts";
 import { filledLike, pair } from "./elementwise.ts";
 import { alignBatch, view } from "./families.ts";
 import { constant } from "./leaf.ts";
@@ -22,8 +23,11 @@ export interface Region {
 /** The elements of a region. */
 export const sliceRow: Primitive<Region> = /* @__PURE__ */ view<Region>("slice", {
   aval: ({ dtype }, { lengths }) => ({ shape: lengths, dtype }),
-  source: ({ e, index, params: { starts, steps } }) =>
-    index.map((position, axis) => e.scale(position, steps[axis] ?? 1, starts[axis] ?? 0)),
+  source: (site, shape) =>
+    site.index.map((position, axis) =>
+      site.e.add(site.e.scale(position, site.params.steps[axis] ?? 1), startIn(site, axis, shape)),
+    ),
+  lowering: { positions: ({ starts }) => starts },
   transpose: (cotangent, input, region) => replaceRegion(filledLike(input, 0), region, cotangent),
   batchParams: withBatchAxis,
 });
@@ -37,13 +41,16 @@ export const sliceUpdateRow: Primitive<Region> = {
   },
   lowering: {
     kind: "map",
-    element({ e, index, read, params: { starts, steps, lengths } }) {
+    positions: ({ starts }) => starts,
+    element(site) {
+      const { e, index, read, params, output } = site;
       let isInside = e.constant(true, "bool");
       const source = index.map((position, axis) => {
-        const [start = 0, step = 1, length = 1] = [starts[axis], steps[axis], lengths[axis]];
+        const [step = 1, length = 1] = [params.steps[axis], params.lengths[axis]];
         const last = length - 1;
         const stride = Math.abs(step);
-        const offset = e.scale(position, 1, -Math.min(start, start + last * step));
+        const first = e.scale(startIn(site, axis, output.shape), 1, Math.min(last * step, 0));
+        const offset = e.sub(position, first);
         isInside = e.and(isInside, e.le(e.index(0), offset));
         isInside = e.and(isInside, e.le(offset, e.index(last * stride)));
         if (stride > 1) isInside = e.and(isInside, e.eq(e.floorModulo(offset, stride), e.index(0)));
@@ -65,6 +72,15 @@ export const sliceUpdateRow: Primitive<Region> = {
     return [apply(sliceUpdateRow, [base, update], withBatchAxis(region, base)), 0];
   },
 };
+
+/** Where the region begins along `axis` of an array of `shape`: it lies within it, wherever it is moved to. */
+function startIn({ e, position, params: { starts, steps, lengths } }: Site<Region>, axis: number, shape: Shape): Expr {
+  const start = position?.(axis);
+  if (!start) return e.index(starts[axis] ?? 0);
+  const reach = ((lengths[axis] ?? 1) - 1) * (steps[axis] ?? 1);
+  const last = (shape[axis] ?? 1) - 1 - Math.max(reach, 0);
+  return e.max(e.min(start, e.index(last)), e.index(Math.max(-reach, 0)));
+}
 
 function withBatchAxis({ starts, steps, lengths }: Region, input: MLXArray): Region {
   return { starts: [0, ...starts], steps: [1, ...steps], lengths: [input.shape[0] ?? 1, ...lengths] };

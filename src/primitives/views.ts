@@ -17,7 +17,7 @@ export const identityRow: Primitive<null> = /* @__PURE__ */ view<null>("identity
   source: ({ index }) => index,
   transpose: (cotangent) => cotangent,
   batchParams: () => null,
-  sameElements: true,
+  lowering: { sameElements: true },
 });
 
 /** Length-1 and missing leading axes repeated up to `shape`. */
@@ -46,7 +46,7 @@ export const reshapeRow: Primitive<{ readonly shape: Shape }> = /* @__PURE__ */ 
     source: ({ e, index, params }, input) => e.unravel(e.ravel(index, params.shape), input),
     transpose: (cotangent, input) => reshape(cotangent, input.shape),
     batchParams: ({ shape }, input) => ({ shape: [input.shape[0] ?? 1, ...shape] }),
-    sameElements: true,
+    lowering: { sameElements: true },
   },
 );
 

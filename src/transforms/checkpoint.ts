@@ -18,7 +18,7 @@ export const barrierRow: Primitive<null> = /* @__PURE__ */ view<null>("barrier",
   source: ({ index }) => index,
   transpose: (cotangent) => cotangent,
   batchParams: () => null,
-  sameElements: true,
+  lowering: { sameElements: true },
 });
 
 /** Inputs: a result and the arrays it is computed from. The result; its cotangents go through a second computation of it. */

@@ -56,3 +56,36 @@ it("leaves what a compiled function captured alone where the graph has it too", 
     }
   }
 });
+
+it("leaves the place of what a compiled function captured alone where the graph reads there too", async () => {
+  const rows = mx.arange(24).reshape([12, 2]).mul(1);
+  await mx.evaluate(rows);
+  const part = (start: number): mx.MLXArray => rows.get(`${start}:${start + 4}:2`);
+  const own = part(1);
+  const times = mx.compile((a: mx.MLXArray) => a.mul(own));
+  for (const [start, added] of [0, 1, 2, 5, 1].map((start) => [start, start === 1 ? own : part(start)] as const)) {
+    const sum = await values(times(x).add(added));
+    const [first, second] = [2 * start, 2 * start + 4];
+    const expected = [2e-3 + first, 6e-3 + first + 1, 18e-3 + second, 28e-3 + second + 1];
+    expect(sum).toEqual(expected.map((value) => expect.closeTo(value, 4)));
+  }
+});
+
+it("reads and updates one place, or two, as each graph says", async () => {
+  const rows = mx.arange(24).reshape([12, 2]).mul(1);
+  await mx.evaluate(rows);
+  const at = (start: number): mx.MLXArray => rows.get(`${start}:${start + 4}:2`);
+  const sumOf = (a: mx.MLXArray, b: mx.MLXArray): Promise<readonly number[]> => values(a.mul(100).add(b));
+  const expected = (a: number, b: number): number[] =>
+    [0, 1, 4, 5].map((offset) => 100 * (2 * a + offset) + 2 * b + offset);
+  for (const [a, b] of [
+    [3, 3],
+    [1, 4],
+    [2, 2],
+    [5, 0],
+  ] as const) {
+    const once = at(a);
+    expect(await sumOf(once, once)).toEqual(expected(a, a));
+    expect(await sumOf(at(a), at(b))).toEqual(expected(a, b));
+  }
+});

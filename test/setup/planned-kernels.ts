@@ -1,13 +1,12 @@
 /** Kernels as they are planned for arrays, for tests that look at kernels one by one. */
 import * as mx from "mlx-ts";
 import { currentRuntime } from "../../src/array/device.ts";
+import { planFor } from "../../src/array/explain.ts";
 import type { Kernel } from "../../src/ir/kernel.ts";
 
 /** The kernels that would compute `roots`, in order. */
 export function kernelsOf(roots: readonly mx.MLXArray[]): Kernel[] {
-  return currentRuntime()
-    .plan(roots)
-    .steps.map(({ kernel }) => kernel);
+  return planFor(currentRuntime(), roots).plan.steps.map(({ kernel }) => kernel);
 }
 
 /** The only kernel of its kind among those that would compute `roots`. */
