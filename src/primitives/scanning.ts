@@ -131,8 +131,10 @@ function recurrenceOf(x: MLXArray, output: MLXArray, { op, reverse }: ScanParams
   // Where the result is infinite, the latest element that is so has all of it.
   const isOwn = equal(x, output);
   const isInfinite = isInf(output);
+  // Two numbers alone would be float32, and a routine reads its inputs in one dtype.
+  const [whole, none] = [constant(0, x.dtype), constant(Number.NEGATIVE_INFINITY, x.dtype)];
   const shareOf = (part: MLXArray, isWhole: MLXArray): MLXArray =>
-    exp(where(isInfinite, where(isWhole, 0, Number.NEGATIVE_INFINITY), subtract(part, output)));
+    exp(where(isInfinite, where(isWhole, whole, none), subtract(part, output)));
   return [shareOf(before, notEqual(x, output)), shareOf(x, isOwn)];
 }
 

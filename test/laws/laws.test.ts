@@ -6,6 +6,7 @@ import { constant } from "../../src/primitives/leaf.ts";
 import { sinRow } from "../../src/primitives/trigonometry.ts";
 import { allRows } from "./bench.ts";
 import {
+  derivativesKeep,
   pullBackIsTransposed,
   secondDerivativesHold,
   Trial,
@@ -63,6 +64,8 @@ for (const [name, row] of rows) {
         it(`has slopes for tangents; ${where}`, () => tangentsAreSlopes(new Trial(row, example)));
         it(`pulls back by the transpose; ${where}`, () => pullBackIsTransposed(new Trial(row, example)));
         it(`has second derivatives; ${where}`, () => secondDerivativesHold(new Trial(row, example)));
+        for (const dtype of ["float16", "bfloat16", "float32"] as const)
+          it(`has derivatives in ${dtype}; ${where}`, () => derivativesKeep(dtype, row, example));
       }
       if (!noBatch) it(`maps over a batch as a loop; ${where}`, () => vmapIsALoop(new Trial(row, example)));
       if (!noBatch && !noDerivative)

@@ -1,5 +1,6 @@
 /** The laws themselves: what must hold of a row on a case, whatever the row. */
 import { expect } from "vitest";
+import type { Dtype } from "../../src/base/dtype.ts";
 import { isFloating } from "../../src/base/dtype.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { MLXArray } from "../../src/graph/mlx-array.ts";
@@ -125,6 +126,24 @@ export async function pullBackIsTransposed(trial: Trial): Promise<void> {
   const there = inner(weights, forward);
   const back = pulled.reduce((total, values, k) => total + inner(values, direction[k] ?? []), 0);
   expectClose([there], [back], 1e-10);
+}
+
+/** Tangents, cotangents and their derivatives have the dtype of what they belong to, and can be computed in it. */
+export async function derivativesKeep(dtype: Dtype, row: Primitive, example: LawCase): Promise<void> {
+  const inputs = example.inputs.map((spec) => (isFloating(spec.dtype ?? dtype) ? { ...spec, dtype } : spec));
+  const trial = new Trial(row, { ...example, inputs });
+  const { bench, fn } = trial;
+  const arrays = trial.arrays();
+  const primals = trial.differentiable.flatMap((place) => arrays[place] ?? []);
+  const [[output], [tangent]] = jvp(fn, primals, primals);
+  if (!output || !tangent || !isFloating(output.dtype)) return;
+  const gradient = (...given: MLXArray[]): MLXArray[] => vjp(fn, given, [output])[1];
+  const derivatives = [gradient(...primals), jvp(gradient, primals, primals)[1], vjp(gradient, primals, primals)[1]];
+  expect([tangent, ...derivatives.flat()].map((array) => array.dtype)).toEqual([
+    output.dtype,
+    ...derivatives.flatMap(() => primals.map((primal) => primal.dtype)),
+  ]);
+  await bench.read([tangent, ...derivatives.flat()]);
 }
 
 /** The derivative of the gradient agrees with finite differences of the gradient, taken forwards and backwards. */
