@@ -280,6 +280,23 @@ describe("the gradient of attention as one kernel", () => {
     });
   });
 
+  it("is right whichever result of attention has been computed before", async () => {
+    const each = (order: readonly number[]) => async (): Promise<unknown> => {
+      const inputs = [1, 2, 3, 4].map((seed) => numbers([2, 2, 6, 4], seed));
+      const loss = (...[q, k, v, weight]: readonly mx.MLXArray[]): mx.MLXArray =>
+        q && k && v && weight
+          ? mx.fast.scaledDotProductAttention(q, k, v, { scale: 1 }).mul(weight).square().sum()
+          : mx.zeros([]);
+      const slopes = mx.grad(loss, { argnums: [0, 1, 2, 3] })(...inputs);
+      const found: unknown[] = [];
+      for (const k of order) found[k] = await slopes[k]?.tolist();
+      return found;
+    };
+    const together = await under("one", each([0, 1, 2, 3]));
+    expect(await under("one", each([3, 2, 1, 0]))).toEqual(together);
+    expect(await under("one", each([2, 3, 0, 1]))).toEqual(together);
+  });
+
   it("takes memory in proportion to the tokens", async () => {
     const peak = (tokens: number): Promise<number> =>
       under("one", async () => {

@@ -36,7 +36,7 @@ export function asCompiled(kernel: AnyKernel): AnyKernel {
 
 /** Text that two kernels share exactly if one module serves both. @throws {MissingPart} */
 export function textOf(kernel: AnyKernel, parts: KernelParts): string {
-  if (kernel.kind === "composite") return JSON.stringify(kernel.call);
+  if (kernel.kind === "composite") return JSON.stringify([kernel.call, kernel.parts]);
   return kernel.kind === "loop" ? kernelText(kernel) : parts.products.get().text(kernel);
 }
 
