@@ -24,9 +24,11 @@ export interface Prepared {
 /** What graphs of one structure have in common. */
 interface Family {
   /** Their positions; null for those that have not always been the same. */
-  fixed: readonly (number | null)[];
-  /** The plans by what was fixed then; those before the last one may still run. */
-  readonly plans: Map<string, Prepared>;
+  readonly fixed: (number | null)[];
+  /** The plan for what is fixed now, once one of them was evaluated. */
+  prepared?: Prepared | undefined;
+  /** Those of plans before it, too, which may still run. */
+  readonly executables: Executable[];
   /** The number of the last evaluation of one. */
   lastUse: number;
 }
@@ -116,7 +118,12 @@ export class Runtime {
     if (keepsMore) for (const array of order) array.passes++;
     const roots = keepsMore ? [...asked, ...passedOften(order, asked)] : asked;
     const { family, moving } = this.familyOf(roots, inputs, constants, order);
-    const prepared = remembered(family.plans, `${family.fixed}`, () => this.prepare(roots, inputs, constants, moving));
+    let { prepared } = family;
+    if (!prepared) {
+      prepared = this.prepare(roots, inputs, constants, moving);
+      family.prepared = prepared;
+      family.executables.push(prepared.executable);
+    }
     return settleAll(roots, this.run(prepared, inputs, constants));
   }
 
@@ -132,21 +139,25 @@ export class Runtime {
   ): { readonly family: Family; readonly moving?: Moving } {
     const lists: (readonly number[])[] = [];
     const key = structureKey(roots, inputs, constants, order, lists);
-    const given = lists.flat();
-    const family = remembered(this.#families, key, () => {
+    let family = this.#families.get(key);
+    if (!family) {
       this.#trim();
-      return { fixed: given, plans: new Map(), lastUse: 0 };
-    });
+      family = { fixed: lists.flat(), executables: [], lastUse: 0 };
+      this.#families.set(key, family);
+    }
     family.lastUse = ++this.#uses;
-    const fixed = family.fixed.map((position, k) => (position === given[k] ? position : null));
-    family.fixed = fixed;
-    if (!fixed.includes(null)) return { family };
+    if (lists.length === 0) return { family };
+    const { fixed } = family;
     const moving: Moving = new Map();
     let next = 0;
     for (const list of lists)
-      list.forEach((position, k) => {
-        if (fixed[next++] === null) remembered(moving, list, () => [])[k] = constant(position, "int32");
-      });
+      for (let k = 0; k < list.length; k++) {
+        if (fixed[next] !== list[k] && fixed[next] !== null) {
+          fixed[next] = null;
+          family.prepared = undefined;
+        }
+        if (fixed[next++] === null) remembered(moving, list, () => [])[k] = constant(list[k] ?? 0, "int32");
+      }
     constants.push(...[...moving.values()].flat());
     return { family, moving };
   }
@@ -207,7 +218,7 @@ export class Runtime {
     if (this.#families.size < planLimit) return;
     const [oldest] = [...this.#families].sort(([, a], [, b]) => a.lastUse - b.lastUse);
     if (!oldest) return;
-    for (const { executable } of oldest[1].plans.values()) executable.dispose();
+    for (const executable of oldest[1].executables) executable.dispose();
     this.#families.delete(oldest[0]);
   }
 }
