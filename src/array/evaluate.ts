@@ -9,7 +9,8 @@ import { severalDevices } from "./several-devices.ts";
 
 /**
  * Computes every array in the arguments (arrays, modules, optimizers, and lists and plain objects of them) in one pass
- * over their common graph. Resolves when reading them needs no more than waiting: on the GPU, when the work is submitted.
+ * over their common graph. Resolves when reading them needs no more than waiting: on the GPU, when the
+ * work is on its way.
  *
  * @throws {OutOfMemoryError} if the results do not fit; the process goes on working
  * @throws {DisposedError} for an array that was disposed
@@ -30,8 +31,8 @@ export async function evaluate(...trees: readonly unknown[]): Promise<void> {
 }
 
 /**
- * Waits until the devices have done all work so far. Only for measuring: `evaluate` resolves when work for the GPU is
- * submitted, and reading waits by itself.
+ * Waits until the devices have done all work so far. Only for measuring: `evaluate` resolves when work for the GPU is on
+ * its way, and reading waits by itself.
  *
  * @throws {DeviceError} if the GPU refused work or was lost
  * @example

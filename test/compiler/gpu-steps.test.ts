@@ -1,6 +1,6 @@
 /** What a compiled training step costs on the GPU besides its arithmetic: dispatches, and what is made anew at every run. */
 import * as mx from "mlx-ts";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { gptGradient, gptStep, mlpStep } from "../../bench/src/library-mlx.ts";
 import { setGpu } from "../../src/array/device.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/webgpu-backend.ts";
@@ -10,6 +10,7 @@ import { idleDevice } from "../setup/idle-device.ts";
 afterEach(() => {
   mx.setDefaultDevice("cpu");
   setGpu(null);
+  vi.useRealTimers();
 });
 
 /** What runs of a step ask the device for, once it has run a few times. */
@@ -23,8 +24,13 @@ async function askedBy(
   mx.setDefaultDevice("gpu");
   const { run } = await prepare();
   for (let k = 0; k < 8; k++) await run();
+  await mx.synchronize();
+  // A task of their own, whose end, which is when held work is submitted, does not come.
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
   const before = { ...asked };
   for (let k = 0; k < runs; k++) await run();
+  await mx.synchronize();
   return {
     buffers: asked.buffers - before.buffers,
     bindGroups: asked.bindGroups - before.bindGroups,
@@ -40,7 +46,7 @@ const nothingNew = { buffers: 0, bindGroups: 0, pipelines: 0, writes: 0 };
 
 describe("a run on the GPU makes no buffer, bind group or pipeline anew, writes no constant, and dispatches", () => {
   it("14 times for an Adam step of a perceptron", async () => {
-    expect(await askedBy(mlpStep, 4)).toEqual({ ...nothingNew, dispatches: 4 * 14, immediates: 0, submissions: 4 });
+    expect(await askedBy(mlpStep, 4)).toEqual({ ...nothingNew, dispatches: 4 * 14, immediates: 0, submissions: 3 });
   });
 
   it("180 times for an AdamW step of a GPT of 4 layers", async () => {
@@ -75,14 +81,14 @@ describe("a constant that changes from run to run", () => {
       },
     };
   };
-  const run = { ...nothingNew, dispatches: 4, submissions: 4 };
+  const run = { ...nothingNew, dispatches: 4 };
 
   it("is given with the dispatch, in a short plan", async () => {
-    expect(await askedBy(scaled, 4)).toEqual({ ...run, immediates: 4 });
+    expect(await askedBy(scaled, 4)).toEqual({ ...run, immediates: 4, submissions: 2 });
   });
 
   it("is written where there are no immediates, or not as many", async () => {
-    expect(await askedBy(scaled, 4, 0)).toEqual({ ...run, writes: 4, immediates: 0 });
+    expect(await askedBy(scaled, 4, 0)).toEqual({ ...run, writes: 4, immediates: 0, submissions: 4 });
   });
 });
 

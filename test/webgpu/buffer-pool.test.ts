@@ -7,7 +7,7 @@ import { changedDevice } from "./changed-device.ts";
 
 async function poolOf(maxBufferSize: number): Promise<BufferPool> {
   const { device } = await openDevice();
-  return new BufferPool(changedDevice(device, { limits: { maxBufferSize } }));
+  return new BufferPool(changedDevice(device, { limits: { maxBufferSize } }), () => undefined);
 }
 
 it("the largest buffers there may be are handed out again, and hold whole vectors", async () => {

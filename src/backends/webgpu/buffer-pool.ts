@@ -18,6 +18,7 @@ export interface PooledBuffer extends CheckedBuffer {
 /** Hands out storage buffers. Work on the queue is in order, so a buffer may be handed out again as soon as it is given back. */
 export class BufferPool {
   readonly #device: GpuDevice;
+  readonly #flush: () => void;
   readonly #free = new Map<number, PooledBuffer[]>();
   readonly #largest: number;
   #active = 0;
@@ -29,8 +30,10 @@ export class BufferPool {
   /** Buffers that are not known to exist. */
   #unsettled = 0;
 
-  constructor(device: GpuDevice) {
+  /** @param flush submits all work that may use buffers: called before some are destroyed */
+  constructor(device: GpuDevice, flush: () => void) {
     this.#device = device;
+    this.#flush = flush;
     // Kernels work on whole vectors of 16 bytes.
     this.#largest = Math.floor((device.limits.maxBufferSize ?? 2 ** 28) / 16) * 16;
   }
@@ -129,6 +132,7 @@ export class BufferPool {
   /** Destroys kept buffers, the largest first, until no more than `limit` bytes are kept. */
   #trim(limit: number): void {
     if (this.#cached <= limit) return;
+    this.#flush();
     for (const size of [...this.#free.keys()].sort((a, b) => b - a)) {
       const list = this.#free.get(size);
       while (this.#cached > limit) {

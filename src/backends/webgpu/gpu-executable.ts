@@ -39,6 +39,7 @@ export class GpuExecutable implements Executable {
   #uniform: CheckedBuffer | null = null;
   /** The constants of all kernels; those of some are given as immediates, the others lie in `#uniform` too. */
   readonly #constantWords: Uint32Array<ArrayBuffer>;
+  readonly #constantBytes: Uint8Array<ArrayBuffer>;
   readonly #groups: readonly BindGroup[][];
   /** Those of all launches. */
   readonly #places: readonly number[];
@@ -53,6 +54,7 @@ export class GpuExecutable implements Executable {
     this.#groups = launches.map(() => []);
     this.#places = launches.map((_, place) => place);
     this.#constantWords = new Uint32Array(constantBytes / 4);
+    this.#constantBytes = new Uint8Array(this.#constantWords.buffer);
   }
 
   run(
@@ -71,6 +73,7 @@ export class GpuExecutable implements Executable {
   }
 
   dispose(): void {
+    this.#backend.submissions.flush();
     this.#uniform?.buffer.destroy();
   }
 
@@ -95,7 +98,12 @@ export class GpuExecutable implements Executable {
     if (!this.#uniform || this.#uniform.isBroken) this.#uniform = this.#createUniform();
     const held = this.#take(inputs);
     await this.#ready(this.#waits(held), held);
-    const found = await this.#backend.scoped(() => this.#submit(held, constants));
+    const { submissions } = this.#backend;
+    submissions.flush();
+    const found = await this.#backend.scoped(() => {
+      this.#submit(held, constants);
+      submissions.flush();
+    });
     this.#backend.requireWorking();
     if (found) {
       const error = await this.#refusal(held, found);
@@ -163,10 +171,9 @@ export class GpuExecutable implements Executable {
   }
 
   #submit({ inputs, outputs, scratch }: Held, constants: readonly (number | bigint)[]): void {
-    const { device } = this.#backend;
     this.#setConstants(constants);
     const memory: Memory = { inputs, outputs: outputs.map(({ pooled }) => pooled), scratch };
-    device.queue.submit([this.#encode(memory, this.#places)]);
+    this.#backend.submissions.add(this.#encode(memory, this.#places), this.#places.length);
     for (const buffer of scratch) this.#backend.pool.give(buffer);
     this.#backend.afterSubmit();
   }
@@ -214,8 +221,9 @@ export class GpuExecutable implements Executable {
       this.#constantWords[word] = bits;
       isChanged = true;
     }
+    const { byteLength } = this.#constantWords;
     if (this.#uniform && isChanged)
-      this.#backend.device.queue.writeBuffer(this.#uniform.buffer, 0, this.#constantWords);
+      this.#backend.submissions.write(this.#uniform.buffer, 0, this.#constantBytes, byteLength);
   }
 
   #groupOf(place: number, { sources }: Launch, { layout }: Pipeline, memory: Memory): object {

@@ -4,6 +4,7 @@ import { reasonOf } from "../../base/reason.ts";
 import { type CheckedBuffer, createChecked } from "./checked-buffer.ts";
 import type { GpuBuffer, GpuDevice } from "./gpu-api.ts";
 import { bufferUsage, mapForReading } from "./gpu-api.ts";
+import type { Submissions } from "./submissions.ts";
 
 /** Mappable buffers kept for reuse, and up to which size. */
 const keptBuffers = 8;
@@ -13,10 +14,12 @@ const smallest = 256;
 /** Copies buffers to where the CPU sees them. */
 export class Readback {
   readonly #device: GpuDevice;
+  readonly #submissions: Submissions;
   readonly #kept: CheckedBuffer[] = [];
 
-  constructor(device: GpuDevice) {
+  constructor(device: GpuDevice, submissions: Submissions) {
     this.#device = device;
+    this.#submissions = submissions;
   }
 
   /**
@@ -46,6 +49,7 @@ export class Readback {
   /** Copies at once, so that nothing submitted later changes what is read, and waits until the copy is there. */
   async #copied(source: GpuBuffer, staging: CheckedBuffer, size: number): Promise<void> {
     const { check } = staging;
+    this.#submissions.flush();
     // Copying to a buffer that does not exist is a mistake too, which nobody else should hear of.
     if (check) this.#device.pushErrorScope("validation");
     const encoder = this.#device.createCommandEncoder();

@@ -14,8 +14,9 @@ import type { GpuKernelCode, GpuTarget } from "./kernel-code.ts";
 import { emitKernel, overridesComposite } from "./kernels.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { Readback } from "./readback.ts";
+import { Submissions } from "./submissions.ts";
 
-/** Submissions after which a run waits until the GPU has caught up with the marker before. */
+/** Runs after which one waits until the GPU has caught up with the marker before. */
 const submissionsPerMarker = 8;
 
 /** Kernels with constants up to which those of a plan are immediates. */
@@ -44,6 +45,7 @@ export class WebGpuBackend implements Backend {
   readonly info: GpuAdapterInfo;
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
+  readonly submissions: Submissions;
   readonly #readback: Readback;
   readonly #isShared: boolean;
   readonly #registry: FinalizationRegistry<PooledBuffer>;
@@ -60,9 +62,10 @@ export class WebGpuBackend implements Backend {
     this.info = info;
     this.slotLimit = target.storageBuffers;
     this.#isShared = isShared;
-    this.pool = new BufferPool(device);
+    this.submissions = new Submissions(device, !isShared);
+    this.pool = new BufferPool(device, () => this.submissions.flush());
     this.pipelines = new PipelineCache(device);
-    this.#readback = new Readback(device);
+    this.#readback = new Readback(device, this.submissions);
     const { pool } = this;
     this.#registry = new FinalizationRegistry((buffer) => pool.give(buffer));
     device.lost.then(({ reason, message }) => {
@@ -135,6 +138,7 @@ export class WebGpuBackend implements Backend {
     const allocation = this.allocate(data.byteLength);
     const { pooled } = allocation;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.submissions.flush();
     if (!pooled.check) this.#write(bytes, pooled.buffer);
     else {
       // That nothing can be written to a buffer that turns out not to exist is no news.
@@ -149,16 +153,15 @@ export class WebGpuBackend implements Backend {
   }
 
   #write(bytes: Uint8Array, buffer: GpuBuffer): void {
-    const { queue } = this.device;
     // Writes are whole words; the last one is filled up.
     const whole = areShared(bytes) ? 0 : bytes.byteLength - (bytes.byteLength % 4);
-    if (whole > 0) queue.writeBuffer(buffer, 0, bytes, 0, whole);
+    if (whole > 0) this.submissions.write(buffer, 0, bytes, whole);
     for (let start = whole; start < bytes.byteLength; start += chunkBytes) {
       this.#chunk ??= new Uint8Array(chunkBytes);
       const chunk = this.#chunk;
       const part = bytes.subarray(start, start + chunkBytes);
       chunk.set(part);
-      queue.writeBuffer(buffer, start, chunk, 0, Math.ceil(part.byteLength / 4) * 4);
+      this.submissions.write(buffer, start, chunk, Math.ceil(part.byteLength / 4) * 4);
     }
   }
 
@@ -204,7 +207,7 @@ export class WebGpuBackend implements Backend {
     if (this.#sinceMarker < submissionsPerMarker) return null;
     this.#sinceMarker = 0;
     const previous = this.#marker;
-    this.#marker = this.device.queue.onSubmittedWorkDone();
+    this.#marker = this.submissions.done();
     return previous;
   }
 
@@ -213,7 +216,7 @@ export class WebGpuBackend implements Backend {
   }
 
   async synchronize(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone();
+    await this.submissions.done();
     this.requireWorking();
   }
 
