@@ -5,6 +5,9 @@ import { Part } from "../base/part.ts";
 export const decompositions: Part<
   typeof import("./cholesky-loops.ts") &
     typeof import("./cofactor-loops.ts") &
+    typeof import("./eigen-loops.ts") &
     typeof import("./lu-loops.ts") &
+    typeof import("./reflector-loops.ts") &
+    typeof import("./singular-loops.ts") &
     typeof import("./triangular-loops.ts")
 > = /* @__PURE__ */ new Part("decompositions of matrices", () => import("./decompositions-part.ts"));

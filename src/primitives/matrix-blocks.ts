@@ -73,16 +73,20 @@ export function addProduct(
   [rows, inner, columns]: readonly [rows: number, inner: number, columns: number],
 ): void {
   if (columns === 0) return;
-  const whole = inner - (inner % 4);
-  for (let i = 0; i < rows; i += 2) {
-    const isPair = i + 1 < rows;
-    for (let p = 0; p < whole; p += 4) {
-      if (isPair) addFourToPair(c, sign, a, b, i, p, columns);
-      else addFourToRow(c, sign, a, b, i, p, columns);
-    }
-    for (let p = whole; p < inner; p++) {
-      addToRow(c, sign, a, b, i, p, columns);
-      if (isPair) addToRow(c, sign, a, b, i + 1, p, columns);
+  // Rows of `b` by the block, which stays in the cache while it is added to all rows of `c`.
+  for (let start = 0; start < inner; start += blockWidth) {
+    const end = Math.min(start + blockWidth, inner);
+    const whole = end - ((end - start) % 4);
+    for (let i = 0; i < rows; i += 2) {
+      const isPair = i + 1 < rows;
+      for (let p = start; p < whole; p += 4) {
+        if (isPair) addFourToPair(c, sign, a, b, i, p, columns);
+        else addFourToRow(c, sign, a, b, i, p, columns);
+      }
+      for (let p = whole; p < end; p++) {
+        addToRow(c, sign, a, b, i, p, columns);
+        if (isPair) addToRow(c, sign, a, b, i + 1, p, columns);
+      }
     }
   }
 }
@@ -145,4 +149,113 @@ export function addScaled(
   length: number,
 ): void {
   for (let j = 0; j < length; j++) to[at + j] = (to[at + j] ?? 0) + factor * (from[start + j] ?? 0);
+}
+
+/** The sum of products of neighbouring elements. */
+export function dot(a: Float64Array, at: number, b: Float64Array, start: number, length: number): number {
+  let sum = 0;
+  for (let j = 0; j < length; j++) sum += (a[at + j] ?? 0) * (b[start + j] ?? 0);
+  return sum;
+}
+
+/** The products of `count` rows of `matrix`, which are `row` apart from `at` on, with `vector`: four at a time, for its loads. */
+export function timesVector(
+  matrix: Float64Array,
+  at: number,
+  row: number,
+  vector: Float64Array,
+  count: number,
+): Float64Array {
+  const { length } = vector;
+  const result = new Float64Array(count);
+  const whole = count - (count % 4);
+  for (let i = 0; i < whole; i += 4) {
+    const r0 = at + i * row;
+    const [r1, r2, r3] = [r0 + row, r0 + 2 * row, r0 + 3 * row];
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let j = 0; j < length; j++) {
+      const x = vector[j] ?? 0;
+      a += (matrix[r0 + j] ?? 0) * x;
+      b += (matrix[r1 + j] ?? 0) * x;
+      c += (matrix[r2 + j] ?? 0) * x;
+      d += (matrix[r3 + j] ?? 0) * x;
+    }
+    [result[i], result[i + 1], result[i + 2], result[i + 3]] = [a, b, c, d];
+  }
+  for (let i = whole; i < count; i++) result[i] = dot(matrix, at + i * row, vector, 0, length);
+  return result;
+}
+
+/** Subtracts `a` `xᵀ` + `b` `yᵀ` from rows of `matrix`, which are `row` apart from `at` on. */
+export function subtractOuter(
+  matrix: Float64Array,
+  at: number,
+  row: number,
+  [a, x]: readonly [Float64Array, Float64Array],
+  [b, y]: readonly [Float64Array, Float64Array],
+): void {
+  const { length } = x;
+  for (let i = 0; i < a.length; i++) {
+    const start = at + i * row;
+    const [ai, bi] = [a[i] ?? 0, b[i] ?? 0];
+    for (let j = 0; j < length; j++) matrix[start + j] = (matrix[start + j] ?? 0) - ai * (x[j] ?? 0) - bi * (y[j] ?? 0);
+  }
+}
+
+/** Turns two rows of `matrix`, which have `length` elements: the first becomes `c` · first + `s` · second. */
+export function rotateRows(matrix: Float64Array, length: number, i: number, j: number, c: number, s: number): void {
+  const [first, second] = [i * length, j * length];
+  for (let k = 0; k < length; k++) {
+    const x = matrix[first + k] ?? 0;
+    const y = matrix[second + k] ?? 0;
+    matrix[first + k] = c * x + s * y;
+    matrix[second + k] = c * y - s * x;
+  }
+}
+
+/**
+ * The sign that makes a vector, row `i` of `rows`, one and the same whatever steps led to it: its first element that has 0.7 of the
+ * greatest magnitude is positive. (With the greatest itself, rounding would decide among equal ones.)
+ */
+export function signOfRow(rows: Float64Array, length: number, i: number): 1 | -1 {
+  const vector = rows.subarray(i * length, (i + 1) * length);
+  let greatest = 0;
+  for (const value of vector) greatest = Math.max(greatest, Math.abs(value));
+  const leading = vector.find((value) => Math.abs(value) >= 0.7 * greatest) ?? 1;
+  return leading < 0 ? -1 : 1;
+}
+
+/** [rows, columns] → [columns, rows]. */
+export function transposedMatrix(matrix: Float64Array, rows: number, columns: number): Float64Array {
+  const result = new Float64Array(rows * columns);
+  for (let i = 0; i < rows; i += blockWidth) {
+    for (let j = 0; j < columns; j++) {
+      for (let k = i; k < Math.min(i + blockWidth, rows); k++) result[j * rows + k] = matrix[k * columns + j] ?? 0;
+    }
+  }
+  return result;
+}
+
+/** The unit matrix, or its first columns. */
+export function unitMatrix(rows: number, columns: number = rows): Float64Array {
+  const result = new Float64Array(rows * columns);
+  for (let i = 0; i < Math.min(rows, columns); i++) result[i * columns + i] = 1;
+  return result;
+}
+
+/**
+ * Divides a matrix by a power of two, so that its greatest element is near 1 and no square overflows; gives that power. NaN if
+ * an element is not finite.
+ */
+export function normalize(matrix: Float64Array): number {
+  let greatest = 0;
+  for (let k = 0; k < matrix.length; k++) {
+    const size = Math.abs(matrix[k] ?? 0);
+    if (!(size < Number.POSITIVE_INFINITY)) return Number.NaN;
+    if (size > greatest) greatest = size;
+  }
+  if (greatest === 0) return 1;
+  const scale = 2 ** Math.max(Math.ceil(Math.log2(greatest)), -1000);
+  for (let k = 0; k < matrix.length; k++) matrix[k] = (matrix[k] ?? 0) / scale;
+  return scale;
 }

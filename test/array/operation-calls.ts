@@ -54,9 +54,10 @@ function each<N extends string>(names: readonly N[], call: (name: N, options: Op
 
 /** Operations that the CPU alone computes, by their names in `mlx-ts`. */
 export const cpuOnly: ReadonlySet<string> = new Set(
-  ["cholesky", "choleskyInv", "det", "inv", "lu", "luFactor", "slogdet", "solve", "solveTriangular", "triInv"].map(
-    (name) => `linalg.${name}`,
-  ),
+  [
+    ...["cholesky", "choleskyInv", "det", "eigh", "eigvalsh", "inv", "lu", "luFactor", "pinv", "qr", "slogdet"],
+    ...["solve", "solveTriangular", "svd", "triInv"],
+  ].map((name) => `linalg.${name}`),
 );
 
 /** Operations by their names in `mlx-ts`. */
@@ -186,12 +187,18 @@ export const functionCalls: Readonly<Record<string, OperationCall>> = {
   "linalg.choleskyInv": (options) => mx.linalg.choleskyInv(square, { upper: true, ...options }),
   "linalg.cross": (options) => mx.linalg.cross(row, matrix, -1, options),
   "linalg.det": (options) => mx.linalg.det(square, options),
+  "linalg.eigh": (options) => mx.linalg.eigh(square, { uplo: "U", ...options }),
+  "linalg.eigvalsh": (options) => mx.linalg.eigvalsh(square, { uplo: "U", ...options }),
   "linalg.inv": (options) => mx.linalg.inv(square, options),
   "linalg.lu": (options) => mx.linalg.lu(matrix, options),
   "linalg.luFactor": (options) => mx.linalg.luFactor(matrix, options),
+  "linalg.norm": (options) => mx.linalg.norm(matrix, 3, 1, { keepAxes: true, ...options }),
+  "linalg.pinv": (options) => mx.linalg.pinv(matrix, options),
+  "linalg.qr": (options) => mx.linalg.qr(matrix, options),
   "linalg.slogdet": (options) => mx.linalg.slogdet(square, options),
   "linalg.solve": (options) => mx.linalg.solve(square, square, options),
   "linalg.solveTriangular": (options) => mx.linalg.solveTriangular(square, square, { upper: true, ...options }),
+  "linalg.svd": (options) => mx.linalg.svd(matrix, { fullMatrices: true, ...options }),
   "linalg.triInv": (options) => mx.linalg.triInv(square, { upper: true, ...options }),
   "random.bernoulli": (options) => mx.random.bernoulli(0.5, [3], { key, ...options }),
   "random.bits": (options) => mx.random.bits([3], { width: 2, ...options }),

@@ -88,4 +88,44 @@ export const matrixCases: Readonly<Record<string, readonly LawCase[]>> = {
     { inputs: [pair] },
     { inputs: [empty] },
   ],
+  qrRow: [
+    { inputs: [{ shape: [2, 2], values: [3, 5, 4, 10] }], value: () => [-0.6, -0.8, -0.8, 0.6, -5, -11, 0, 2] },
+    { inputs: [general] },
+    { inputs: [tall] },
+    { inputs: [pair] },
+    { inputs: [of(2, 0)] },
+  ],
+  eighRow: [
+    { inputs: [{ shape: [1, 1], values: [3] }], value: () => [3, 1] },
+    { inputs: [general] },
+    { inputs: [pair] },
+    { inputs: [empty] },
+  ],
+  eigvalshRow: [
+    { inputs: [{ shape: [2, 2], values: [1, -3, -1, 1] }], value: () => [-1, 3] },
+    { inputs: [general] },
+    { inputs: [pair] },
+    { inputs: [empty] },
+  ],
+  svdRow: [{ inputs: [general] }, { inputs: [tall] }, { inputs: [pair] }, { inputs: [of(2, 0)] }],
+  singularValuesRow: [
+    { inputs: [{ shape: [2, 2], values: [3, 0, 4, 5] }], value: () => [Math.sqrt(45), Math.sqrt(5)] },
+    { inputs: [general] },
+    { inputs: [tall] },
+    { inputs: [pair] },
+    { inputs: [empty] },
+  ],
+  complementRow: [
+    {
+      inputs: [{ shape: [2, 1], values: [0.6, 0.8] }],
+      noDerivative: "any basis would do",
+      value: () => [-0.8, 0.6],
+    },
+    { inputs: [{ shape: [3, 1], values: [0, 1, 0] }], noDerivative: "any basis would do" },
+  ],
+  pinvRow: [
+    { inputs: [general], params: { limit: 1e-12 } },
+    { inputs: [tall], params: { limit: 1e-12 } },
+    { inputs: [pair], params: { limit: 1e-12 } },
+  ],
 };

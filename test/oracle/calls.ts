@@ -16,6 +16,7 @@ const namespaces: Readonly<Record<string, Readonly<Record<string, unknown>>>> = 
   losses: nn.losses,
   random: mx.random,
   fast: mx.fast,
+  linalg: mx.linalg,
 };
 
 /** Calls that are not `f(...args, options)`. */

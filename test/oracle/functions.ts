@@ -69,6 +69,7 @@ export const unrecorded: Readonly<Record<string, string>> = {
   LoadError: errorClass,
   OutOfMemoryError: errorClass,
   ShapeError: errorClass,
+  "linalg.eigh": "is recorded through its values, eigvalsh: the signs of vectors are free",
   "nn.Module": "has no forward of its own",
   "nn.Sequential": "is recorded through the layers it holds",
   "nn.geluApproximate": otherName,

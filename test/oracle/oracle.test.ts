@@ -43,6 +43,7 @@ describe("the oracle", () => {
     ["losses.", nn.losses],
     ["random.", mx.random],
     ["fast.", mx.fast],
+    ["linalg.", mx.linalg],
     ["optim.", optim],
   ];
 

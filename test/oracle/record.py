@@ -14,6 +14,7 @@ from recorder.shard import Shard  # noqa: E402
 AREAS = [
     "creation", "unary", "binary", "promotion", "reduction", "scan", "shape", "indexing", "sorting", "linear",
     "random", "printing", "activations", "losses", "layers", "optimizers", "fast", "transforms", "quantization",
+    "linalg",
 ]  # fmt: skip
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import creation from "./recorded/creation.json?raw";
 import fast from "./recorded/fast.json?raw";
 import indexing from "./recorded/indexing.json?raw";
 import layers from "./recorded/layers.json?raw";
+import linalg from "./recorded/linalg.json?raw";
 import linear from "./recorded/linear.json?raw";
 import losses from "./recorded/losses.json?raw";
 import optimizers from "./recorded/optimizers.json?raw";
@@ -110,6 +111,7 @@ const texts = [
   fast,
   transforms,
   quantization,
+  linalg,
 ];
 
 /** Every recorded file. */

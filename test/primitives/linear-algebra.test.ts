@@ -184,6 +184,13 @@ describe("where there is no result", () => {
 });
 
 describe("gradients", () => {
+  it("of systems use the factors that the value was found by", async () => {
+    const [a, b] = [positive(5), drawn([5, 2])];
+    const loss = (x: mx.MLXArray): mx.MLXArray => linalg.solve(x, b).square().sum().add(linalg.slogdet(x)[1]);
+    const { kernels } = mx.explain(...mx.valueAndGrad(loss)(a));
+    expect(kernels.filter(({ label }) => label === "lu")).toHaveLength(1);
+  });
+
   it("of cholesky are symmetric, and so are those of its upper factor", async () => {
     const a = mx.array([
       [4, 2, 0.5],

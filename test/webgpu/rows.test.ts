@@ -14,14 +14,8 @@ const ulps = { scanRow: 4, recurrenceRow: 4, quantizedMatmulRow: 8 };
 
 /** Decompositions, which the functions that are made of them refuse on the GPU. */
 const lacks = new Set([
-  "luRow",
-  "triangularRow",
-  "factoredRow",
-  "solveRow",
-  "choleskyRow",
-  "detRow",
-  "logDetRow",
-  "cofactorsRow",
+  ...["luRow", "triangularRow", "factoredRow", "solveRow", "choleskyRow", "detRow", "logDetRow", "cofactorsRow"],
+  ...["qrRow", "eighRow", "eigvalshRow", "svdRow", "singularValuesRow", "complementRow", "pinvRow"],
 ]);
 
 for (const [name, open] of [

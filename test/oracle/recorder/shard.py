@@ -75,7 +75,7 @@ def snake(name):
 def python_function(name):
     """The MLX function that our `name` (`sum`, `nn.relu`, `random.uniform`, `fast.rope`) stands for."""
     *path, last = name.split(".")
-    owner = {"nn": nn, "random": mx.random, "fast": mx.fast, "losses": nn.losses}[path[0]] if path else mx
+    owner = {"nn": nn, "random": mx.random, "fast": mx.fast, "linalg": mx.linalg, "losses": nn.losses}[path[0]] if path else mx
     return getattr(owner, snake(last))
 
 

@@ -1,0 +1,150 @@
+/**
+ * The loops behind eigenvalues and eigenvectors of symmetric matrices: Householder reduction to a tridiagonal matrix, then implicit
+ * QL steps (Golub & Van Loan, Matrix Computations, section 8.3; Dubrulle, Martin & Wilkinson 1968).
+ */
+import type { RoutineCall } from "../graph/primitive.ts";
+import {
+  addScaled,
+  dot,
+  eachMatrix,
+  normalize,
+  rotateRows,
+  sidesOf,
+  signOfRow,
+  subtractOuter,
+  timesVector,
+  transposedMatrix,
+  unitMatrix,
+} from "./matrix-blocks.ts";
+import type { Reflector } from "./reflector-loops.ts";
+import { applyPanels, panelsOf, reflectorOf } from "./reflector-loops.ts";
+
+/** QL steps for each eigenvalue after which there is none to be found; two are the rule. */
+const stepLimit = 60;
+
+/** Numbers whose squares are 0; elements are at most 1. */
+const squareLimit = 1e-160;
+
+/** The eigenvalues of the symmetric part of each matrix, ascending, and its eigenvectors as columns; NaN if an element is not finite. */
+export function eigenvectors(call: RoutineCall<null>): void {
+  const [n] = sidesOf(call.inputAvals[0]?.shape ?? []);
+  eachMatrix(call, 1, (matrix = new Float64Array()) => {
+    const result = new Float64Array(n + n * n);
+    const found = decompose(matrix, n, true);
+    if (!found) return result.fill(Number.NaN);
+    found.order.forEach((from, to) => {
+      result[to] = found.values[from] ?? 0;
+      const sign = signOfRow(found.rows, n, from);
+      for (let i = 0; i < n; i++) result[n + i * n + to] = sign * (found.rows[from * n + i] ?? 0);
+    });
+    return result;
+  });
+}
+
+/** The eigenvalues alone. */
+export function eigenvalues(call: RoutineCall<null>): void {
+  const [n] = sidesOf(call.inputAvals[0]?.shape ?? []);
+  eachMatrix(call, 1, (matrix = new Float64Array()) => {
+    const found = decompose(matrix, n, false);
+    return found ? found.values.sort() : new Float64Array(n).fill(Number.NaN);
+  });
+}
+
+/** Eigenvalues, the places of them in ascending order, and for each the eigenvector as a row (no rows where not wanted). */
+interface Eigensystem {
+  readonly values: Float64Array;
+  readonly order: readonly number[];
+  readonly rows: Float64Array;
+}
+
+function decompose(matrix: Float64Array, n: number, areVectorsWanted: boolean): Eigensystem | null {
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) {
+      const mean = (matrix[i * n + j] ?? 0) / 2 + (matrix[j * n + i] ?? 0) / 2;
+      matrix[i * n + j] = mean;
+      matrix[j * n + i] = mean;
+    }
+  }
+  const scale = normalize(matrix);
+  if (Number.isNaN(scale)) return null;
+  const beside = new Float64Array(n);
+  const reflectors = reduceToTridiagonal(matrix, n, beside);
+  const values = Float64Array.from({ length: n }, (_, i) => matrix[i * n + i] ?? 0);
+  let rows: Float64Array = new Float64Array();
+  if (areVectorsWanted) {
+    const vectors = unitMatrix(n);
+    applyPanels(panelsOf(reflectors, 1), vectors, n, true);
+    rows = transposedMatrix(vectors, n, n);
+  }
+  for (let first = 0; first < n; first++) if (!isolate(values, beside, first, rows)) return null;
+  for (let i = 0; i < n; i++) values[i] = scale * (values[i] ?? 0);
+  const order = Array.from(values.keys()).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
+  return { values, order, rows };
+}
+
+/** Leaves the tridiagonal matrix on the diagonal and in `beside`; gives the reflectors, of which the first leaves row 0 as it is. */
+function reduceToTridiagonal(matrix: Float64Array, n: number, beside: Float64Array): Reflector[] {
+  const reflectors: Reflector[] = [];
+  for (let k = 0; k + 1 < n; k++) {
+    const at = (k + 1) * (n + 1);
+    const reflector = reflectorOf(matrix.slice(k * n + k + 1, (k + 1) * n));
+    const { v, factor } = reflector;
+    beside[k] = reflector.length;
+    reflectors.push(reflector);
+    if (factor === 0) continue;
+    // H A H = A - v wᵀ - w vᵀ
+    const w = timesVector(matrix, at, n, v, v.length);
+    for (let i = 0; i < w.length; i++) w[i] = factor * (w[i] ?? 0);
+    addScaled(w, 0, (-factor / 2) * dot(w, 0, v, 0, v.length), v, 0, v.length);
+    subtractOuter(matrix, at, n, [v, w], [w, v]);
+  }
+  return reflectors;
+}
+
+/** QL steps until `values[first]` is an eigenvalue of its own; false if that takes too many. */
+function isolate(values: Float64Array, beside: Float64Array, first: number, rows: Float64Array): boolean {
+  for (let step = 0; step < stepLimit; step++) {
+    let last = first;
+    while (last + 1 < values.length && !isNegligible(values, beside, last)) last++;
+    if (last === first) return true;
+    stepDown(values, beside, first, last, rows);
+  }
+  return false;
+}
+
+function isNegligible(values: Float64Array, beside: Float64Array, i: number): boolean {
+  const size = Math.abs(values[i] ?? 0) + Math.abs(values[i + 1] ?? 0);
+  return Math.abs(beside[i] ?? 0) <= Math.max(Number.EPSILON * size, squareLimit);
+}
+
+/** One implicit QL step with Wilkinson's shift on the unreduced block from `first` to `last`. */
+function stepDown(values: Float64Array, beside: Float64Array, first: number, last: number, rows: Float64Array): void {
+  const n = values.length;
+  const [top, next, below] = [values[first] ?? 0, values[first + 1] ?? 0, beside[first] ?? 0];
+  const half = (next - top) / (2 * below);
+  const root = Math.sqrt(half * half + 1);
+  let g = (values[last] ?? 0) - top + below / (half + (half < 0 ? -root : root));
+  let [c, s, p] = [1, 1, 0];
+  for (let i = last - 1; i >= first; i--) {
+    const f = s * (beside[i] ?? 0);
+    const b = c * (beside[i] ?? 0);
+    const length = Math.sqrt(f * f + g * g);
+    beside[i + 1] = length;
+    if (length === 0) {
+      values[i + 1] = (values[i + 1] ?? 0) - p;
+      beside[last] = 0;
+      return;
+    }
+    s = f / length;
+    c = g / length;
+    g = (values[i + 1] ?? 0) - p;
+    const r = ((values[i] ?? 0) - g) * s + 2 * c * b;
+    p = s * r;
+    values[i + 1] = g + p;
+    g = c * r - b;
+    if (rows.length > 0) rotateRows(rows, n, i, i + 1, c, -s);
+  }
+  values[first] = (values[first] ?? 0) - p;
+  beside[first] = g;
+  beside[last] = 0;
+}
