@@ -75,7 +75,7 @@ export type {
   SaveSafetensorsOptions,
 } from "./array/safetensors.ts";
 export { loadSafetensors, saveSafetensors } from "./array/safetensors.ts";
-export type { ArrayTree, MappedTree, TreeOf } from "./array/trees.ts";
+export type { ArraysIn, ArrayTree, MappedTree, TreeOf } from "./array/trees.ts";
 export { treeFlatten, treeMap, treeMapWithPath, treeMerge, treeReduce, treeUnflatten } from "./array/trees.ts";
 export type { Dtype, ElementsOf, TypedArray } from "./base/dtype.ts";
 export type { OwnBytes, Scalar } from "./base/elements.ts";

@@ -7,6 +7,15 @@ import type { MLXArray } from "../graph/mlx-array.ts";
 /** A tree with arrays at its leaves, such as `model.parameters()` and gradients: lists and plain objects. */
 export type ArrayTree = MLXArray | readonly ArrayTree[] | { readonly [key: string]: ArrayTree | undefined };
 
+/** `T` where all of its leaves are arrays, and `never` in place of others. Unlike an `ArrayTree` it may be an interface. */
+export type ArraysIn<T> = T extends MLXArray | undefined
+  ? T
+  : T extends (...args: never[]) => unknown
+    ? never
+    : T extends object
+      ? { readonly [K in keyof T]: ArraysIn<T[K]> }
+      : never;
+
 /** A leaf, or lists and plain objects with such leaves. */
 export type TreeOf<L> = L | readonly TreeOf<L>[] | { readonly [key: string]: TreeOf<L> };
 
@@ -27,7 +36,7 @@ export type MappedTree<T, R> = T extends MLXArray
  * const named = Object.fromEntries(treeFlatten(new nn.Linear(2, 1).parameters()));
  * const bytes = await mx.saveSafetensors(named);
  */
-export function treeFlatten(tree: ArrayTree): [string, MLXArray][];
+export function treeFlatten<T>(tree: T & ArraysIn<T>): [string, MLXArray][];
 export function treeFlatten(tree: unknown): [string, unknown][];
 export function treeFlatten(tree: unknown): [string, unknown][] {
   return base.treeFlatten(tree).filter(([, leaf]) => leaf !== undefined);
@@ -53,9 +62,9 @@ export function treeUnflatten<L>(leaves: readonly (readonly [string, L])[]): Tre
  * const half = treeMap((x) => x.mul(0.5), { weight: array([2, 4]) });
  * await half.weight.tolist(); // [1, 2]
  */
-export function treeMap<T extends ArrayTree, R>(
+export function treeMap<T, R>(
   change: (leaf: MLXArray, ...others: MLXArray[]) => R,
-  tree: T,
+  tree: T & ArraysIn<T>,
   ...others: readonly NoInfer<T>[]
 ): MappedTree<T, R>;
 export function treeMap(
@@ -77,9 +86,9 @@ export function treeMap(
  * @example
  * treeMapWithPath((path) => path, { a: 1, b: [2] }); // {"a": "a", "b": ["b.0"]}
  */
-export function treeMapWithPath<T extends ArrayTree, R>(
+export function treeMapWithPath<T, R>(
   change: (path: string, leaf: MLXArray, ...others: MLXArray[]) => R,
-  tree: T,
+  tree: T & ArraysIn<T>,
   ...others: readonly NoInfer<T>[]
 ): MappedTree<T, R>;
 export function treeMapWithPath(
@@ -112,7 +121,7 @@ function mapped(
  * treeReduce((sum, leaf) => sum + Number(leaf), { a: 1, b: [2, 3] }, 0); // 6
  * treeReduce((bytes, leaf) => bytes + leaf.nbytes, { a: array([1, 2]), b: [array(3)] }, 0); // 12
  */
-export function treeReduce<T>(combine: (sofar: T, leaf: MLXArray) => T, tree: ArrayTree, initial: T): T;
+export function treeReduce<T, Q>(combine: (sofar: T, leaf: MLXArray) => T, tree: Q & ArraysIn<Q>, initial: T): T;
 export function treeReduce<T>(combine: (sofar: T, leaf: unknown) => T, tree: unknown, initial: T): T;
 export function treeReduce<T>(combine: (sofar: T, leaf: never) => T, tree: unknown, initial: T): T {
   return treeFlatten(tree).reduce<T>((sofar, [, leaf]) => Reflect.apply(combine, undefined, [sofar, leaf]), initial);
@@ -125,7 +134,11 @@ export function treeReduce<T>(combine: (sofar: T, leaf: never) => T, tree: unkno
  * @example
  * treeMerge({ a: 1 }, { b: 2 }); // {"a": 1, "b": 2}
  */
-export function treeMerge(a: ArrayTree, b: ArrayTree, merge?: (a: MLXArray, b: MLXArray) => MLXArray): ArrayTree;
+export function treeMerge<A, B>(
+  a: A & ArraysIn<A>,
+  b: B & ArraysIn<B>,
+  merge?: (a: MLXArray, b: MLXArray) => MLXArray,
+): ArrayTree;
 export function treeMerge(a: unknown, b: unknown, merge?: (a: unknown, b: unknown) => unknown): unknown;
 export function treeMerge(a: unknown, b: unknown, merge?: (a: never, b: never) => unknown): unknown {
   const merged = new Map(treeFlatten(a));

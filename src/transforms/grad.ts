@@ -38,6 +38,31 @@ type ArgumentGradient<A extends readonly unknown[], N> = N extends readonly numb
     ? GradientOfOne<A[N]>
     : GradientOfOne<A[0]>;
 
+/** The names that the last argument of a function has: an array has none; any where its type does not say. */
+type NameIn<A extends readonly unknown[]> = [LastOf<A>] extends [ArrayLike]
+  ? never
+  : [keyof LastOf<A>] extends [never]
+    ? string
+    : string & keyof LastOf<A>;
+
+type LastOf<A extends readonly unknown[]> = Required<A> extends readonly [...unknown[], infer L] ? L : unknown;
+
+/** The gradients for the position that `N` names, if any, and for the names `S` of the last argument. */
+type NamedGradients<A extends readonly unknown[], N, S> = [
+  [N] extends [undefined] ? null : ArgumentGradient<A, N>,
+  {
+    readonly [K in S extends readonly unknown[] ? S[number] & string : S & string]: K extends keyof LastOf<A>
+      ? GradientOfOne<LastOf<A>[K]>
+      : unknown;
+  },
+];
+
+/** Which arguments to differentiate where some are named. */
+interface NamedGradOptions<N, S> {
+  readonly argnums?: N | undefined;
+  readonly argnames: S;
+}
+
 type GradientOfOne<T> = [T] extends [ArrayLike] ? MLXArray : GradientOf<T>;
 
 /**
@@ -58,10 +83,12 @@ export function valueAndGrad<A extends readonly unknown[], const R, const N exte
   fn: (...args: A) => R,
   options?: N | (GradOptions<N> & { readonly argnames?: undefined }),
 ): (...args: A) => [R, ArgumentGradient<A, N>];
-export function valueAndGrad<A extends readonly unknown[], const R>(
-  fn: (...args: A) => R,
-  options: GradOptions & { readonly argnames: string | readonly string[] },
-): (...args: A) => [R, [unknown, Record<string, unknown>]];
+export function valueAndGrad<
+  A extends readonly unknown[],
+  const R,
+  const S extends NameIn<A> | readonly NameIn<A>[],
+  const N extends number | readonly number[] | undefined = undefined,
+>(fn: (...args: A) => R, options: NamedGradOptions<N, S>): (...args: A) => [R, NamedGradients<A, N, S>];
 export function valueAndGrad<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: number | readonly number[] | GradOptions = 0,
@@ -83,10 +110,12 @@ export function grad<A extends readonly unknown[], R, const N extends number | r
   fn: (...args: A) => R,
   options?: N | (GradOptions<N> & { readonly argnames?: undefined }),
 ): (...args: A) => ArgumentGradient<A, N>;
-export function grad<A extends readonly unknown[], R>(
-  fn: (...args: A) => R,
-  options: GradOptions & { readonly argnames: string | readonly string[] },
-): (...args: A) => [unknown, Record<string, unknown>];
+export function grad<
+  A extends readonly unknown[],
+  R,
+  const S extends NameIn<A> | readonly NameIn<A>[],
+  const N extends number | readonly number[] | undefined = undefined,
+>(fn: (...args: A) => R, options: NamedGradOptions<N, S>): (...args: A) => NamedGradients<A, N, S>;
 export function grad<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: number | readonly number[] | GradOptions = 0,

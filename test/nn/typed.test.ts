@@ -69,6 +69,43 @@ describe("types", () => {
     expect(mx.treeFlatten({ a: undefined, b: mx.array(1) }).map(([path]) => path)).toEqual(["b"]);
   });
 
+  it("know the arrays of an interface, which has no index signature, and optional ones", async () => {
+    interface Parameters {
+      readonly w: mx.MLXArray;
+      readonly b?: mx.MLXArray;
+      readonly layers: readonly { readonly k: mx.MLXArray }[];
+    }
+    const parameters: Parameters = { w: mx.array([1, 2]), layers: [{ k: mx.array(3) }] };
+    const doubled: Parameters = mx.treeMap((leaf) => leaf.mul(2), parameters);
+    expect(await doubled.layers[0]?.k.item()).toBe(6);
+    const paths = mx.treeMapWithPath((path, leaf) => `${path} ${leaf.size}`, parameters);
+    expectTypeOf(paths.w).toEqualTypeOf<string>();
+    expectTypeOf(paths.b).toEqualTypeOf<string | undefined>();
+    expectTypeOf(mx.treeFlatten(parameters)).toEqualTypeOf<[string, mx.MLXArray][]>();
+    expect(mx.treeReduce((count, leaf) => count + leaf.size, parameters, 0)).toBe(3);
+    expectTypeOf(mx.treeFlatten({ ...parameters, epoch: 3 })).toEqualTypeOf<[string, unknown][]>();
+    const optimizer = new optim.SGD({ learningRate: 1 });
+    const [, gradients] = mx.valueAndGrad((p: Parameters) => p.w.sum().add(p.layers[0]?.k ?? 0))(parameters);
+    const next: Parameters = optimizer.applyGradients(gradients, parameters);
+    expect(await next.w.tolist()).toEqual([0, 1]);
+  });
+
+  it("know the gradients of named arguments, and which names there are", () => {
+    const f = (x: mx.MLXArray, { scale }: { readonly scale: mx.MLXArray; readonly steps: number }): mx.MLXArray =>
+      x.mul(scale).sum();
+    const named = { scale: mx.array(2), steps: 3 };
+    const [[byPosition, byName], [none]] = [
+      mx.grad(f, { argnums: 0, argnames: ["scale"] })(mx.array([1, 2]), named),
+      mx.valueAndGrad(f, { argnames: "scale" })(mx.array([1, 2]), named)[1],
+    ];
+    expectTypeOf(byPosition).toEqualTypeOf<mx.MLXArray>();
+    expectTypeOf(byName).toEqualTypeOf<{ readonly scale: mx.MLXArray }>();
+    expectTypeOf(none).toEqualTypeOf<null>();
+    expect([byPosition.shape, byName.scale.shape, none]).toEqual([[2], [], null]);
+    // @ts-expect-error the last argument has no such name
+    expect(() => mx.grad(f, { argnames: "scales" })(mx.array([1, 2]), named)).toThrow("scales");
+  });
+
   it("keep a loss and what is computed beside it apart", () => {
     const [[loss, { norm }], grads] = nn.valueAndGrad(new Net(), (m: Net, x: mx.MLXArray) => [
       m(x).sum(),
