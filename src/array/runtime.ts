@@ -3,15 +3,14 @@
 import { elementsOf } from "../base/elements.ts";
 import { MLXError, OutOfMemoryError } from "../base/errors.ts";
 import { MissingPart } from "../base/part.ts";
-import { remembered } from "../base/remembered.ts";
 import type { Planned } from "../compiler/plan.ts";
 import { planProgram } from "../compiler/plan.ts";
 import type { Moving } from "../compiler/program.ts";
-import { Program, pendingOrder, structureKey } from "../compiler/program.ts";
+import { movingIn, Program, pendingOrder, structureKey } from "../compiler/program.ts";
 import { weightOf } from "../compiler/weight.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Allocation, Backend, Executable } from "../ir/backend.ts";
-import { constant, constantOf } from "../primitives/leaf.ts";
+import { constantOf } from "../primitives/leaf.ts";
 import { commonCall } from "./common-call.ts";
 import { residentIn } from "./several-devices.ts";
 
@@ -25,8 +24,9 @@ export interface Prepared {
 interface Family {
   /** Their positions; null for those that have not always been the same. */
   readonly fixed: (number | null)[];
-  /** The plan for what is fixed now, once one of them was evaluated. */
-  prepared?: Prepared | undefined;
+  /** The plan of the last evaluation, with as many constants: one more for each position that is not fixed. */
+  prepared?: Prepared;
+  arity: number;
   /** Those of plans before it, too, which may still run. */
   readonly executables: Executable[];
   /** The number of the last evaluation of one. */
@@ -117,49 +117,24 @@ export class Runtime {
     const order = pendingOrder(asked);
     if (keepsMore) for (const array of order) array.passes++;
     const roots = keepsMore ? [...asked, ...passedOften(order, asked)] : asked;
-    const { family, moving } = this.familyOf(roots, inputs, constants, order);
-    let { prepared } = family;
-    if (!prepared) {
-      prepared = this.prepare(roots, inputs, constants, moving);
-      family.prepared = prepared;
-      family.executables.push(prepared.executable);
-    }
-    return settleAll(roots, this.run(prepared, inputs, constants));
-  }
-
-  /**
-   * The family of `roots`, and constants for their positions that have not always been the same in it, which are appended to
-   * `constants`, too: a position that moves makes one plan more, not one for each place.
-   */
-  familyOf(
-    roots: readonly MLXArray[],
-    inputs: MLXArray[],
-    constants: MLXArray[],
-    order?: readonly MLXArray[],
-  ): { readonly family: Family; readonly moving?: Moving } {
     const lists: (readonly number[])[] = [];
     const key = structureKey(roots, inputs, constants, order, lists);
     let family = this.#families.get(key);
     if (!family) {
       this.#trim();
-      family = { fixed: lists.flat(), executables: [], lastUse: 0 };
+      family = { fixed: lists.flat(), arity: 0, executables: [], lastUse: 0 };
       this.#families.set(key, family);
     }
     family.lastUse = ++this.#uses;
-    if (lists.length === 0) return { family };
-    const { fixed } = family;
-    const moving: Moving = new Map();
-    let next = 0;
-    for (const list of lists)
-      for (let k = 0; k < list.length; k++) {
-        if (fixed[next] !== list[k] && fixed[next] !== null) {
-          fixed[next] = null;
-          family.prepared = undefined;
-        }
-        if (fixed[next++] === null) remembered(moving, list, () => [])[k] = constant(list[k] ?? 0, "int32");
-      }
-    constants.push(...[...moving.values()].flat());
-    return { family, moving };
+    const moving = lists[0] && movingIn(lists, family.fixed, constants);
+    let { prepared } = family;
+    if (!prepared || family.arity !== constants.length) {
+      prepared = this.prepare(roots, inputs, constants, moving);
+      family.prepared = prepared;
+      family.arity = constants.length;
+      family.executables.push(prepared.executable);
+    }
+    return settleAll(roots, this.run(prepared, inputs, constants));
   }
 
   /**

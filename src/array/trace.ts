@@ -1,5 +1,8 @@
 /** A function recorded once as a graph on placeholders, and the row that stands for one result of one call of it. */
 import { MLXError } from "../base/errors.ts";
+import { remembered } from "../base/remembered.ts";
+import type { Moving } from "../compiler/program.ts";
+import { movingIn, structureKey } from "../compiler/program.ts";
 import { isOpening, MLXArray, opening } from "../graph/mlx-array.ts";
 import type { Device } from "../graph/placement.ts";
 import { defaultDevice, mayUseGpu, placedOn } from "../graph/placement.ts";
@@ -12,6 +15,12 @@ import { dependents } from "../transforms/differentiate.ts";
 import { TraceCall } from "./common-call.ts";
 import type { Prepared, Runtime } from "./runtime.ts";
 
+/** Structures of recordings whose positions are remembered. */
+const structureLimit = 64;
+
+/** For each structure of recordings the positions that all have in common; null for others. */
+const fixedOf = new Map<string, (number | null)[]>();
+
 /** A recorded function: arrays in, arrays out. */
 export class Trace {
   readonly placeholders: readonly MLXArray[];
@@ -22,6 +31,8 @@ export class Trace {
   readonly passed: readonly number[];
   /** The leaves besides the placeholders, and what is pending that depends on none of them. */
   readonly captures: readonly MLXArray[];
+  /** Constants for positions at which other recordings of this structure read and update elsewhere, so that they share kernels. */
+  readonly moving: Moving;
   /** What names each result of a call. */
   readonly results: readonly CallParams[];
   /** The last instantiation, which stays until the engine's job ends: a recording must not keep the arrays of a call. */
@@ -36,6 +47,11 @@ export class Trace {
     const inside = new Set(dependents(outputs, placeholders));
     const order = topologicalOrder(outputs, (vertex) => vertex.isEvaluated);
     this.captures = order.filter((vertex) => !inside.has(vertex));
+    const lists: (readonly number[])[] = [];
+    const key = structureKey(outputs, [], [], order, lists);
+    if (fixedOf.size > structureLimit) fixedOf.clear();
+    const fixed = lists.length === 0 ? [] : remembered(fixedOf, key, () => lists.flat());
+    this.moving = movingIn(lists, fixed, []);
   }
 
   /** The results for other inputs, as a graph; asking again with the same inputs gives the same vertices. */
@@ -86,6 +102,7 @@ const callRow: Primitive<CallParams> = {
     kind: "composite",
     define: (inputs, { trace, index }) => only("compiled", trace.instantiate(inputs)[index]),
     captures: ({ trace }) => trace.captures,
+    moving: ({ trace }) => trace.moving,
   },
   derivative: { kind: "none", because: whereCalled },
   batch: () => {
@@ -156,7 +173,7 @@ function prepareTrace(trace: Trace, runtime: Runtime): Prepared {
   const none = noMemory(runtime.backend);
   const inputs = trace.placeholders.map((placeholder) => fromAllocation(none, placeholder));
   const roots = opening(() => trace.instantiate(inputs));
-  return runtime.prepare(roots, inputs, [], runtime.familyOf(roots, [], []).moving);
+  return runtime.prepare(roots, inputs, [], trace.moving);
 }
 
 /** Stands for the memory of inputs while a recorded function is planned. */

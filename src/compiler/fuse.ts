@@ -10,7 +10,7 @@ import type { Program } from "./program.ts";
 import { weightOf } from "./weight.ts";
 
 /** Vertices computed by one kernel. */
-interface Group {
+export interface Group {
   /** The routine, or the first output. */
   readonly vertex: MLXArray;
   readonly lowered: Lowered<Kernel>;
@@ -74,10 +74,10 @@ class Fusion {
       const vertex = vertices[i];
       if (vertex && this.#isNeeded(vertex)) this.#assign(vertex);
     }
-    const positionOf = ({ vertex }: Group): number => this.#position.get(vertex) ?? 0;
-    const groups = this.#finish().sort((a, b) => positionOf(a) - positionOf(b));
-    const kernels = groups.map(({ lowered }) => lowered);
-    return kernels.length > 1 ? otherKernels.get().orderKernels(kernels, this.#required) : kernels;
+    const groups = this.#finish();
+    return groups.length > 1
+      ? otherKernels.get().orderKernels(groups, this.#position, this.#required)
+      : groups.map(({ lowered }) => lowered);
   }
 
   #measure(vertex: MLXArray): void {

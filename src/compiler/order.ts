@@ -1,6 +1,7 @@
 /** The order in which kernels run: each finds its inputs computed, and little memory is held. */
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Kernel } from "../ir/kernel.ts";
+import type { Group } from "./fuse.ts";
 import type { Lowered } from "./lower.ts";
 
 /** What a kernel reads and writes. */
@@ -11,14 +12,20 @@ interface Access {
 }
 
 /**
- * Kernels in the given order as far as it goes. One that gives back at least as much memory as it takes runs as soon as it can:
- * what it reads last need not be kept until its turn. What is `kept` is never given back.
+ * Kernels in the order of the positions of their groups, as far as it goes. One that gives back at least as much memory as it
+ * takes runs as soon as it can: what it reads last need not be kept until its turn. What is `kept` is never given back.
  */
-export function orderKernels(kernels: readonly Lowered<Kernel>[], kept: ReadonlySet<MLXArray>): Lowered<Kernel>[] {
+export function orderKernels(
+  groups: readonly Group[],
+  positions: ReadonlyMap<MLXArray, number>,
+  kept: ReadonlySet<MLXArray>,
+): Lowered<Kernel>[] {
+  const positionOf = ({ vertex }: Group): number => positions.get(vertex) ?? 0;
   const producers = new Map<MLXArray, Access>();
   /** The kernels still to come that read an array. */
   const readers = new Map<MLXArray, Set<Access>>();
-  const accesses = kernels.map((lowered): Access => {
+  const sorted = groups.toSorted((a, b) => positionOf(a) - positionOf(b));
+  const accesses = sorted.map(({ lowered }): Access => {
     const { slots, kernel } = lowered;
     const writes = slots.filter((_, k) => kernel.slots[k]?.isOutput);
     const access = { lowered, reads: new Set(slots.filter((_, k) => !kernel.slots[k]?.isOutput)), writes };

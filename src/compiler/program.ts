@@ -10,7 +10,7 @@ import { placedOn } from "../graph/placement.ts";
 import { topologicalOrder } from "../graph/primitive.ts";
 import type { ScalarValue } from "../ir/expr.ts";
 import type { TensorCall } from "../ir/kernel.ts";
-import { constantOf } from "../primitives/leaf.ts";
+import { constant, constantOf } from "../primitives/leaf.ts";
 import { identity } from "../primitives/views.ts";
 
 /** Which composites a backend computes whole. */
@@ -142,6 +142,7 @@ export class Program {
     });
     if (isDefined) {
       const definition = placedOn(vertex.device, () => lowering.define(resolvedInputs, vertex.params));
+      for (const [list, moving] of lowering.moving?.(vertex.params) ?? []) this.#moving.set(list, moving);
       this.#depth++;
       this.#collect(definition, known, vertices, inputs);
       this.#depth--;
@@ -175,6 +176,28 @@ export function pendingOrder(roots: readonly MLXArray[]): readonly MLXArray[] {
 
 /** For lists of positions the constants that stand for those that may be others at each run, with holes for all that may not. */
 export type Moving = Map<readonly number[] | undefined, MLXArray[]>;
+
+/**
+ * What moves in `lists` of positions: those that differ from what is `fixed`, of all lists one after the other, become null there,
+ * for what was another one before may be any one from now on. Their constants are appended to `constants`, too.
+ */
+export function movingIn(
+  lists: readonly (readonly number[])[],
+  fixed: (number | null)[],
+  constants: MLXArray[],
+): Moving {
+  const moving: Moving = new Map();
+  let next = 0;
+  for (const list of lists)
+    list.forEach((position, k) => {
+      if (fixed[next++] === position) return;
+      fixed[next - 1] = null;
+      const moved = constant(position, "int32");
+      remembered(moving, list, () => [])[k] = moved;
+      constants.push(moved);
+    });
+  return moving;
+}
 
 /** The positions among the parameters of `vertex`. */
 function positionsOf({ primitive: { lowering }, params }: MLXArray): readonly number[] | undefined {

@@ -57,6 +57,8 @@ export type Lowering<P> =
       define(inputs: readonly MLXArray[], params: P): MLXArray;
       /** The leaves that the definition has besides its inputs. */
       captures?(params: P): readonly MLXArray[];
+      /** For lists of positions in the definition the constants of those that other definitions have elsewhere. */
+      moving?(params: P): ReadonlyMap<readonly number[] | undefined, MLXArray[]>;
       /**
        * For a row with several results: which of them `params` are for. Those of one `whole`, and of the same inputs, are computed
        * by one kernel.

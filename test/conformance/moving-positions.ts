@@ -14,6 +14,8 @@ const window = (from: number, length: number, step = 1): mx.Slice => mx.slice(fr
 const all = mx.slice(null);
 const weights = numbers([8, 5], 3);
 
+const numbered = mx.compile((x: mx.MLXArray, i: number) => x.get(all, window(i, 16)).mul(x.get(i, 0)));
+
 /** What each step of a loop over positions computes, from an array of [130, 130] that was computed itself. */
 const programs: Readonly<Record<string, Program>> = {
   "reads columns": (x, i) => x.get(all, window(i, 16)),
@@ -34,6 +36,7 @@ const programs: Readonly<Record<string, Program>> = {
   "moves a row": (x, i) => x.at(129 - i).set(x.get(i)),
   "follows the gradient": (x, i) => mx.grad((y: mx.MLXArray) => y.get(all, window(i, 16)).square().sum())(x),
   "reads when recorded": (x, i) => mx.compile((y: mx.MLXArray) => y.get(all, window(i, 16)).mul(3))(x),
+  "reads when recorded with a number": (x, i) => numbered(x, i).add(1).sum(0),
 };
 
 /** Declares that a loop over 100 positions compiles no more than its first steps; `compiled` counts what was so far. */
