@@ -269,7 +269,7 @@ export { bartlett, blackman, hamming, hanning } from "./primitives/windows.ts";
 export { checkpoint } from "./transforms/checkpoint.ts";
 export type { CustomRules } from "./transforms/custom-function.ts";
 export { customFunction } from "./transforms/custom-function.ts";
-export type { GradientOf, GradOptions } from "./transforms/grad.ts";
+export type { Differentiable, GradientOf, GradOptions } from "./transforms/grad.ts";
 export { grad, jvp, valueAndGrad, valueAndGrad as valueAndGradient, vjp } from "./transforms/grad.ts";
 export type { BatchAxes, VmapOptions } from "./transforms/vectorize.ts";
 export { vmap } from "./transforms/vectorize.ts";

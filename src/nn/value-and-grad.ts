@@ -3,7 +3,7 @@ import { describeValue, requireFunction } from "../base/describe.ts";
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { treeFlatten } from "../base/tree.ts";
 import { MLXArray } from "../graph/mlx-array.ts";
-import { valueAndGrad as valueAndGradOf } from "../transforms/grad.ts";
+import { type Differentiable, valueAndGrad as valueAndGradOf } from "../transforms/grad.ts";
 import { Module } from "./module.ts";
 import type { ParametersOf } from "./parameter-tree.ts";
 
@@ -21,13 +21,13 @@ import type { ParametersOf } from "./parameter-tree.ts";
  * const [loss, gradients] = nn.valueAndGrad(model, lossOf)(model, array([[1, 2]]));
  * gradients.weight.shape; // [1, 2]
  */
-export function valueAndGrad<M extends Module, A extends readonly unknown[], const R>(
+export function valueAndGrad<M extends Module, A extends readonly unknown[], const R extends Differentiable>(
   model: M,
   fn: (model: M, ...args: A) => R,
 ): (model: M, ...args: A) => [R, ParametersOf<M>];
 export function valueAndGrad(
   model: Module,
-  fn: (...args: never[]) => unknown,
+  fn: (...args: never[]) => Differentiable,
 ): (...args: unknown[]) => [unknown, object] {
   if (!(model instanceof Module)) {
     throw new ArgumentError(
@@ -44,7 +44,7 @@ export function valueAndGrad(
     if (!treeFlatten(own).some(([, leaf]) => leaf instanceof MLXArray)) {
       throw new GradientError("nn.valueAndGrad", `${model.constructor.name} has no trainable parameters`);
     }
-    const withParameters = (parameters: object): unknown => {
+    const withParameters = (parameters: object): Differentiable => {
       model.update(parameters);
       return Reflect.apply(fn, undefined, args);
     };

@@ -23,6 +23,9 @@ export type GradientOf<T> = T extends MLXArray
         ? { [K in keyof T]: GradientOf<T[K]> }
         : T;
 
+/** What a function that is differentiated returns: a scalar, or a list that begins with one. */
+export type Differentiable = MLXArray | readonly [MLXArray, ...unknown[]] | readonly MLXArray[];
+
 /** Which arguments to differentiate. */
 export interface GradOptions<N extends number | readonly number[] = number | readonly number[]> {
   /** Positions of the arguments, 0 unless given. */
@@ -79,13 +82,17 @@ type GradientOfOne<T> = [T] extends [ArrayLike] ? MLXArray : GradientOf<T>;
  * await value.item(); // 14
  * await slope.tolist(); // [2, 4, 6]
  */
-export function valueAndGrad<A extends readonly unknown[], const R, const N extends number | readonly number[] = 0>(
+export function valueAndGrad<
+  A extends readonly unknown[],
+  const R extends Differentiable,
+  const N extends number | readonly number[] = 0,
+>(
   fn: (...args: A) => R,
   options?: N | (GradOptions<N> & { readonly argnames?: undefined }),
 ): (...args: A) => [R, ArgumentGradient<A, N>];
 export function valueAndGrad<
   A extends readonly unknown[],
-  const R,
+  const R extends Differentiable,
   const S extends NameIn<A> | readonly NameIn<A>[],
   const N extends number | readonly number[] | undefined = undefined,
 >(fn: (...args: A) => R, options: NamedGradOptions<N, S>): (...args: A) => [R, NamedGradients<A, N, S>];
@@ -106,13 +113,17 @@ export function valueAndGrad<A extends readonly unknown[], R>(
  * await slope(array(2)).item(); // 12
  * await grad(slope)(array(2)).item(); // 12
  */
-export function grad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+export function grad<
+  A extends readonly unknown[],
+  R extends Differentiable,
+  const N extends number | readonly number[] = 0,
+>(
   fn: (...args: A) => R,
   options?: N | (GradOptions<N> & { readonly argnames?: undefined }),
 ): (...args: A) => ArgumentGradient<A, N>;
 export function grad<
   A extends readonly unknown[],
-  R,
+  R extends Differentiable,
   const S extends NameIn<A> | readonly NameIn<A>[],
   const N extends number | readonly number[] | undefined = undefined,
 >(fn: (...args: A) => R, options: NamedGradOptions<N, S>): (...args: A) => NamedGradients<A, N, S>;

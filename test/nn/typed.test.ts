@@ -90,6 +90,15 @@ describe("types", () => {
     expect(await next.w.tolist()).toEqual([0, 1]);
   });
 
+  it("refuse to differentiate what reads a value, or returns no array", () => {
+    // @ts-expect-error a Promise of a number is no array
+    expect(() => mx.grad((x: mx.MLXArray) => x.sum().item())(mx.ones([2]))).toThrow("Promise");
+    // @ts-expect-error neither is a number
+    expect(() => nn.valueAndGrad(new Net(), () => 3)(new Net())).toThrow("returned a number");
+    const several = mx.grad((x: mx.MLXArray): readonly mx.MLXArray[] => [x.sum(), x])(mx.ones([2]));
+    expect(several.shape).toEqual([2]);
+  });
+
   it("know the gradients of named arguments, and which names there are", () => {
     const f = (x: mx.MLXArray, { scale }: { readonly scale: mx.MLXArray; readonly steps: number }): mx.MLXArray =>
       x.mul(scale).sum();
