@@ -61,3 +61,22 @@ it("reading on a GPU converts to types that no GPU has", async () => {
   expect([...(await read[0])]).toEqual([0.75, 1.25]);
   expect([...(await read[1])]).toEqual([3n, 5n]);
 });
+
+it("decompositions on the CPU stand between operations on the GPU, and gradients go through both", async () => {
+  setGpu(new WebGpuBackend(await openDevice()));
+  const x = mx.array([
+    [2, 1],
+    [1, 3],
+  ]);
+  const loss = (device: mx.Device) => (given: mx.MLXArray) => {
+    const shifted = given.add(1, { device });
+    const inverse = mx.linalg.inv(shifted, { device: "cpu" });
+    return inverse.mul(2, { device }).sum({ device });
+  };
+  const [value, slope] = mx.valueAndGrad(loss("gpu"))(x);
+  const [expected, expectedSlope] = mx.valueAndGrad(loss("cpu"))(x);
+  expect(value.device).toBe("gpu");
+  expect(await value.item()).toBeCloseTo(Number(await expected.item()), 5);
+  expect(await mx.allClose(slope, expectedSlope, { rtol: 1e-5 }).item()).toBe(true);
+  expect(() => mx.withDevice("gpu", () => mx.linalg.solve(x, x))).toThrow(mx.DeviceError);
+});
