@@ -2,7 +2,7 @@
 import { atLeastFloat, promote, requireFloating } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
 import { flag, oneOf, requireValues } from "../base/rules.ts";
-import { broadcastShapes, formatShape } from "../base/shape.ts";
+import { broadcastShapes, formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed, withOptions } from "../graph/placement.ts";
@@ -35,7 +35,7 @@ import {
   svdParts,
   svdRow,
 } from "./spectra.ts";
-import { broadcastTo } from "./views.ts";
+import { broadcastTo, moveAxis, reshape } from "./views.ts";
 
 /** The options of functions that read or give one triangle of a matrix. */
 export interface TriangleOptions extends OperationOptions {
@@ -118,9 +118,17 @@ function solved(
     throw new ShapeError(operation, `${left} has ${a.shape.at(-1)} columns, which the rows of ${other} do not match`);
   }
   const dtype = promote(a.dtype, b.dtype);
+  const wide = (x: MLXArray): MLXArray => castTo(x, computedDtype(dtype));
+  if (a.ndim === 2) {
+    // Right sides of one matrix are columns of one system: its factors are found once.
+    const columns = moveAxis(right, -2, 0);
+    const [n = 0, ...others] = columns.shape;
+    const x = solveMatrices(wide(matrix), wide(reshape(columns, [n, sizeOf(others)])));
+    const moved = castTo(moveAxis(reshape(x, columns.shape), 0, -2), dtype);
+    return b.ndim === 1 ? squeeze(moved, -1) : moved;
+  }
   const batch = broadcastShapes(operation, batchOf(a), batchOf(right));
-  const spread = (x: MLXArray): MLXArray =>
-    broadcastTo(castTo(x, computedDtype(dtype)), [...batch, ...x.shape.slice(-2)]);
+  const spread = (x: MLXArray): MLXArray => broadcastTo(wide(x), [...batch, ...x.shape.slice(-2)]);
   const x = castTo(solveMatrices(spread(matrix), spread(right)), dtype);
   return b.ndim === 1 ? squeeze(x, -1) : x;
 }

@@ -18,6 +18,7 @@ import { batchOf, matrixRow, packed, partOf, symmetric, turned } from "./matrice
 import { where } from "./selection.ts";
 import { expandDims } from "./shaping.ts";
 import { padded } from "./slicing.ts";
+import { moveAxis, reshape } from "./views.ts";
 
 /** What a row of systems solves by. */
 export interface SystemParams {
@@ -140,7 +141,22 @@ export const triangularRow: Primitive<TriangleParams> = /* @__PURE__ */ matrixRo
       return [negative(triangle(outerOf(right, x, isTransposed), isUpper)), right];
     },
   },
+  batchColumns,
 );
+
+/** Right sides of one matrix are columns of one system: its factors are found once. */
+function batchColumns<P>(
+  row: Primitive<P>,
+  [a, b]: readonly MLXArray[],
+  [axisOfMatrix = null, axis = null]: readonly (number | null)[],
+  params: P,
+): readonly [MLXArray, number] | null {
+  if (!a || !b || axisOfMatrix !== null || axis === null) return null;
+  const last = moveAxis(b, axis, -1);
+  const [columns = 0, length = 0] = last.shape.slice(-2);
+  const x = apply(row, [a, reshape(last, [...last.shape.slice(0, -2), columns * length])], params);
+  return [reshape(x, last.shape), last.ndim - 1];
+}
 
 function triangle(x: MLXArray, isUpper: boolean): MLXArray {
   return isUpper ? triu(x) : tril(x);
@@ -162,6 +178,7 @@ export const factoredRow: Primitive<SystemParams> = /* @__PURE__ */ matrixRow<Sy
   (_, b = []) => b,
   { kind: "routine", part: decompositions, run: (call) => decompositions.get().solveByFactors(call) },
   { kind: "none", because: "systems are differentiated with respect to their matrix" },
+  batchColumns,
 );
 
 /** A⁻¹ B, or A⁻ᵀ B, of square A. Programs merge equal vertices, so that A has its factors once, also for the gradient. */
@@ -188,6 +205,7 @@ export const solveRow: Primitive<SystemParams> = /* @__PURE__ */ matrixRow<Syste
       return [negative(outerOf(right, x, isTransposed)), right];
     },
   },
+  batchColumns,
 );
 
 /** The lower Cholesky factor of the symmetric part of each matrix; NaN where that is not positive definite. */

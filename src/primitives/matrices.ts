@@ -15,12 +15,19 @@ import { concatenate } from "./joining.ts";
 import { sliceAxis } from "./slicing.ts";
 import { reshape, transpose } from "./views.ts";
 
-/** A row on matrices in the last axes of its inputs, each of its own; the axes before them are a batch. */
+/**
+ * A row on matrices in the last axes of its inputs, each of its own; the axes before them are a batch. `batchOwn` may have a better
+ * way to batch some inputs, and gives null for others.
+ */
 export function matrixRow<P>(
   name: string,
   shapeOf: (...shapes: readonly Shape[]) => Shape,
   lowering: Lowering<P>,
   derivative: Derivative<P>,
+  batchOwn: (
+    row: Primitive<P>,
+    ...given: Parameters<Primitive<P>["batch"]>
+  ) => ReturnType<Primitive<P>["batch"]> | null = () => null,
 ): Primitive<P> {
   const row: Primitive<P> = {
     name,
@@ -32,7 +39,8 @@ export function matrixRow<P>(
     },
     lowering,
     derivative,
-    batch: (inputs, axes, params) => [apply(row, alignBatch(inputs, axes), params), 0],
+    batch: (inputs, axes, params) =>
+      batchOwn(row, inputs, axes, params) ?? [apply(row, alignBatch(inputs, axes), params), 0],
   };
   return row;
 }

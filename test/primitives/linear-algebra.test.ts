@@ -101,6 +101,17 @@ describe("batches", () => {
     await expectNear(mapped, linalg.cholesky(a), 0);
   });
 
+  it("of right sides alone are columns of one system, which has its factors once", async () => {
+    const [a, b] = [positive(5), drawn([4, 3, 5, 2])];
+    const [together, loop] = [linalg.solve(a, b), linalg.solve(mx.broadcastTo(a, [4, 3, 5, 5]), b)];
+    await expectNear(together, loop, 1e-13);
+    await expectNear(mx.vmap((one: mx.MLXArray) => linalg.solve(a, one))(b), loop, 1e-13);
+    const mapped = mx.vmap((one: mx.MLXArray) => linalg.solve(a, one))(drawn([100, 5]));
+    expect(mapped.shape).toEqual([100, 5]);
+    const bytes = mx.explain(mapped).kernels.find(({ label }) => label === "lu")?.bytes;
+    expect(bytes).toBe(mx.explain(linalg.det(a)).kernels.find(({ label }) => label === "lu")?.bytes);
+  });
+
   it("are mapped, compiled and differentiated together", async () => {
     const a = positive(3, [4]);
     const loss = (x: mx.MLXArray): mx.MLXArray => linalg.slogdet(linalg.inv(x))[1].sum();
