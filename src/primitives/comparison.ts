@@ -1,5 +1,5 @@
 /** Comparisons and predicates: bool for each element, and no derivative. */
-import { isFloating } from "../base/dtype.ts";
+import { isFloating, isHalf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
@@ -12,11 +12,25 @@ import type { ArrayLike, UnaryOperation } from "./operands.ts";
 function comparison(name: string, op: CompareOp, isSwapped = false): Primitive<null> {
   return pointwise<null>(name, {
     lower(e, args) {
-      const [a, b] = pair(name, args);
+      const [a, b] = pair(
+        name,
+        args.map((operand) => asStored(e, operand)),
+      );
       return isSwapped ? e.compare(op, b, a) : e.compare(op, a, b);
     },
     result: () => "bool",
   });
+}
+
+/**
+ * A half as memory would hold it. Within a kernel it is not rounded, and would never equal the same value that was stored: no
+ * element would be the greatest.
+ */
+function asStored(e: Expressions, x: Expr): Expr {
+  const { dtype, op } = x;
+  if (dtype === "index" || !isHalf(dtype)) return x;
+  const wide = e.cast(x, "float32");
+  return op === "load" || op === "constant" ? wide : e.cast(e.cast(wide, dtype), "float32");
 }
 
 /** A test that only floating-point numbers can meet, `otherwise` for integers and bool. */

@@ -161,4 +161,22 @@ describe("gradients", () => {
       expect(await slopeFor(mx.zeros([2], dtype)).tolist()).toEqual(first);
     },
   );
+
+  it.each(["float16", "bfloat16"] as const)("of extremes of computed %s are those of stored ones", async (dtype) => {
+    const x = mx.sin(mx.arange(60)).reshape([3, 20]).asType(dtype);
+    const computed = mx.tanh(x).mul(x.mul(1.3));
+    const stored = mx
+      .array(await computed.asType("float32").data())
+      .reshape([3, 20])
+      .asType(dtype);
+    await mx.evaluate(x, stored);
+    const picks = [mx.max, mx.min, mx.cummax, mx.cummin].map((pick) => (y: MLXArray) => pick(y, -1));
+    for (const pick of picks) {
+      const slopes = (y: MLXArray): MLXArray =>
+        grad((change: MLXArray) => pick(y.add(change)).asType("float32").sum())(mx.zerosLike(y));
+      expect(await slopes(mx.tanh(x).mul(x.mul(1.3))).tolist()).toEqual(await slopes(stored).tolist());
+    }
+    const isGreatest = (y: MLXArray): MLXArray => y.equal(mx.max(y, -1, { keepAxes: true }));
+    expect(await isGreatest(mx.tanh(x).mul(x.mul(1.3))).tolist()).toEqual(await isGreatest(stored).tolist());
+  });
 });
