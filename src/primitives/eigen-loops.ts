@@ -4,15 +4,18 @@
  */
 import type { RoutineCall } from "../graph/primitive.ts";
 import {
+  addProduct,
   addScaled,
+  blockAt,
+  blockWidth,
   dot,
   eachMatrix,
   normalize,
   rotateRows,
   sidesOf,
   signOfRow,
-  subtractOuter,
   timesVector,
+  transposedBlock,
   transposedMatrix,
   unitMatrix,
 } from "./matrix-blocks.ts";
@@ -85,20 +88,46 @@ function decompose(matrix: Float64Array, n: number, areVectorsWanted: boolean): 
 /** Leaves the tridiagonal matrix on the diagonal and in `beside`; gives the reflectors, of which the first leaves row 0 as it is. */
 function reduceToTridiagonal(matrix: Float64Array, n: number, beside: Float64Array): Reflector[] {
   const reflectors: Reflector[] = [];
-  for (let k = 0; k + 1 < n; k++) {
-    const at = (k + 1) * (n + 1);
-    const reflector = reflectorOf(matrix.slice(k * n + k + 1, (k + 1) * n));
-    const { v, factor } = reflector;
-    beside[k] = reflector.length;
-    reflectors.push(reflector);
-    if (factor === 0) continue;
-    // H A H = A - v wᵀ - w vᵀ
-    const w = timesVector(matrix, at, n, v, v.length);
-    for (let i = 0; i < w.length; i++) w[i] = factor * (w[i] ?? 0);
-    addScaled(w, 0, (-factor / 2) * dot(w, 0, v, 0, v.length), v, 0, v.length);
-    subtractOuter(matrix, at, n, [v, w], [w, v]);
+  for (let start = 0; start + 1 < n; start += blockWidth) {
+    const end = Math.min(start + blockWidth, n - 1);
+    // H A H = A - v wᵀ - w vᵀ: [blockWidth, n], a row for each reflector, which the rows below get all at once.
+    const [vs, ws] = [new Float64Array(blockWidth * n), new Float64Array(blockWidth * n)];
+    for (let k = start; k < end; k++) {
+      const known = k - start;
+      subtractTurns(matrix, n, vs, ws, [k, 1, known]);
+      const reflector = reflectorOf(matrix.slice(k * n + k + 1, (k + 1) * n));
+      const { v, factor } = reflector;
+      beside[k] = reflector.length;
+      reflectors.push(reflector);
+      if (factor === 0) continue;
+      const w = timesVector(matrix, (k + 1) * (n + 1), n, v, v.length);
+      for (let p = 0; p < known; p++) {
+        const at = p * n + k + 1;
+        addScaled(w, 0, -dot(ws, at, v, 0, v.length), vs, at, v.length);
+        addScaled(w, 0, -dot(vs, at, v, 0, v.length), ws, at, v.length);
+      }
+      for (let i = 0; i < w.length; i++) w[i] = factor * (w[i] ?? 0);
+      addScaled(w, 0, (-factor / 2) * dot(w, 0, v, 0, v.length), v, 0, v.length);
+      vs.set(v, known * n + k + 1);
+      ws.set(w, known * n + k + 1);
+    }
+    subtractTurns(matrix, n, vs, ws, [end, n - end, end - start]);
   }
   return reflectors;
+}
+
+/** Subtracts v wᵀ + w vᵀ of the first `known` reflectors from `rows` rows of the matrix, from the diagonal of the first on. */
+function subtractTurns(
+  matrix: Float64Array,
+  n: number,
+  vs: Float64Array,
+  ws: Float64Array,
+  [first, rows, known]: readonly [first: number, rows: number, known: number],
+): void {
+  const c = blockAt(matrix, first * (n + 1), n);
+  const [v, w] = [blockAt(vs, first, n), blockAt(ws, first, n)];
+  addProduct(c, -1, transposedBlock(v), w, [rows, known, n - first]);
+  addProduct(c, -1, transposedBlock(w), v, [rows, known, n - first]);
 }
 
 /** QL steps until `values[first]` is an eigenvalue of its own; false if that takes too many. */

@@ -12,6 +12,7 @@ import { abs } from "./magnitude.ts";
 import type { AxisArgument } from "./reductions.ts";
 import { keepAxes, sum } from "./reductions.ts";
 import { where } from "./selection.ts";
+import { pickAxes } from "./shape-rules.ts";
 import { moveAxis } from "./views.ts";
 
 /** Which norm: a power, an infinity, or one of matrices. */
@@ -48,13 +49,18 @@ function vectorNorm(x: MLXArray, order: NormOrder | undefined, axes: readonly nu
     case 1:
       return sum(abs(x), axes);
     case Number.POSITIVE_INFINITY:
-      return max(abs(x), axes);
+      return extreme(max, abs(x), axes);
     case Number.NEGATIVE_INFINITY:
-      return min(abs(x), axes);
+      return extreme(min, abs(x), axes);
     default:
       if (typeof order !== "number" || Number.isNaN(order)) throw wrongOrder("vectors", "a number", order);
       return rootOf(sum(power(abs(x), order), axes), order);
   }
+}
+
+/** The greatest or least over `axes`. @throws {ShapeError} in the name of the norm if there is none */
+function extreme(pick: typeof max, x: MLXArray, axes: readonly number[]): MLXArray {
+  return pick(x, pickAxes("norm", x.shape, axes));
 }
 
 /** The root of a sum of powers. Its gradient is 0 where the sum is, as that of `rootOfSquares`. */
@@ -70,9 +76,9 @@ function matrixNorm(
   singularValues: (matrices: MLXArray) => MLXArray,
 ): MLXArray {
   const [row = 0, column = 1] = axes;
-  const overSums = (summed: number, extreme: typeof max): MLXArray => {
+  const overSums = (summed: number, pick: typeof max): MLXArray => {
     const kept = summed < (summed === row ? column : row) ? -1 : 0;
-    return extreme(sum(abs(x), summed), (summed === row ? column : row) + kept);
+    return extreme(pick, sum(abs(x), summed), [(summed === row ? column : row) + kept]);
   };
   const values = (): MLXArray => {
     const [first, second] = [Math.min(row, column), Math.max(row, column)];
@@ -91,9 +97,9 @@ function matrixNorm(
     case Number.NEGATIVE_INFINITY:
       return overSums(column, min);
     case 2:
-      return max(values(), -1);
+      return extreme(max, values(), [-1]);
     case -2:
-      return min(values(), -1);
+      return extreme(min, values(), [-1]);
     case "nuc":
       return sum(values(), -1);
     default:

@@ -407,6 +407,13 @@ describe("what is refused", () => {
       "ShapeError",
       /norm: .* got 3 of \[2, 2, 2\]/,
     ],
+    [
+      "the greatest of none",
+      () => linalg.norm(mx.zeros([0]), Infinity),
+      "ShapeError",
+      /norm: axis 0 of \[0\] has length 0/,
+    ],
+    ["the greatest singular value of none", () => linalg.norm(mx.zeros([0, 3]), 2), "ShapeError", /norm: .*length 0/],
     ["one axis twice", () => linalg.norm(a, 1, [0, 0]), "ShapeError", /norm/],
     ["an axis out of range", () => linalg.norm(a, 1, 2), "ShapeError", /norm: .*2/],
     ["singular values on the GPU", () => linalg.norm(a, 2, { device: "gpu" }), "DeviceError", /norm: .*device: "cpu"/],
