@@ -11,7 +11,6 @@ import {
   dot,
   eachMatrix,
   normalize,
-  rotateRows,
   sidesOf,
   signOfRow,
   timesVector,
@@ -21,6 +20,7 @@ import {
 } from "./matrix-blocks.ts";
 import type { Reflector } from "./reflector-loops.ts";
 import { applyPanels, panelsOf, reflectorOf } from "./reflector-loops.ts";
+import { RowTurns } from "./row-turns.ts";
 
 /** QL steps for each eigenvalue after which there is none to be found; two are the rule. */
 const stepLimit = 60;
@@ -79,7 +79,9 @@ function decompose(matrix: Float64Array, n: number, areVectorsWanted: boolean): 
     applyPanels(panelsOf(reflectors, 1), vectors, n, true);
     rows = transposedMatrix(vectors, n, n);
   }
-  for (let first = 0; first < n; first++) if (!isolate(values, beside, first, rows)) return null;
+  const turns = new RowTurns(rows, n);
+  for (let first = 0; first < n; first++) if (!isolate(values, beside, first, turns)) return null;
+  turns.finish();
   for (let i = 0; i < n; i++) values[i] = scale * (values[i] ?? 0);
   const order = Array.from(values.keys()).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
   return { values, order, rows };
@@ -131,12 +133,12 @@ function subtractTurns(
 }
 
 /** QL steps until `values[first]` is an eigenvalue of its own; false if that takes too many. */
-function isolate(values: Float64Array, beside: Float64Array, first: number, rows: Float64Array): boolean {
+function isolate(values: Float64Array, beside: Float64Array, first: number, turns: RowTurns): boolean {
   for (let step = 0; step < stepLimit; step++) {
     let last = first;
     while (last + 1 < values.length && !isNegligible(values, beside, last)) last++;
     if (last === first) return true;
-    stepDown(values, beside, first, last, rows);
+    stepDown(values, beside, first, last, turns);
   }
   return false;
 }
@@ -147,8 +149,7 @@ function isNegligible(values: Float64Array, beside: Float64Array, i: number): bo
 }
 
 /** One implicit QL step with Wilkinson's shift on the unreduced block from `first` to `last`. */
-function stepDown(values: Float64Array, beside: Float64Array, first: number, last: number, rows: Float64Array): void {
-  const n = values.length;
+function stepDown(values: Float64Array, beside: Float64Array, first: number, last: number, turns: RowTurns): void {
   const [top, next, below] = [values[first] ?? 0, values[first + 1] ?? 0, beside[first] ?? 0];
   const half = (next - top) / (2 * below);
   const root = Math.sqrt(half * half + 1);
@@ -171,7 +172,7 @@ function stepDown(values: Float64Array, beside: Float64Array, first: number, las
     p = s * r;
     values[i + 1] = g + p;
     g = c * r - b;
-    if (rows.length > 0) rotateRows(rows, n, i, i + 1, c, -s);
+    turns.turn(i + 1, i, c, s);
   }
   values[first] = (values[first] ?? 0) - p;
   beside[first] = g;

@@ -202,17 +202,6 @@ export function subtractOuter(
   }
 }
 
-/** Turns two rows of `matrix`, which have `length` elements: the first becomes `c` · first + `s` · second. */
-export function rotateRows(matrix: Float64Array, length: number, i: number, j: number, c: number, s: number): void {
-  const [first, second] = [i * length, j * length];
-  for (let k = 0; k < length; k++) {
-    const x = matrix[first + k] ?? 0;
-    const y = matrix[second + k] ?? 0;
-    matrix[first + k] = c * x + s * y;
-    matrix[second + k] = c * y - s * x;
-  }
-}
-
 /**
  * The sign that makes a vector, row `i` of `rows`, one and the same whatever steps led to it: its first element that has 0.7 of the
  * greatest magnitude is positive. (With the greatest itself, rounding would decide among equal ones.)

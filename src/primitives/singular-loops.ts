@@ -9,7 +9,6 @@ import {
   dot,
   eachMatrix,
   normalize,
-  rotateRows,
   sidesOf,
   signOfRow,
   subtractOuter,
@@ -19,6 +18,7 @@ import {
 } from "./matrix-blocks.ts";
 import type { Reflector } from "./reflector-loops.ts";
 import { applyPanels, panelsOf, reduceToTriangle, reflectorOf } from "./reflector-loops.ts";
+import { RowTurns } from "./row-turns.ts";
 
 /** QR steps for each singular value after which there is none to be found; two are the rule. */
 const stepLimit = 60;
@@ -44,10 +44,10 @@ export function singularVectors(call: RoutineCall<null>): void {
     found.order.forEach((from, to) => {
       const value = found.values[from] ?? 0;
       result[m * n + to] = scale * Math.abs(value);
-      const sign = signOfRow(found.right, n, from);
+      const sign = signOfRow(found.right.rows, n, from);
       for (let i = 0; i < n; i++) {
-        u[i * n + to] = (value < 0 ? -sign : sign) * (found.left[from * n + i] ?? 0);
-        result[m * n + n + to * n + i] = sign * (found.right[from * n + i] ?? 0);
+        u[i * n + to] = (value < 0 ? -sign : sign) * (found.left.rows[from * n + i] ?? 0);
+        result[m * n + n + to * n + i] = sign * (found.right.rows[from * n + i] ?? 0);
       }
     });
     applyPanels(panels, u, n, false);
@@ -76,12 +76,12 @@ function clearBelow(matrix: Float64Array, n: number): void {
   for (let i = 1; i < n; i++) matrix.fill(0, i * n, i * n + i);
 }
 
-/** An upper bidiagonal matrix, and what it lies between: rows that turn with its own, and with its columns (empty if not wanted). */
+/** An upper bidiagonal matrix, and what it lies between: rows that turn with its own, and with its columns (none if not wanted). */
 interface Bidiagonal {
   readonly values: Float64Array;
   readonly beside: Float64Array;
-  readonly left: Float64Array;
-  readonly right: Float64Array;
+  readonly left: RowTurns;
+  readonly right: RowTurns;
 }
 
 /** Singular values with perhaps a sign, the places of them from the greatest to the least, and their vectors as rows. */
@@ -104,6 +104,8 @@ function decompose(matrix: Float64Array, n: number, areVectorsWanted: boolean): 
       stepDown(reduced, first, last);
     }
   }
+  reduced.left.finish();
+  reduced.right.finish();
   const order = Array.from(values.keys()).sort((a, b) => Math.abs(values[b] ?? 0) - Math.abs(values[a] ?? 0));
   return { ...reduced, order };
 }
@@ -130,11 +132,11 @@ function reduceToBidiagonal(matrix: Float64Array, n: number, areVectorsWanted: b
     for (let i = 0; i < rest; i++) p[i] = right.factor * ((p[i] ?? 0) - along * (below[i] ?? 0));
     subtractOuter(matrix, at, n, [below, w], [p, right.v]);
   }
-  const rowsOf = (reflectors: readonly Reflector[], start: number): Float64Array => {
-    if (!areVectorsWanted) return new Float64Array();
+  const rowsOf = (reflectors: readonly Reflector[], start: number): RowTurns => {
+    if (!areVectorsWanted) return new RowTurns(new Float64Array(), n);
     const vectors = unitMatrix(n);
     applyPanels(panelsOf(reflectors, start), vectors, n, true);
-    return transposedMatrix(vectors, n, n);
+    return new RowTurns(transposedMatrix(vectors, n, n), n);
   };
   return { values, beside, left: rowsOf(lefts, 0), right: rowsOf(rights, 1) };
 }
@@ -163,7 +165,7 @@ function clearsZero(of: Bidiagonal, first: number, last: number): boolean {
   return false;
 }
 
-function clearRow(values: Float64Array, beside: Float64Array, left: Float64Array, zero: number, last: number): void {
+function clearRow(values: Float64Array, beside: Float64Array, left: RowTurns, zero: number, last: number): void {
   let rest = beside[zero] ?? 0;
   beside[zero] = 0;
   for (let j = zero + 1; j <= last && rest !== 0; j++) {
@@ -171,7 +173,7 @@ function clearRow(values: Float64Array, beside: Float64Array, left: Float64Array
     values[j] = length;
     rest = -s * (beside[j] ?? 0);
     if (j < last) beside[j] = c * (beside[j] ?? 0);
-    rotate(left, values.length, j, zero, c, s);
+    left.turn(j, zero, c, s);
   }
 }
 
@@ -185,13 +187,12 @@ function clearColumn({ values, beside, right }: Bidiagonal, first: number, last:
       rest = -s * (beside[j - 1] ?? 0);
       beside[j - 1] = c * (beside[j - 1] ?? 0);
     }
-    rotate(right, values.length, j, last, c, s);
+    right.turn(j, last, c, s);
   }
 }
 
 /** One implicit QR step with Wilkinson's shift on a block without zeros. */
 function stepDown({ values, beside, left, right }: Bidiagonal, first: number, last: number): void {
-  const n = values.length;
   const [top, low, over] = [values[first] ?? 0, values[last] ?? 0, values[last - 1] ?? 0];
   const [near, far] = [beside[last - 1] ?? 0, last - 1 > first ? (beside[last - 2] ?? 0) : 0];
   const corner = low * low + near * near;
@@ -205,13 +206,13 @@ function stepDown({ values, beside, left, right }: Bidiagonal, first: number, la
     if (k > first) beside[k - 1] = length;
     const [value, other, next] = [values[k] ?? 0, beside[k] ?? 0, values[k + 1] ?? 0];
     const upper = c * other - s * value;
-    rotate(right, n, k, k + 1, c, s);
+    right.turn(k, k + 1, c, s);
     const [size, cosine, sine] = turnOf(c * value + s * other, s * next);
     values[k] = size;
     values[k + 1] = cosine * c * next - sine * upper;
     y = cosine * upper + sine * c * next;
     beside[k] = y;
-    rotate(left, n, k, k + 1, cosine, sine);
+    left.turn(k, k + 1, cosine, sine);
     if (k + 1 === last) break;
     z = sine * (beside[k + 1] ?? 0);
     beside[k + 1] = cosine * (beside[k + 1] ?? 0);
@@ -222,8 +223,4 @@ function stepDown({ values, beside, left, right }: Bidiagonal, first: number, la
 function turnOf(y: number, z: number): readonly [length: number, c: number, s: number] {
   const length = Math.sqrt(y * y + z * z);
   return length === 0 ? [0, 1, 0] : [length, y / length, z / length];
-}
-
-function rotate(rows: Float64Array, length: number, i: number, j: number, c: number, s: number): void {
-  if (rows.length > 0) rotateRows(rows, length, i, j, c, s);
 }
