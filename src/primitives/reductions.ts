@@ -115,7 +115,7 @@ export function accumulate(
 ): MLXArray {
   return overAxes(row.name, axisOrOptions, options, (axis, given) => {
     const array = asArray(row.name, x);
-    const isNone = typeof axis === "object" && axis.length === 0;
+    const isNone = typeof axis === "object" && axis?.length === 0;
     return isNone ? array : reduceOver(row, castTo(array, accumulatedDtype(array.dtype)), axis, given);
   });
 }

@@ -87,7 +87,7 @@ function clampCut(cut: number, length: number): number {
 
 /** How far each axis of `shape` is rolled. @throws {ShapeError} if the numbers of shifts and axes differ */
 export function shiftsAlong(shape: Shape, shifts: readonly number[], axis: number | readonly number[]): number[] {
-  const axes = (typeof axis === "number" ? [axis] : axis).map((one) => normalizeAxis("roll", one, shape.length));
+  const axes = [axis].flat().map((one) => normalizeAxis("roll", one, shape.length));
   if (shifts.length !== 1 && shifts.length !== axes.length) {
     throw new ShapeError("roll", `${shifts.length} shifts for ${axes.length} axes; give one, or one per axis`);
   }

@@ -87,8 +87,8 @@ export function squeeze(x: MLXArray, axis?: number | readonly number[], options?
 export function expandDims(x: MLXArray, axis: number | readonly number[], options?: OperationOptions): MLXArray {
   return placed("expandDims", options, () => {
     requireArray("expandDims", x);
-    const count = typeof axis === "number" ? 1 : axis.length;
-    const axes = normalizeAxes("expandDims", axis, x.ndim + count);
+    const given = [axis].flat();
+    const axes = normalizeAxes("expandDims", given, x.ndim + given.length);
     const lengths = [...x.shape];
     for (const one of axes) lengths.splice(one, 0, 1);
     return reshape(x, lengths);
@@ -231,7 +231,7 @@ export function repeat(x: MLXArray, count: number, axis?: number, options?: Oper
 export function tile(x: MLXArray, counts: number | readonly number[], options?: OperationOptions): MLXArray {
   return placed("tile", options, () => {
     requireArray("tile", x);
-    const given = typeof counts === "number" ? [counts] : counts;
+    const given = [counts].flat();
     for (const count of given) checkCount("tile", count);
     const rank = Math.max(given.length, x.ndim);
     const shape = leftFilled(x.shape, rank);

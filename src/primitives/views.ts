@@ -81,8 +81,8 @@ export function identity(x: MLXArray): MLXArray {
 export function broadcastTo(x: MLXArray, shape: Shape, options?: OperationOptions): MLXArray {
   if (options) return placed("broadcastTo", options, () => broadcastTo(x, shape));
   requireArray("broadcastTo", x);
-  if (sameShape(x.shape, shape)) return x;
   checkShape("broadcastTo", shape);
+  if (sameShape(x.shape, shape)) return x;
   const extra = shape.length - x.shape.length;
   const fits = extra >= 0 && x.shape.every((length, axis) => length === 1 || length === shape[axis + extra]);
   if (!fits)

@@ -101,6 +101,11 @@ const shapes: readonly Mistake[] = [
   ["fewer keys than none", () => mx.random.split(mx.random.key(0), -1), "ShapeError", /split: \[-1\] is no shape/],
   ["text in another order", () => call(mx.random.permutation, "abc"), "DtypeError", /permutation: .*got a string/],
   ["arrays one by one, stacked", () => call(mx.stack, v(), v()), "ArgumentError", /stack: .*a list of arrays/],
+  ["null for all axes", () => call(mx.sum, grid(), null), "ShapeError", /sum: an axis is a whole number, got null/],
+  ["null for an axis", () => call(mx.expandDims, grid(), null), "ShapeError", /expandDims: an axis .*got null/],
+  ["text as an axis to roll along", () => call(mx.roll, grid(), 1, "0"), "ShapeError", /roll: an axis .*"0"/],
+  ["no counts", () => call(mx.tile, grid(), null), "ArgumentError", /tile: counts are whole numbers from 0, got null/],
+  ["no shape", () => call(mx.broadcastTo, grid(), null), "ShapeError", /broadcastTo: null is no shape/],
   ["text as an axis", () => call(mx.sum, grid(), "0"), "ShapeError", /sum: an axis is a whole number.*"0"/],
   [
     "a list to reshape",
