@@ -109,8 +109,9 @@ export function writeAt(
   const [first] = indices;
   const { region, kept, axes, order } = placesOf(x.shape, form, first?.ndim ?? 0);
   if (!first) {
-    const next = combined(how, sliceRegion(x, region), reshape(value, region.lengths));
-    return replaceRegion(x, region, next);
+    const given = reshape(value, region.lengths);
+    // A read that nobody needs would be pending, and hold the memory of a disposed `x`.
+    return replaceRegion(x, region, how === "set" ? given : combined(how, sliceRegion(x, region), given));
   }
   const moved = [...first.shape, ...kept.filter((_, axis) => !axes.includes(axis))];
   const updates = transpose(

@@ -55,6 +55,20 @@ describe("dispose", () => {
     expect(before - mx.memory.active).toBeGreaterThanOrEqual(390_000);
   });
 
+  it("gives back the memory of what an update has replaced, as soon as that is computed", async () => {
+    let x = mx.zeros([64, 64]);
+    await mx.evaluate(x);
+    const before = mx.memory.active;
+    for (let row = 0; row < 8; row++) {
+      const next = x.at(row).set(row);
+      x.dispose();
+      await mx.evaluate(next);
+      x = next;
+      expect(mx.memory.active).toBe(before);
+    }
+    expect(await x.sum().item()).toBe(64 * 28);
+  });
+
   it("waits for all results of a compiled call, which read the array together", async () => {
     const both = mx.compile((a: mx.MLXArray) => [a.add(1), a.mul(2), a.sum()] as const);
     const x = await computed(100_000);
