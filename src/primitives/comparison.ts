@@ -1,13 +1,17 @@
 /** Comparisons and predicates: bool for each element, and no derivative. */
-import { isFloating, isHalf } from "../base/dtype.ts";
+import { byteLengthOf, isFloating, isHalf } from "../base/dtype.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
+import { placed } from "../graph/placement.ts";
 import type { Primitive } from "../graph/primitive.ts";
+import { apply } from "../graph/primitive.ts";
 import type { Expr, Expressions } from "../ir/expr.ts";
 import type { CompareOp } from "../ir/instruction.ts";
-import { applyBinary, applyUnary, pair, unaryRow } from "./elementwise.ts";
+import { castTo } from "./cast.ts";
+import { applyUnary, pair, unaryRow } from "./elementwise.ts";
 import { pointwise } from "./families.ts";
 import type { ArrayLike, UnaryOperation } from "./operands.ts";
+import { aligned, asArray, broadcasted, commonDtype } from "./operands.ts";
 
 function comparison(name: string, op: CompareOp, isSwapped = false): Primitive<null> {
   return pointwise<null>(name, {
@@ -16,9 +20,31 @@ function comparison(name: string, op: CompareOp, isSwapped = false): Primitive<n
         name,
         args.map((operand) => asStored(e, operand)),
       );
-      return isSwapped ? e.compare(op, b, a) : e.compare(op, a, b);
+      const [x, y] = isSwapped ? [b, a] : [a, b];
+      return x.dtype === y.dtype ? e.compare(op, x, y) : compareMixed(e, op, x, y);
     },
     result: () => "bool",
+  });
+}
+
+/** Compares an int32 and a uint32, whose common dtype is int64: a negative number is less than all that have no sign. */
+function compareMixed(e: Expressions, op: CompareOp, x: Expr, y: Expr): Expr {
+  const isLess = x.dtype === "int32";
+  const signed = isLess ? x : y;
+  const beside = op === "ne" || (isLess && op !== "eq");
+  const plain = e.compare(op, e.cast(x, "uint32"), e.cast(y, "uint32"));
+  return e.select(e.lt(signed, e.like(signed, 0)), e.constant(beside, "bool"), plain);
+}
+
+/** What `row` says of `a` and `b`: promoted to one dtype, but 32-bit integers with and without a sign are compared as they are. */
+function compared(row: Primitive<null>, a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
+  const { name } = row;
+  return placed(name, options, () => {
+    if (commonDtype(name, [a, b]) !== "int64") return apply(row, aligned(name, [a, b]), null);
+    const operands = [asArray(name, a), asArray(name, b)];
+    if (operands.some(({ dtype }) => byteLengthOf(dtype) === 8)) return apply(row, aligned(name, [a, b]), null);
+    const whole = operands.map((x) => castTo(x, x.dtype === "uint32" ? "uint32" : "int32"));
+    return apply(row, broadcasted(name, whole), null);
   });
 }
 
@@ -57,14 +83,15 @@ export const greaterRow: Primitive<null> = /* @__PURE__ */ comparison("greater",
 export const greaterEqualRow: Primitive<null> = /* @__PURE__ */ comparison("greaterEqual", "le", true);
 
 /**
- * Whether `a` equals `b`, elementwise: bool, of the broadcast shape. Operands are promoted first; NaN equals nothing.
+ * Whether `a` equals `b`, elementwise: bool, of the broadcast shape. Operands are promoted first, but int32 and uint32 are compared
+ * by their values; NaN equals nothing.
  *
  * @throws {ShapeError} if the shapes cannot be broadcast
  * @example
  * await equal(array([1, 2, 3]), 2).tolist(); // [false, true, false]
  */
 export function equal(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyBinary(equalRow, a, b, options);
+  return compared(equalRow, a, b, options);
 }
 
 /**
@@ -75,7 +102,7 @@ export function equal(a: ArrayLike, b: ArrayLike, options?: OperationOptions): M
  * await notEqual(array([1, 2, 3]), 2).tolist(); // [true, false, true]
  */
 export function notEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyBinary(notEqualRow, a, b, options);
+  return compared(notEqualRow, a, b, options);
 }
 
 /**
@@ -86,7 +113,7 @@ export function notEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions)
  * await less(array([1, 2, 3]), 2).tolist(); // [true, false, false]
  */
 export function less(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyBinary(lessRow, a, b, options);
+  return compared(lessRow, a, b, options);
 }
 
 /**
@@ -97,7 +124,7 @@ export function less(a: ArrayLike, b: ArrayLike, options?: OperationOptions): ML
  * await lessEqual(array([1, 2, 3]), 2).tolist(); // [true, true, false]
  */
 export function lessEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyBinary(lessEqualRow, a, b, options);
+  return compared(lessEqualRow, a, b, options);
 }
 
 /**
@@ -108,7 +135,7 @@ export function lessEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions
  * await greater(array([1, 2, 3]), 2).tolist(); // [false, false, true]
  */
 export function greater(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyBinary(greaterRow, a, b, options);
+  return compared(greaterRow, a, b, options);
 }
 
 /**
@@ -119,7 +146,7 @@ export function greater(a: ArrayLike, b: ArrayLike, options?: OperationOptions):
  * await greaterEqual(array([1, 2, 3]), 2).tolist(); // [false, true, true]
  */
 export function greaterEqual(a: ArrayLike, b: ArrayLike, options?: OperationOptions): MLXArray {
-  return applyBinary(greaterEqualRow, a, b, options);
+  return compared(greaterEqualRow, a, b, options);
 }
 
 /** x is NaN. */
