@@ -44,7 +44,7 @@ export class Submissions {
   }
 
   /** Writes `byteLength` bytes of `data` to `buffer` from `offset` on. */
-  write(buffer: GpuBuffer, offset: number, data: Uint8Array<ArrayBufferLike>, byteLength: number): void {
+  write(buffer: GpuBuffer, offset: number, data: Uint8Array, byteLength: number): void {
     this.flush();
     this.#device.queue.writeBuffer(buffer, offset, data, 0, byteLength);
   }
