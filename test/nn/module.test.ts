@@ -2,6 +2,7 @@
 import * as mx from "mlx-ts";
 import * as nn from "mlx-ts/nn";
 import { describe, expect, expectTypeOf, it } from "vitest";
+import { thrownError } from "../setup/thrown-error.ts";
 
 class Scaler extends nn.Module {
   scale: mx.MLXArray;
@@ -223,7 +224,7 @@ describe("a module", () => {
 describe("an error inside a module", () => {
   it("says which modules were called, from the innermost out", () => {
     const model = new nn.Sequential(new nn.Linear(2, 3), nn.relu, new nn.Linear(4, 1));
-    const error = errorOf(() => model(mx.zeros([5, 2])));
+    const error = thrownError(() => model(mx.zeros([5, 2])));
     expect(error).toBeInstanceOf(mx.ShapeError);
     expect(error.message).toBe(
       "matmul: inner lengths differ: [5, 3] has 3, [4, 1] has 4\n  in Linear(4 → 1)\n  in Sequential()",
@@ -243,15 +244,6 @@ describe("an error inside a module", () => {
     expect(() => new nn.Embedding(0, 8)).toThrow("Embedding: count is a whole number from 1, got 0");
   });
 });
-
-function errorOf(run: () => unknown): Error {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Error) return error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 describe("a norm in half precision", () => {
   it.each(["float16", "bfloat16"] as const)("of one element has a gradient of 0: GroupNorm in %s", async (dtype) => {

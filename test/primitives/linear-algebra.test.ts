@@ -1,6 +1,7 @@
 /** Systems, factors and determinants: sizes beyond a block, batches, what has no result, what is refused. */
 import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
+import { thrownError } from "../setup/thrown-error.ts";
 
 const { linalg } = mx;
 
@@ -271,20 +272,11 @@ describe("what is refused", () => {
     ["vectors of 4", () => linalg.cross(mx.ones([4]), mx.ones([4])), "ShapeError", /cross: needs 2 or 3 .*\[4\]/],
     ["a decomposition on the GPU", () => linalg.inv(square, { device: "gpu" }), "DeviceError", /inv: .*device: "cpu"/],
   ])("%s", (_, body, name, message) => {
-    const error = thrown(body);
+    const error = thrownError(body);
     expect(error.name).toBe(name);
     expect(error.message).toMatch(message);
   });
 });
-
-function thrown(body: () => unknown): Error {
-  try {
-    body();
-  } catch (error) {
-    if (error instanceof Error) return error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 describe("cross", () => {
   it("takes integers, vectors of two, other axes and ranks", async () => {

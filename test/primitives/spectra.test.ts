@@ -1,6 +1,7 @@
 /** QR, eigenvalues, singular values, pseudo-inverses and norms: sizes beyond a block, hard matrices, gradients, what is refused. */
 import * as mx from "mlx-ts";
 import { describe, expect, it } from "vitest";
+import { thrownError } from "../setup/thrown-error.ts";
 
 const { linalg } = mx;
 const unit = (n: number): mx.MLXArray => mx.eye(n, { dtype: "float64" });
@@ -419,17 +420,8 @@ describe("what is refused", () => {
     ["singular values on the GPU", () => linalg.norm(a, 2, { device: "gpu" }), "DeviceError", /norm: .*device: "cpu"/],
     ["a decomposition on the GPU", () => linalg.svd(a, { device: "gpu" }), "DeviceError", /svd: .*device: "cpu"/],
   ])("%s", (_, body, name, message) => {
-    const error = thrown(body);
+    const error = thrownError(body);
     expect(error.name).toBe(name);
     expect(error.message).toMatch(message);
   });
 });
-
-function thrown(body: () => unknown): Error {
-  try {
-    body();
-  } catch (error) {
-    if (error instanceof Error) return error;
-  }
-  throw new Error("nothing was thrown");
-}
