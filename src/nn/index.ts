@@ -51,6 +51,7 @@ export type { ModuleFilter, ModuleLeafTest, ModuleMap, NestedTree } from "./modu
 export type { AffineOptions, BatchNormOptions, GroupNormOptions, NormOptions } from "./normalization.ts";
 export { BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm } from "./normalization.ts";
 export type { ParametersOf, ParameterTree } from "./parameter-tree.ts";
+export * from "./parametric-activations.ts";
 export type { PoolOptions } from "./pooling.ts";
 export { AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d } from "./pooling.ts";
 export type { RoPEOptions, SinusoidalOptions } from "./positional-encoding.ts";
