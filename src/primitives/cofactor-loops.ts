@@ -1,6 +1,7 @@
 /** The loops behind cofactors, right for singular matrices too: LU factors with complete pivoting, and no division by the last pivot. */
 import type { RoutineCall } from "../graph/primitive.ts";
-import { addScaled, blockAt, eachMatrix, sidesOf, transposedBlock } from "./matrix-blocks.ts";
+import { eliminate } from "./lu-loops.ts";
+import { blockAt, eachMatrix, sidesOf, transposedBlock } from "./matrix-blocks.ts";
 import { hasZeroOnDiagonal, solveTriangle } from "./triangular-loops.ts";
 
 /** The cofactors of each matrix. */
@@ -79,13 +80,8 @@ function factorizeCompletely(matrix: Float64Array, n: number): CompletePivots {
       exchange(columns, k, column);
       for (let i = 0; i < n; i++) exchange(matrix, i * n + k, i * n + column);
     }
-    const pivot = matrix[k * n + k] ?? 0;
-    if (pivot === 0) break;
-    for (let i = k + 1; i < n; i++) {
-      const factor = (matrix[i * n + k] ?? 0) / pivot;
-      matrix[i * n + k] = factor;
-      addScaled(matrix, i * n + k + 1, -factor, matrix, k * n + k + 1, n - k - 1);
-    }
+    if (matrix[k * n + k] === 0) break;
+    eliminate(matrix, n, k, n, n);
   }
   return { rows, columns, sign };
 }

@@ -1,8 +1,6 @@
 /** Linear algebra: systems, factors, determinants, products of vectors. Decompositions are computed on the CPU. */
-import { atLeastFloat, promote, requireFloating } from "../base/dtype.ts";
-import { ShapeError } from "../base/errors.ts";
+import { atLeastFloat } from "../base/dtype.ts";
 import { flag, oneOf, requireValues } from "../base/rules.ts";
-import { broadcastShapes, formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { OperationOptions } from "../graph/placement.ts";
 import { placed, withOptions } from "../graph/placement.ts";
@@ -15,13 +13,12 @@ import { detRow, logDetRow, signOfDet } from "./determinants.ts";
 import { tril, triu } from "./diagonals.ts";
 import { joinAlong } from "./joining.ts";
 import type { LuParts } from "./linear-systems.ts";
-import { choleskyRow, luParts, luRow, solveRow, triangularRow, unitLike, withOnes } from "./linear-systems.ts";
-import { applyOnCpu, asMatrices, asSquareMatrices, batchOf, computedDtype, mirrored, turned } from "./matrices.ts";
+import { choleskyRow, luParts, luRow, solved, solveRow, triangularRow, unitLike, withOnes } from "./linear-systems.ts";
+import { applyOnCpu, asMatrices, asSquareMatrices, computedDtype, mirrored, turned } from "./matrices.ts";
 import type { NormOrder } from "./matrix-norms.ts";
 import { normOf, withAxes } from "./matrix-norms.ts";
 import type { AxisOrOptions, ReduceOptions } from "./reductions.ts";
 import { overAxes } from "./reductions.ts";
-import { expandDims, squeeze } from "./shaping.ts";
 import { sliceAxis } from "./slicing.ts";
 import {
   complementRow,
@@ -35,7 +32,6 @@ import {
   svdParts,
   svdRow,
 } from "./spectra.ts";
-import { broadcastTo, moveAxis, reshape } from "./views.ts";
 
 /** The options of functions that read or give one triangle of a matrix. */
 export interface TriangleOptions extends OperationOptions {
@@ -100,37 +96,6 @@ export function solve(a: MLXArray, b: MLXArray, options?: OperationOptions): MLX
   return solved("solve", a, b, (matrix, right) =>
     applyOnCpu("solve", solveRow, [matrix, right], { isTransposed: false }),
   );
-}
-
-/** What `solveMatrices` makes of broadcast matrices, for a vector `b` as well. */
-function solved(
-  operation: string,
-  a: MLXArray,
-  b: MLXArray,
-  solveMatrices: (a: MLXArray, b: MLXArray) => MLXArray,
-): MLXArray {
-  const matrix = asSquareMatrices(operation, a);
-  requireArray(operation, b);
-  requireFloating(operation, b.dtype);
-  const right = b.ndim === 1 ? expandDims(b, -1) : b;
-  if (right.shape.at(-2) !== a.shape.at(-1)) {
-    const [left, other] = [formatShape(a.shape), formatShape(b.shape)];
-    throw new ShapeError(operation, `${left} has ${a.shape.at(-1)} columns, which the rows of ${other} do not match`);
-  }
-  const dtype = promote(a.dtype, b.dtype);
-  const wide = (x: MLXArray): MLXArray => castTo(x, computedDtype(dtype));
-  if (a.ndim === 2) {
-    // Right sides of one matrix are columns of one system: its factors are found once.
-    const columns = moveAxis(right, -2, 0);
-    const [n = 0, ...others] = columns.shape;
-    const x = solveMatrices(wide(matrix), wide(reshape(columns, [n, sizeOf(others)])));
-    const moved = castTo(moveAxis(reshape(x, columns.shape), 0, -2), dtype);
-    return b.ndim === 1 ? squeeze(moved, -1) : moved;
-  }
-  const batch = broadcastShapes(operation, batchOf(a), batchOf(right));
-  const spread = (x: MLXArray): MLXArray => broadcastTo(wide(x), [...batch, ...x.shape.slice(-2)]);
-  const x = castTo(solveMatrices(spread(matrix), spread(right)), dtype);
-  return b.ndim === 1 ? squeeze(x, -1) : x;
 }
 
 /**

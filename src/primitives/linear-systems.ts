@@ -1,8 +1,12 @@
 /** Rows of linear systems: LU and Cholesky factors, systems with general and triangular matrices. Batches stand in front. */
+import { promote, requireFloating } from "../base/dtype.ts";
+import { ShapeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
+import { broadcastShapes, formatShape, sizeOf } from "../base/shape.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { Primitive } from "../graph/primitive.ts";
 import { apply } from "../graph/primitive.ts";
+import { requireArray } from "../graph/require-array.ts";
 import { add, multiply, negative, subtract } from "./arithmetic.ts";
 import { castTo } from "./cast.ts";
 import { equal, greaterEqual } from "./comparison.ts";
@@ -14,11 +18,11 @@ import { only } from "./families.ts";
 import { takeAlongAxis } from "./gather.ts";
 import { iota } from "./generate.ts";
 import { logicalAnd } from "./logical.ts";
-import { batchOf, matrixRow, packed, partOf, symmetric, turned } from "./matrices.ts";
+import { asSquareMatrices, batchOf, computedDtype, matrixRow, packed, partOf, symmetric, turned } from "./matrices.ts";
 import { where } from "./selection.ts";
-import { expandDims } from "./shaping.ts";
+import { expandDims, squeeze } from "./shaping.ts";
 import { padded } from "./slicing.ts";
-import { moveAxis, reshape } from "./views.ts";
+import { broadcastTo, moveAxis, reshape } from "./views.ts";
 
 /** What a row of systems solves by. */
 export interface SystemParams {
@@ -241,4 +245,35 @@ function halfBelow(x: MLXArray): MLXArray {
 /** Unit matrices in the shape and dtype of square ones. */
 export function unitLike(x: MLXArray): MLXArray {
   return withOnes(filledLike(x, 0));
+}
+
+/** What `solveMatrices` makes of broadcast matrices, for a vector `b` as well. */
+export function solved(
+  operation: string,
+  a: MLXArray,
+  b: MLXArray,
+  solveMatrices: (a: MLXArray, b: MLXArray) => MLXArray,
+): MLXArray {
+  const matrix = asSquareMatrices(operation, a);
+  requireArray(operation, b);
+  requireFloating(operation, b.dtype);
+  const right = b.ndim === 1 ? expandDims(b, -1) : b;
+  if (right.shape.at(-2) !== a.shape.at(-1)) {
+    const [left, other] = [formatShape(a.shape), formatShape(b.shape)];
+    throw new ShapeError(operation, `${left} has ${a.shape.at(-1)} columns, which the rows of ${other} do not match`);
+  }
+  const dtype = promote(a.dtype, b.dtype);
+  const wide = (x: MLXArray): MLXArray => castTo(x, computedDtype(dtype));
+  if (a.ndim === 2) {
+    // Right sides of one matrix are columns of one system: its factors are found once.
+    const columns = moveAxis(right, -2, 0);
+    const [n = 0, ...others] = columns.shape;
+    const x = solveMatrices(wide(matrix), wide(reshape(columns, [n, sizeOf(others)])));
+    const moved = castTo(moveAxis(reshape(x, columns.shape), 0, -2), dtype);
+    return b.ndim === 1 ? squeeze(moved, -1) : moved;
+  }
+  const batch = broadcastShapes(operation, batchOf(a), batchOf(right));
+  const spread = (x: MLXArray): MLXArray => broadcastTo(wide(x), [...batch, ...x.shape.slice(-2)]);
+  const x = castTo(solveMatrices(spread(matrix), spread(right)), dtype);
+  return b.ndim === 1 ? squeeze(x, -1) : x;
 }

@@ -105,13 +105,18 @@ function factorizePanel(
     }
     pivots[j] = pivot;
     if (pivot !== j) exchangeRows(matrix, columns, j, pivot);
-    const divisor = matrix[j * columns + j] ?? 0;
-    if (divisor === 0) continue;
-    for (let i = j + 1; i < rows; i++) {
-      const factor = (matrix[i * columns + j] ?? 0) / divisor;
-      matrix[i * columns + j] = factor;
-      addScaled(matrix, i * columns + j + 1, -factor, matrix, j * columns + j + 1, end - j - 1);
-    }
+    if (matrix[j * columns + j] === 0) continue;
+    eliminate(matrix, columns, j, rows, end);
+  }
+}
+
+/** Takes the first `end` columns of row `k` from the rows below, so that column `k` would be 0 there: in it stand the factors. */
+export function eliminate(matrix: Float64Array, columns: number, k: number, rows: number, end: number): void {
+  const pivot = matrix[k * columns + k] ?? 0;
+  for (let i = k + 1; i < rows; i++) {
+    const factor = (matrix[i * columns + k] ?? 0) / pivot;
+    matrix[i * columns + k] = factor;
+    addScaled(matrix, i * columns + k + 1, -factor, matrix, k * columns + k + 1, end - k - 1);
   }
 }
 
