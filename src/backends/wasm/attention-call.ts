@@ -8,7 +8,7 @@ import type { Mask } from "./attention-rows.ts";
 export type MaskedAttention = Omit<Attention, "mask"> & { readonly mask: Mask | null };
 
 /** Inputs before the mask: queries, keys and values, then the cotangent, the result and its statistics. */
-const tensorCounts: ReadonlyMap<string, number> = new Map([
+export const tensorCounts: ReadonlyMap<string, number> = new Map([
   ["scaledDotProductAttention", 3],
   ["attentionGradient", 6],
 ]);

@@ -1,6 +1,7 @@
 /** Composites that are computed whole: attention, products with packed weights, convolutions by tiles. */
 import { sizeOf } from "../../base/shape.ts";
 import type { CompositeKernel, TensorCall } from "../../ir/kernel.ts";
+import { tensorCounts } from "./attention-call.ts";
 import { emitAttentionGradient } from "./attention-gradient-kernel.ts";
 import { emitAttention } from "./attention-kernel.ts";
 import { propertyOf } from "./engine-features.ts";
@@ -34,10 +35,7 @@ export function isTaken(call: TensorCall): boolean {
   const { name, inputs, params } = call;
   const [x, w] = inputs;
   if (!x || !w || inputs.some(({ shape }) => sizeOf(shape) === 0)) return false;
-  const maskPlace = new Map([
-    ["scaledDotProductAttention", 3],
-    ["attentionGradient", 6],
-  ]).get(name);
+  const maskPlace = tensorCounts.get(name);
   // Beside float32: a mask may be boolean, packed weights are whole words.
   if (
     !inputs.every(
