@@ -2,18 +2,13 @@
 import { remembered } from "../base/remembered.ts";
 import type { MLXArray } from "../graph/mlx-array.ts";
 import type { CompositeKernel, RoutineKernel } from "../ir/kernel.ts";
+import type { Group } from "./fuse.ts";
 import type { Lowered } from "./lower.ts";
 import type { Program } from "./program.ts";
 import { tensorCall } from "./program.ts";
 
-/** A kernel and the vertex that stands for it. */
-export interface Whole {
-  readonly vertex: MLXArray;
-  readonly lowered: Lowered<CompositeKernel | RoutineKernel>;
-}
-
 /** The kernels of vertices that fuse with nothing. Results of one composite share theirs, for which the first of them stands. */
-export function lowerWhole(program: Program, vertices: readonly MLXArray[]): Whole[] {
+export function lowerWhole(program: Program, vertices: readonly MLXArray[]): Group[] {
   const wholes = new Map<string, MLXArray[]>();
   for (const vertex of vertices) remembered(wholes, wholeKey(program, vertex), () => []).push(vertex);
   return [...wholes.values()].map(([vertex, ...others]) => {
